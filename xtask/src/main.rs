@@ -1,3 +1,60 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! DAXFS.
-fn main() {}
+//! `cargo xtask`: every chore of the workspace behind one command.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`check`] | formatting, lints, tests, documentation and the tidy rules |
+//! | [`libtest`] | running `cargo test` and counting what it ran |
+//! | [`process`] | running other programs, with errors that name them |
+//! | [`report`] | stages, their logs, and the final `N passed, N failed` |
+//! | [`setup`] | installing what the other commands need |
+//! | [`tidy`] | rules about the source tree that no compiler checks |
+//! | [`workspace`] | where things are: checkout, target directory |
+#![forbid(unsafe_code)]
+
+mod check;
+mod libtest;
+mod process;
+mod report;
+mod setup;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Build, test and benchmark the DAXFS workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install the Debian packages that the other commands use.
+    Setup,
+    /// Check formatting, lints, tests, documentation and the tidy rules.
+    Check,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(&cli.task) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(task: &Task) -> Result<ExitCode> {
+    match task {
+        Task::Setup => setup::run().map(|()| ExitCode::SUCCESS),
+        Task::Check => check::run(),
+    }
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Running `cargo test` and counting what it ran, from the summary line of each test binary.
+
+use std::process::Command;
+
+use anyhow::{ensure, Result};
+
+use crate::report::{Counts, Log};
+
+/// Runs a `cargo test` command and adds its cases to the stage.
+///
+/// # Errors
+/// When the command fails, or when no test binary reported anything: a run without tests must
+/// not look like a good one.
+pub(crate) fn run(log: &mut Log, command: &mut Command) -> Result<()> {
+    let mut total = Summary::default();
+    let mut binaries = 0_u64;
+    let result = log.run_lines(command, |line| {
+        if let Some(summary) = Summary::parse(line) {
+            total.add(summary);
+            binaries += 1;
+        }
+    });
+    log.count(total.counts);
+    log.note(format!(
+        "{} passed, {} failed, {} ignored in {binaries} test binaries",
+        total.counts.passed, total.counts.failed, total.ignored
+    ));
+    result?;
+    ensure!(binaries > 0, "no test binary reported a result");
+    Ok(())
+}
+
+/// What one test binary reported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Summary {
+    counts: Counts,
+    ignored: u64,
+}
+
+impl Summary {
+    /// Reads a line such as `test result: ok. 3 passed; 0 failed; 1 ignored; ...`.
+    fn parse(line: &str) -> Option<Self> {
+        let (_, fields) = line.strip_prefix("test result: ")?.split_once(". ")?;
+        let mut summary = Self::default();
+        for field in fields.split(';') {
+            let mut words = field.split_whitespace();
+            let (Some(number), Some(what)) = (words.next(), words.next()) else {
+                continue;
+            };
+            let target = match what {
+                "passed" => &mut summary.counts.passed,
+                "failed" => &mut summary.counts.failed,
+                "ignored" => &mut summary.ignored,
+                _ => continue,
+            };
+            *target = number.parse().ok()?;
+        }
+        Some(summary)
+    }
+
+    fn add(&mut self, other: Self) {
+        self.counts += other.counts;
+        self.ignored += other.ignored;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_line_is_read() {
+        let line = "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; \
+                    0 filtered out; finished in 0.01s";
+        let expected = Summary {
+            counts: Counts {
+                passed: 12,
+                failed: 3,
+            },
+            ignored: 1,
+        };
+        assert_eq!(Summary::parse(line), Some(expected));
+    }
+
+    #[test]
+    fn other_lines_are_not_summaries() {
+        assert_eq!(Summary::parse("test report::tests::a ... ok"), None);
+        assert_eq!(Summary::parse(""), None);
+    }
+}
