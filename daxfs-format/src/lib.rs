@@ -1,2 +1,79 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! DAXFS.
+//! The on-media format of DAXFS.
+//!
+//! This crate is the only place that knows what an image looks like: every structure, every reader
+//! and every rule is here, and the builder, the checker, the inspector, the kernel module and the
+//! fuzzers share it. `docs/format.md` is the normative text; each rule there has a [`Rule`] here.
+//!
+//! An image is one contiguous piece of byte-addressable memory:
+//!
+//! ```text
+//! 0        superblock, with the section table                4096 bytes
+//! 4096     metadata sections: inodes, directories, symlinks, xattrs, extents, digests
+//!          packed    contents of small files, byte aligned, side by side
+//!          data      contents of all other files, page aligned
+//! ```
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`memory`] | the copy-out trait through which everything is read |
+//! | [`hash`] | the seams for XXH64 and SHA-256, and the name hash |
+//! | [`superblock`], [`section`] | the first 4 KiB |
+//! | [`inode`] | inodes: raw, and validated by type and layout |
+//! | [`directory`] | directory units: lookup and iteration |
+//! | [`xattr`], [`acl`] | extended attribute sets |
+//! | [`extent`] | the extent lists of sparse files |
+//! | [`digest`] | the digests that name contents |
+//! | [`image`] | an opened image, from which the objects are read |
+//! | [`check`] | the complete structural check |
+//! | [`error`], [`rule`] | what can be wrong, where, and by which rule |
+//!
+//! # What the crate promises
+//!
+//! The memory may change at any time under a reader, and may hold anything. So every value is
+//! copied out once, validated, and only the copy is used. No call panics, recurses, allocates or
+//! loops for longer than the lengths it has validated; no read goes outside the memory given.
+#![cfg_attr(not(any(MODULE, test)), no_std)]
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::as_conversions
+    )
+)]
+
+pub mod acl;
+pub mod check;
+pub mod digest;
+pub mod directory;
+pub mod error;
+pub mod extent;
+pub mod hash;
+pub mod image;
+pub mod inode;
+pub mod limits;
+pub mod memory;
+mod num;
+pub mod rule;
+pub mod section;
+pub mod superblock;
+pub mod xattr;
+
+pub use digest::ContentId;
+pub use directory::{Cookie, DirEntry, Directory, NameBuf};
+pub use error::{Error, Finding, Object, Result};
+pub use extent::{Extent, ExtentList};
+pub use hash::{NameHash, Sha256, Xxh64};
+pub use image::Image;
+pub use inode::{FileData, FileType, Ino, Inode, InodeKind, RawInode, Rdev, Symlink, Timestamp};
+pub use memory::{Memory, ReadFault};
+pub use rule::Rule;
+pub use section::{RawSection, Section, SectionKind};
+pub use superblock::{RawSuperblock, Superblock};
+pub use xattr::{Namespace, XattrSetId};

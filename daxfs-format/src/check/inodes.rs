@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Inodes one by one, what hangs on them, and at the end their link counts.
+
+use core::mem::offset_of;
+
+use zerocopy::IntoBytes;
+
+use super::{inode_field, slot, Checker, Outcome};
+use crate::error::{Finding, Object};
+use crate::hash::Xxh64;
+use crate::inode::{FileType, Ino, Inode, InodeKind, RawInode, Symlink};
+use crate::memory::{read_struct, Memory};
+use crate::rule::Rule;
+use crate::section::SectionKind;
+use crate::xattr::XattrSetId;
+
+impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
+    /// The pass over all inodes in the order of their numbers.
+    pub(super) fn check_inodes(&mut self) -> Outcome {
+        self.check_inode_zero()?;
+        self.check_root()?;
+        for ino in self.image.inode_numbers() {
+            match self.image.inode(ino) {
+                Ok(inode) => self.check_inode(&inode)?,
+                Err(error) => self.report_error(error)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn check_inode_zero(&mut self) -> Outcome {
+        let (offset, _) = self
+            .image
+            .superblock()
+            .sections()
+            .range(SectionKind::Inodes);
+        let raw: RawInode = read_struct(self.image.memory(), offset)?;
+        match (offset..).zip(raw.as_bytes()).find(|&(_, &byte)| byte != 0) {
+            Some((offset, &byte)) => self.report(Finding {
+                object: Object::Inode(0),
+                offset,
+                rule: Rule::InodeZero,
+                value: byte.into(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn check_root(&mut self) -> Outcome {
+        let root = self.image.superblock().root();
+        match self.image.inode(root) {
+            Ok(Inode {
+                kind: InodeKind::Directory(_),
+                ..
+            }) => Ok(()),
+            Ok(inode) => {
+                self.report(self.inode_finding(root, 0, Rule::RootInode, inode.mode.into()))
+            }
+            // One that exists and is broken is reported in its turn.
+            Err(_) if root.get() <= self.image.inode_count() => Ok(()),
+            Err(error) => self.report_error(error),
+        }
+    }
+
+    pub(super) fn inode_finding(&self, ino: Ino, field: usize, rule: Rule, value: u64) -> Finding {
+        let offset = inode_field(self.image, ino, field);
+        Finding {
+            object: Object::Inode(ino.get()),
+            offset,
+            rule,
+            value,
+        }
+    }
+
+    fn check_inode(&mut self, inode: &Inode) -> Outcome {
+        if let Some(set) = inode.xattrs {
+            self.check_xattr_reference(inode.ino, set)?;
+        }
+        match &inode.kind {
+            InodeKind::Directory(directory) => self.check_directory(inode, directory),
+            InodeKind::Symlink(link) => self.check_symlink(link),
+            InodeKind::Regular(data) => self.check_content(inode, data),
+            InodeKind::CharDevice(_)
+            | InodeKind::BlockDevice(_)
+            | InodeKind::Fifo
+            | InodeKind::Socket => Ok(()),
+        }
+    }
+
+    fn check_xattr_reference(&mut self, ino: Ino, set: XattrSetId) -> Outcome {
+        let number = set.get();
+        let rule = if number > self.sets {
+            Rule::InodeXattrs
+        } else if number > self.sets_used.saturating_add(1) {
+            Rule::XattrOrder
+        } else {
+            self.sets_used = self.sets_used.max(number);
+            return Ok(());
+        };
+        self.report(self.inode_finding(ino, offset_of!(RawInode, xattrs), rule, number.into()))
+    }
+
+    fn check_symlink(&mut self, link: &Symlink) -> Outcome {
+        let (object, end) = (
+            Object::Inode(link.ino.get()),
+            link.offset.saturating_add(link.length.into()),
+        );
+        let field = inode_field(self.image, link.ino, offset_of!(RawInode, offset));
+        if let Some(finding) = self.symlinks.take(object, field, link.offset, end) {
+            self.report(finding)?;
+        }
+        match self.image.read_link(link, self.scratch.buffer) {
+            Ok(_) => Ok(()),
+            Err(error) => self.report_error(error),
+        }
+    }
+
+    /// Compares every link count with the entries that were seen.
+    pub(super) fn check_links(&mut self) -> Outcome {
+        let root = self.image.superblock().root();
+        for ino in self.image.inode_numbers() {
+            let raw = match self.image.raw_inode(ino) {
+                Ok(raw) => raw,
+                Err(error) => {
+                    self.report_error(error)?;
+                    continue;
+                }
+            };
+            let seen = slot(self.scratch.links, ino.get()).map_or(0, |links| *links);
+            let is_directory = FileType::from_mode(raw.mode.get()) == Some(FileType::Directory);
+            let rule = match seen {
+                0 if ino == root => continue,
+                _ if ino == root => Rule::RootInode,
+                0 => Rule::InodeOrphan,
+                1 if is_directory => continue,
+                _ if is_directory => Rule::DirectoryParent,
+                _ if seen == raw.link_count.get() => continue,
+                _ => Rule::InodeLinks,
+            };
+            let field = offset_of!(RawInode, link_count);
+            self.report(self.inode_finding(ino, field, rule, seen.into()))?;
+        }
+        Ok(())
+    }
+}

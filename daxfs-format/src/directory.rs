@@ -1,0 +1,504 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Directory units: sorted entries, followed by their names.
+//!
+//! ```text
+//! entry:  0 hash u32    4 inode u32    8 name_offset u32    12 name_length u16    14 type u8    15 reserved u8
+//! unit:   entry 0 .. entry N-1, name 0 .. name N-1
+//! ```
+//!
+//! Entries ascend by name hash, then by name. Names follow each other without gaps, in the order of
+//! the entries; `name_offset` counts from the start of the unit. `.` and `..` are not stored.
+//!
+//! # Lookup
+//! Hashes are spread evenly, so the place of one is guessed by interpolation; after a few guesses
+//! the search bisects, so that no choice of names makes it slower than a binary search.
+//!
+//! # Cookies
+//! A position is (hash, rank among equal hashes), so that it stays valid when a branch inserts
+//! entries elsewhere.
+
+use core::cmp::Ordering;
+use core::mem::size_of;
+
+use zerocopy::little_endian::{U16, U32};
+use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::error::{Error, Finding, Object, Result};
+use crate::hash::NameHash;
+use crate::inode::{FileType, Ino};
+use crate::limits::MAX_NAME;
+use crate::memory::{read_struct, Memory};
+use crate::rule::Rule;
+
+/// The length of a directory entry in bytes.
+pub const ENTRY_SIZE: u64 = 16;
+
+/// How often a search guesses by interpolation before it bisects.
+const GUESSES: u32 = 6;
+
+/// A directory entry as it lies in the image.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct RawDirEntry {
+    /// [`NameHash`] of the name.
+    pub hash: U32,
+    /// The inode number.
+    pub inode: U32,
+    /// Where the name begins, in bytes from the start of the unit.
+    pub name_offset: U32,
+    /// The length of the name in bytes.
+    pub name_length: U16,
+    /// The file type, [`FileType::to_entry`].
+    pub file_type: u8,
+    /// Zero.
+    pub reserved_15: u8,
+}
+
+const _: () = assert!(size_of::<RawDirEntry>() == 16);
+
+/// Where a directory's entries are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Directory {
+    pub(crate) ino: Ino,
+    pub(crate) parent: Ino,
+    pub(crate) offset: u64,
+    pub(crate) length: u64,
+    pub(crate) count: u32,
+}
+
+/// A validated directory entry.
+///
+/// # Invariants
+/// The name has 1 to 255 bytes and lies in the unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DirEntry {
+    /// The inode that it names.
+    pub ino: Ino,
+    /// The type of that inode.
+    pub file_type: FileType,
+    /// The hash of the name.
+    pub hash: NameHash,
+    pub(crate) name_offset: u32,
+    pub(crate) name_length: u8,
+}
+
+/// Room for a name.
+#[derive(Clone, Debug)]
+pub struct NameBuf {
+    length: u8,
+    bytes: [u8; MAX_NAME],
+}
+
+impl NameBuf {
+    /// Room that holds no name.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            length: 0,
+            bytes: [0; MAX_NAME],
+        }
+    }
+
+    /// The name that was read last.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes
+            .get(..usize::from(self.length))
+            .unwrap_or_default()
+    }
+}
+
+impl Default for NameBuf {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Whether a directory entry may have this name.
+#[must_use]
+pub fn is_valid_name(name: &[u8]) -> bool {
+    !matches!(name, b"" | b"." | b"..")
+        && name.len() <= MAX_NAME
+        && !name.iter().any(|&byte| byte == 0 || byte == b'/')
+}
+
+/// A position in a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cookie {
+    /// The hash of the entry.
+    pub hash: NameHash,
+    /// How many entries with the same hash come before it.
+    pub rank: u32,
+}
+
+impl Cookie {
+    /// The position of the first entry.
+    pub const START: Self = Self {
+        hash: NameHash(0),
+        rank: 0,
+    };
+
+    const RANK_BITS: u32 = 31;
+    /// Ranks 0 and 1 of hash 0 stand for `.` and `..`.
+    const DOTS: u32 = 2;
+
+    /// The position as a directory offset of Linux: 2 and above, within `loff_t`.
+    #[must_use]
+    pub fn to_offset(self) -> u64 {
+        let rank = u64::from(self.rank.saturating_add(Self::DOTS)).min(0x7fff_ffff);
+        (u64::from(self.hash.0) << Self::RANK_BITS) | rank
+    }
+
+    /// The position that an offset stands for. Any offset is some position.
+    #[must_use]
+    pub fn from_offset(offset: u64) -> Self {
+        let hash = (offset >> Self::RANK_BITS) & 0xffff_ffff;
+        let rank = u32::try_from(offset & 0x7fff_ffff).unwrap_or(u32::MAX);
+        Self {
+            hash: NameHash(u32::try_from(hash).unwrap_or(u32::MAX)),
+            rank: rank.saturating_sub(Self::DOTS),
+        }
+    }
+}
+
+impl Directory {
+    /// The directory's inode number.
+    #[must_use]
+    pub fn ino(&self) -> Ino {
+        self.ino
+    }
+
+    /// The inode number of the directory that holds this one; the root is its own.
+    #[must_use]
+    pub fn parent(&self) -> Ino {
+        self.parent
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    pub fn len(&self) -> u32 {
+        self.count
+    }
+
+    /// Whether there are no entries.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Where the unit begins, in bytes from the start of the image; 0 without entries.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The length of the unit in bytes.
+    #[must_use]
+    pub fn unit_length(&self) -> u64 {
+        self.length
+    }
+
+    /// Where entry `index` lies in the image.
+    pub(crate) fn entry_at(&self, index: u32) -> u64 {
+        self.offset
+            .saturating_add(u64::from(index).saturating_mul(ENTRY_SIZE))
+    }
+
+    pub(crate) fn finding(&self, index: u32, field: u64, rule: Rule, value: u64) -> Finding {
+        let object = Object::Entry {
+            directory: self.ino,
+            index,
+        };
+        Finding {
+            object,
+            offset: self.entry_at(index).saturating_add(field),
+            rule,
+            value,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn raw_entry<M: Memory + ?Sized>(
+        &self,
+        memory: &M,
+        index: u32,
+    ) -> Result<RawDirEntry> {
+        read_struct(memory, self.entry_at(index)).map_err(Error::from)
+    }
+
+    /// Validates a copy of entry `index`.
+    #[inline]
+    pub(crate) fn validate(&self, raw: &RawDirEntry, index: u32) -> Result<DirEntry> {
+        let fail = |field, rule, value| Error::from(self.finding(index, field, rule, value));
+        let ino = Ino::new(raw.inode.get())
+            .ok_or_else(|| fail(4, Rule::EntryInode, raw.inode.get().into()))?;
+        let file_type = FileType::from_entry(raw.file_type)
+            .ok_or_else(|| fail(14, Rule::EntryType, raw.file_type.into()))?;
+        let length = raw.name_length.get();
+        let name_length = u8::try_from(length)
+            .ok()
+            .filter(|&length| length != 0)
+            .ok_or_else(|| fail(12, Rule::EntryName, length.into()))?;
+        let name_offset = raw.name_offset.get();
+        let end = u64::from(name_offset).saturating_add(length.into());
+        if end > self.length {
+            return Err(fail(8, Rule::DirectoryShape, name_offset.into()));
+        }
+        let hash = NameHash(raw.hash.get());
+        Ok(DirEntry {
+            ino,
+            file_type,
+            hash,
+            name_offset,
+            name_length,
+        })
+    }
+
+    /// Copies the name of an entry of this directory into `buffer`.
+    #[inline]
+    pub(crate) fn read_name<'a, M: Memory + ?Sized>(
+        &self,
+        memory: &M,
+        entry: &DirEntry,
+        buffer: &'a mut NameBuf,
+    ) -> Result<&'a [u8]> {
+        buffer.length = 0;
+        let room = buffer
+            .bytes
+            .get_mut(..usize::from(entry.name_length))
+            .unwrap_or_default();
+        memory.read(self.offset.saturating_add(entry.name_offset.into()), room)?;
+        buffer.length = entry.name_length;
+        Ok(buffer.as_bytes())
+    }
+
+    /// The index of the first entry for which `order` is not `Less`, and the entry if it is `Equal`.
+    ///
+    /// `order` compares an entry with what is sought, and must agree with `hash`.
+    fn search<M: Memory + ?Sized>(
+        &self,
+        memory: &M,
+        hash: NameHash,
+        mut order: impl FnMut(&RawDirEntry, u32) -> Result<Ordering>,
+    ) -> Result<(u32, Option<RawDirEntry>)> {
+        let mut range = SearchRange::new(self.count);
+        while let Some(probe) = range.probe(hash) {
+            let raw = self.raw_entry(memory, probe)?;
+            match order(&raw, probe)? {
+                Ordering::Equal => return Ok((probe, Some(raw))),
+                Ordering::Less => range.raise(probe, raw.hash.get()),
+                Ordering::Greater => range.lower(probe, raw.hash.get()),
+            }
+        }
+        Ok((range.low, None))
+    }
+
+    /// The entry with this name, which hashes to `hash`.
+    pub(crate) fn find<M: Memory + ?Sized>(
+        &self,
+        memory: &M,
+        name: &[u8],
+        hash: NameHash,
+    ) -> Result<Option<DirEntry>> {
+        let mut buffer = NameBuf::new();
+        let (index, found) = self.search(memory, hash, |raw, index| {
+            match NameHash(raw.hash.get()).cmp(&hash) {
+                Ordering::Equal => {
+                    let entry = self.validate(raw, index)?;
+                    Ok(self.read_name(memory, &entry, &mut buffer)?.cmp(name))
+                }
+                unequal => Ok(unequal),
+            }
+        })?;
+        found.map(|raw| self.validate(&raw, index)).transpose()
+    }
+
+    /// The index of the first entry whose hash is not below `hash`.
+    fn lower_bound<M: Memory + ?Sized>(&self, memory: &M, hash: u64) -> Result<u32> {
+        let near = NameHash(u32::try_from(hash).unwrap_or(u32::MAX));
+        let (index, _) = self.search(memory, near, |raw, _| {
+            Ok(if u64::from(raw.hash.get()) < hash {
+                Ordering::Less
+            } else {
+                Ordering::Greater
+            })
+        })?;
+        Ok(index)
+    }
+
+    /// The position of a cookie: the first entry that does not come before it.
+    pub(crate) fn seek<M: Memory + ?Sized>(&self, memory: &M, cookie: Cookie) -> Result<Position> {
+        let hash = u64::from(cookie.hash.0);
+        if cookie == Cookie::START {
+            return Ok(Position {
+                index: 0,
+                last: None,
+            });
+        }
+        let first = self.lower_bound(memory, hash)?;
+        let index = first.saturating_add(cookie.rank);
+        if cookie.rank != 0 && index > first {
+            let next = self.lower_bound(memory, hash.saturating_add(1))?;
+            if index >= next {
+                return Ok(Position {
+                    index: next.max(first),
+                    last: None,
+                });
+            }
+            let last = Cookie {
+                hash: cookie.hash,
+                rank: cookie.rank.saturating_sub(1),
+            };
+            return Ok(Position {
+                index,
+                last: Some(last),
+            });
+        }
+        Ok(Position {
+            index: first,
+            last: None,
+        })
+    }
+}
+
+/// Where an iteration over a directory stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Position {
+    /// The next entry.
+    pub(crate) index: u32,
+    /// The cookie of the entry before it, when that has been seen.
+    last: Option<Cookie>,
+}
+
+impl Position {
+    /// Takes the entry at this position: returns its cookie and moves on.
+    pub(crate) fn step(&mut self, hash: NameHash) -> Cookie {
+        let rank = match self.last {
+            Some(last) if last.hash == hash => last.rank.saturating_add(1),
+            _ => 0,
+        };
+        let cookie = Cookie { hash, rank };
+        self.last = Some(cookie);
+        self.index = self.index.saturating_add(1);
+        cookie
+    }
+
+    /// The cookie of the position after the entry that was taken last.
+    #[must_use]
+    pub fn after(last: Cookie) -> Cookie {
+        Cookie {
+            hash: last.hash,
+            rank: last.rank.saturating_add(1),
+        }
+    }
+}
+
+/// The part of a directory that may still hold what is sought.
+///
+/// # Invariants
+/// `low <= high`; every step makes the range shorter, whatever the hashes are.
+struct SearchRange {
+    low: u32,
+    high: u32,
+    low_hash: u32,
+    high_hash: u32,
+    guesses: u32,
+}
+
+impl SearchRange {
+    fn new(count: u32) -> Self {
+        Self {
+            low: 0,
+            high: count,
+            low_hash: 0,
+            high_hash: u32::MAX,
+            guesses: GUESSES,
+        }
+    }
+
+    /// An index in the range, or `None` when it is empty.
+    fn probe(&mut self, hash: NameHash) -> Option<u32> {
+        let length = self
+            .high
+            .checked_sub(self.low)
+            .filter(|&length| length != 0)?;
+        let steps = if self.guesses == 0 || length < 4 {
+            length >> 1
+        } else {
+            self.guesses = self.guesses.saturating_sub(1);
+            self.interpolate(hash, length)
+        };
+        Some(self.low.saturating_add(steps))
+    }
+
+    /// How far into `length` entries the hash lies if hashes are spread evenly.
+    fn interpolate(&self, hash: NameHash, length: u32) -> u32 {
+        let into = u64::from(hash.0.saturating_sub(self.low_hash));
+        let span = u64::from(self.high_hash.saturating_sub(self.low_hash)).saturating_add(1);
+        let steps = into
+            .saturating_mul(length.into())
+            .checked_div(span)
+            .unwrap_or_default();
+        u32::try_from(steps)
+            .unwrap_or(u32::MAX)
+            .min(length.saturating_sub(1))
+    }
+
+    fn raise(&mut self, probe: u32, hash: u32) {
+        self.low = probe.saturating_add(1).min(self.high);
+        self.low_hash = hash;
+    }
+
+    fn lower(&mut self, probe: u32, hash: u32) {
+        self.high = probe.max(self.low);
+        self.high_hash = hash;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_a_path_cannot_hold_are_refused() {
+        for name in [&b""[..], b".", b"..", b"a/b", b"a\0b", &[b'x'; 256]] {
+            assert!(!is_valid_name(name), "{name:?}");
+        }
+        for name in [&b"..."[..], b"\xff\xfe", b" ", &[b'x'; 255]] {
+            assert!(is_valid_name(name), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn cookies_survive_the_offset_and_leave_room_for_the_dots() {
+        assert_eq!(Cookie::START.to_offset(), 2);
+        for (hash, rank) in [(0, 0), (0, 7), (1, 0), (u32::MAX, (1 << 28) - 1)] {
+            let cookie = Cookie {
+                hash: NameHash(hash),
+                rank,
+            };
+            let offset = cookie.to_offset();
+            assert!(i64::try_from(offset).is_ok());
+            assert_eq!(Cookie::from_offset(offset), cookie);
+        }
+    }
+
+    #[test]
+    fn a_search_ends_whatever_the_probes_say() {
+        // Each answer is the least helpful one; the bound is guesses plus a bisection of 2^32.
+        for answer in [Ordering::Less, Ordering::Greater] {
+            for hash in [0, 1, u32::MAX / 2, u32::MAX] {
+                let mut range = SearchRange::new(u32::MAX);
+                let mut probes = 0;
+                while let Some(probe) = range.probe(NameHash(hash)) {
+                    probes += 1;
+                    match answer {
+                        Ordering::Less => range.raise(probe, hash),
+                        _ => range.lower(probe, hash),
+                    }
+                }
+                assert!(probes <= GUESSES + 33, "{probes}");
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What can go wrong, where, and by which rule.
+
+use core::fmt;
+
+use crate::inode::Ino;
+use crate::memory::ReadFault;
+use crate::rule::Rule;
+use crate::section::SectionKind;
+use crate::xattr::XattrSetId;
+use crate::ContentId;
+
+/// The result of reading an image.
+pub type Result<T> = core::result::Result<T, Error>;
+
+/// Why something could not be read from an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The image breaks a rule of the format.
+    Corrupt(Finding),
+    /// The image uses something that this version does not know.
+    Unsupported(Finding),
+    /// The memory did not give its bytes.
+    Memory(ReadFault),
+}
+
+/// A rule that an object breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What breaks the rule.
+    pub object: Object,
+    /// Where the offending bytes begin, in bytes from the start of the image.
+    pub offset: u64,
+    /// The rule.
+    pub rule: Rule,
+    /// What was found there.
+    pub value: u64,
+}
+
+/// An object of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Object {
+    /// The superblock.
+    Superblock,
+    /// An entry of the section table, by its index.
+    SectionEntry(u32),
+    /// The bytes of a section.
+    Section(SectionKind),
+    /// An inode, by a number that may not exist.
+    Inode(u32),
+    /// The entry `index` of a directory.
+    Entry {
+        /// The directory's inode number.
+        directory: Ino,
+        /// The index, from 0.
+        index: u32,
+    },
+    /// A set of extended attributes.
+    XattrSet(XattrSetId),
+    /// The extent `index` of a sparse file.
+    Extent {
+        /// The file's inode number.
+        file: Ino,
+        /// The index, from 0.
+        index: u32,
+    },
+    /// The content of one or more files.
+    Content(ContentId),
+    /// Bytes that belong to no object.
+    Gap,
+}
+
+impl Finding {
+    /// The error that reports this finding.
+    #[must_use]
+    pub const fn into_error(self) -> Error {
+        if self.rule.is_support() {
+            Error::Unsupported(self)
+        } else {
+            Error::Corrupt(self)
+        }
+    }
+}
+
+impl From<Finding> for Error {
+    fn from(finding: Finding) -> Self {
+        finding.into_error()
+    }
+}
+
+impl From<ReadFault> for Error {
+    fn from(fault: ReadFault) -> Self {
+        Self::Memory(fault)
+    }
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Superblock => f.write_str("superblock"),
+            Self::SectionEntry(index) => write!(f, "section table entry {index}"),
+            Self::Section(kind) => write!(f, "{kind} section"),
+            Self::Inode(ino) => write!(f, "inode {ino}"),
+            Self::Entry { directory, index } => write!(f, "directory {directory} entry {index}"),
+            Self::XattrSet(set) => write!(f, "xattr set {set}"),
+            Self::Extent { file, index } => write!(f, "inode {file} extent {index}"),
+            Self::Content(content) => write!(f, "content {content}"),
+            Self::Gap => f.write_str("padding"),
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            object,
+            offset,
+            rule,
+            value,
+        } = self;
+        write!(
+            f,
+            "{object} at {offset:#x}: {} [{rule}], found {value:#x}",
+            rule.text()
+        )
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Corrupt(finding) => write!(f, "corrupt image: {finding}"),
+            Self::Unsupported(finding) => write!(f, "unsupported image: {finding}"),
+            Self::Memory(fault) => fault.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for Error {}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The copy-out trait through which every byte of an image is read.
+
+use core::fmt;
+
+use zerocopy::{FromBytes, IntoBytes};
+
+use crate::num::{from_usize, len64, to_usize};
+
+/// Memory that holds an image, and that somebody else may be writing at this moment.
+///
+/// There is no way to borrow from it: bytes are copied out, and two reads of one place may differ.
+/// Implementations check bounds themselves and never fault.
+pub trait Memory {
+    /// How many bytes there are. The value must not grow during the life of an [`Image`](crate::Image).
+    fn size(&self) -> u64;
+
+    /// Fills `into` with the bytes from `offset` on.
+    ///
+    /// # Errors
+    /// [`ReadFault`] when any of the bytes lies outside the memory or cannot be had.
+    fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadFault>;
+}
+
+/// Bytes that could not be read: outside the memory, or refused by what lies beneath.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadFault {
+    /// Where the read began, in bytes from the start of the image.
+    pub offset: u64,
+    /// How many bytes were wanted.
+    pub length: u64,
+}
+
+impl ReadFault {
+    /// The fault of a read of `into` at `offset`.
+    #[must_use]
+    pub fn of(offset: u64, into: &[u8]) -> Self {
+        Self {
+            offset,
+            length: len64(into),
+        }
+    }
+}
+
+impl fmt::Display for ReadFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} bytes at offset {:#x} cannot be read",
+            self.length, self.offset
+        )
+    }
+}
+
+impl core::error::Error for ReadFault {}
+
+impl<M: Memory + ?Sized> Memory for &M {
+    fn size(&self) -> u64 {
+        (**self).size()
+    }
+
+    #[inline]
+    fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadFault> {
+        (**self).read(offset, into)
+    }
+}
+
+impl Memory for [u8] {
+    fn size(&self) -> u64 {
+        len64(self)
+    }
+
+    #[inline]
+    fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadFault> {
+        let fault = ReadFault::of(offset, into);
+        let start = usize::try_from(offset).map_err(|_| fault)?;
+        let end = start.checked_add(into.len()).ok_or(fault)?;
+        into.copy_from_slice(self.get(start..end).ok_or(fault)?);
+        Ok(())
+    }
+}
+
+/// Copies one structure out.
+#[inline]
+pub(crate) fn read_struct<T, M>(memory: &M, offset: u64) -> Result<T, ReadFault>
+where
+    T: FromBytes + IntoBytes,
+    M: Memory + ?Sized,
+{
+    let mut value = T::new_zeroed();
+    memory.read(offset, value.as_mut_bytes())?;
+    Ok(value)
+}
+
+/// Hands the bytes of a range to `each`, a buffer's worth at a time.
+///
+/// # Errors
+/// [`ReadFault`] from the memory; an empty `buffer` is a fault too, as no byte can be had through it.
+pub fn for_each_chunk<M: Memory + ?Sized>(
+    memory: &M,
+    offset: u64,
+    length: u64,
+    buffer: &mut [u8],
+    mut each: impl FnMut(&[u8]),
+) -> Result<(), ReadFault> {
+    let fault = ReadFault { offset, length };
+    let end = offset.checked_add(length).ok_or(fault)?;
+    let step = from_usize(buffer.len());
+    let mut at = offset;
+    while at < end {
+        let count = end.saturating_sub(at).min(step);
+        let chunk = buffer
+            .get_mut(..to_usize(count))
+            .filter(|c| !c.is_empty())
+            .ok_or(fault)?;
+        memory.read(at, chunk)?;
+        each(chunk);
+        at = at.saturating_add(count);
+    }
+    Ok(())
+}
+
+/// The offset of the first byte in a range that is not zero, and its value.
+///
+/// # Errors
+/// [`ReadFault`] as [`for_each_chunk`].
+pub fn find_nonzero<M: Memory + ?Sized>(
+    memory: &M,
+    offset: u64,
+    length: u64,
+    buffer: &mut [u8],
+) -> Result<Option<(u64, u8)>, ReadFault> {
+    let mut at = offset;
+    let mut found = None;
+    for_each_chunk(memory, offset, length, buffer, |chunk| {
+        // The fold has no early exit, so it is done in wide registers.
+        if found.is_none() && chunk.iter().fold(0, |all, byte| all | byte) != 0 {
+            if let Some(position) = chunk.iter().position(|&byte| byte != 0) {
+                let value = chunk.get(position).copied().unwrap_or_default();
+                found = Some((at.saturating_add(from_usize(position)), value));
+            }
+        }
+        at = at.saturating_add(len64(chunk));
+    })?;
+    Ok(found)
+}

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The section table: which sections there are and where they lie.
+//!
+//! ```text
+//! 0  kind u32     4  flags u32     8  offset u64
+//! 16 length u64   24 xxh64 u64
+//! 32 sha256 [u8; 32]
+//! ```
+//!
+//! A section that is empty does not exist. Sections of unknown kinds without the mandatory flag are
+//! checked for bounds and order, and otherwise left alone.
+
+use core::fmt;
+use core::mem::{offset_of, size_of};
+
+use zerocopy::little_endian::{U32, U64};
+use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::error::{Finding, Object};
+use crate::num::is_aligned;
+use crate::rule::Rule;
+
+/// An entry of the section table as it lies in the image.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct RawSection {
+    /// The kind, [`SectionKind`].
+    pub kind: U32,
+    /// [`Self::MANDATORY`] and [`Self::HASHED`].
+    pub flags: U32,
+    /// Where the section begins, in bytes from the start of the image.
+    pub offset: U64,
+    /// Its length in bytes.
+    pub length: U64,
+    /// XXH64 of the section, or zero without [`Self::HASHED`].
+    pub xxh64: U64,
+    /// SHA-256 of the section, or zeros without [`Self::HASHED`].
+    pub sha256: [u8; 32],
+}
+
+const _: () = {
+    assert!(size_of::<RawSection>() == 64);
+    assert!(offset_of!(RawSection, offset) == 8);
+    assert!(offset_of!(RawSection, length) == 16);
+    assert!(offset_of!(RawSection, xxh64) == 24);
+    assert!(offset_of!(RawSection, sha256) == 32);
+};
+
+impl RawSection {
+    /// The flag of a section that a reader must know.
+    pub const MANDATORY: u32 = 1;
+    /// The flag of a section whose hashes the table states.
+    pub const HASHED: u32 = 2;
+
+    /// Whether all bytes are zero, as in an unused entry.
+    pub(crate) fn is_zero(&self) -> bool {
+        use zerocopy::IntoBytes as _;
+        self.as_bytes().iter().all(|&byte| byte == 0)
+    }
+}
+
+/// The kinds of sections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SectionKind {
+    /// The inode table.
+    Inodes,
+    /// Directory units.
+    Directories,
+    /// Symlink targets.
+    Symlinks,
+    /// Extended attribute sets.
+    Xattrs,
+    /// Extent lists of sparse files.
+    Extents,
+    /// Digests of contents.
+    Digests,
+    /// Contents of packed files.
+    Packed,
+    /// Page-aligned contents.
+    Data,
+}
+
+impl SectionKind {
+    /// Every kind, in ascending order of its number.
+    pub const ALL: [Self; 8] = [
+        Self::Inodes,
+        Self::Directories,
+        Self::Symlinks,
+        Self::Xattrs,
+        Self::Extents,
+        Self::Digests,
+        Self::Packed,
+        Self::Data,
+    ];
+
+    /// The number that names the kind in the table.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        match self {
+            Self::Inodes => 1,
+            Self::Directories => 2,
+            Self::Symlinks => 3,
+            Self::Xattrs => 4,
+            Self::Extents => 5,
+            Self::Digests => 6,
+            Self::Packed => 7,
+            Self::Data => 8,
+        }
+    }
+
+    /// The place of the kind in [`Self::ALL`].
+    const fn slot(self) -> usize {
+        match self {
+            Self::Inodes => 0,
+            Self::Directories => 1,
+            Self::Symlinks => 2,
+            Self::Xattrs => 3,
+            Self::Extents => 4,
+            Self::Digests => 5,
+            Self::Packed => 6,
+            Self::Data => 7,
+        }
+    }
+
+    /// The kind with this number.
+    #[must_use]
+    pub fn from_number(number: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.number() == number)
+    }
+
+    /// Whether the section describes files and does not hold their contents.
+    #[must_use]
+    pub const fn is_metadata(self) -> bool {
+        !matches!(self, Self::Packed | Self::Data)
+    }
+
+    /// The flags that a section of this kind has.
+    #[must_use]
+    pub const fn flags(self) -> u32 {
+        match self {
+            Self::Digests => RawSection::HASHED,
+            Self::Packed | Self::Data => RawSection::MANDATORY,
+            _ => RawSection::MANDATORY | RawSection::HASHED,
+        }
+    }
+
+    /// The alignment of the section's start, as a power of two; the data section has the image's page.
+    #[must_use]
+    pub fn align_shift(self, page_shift: u32) -> u32 {
+        if matches!(self, Self::Data) {
+            page_shift
+        } else {
+            6
+        }
+    }
+
+    /// What the length in bytes is a multiple of, as a power of two.
+    fn length_shift(self, page_shift: u32) -> u32 {
+        match self {
+            Self::Inodes => 6,
+            Self::Directories => 4,
+            Self::Extents | Self::Digests => 5,
+            Self::Xattrs => 3,
+            Self::Symlinks | Self::Packed => 0,
+            Self::Data => page_shift,
+        }
+    }
+
+    /// The name, as in the specification.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Inodes => "inode",
+            Self::Directories => "directory",
+            Self::Symlinks => "symlink",
+            Self::Xattrs => "xattr",
+            Self::Extents => "extent",
+            Self::Digests => "digest",
+            Self::Packed => "packed",
+            Self::Data => "data",
+        }
+    }
+}
+
+impl fmt::Display for SectionKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A section of a known kind.
+///
+/// # Invariants
+/// It lies within the image, and begins and is long as its kind allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// The kind.
+    pub kind: SectionKind,
+    /// Where it begins, in bytes from the start of the image.
+    pub offset: u64,
+    /// Its length in bytes, never 0.
+    pub length: u64,
+    /// XXH64 and SHA-256, for the metadata sections.
+    pub hashes: Option<SectionHashes>,
+    /// Its index in the table.
+    pub index: u32,
+}
+
+/// The hashes of a section.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SectionHashes {
+    /// XXH64, seed 0.
+    pub xxh64: u64,
+    /// SHA-256.
+    pub sha256: [u8; 32],
+}
+
+impl Section {
+    /// The offset of the byte after the section.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.offset.saturating_add(self.length)
+    }
+
+    /// Whether `length` bytes at the image offset `offset` lie in the section.
+    #[must_use]
+    pub fn holds(&self, offset: u64, length: u64) -> bool {
+        offset >= self.offset
+            && offset
+                .checked_add(length)
+                .is_some_and(|end| end <= self.end())
+    }
+}
+
+/// The sections of the known kinds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sections {
+    known: [Option<Section>; SectionKind::ALL.len()],
+}
+
+impl Sections {
+    /// The section of a kind, if the image has one.
+    #[must_use]
+    pub fn get(&self, kind: SectionKind) -> Option<&Section> {
+        self.known.get(kind.slot()).and_then(Option::as_ref)
+    }
+
+    /// The sections, in ascending order of their kinds' numbers.
+    pub fn iter(&self) -> impl Iterator<Item = &Section> {
+        self.known.iter().flatten()
+    }
+
+    /// Where a section lies, as (offset, length); one that does not exist has no bytes.
+    pub(crate) fn range(&self, kind: SectionKind) -> (u64, u64) {
+        self.get(kind)
+            .map_or((0, 0), |section| (section.offset, section.length))
+    }
+}
+
+/// Validates the table, entry by entry in ascending order, and collects the known sections.
+#[derive(Debug)]
+pub(crate) struct SectionTable {
+    sections: Sections,
+    page_shift: u32,
+    image_size: u64,
+    end: u64,
+}
+
+impl SectionTable {
+    /// A table of an image of `image_size` bytes whose first section begins after `start` bytes.
+    pub(crate) fn new(start: u64, page_shift: u32, image_size: u64) -> Self {
+        Self {
+            sections: Sections::default(),
+            page_shift,
+            image_size,
+            end: start,
+        }
+    }
+
+    /// The offset of the byte after the last section.
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// The sections of known kinds.
+    pub(crate) fn into_sections(self) -> Sections {
+        self.sections
+    }
+
+    /// Validates the entry `index`, whose bytes begin at `at` in the image.
+    pub(crate) fn push(&mut self, index: u32, at: u64, raw: &RawSection) -> Result<(), Finding> {
+        let fail = |rule, value| Finding {
+            object: Object::SectionEntry(index),
+            offset: at,
+            rule,
+            value,
+        };
+        let (offset, length) = (raw.offset.get(), raw.length.get());
+        let end = offset
+            .checked_add(length)
+            .filter(|&end| end <= self.image_size)
+            .ok_or(fail(Rule::SectionBounds, offset))?;
+        if offset < self.end {
+            return Err(fail(Rule::SectionOrder, offset));
+        }
+        if length == 0 {
+            return Err(fail(Rule::SectionLength, length));
+        }
+        match SectionKind::from_number(raw.kind.get()) {
+            Some(kind) => self.push_known(kind, index, raw, fail)?,
+            None if raw.flags.get() & RawSection::MANDATORY != 0 => {
+                return Err(fail(Rule::SectionUnknown, raw.kind.get().into()));
+            }
+            None => {}
+        }
+        self.end = end;
+        Ok(())
+    }
+
+    fn push_known(
+        &mut self,
+        kind: SectionKind,
+        index: u32,
+        raw: &RawSection,
+        fail: impl Fn(Rule, u64) -> Finding,
+    ) -> Result<(), Finding> {
+        let (offset, length, flags) = (raw.offset.get(), raw.length.get(), raw.flags.get());
+        if self.sections.get(kind).is_some() {
+            return Err(fail(Rule::SectionDuplicate, kind.number().into()));
+        }
+        if flags != kind.flags() {
+            return Err(fail(Rule::SectionFlags, flags.into()));
+        }
+        if !is_aligned(offset, kind.align_shift(self.page_shift)) {
+            return Err(fail(Rule::SectionAlignment, offset));
+        }
+        let too_short = matches!(kind, SectionKind::Inodes) && length < 128;
+        if too_short || !is_aligned(length, kind.length_shift(self.page_shift)) {
+            return Err(fail(Rule::SectionLength, length));
+        }
+        let hashes = (flags & RawSection::HASHED != 0).then_some(SectionHashes {
+            xxh64: raw.xxh64.get(),
+            sha256: raw.sha256,
+        });
+        if hashes.is_none() && (raw.xxh64.get() != 0 || raw.sha256 != [0; 32]) {
+            return Err(fail(Rule::SectionHash, raw.xxh64.get()));
+        }
+        let section = Section {
+            kind,
+            offset,
+            length,
+            hashes,
+            index,
+        };
+        if let Some(slot) = self.sections.known.get_mut(kind.slot()) {
+            *slot = Some(section);
+        }
+        Ok(())
+    }
+}
