@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The kernel that DAXFS runs on: its source, its toolchain, its build, and the module.
+//!
+//! Nothing here writes into the checkout but `target/`. What is expensive lies in
+//! [`cache::directory`], keyed by the content of everything it was made from, so that a fresh
+//! clone finds it again and a changed configuration never meets an old build:
+//!
+//! ```text
+//! $XDG_CACHE_HOME/daxfs/
+//!   apt/                   package lists of the isolated apt configuration
+//!   bindgen-<version>/     bindgen, installed by cargo
+//!   kernel-src/<version>/  the unpacked kernel source
+//!   kernel/<key>/          one kernel build (an O= directory) and its key.txt
+//! ```
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`cache`] | where caches lie, locking them, digests of inputs |
+//! | [`source`] | the kernel source: distribution package, directory or tarball |
+//! | [`toolchain`] | rustc with its library source, LLVM, bindgen, build tools |
+//! | [`config`] | the configuration fragment, and the proof that each symbol stuck |
+//! | [`build`] | the kernel build |
+//! | [`kmod`] | `daxfs.ko` |
+//! | [`step`] | saying what goes on, how long it took, and what failed |
+
+pub(crate) mod build;
+pub(crate) mod cache;
+pub(crate) mod config;
+pub(crate) mod kmod;
+pub(crate) mod source;
+pub(crate) mod step;
+pub(crate) mod toolchain;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+/// Fetches the kernel source package of the distribution through this machine's own apt
+/// configuration, with signatures checked, and what is needed to build a kernel with Rust. The
+/// result is kept outside the checkout, so that this takes long only once.
+#[derive(Debug, clap::Args)]
+pub(crate) struct KernelArgs {
+    /// Build this kernel source (a directory, or a tarball) instead of the distribution's
+    #[arg(long, value_name = "DIR|TARBALL")]
+    kernel_src: Option<PathBuf>,
+}
+
+impl KernelArgs {
+    /// Runs the command.
+    pub(crate) fn run(&self) -> Result<ExitCode> {
+        let kernel = build::ensure(self.kernel_src.as_deref())?;
+        println!("kernel {}", kernel.release);
+        println!("image  {}", kernel.image.display());
+        println!("build  {}", kernel.out.display());
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Build the kernel module daxfs.ko
+#[derive(Debug, clap::Args)]
+pub(crate) struct KmodArgs {
+    /// Build against this configured and built kernel tree (its O= directory) instead of the
+    /// kernel of `cargo xtask kernel`
+    #[arg(long, value_name = "DIR")]
+    kdir: Option<PathBuf>,
+}
+
+impl KmodArgs {
+    /// Runs the command.
+    pub(crate) fn run(&self) -> Result<ExitCode> {
+        let module = match &self.kdir {
+            Some(kdir) => kmod::build_against(kdir)?,
+            None => kmod::build(&build::ensure(None)?)?,
+        };
+        println!("{}", module.display());
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What builds a kernel with Rust: a rustc with its library source, LLVM, bindgen, and the rest.
+//!
+//! The kernel compiles Rust's `core` itself, so it needs a compiler *and* the library source of
+//! exactly that compiler. A rustup toolchain with the component `rust-src` has both; where the
+//! toolchain in use lacks it, Debian's packages `rustc-web` and `rust-web-src` serve.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{bail, Context, Result};
+
+use super::cache::{self, Lock};
+use super::step::{logged, step};
+use crate::process::capture;
+
+/// The release of LLVM that is asked for; the kernel wants 17 or later.
+const LLVM: &str = "19";
+
+/// The bindgen that is installed; the kernel wants 0.71.1 or later, distributions have less.
+const BINDGEN: &str = "0.73.2";
+
+/// Where Debian's compiler is, whatever else is on `PATH`.
+const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
+
+/// Debian packages, each with a file that tells whether it is installed.
+const PACKAGES: &[(&str, &str)] = &[
+    ("clang-19", "/usr/lib/llvm-19/bin/clang"),
+    ("lld-19", "/usr/lib/llvm-19/bin/ld.lld"),
+    ("llvm-19", "/usr/lib/llvm-19/bin/llvm-nm"),
+    ("libclang-19-dev", "/usr/lib/llvm-19/lib/libclang.so"),
+    ("make", "/usr/bin/make"),
+    ("flex", "/usr/bin/flex"),
+    ("bison", "/usr/bin/bison"),
+    ("bc", "/usr/bin/bc"),
+    ("libelf-dev", "/usr/include/libelf.h"),
+    ("libssl-dev", "/usr/include/openssl/ssl.h"),
+    ("kmod", "/sbin/depmod"),
+    ("cpio", "/usr/bin/cpio"),
+    ("xz-utils", "/usr/bin/xz"),
+    ("zstd", "/usr/bin/zstd"),
+];
+
+/// The packages for a compiler, where rustup's toolchain cannot build `core`.
+const RUST_PACKAGES: &[(&str, &str)] = &[
+    ("rustc-web", DEBIAN_RUSTC),
+    ("rust-web-src", "/usr/lib/rustlib/src/rust/library/core"),
+];
+
+/// A complete toolchain.
+#[derive(Debug)]
+pub(crate) struct Toolchain {
+    rustc: PathBuf,
+    library: PathBuf,
+    bindgen: PathBuf,
+}
+
+impl Toolchain {
+    /// Finds the toolchain, and installs what is missing of it.
+    pub(crate) fn ensure() -> Result<Self> {
+        install_packages(PACKAGES)?;
+        let (rustc, library) = match rustup_with_source() {
+            Some(found) => found,
+            None => {
+                install_packages(RUST_PACKAGES)?;
+                let rustc = PathBuf::from(DEBIAN_RUSTC);
+                let library = library_of(&rustc)?;
+                (rustc, library)
+            }
+        };
+        Ok(Self {
+            rustc,
+            library,
+            bindgen: install_bindgen()?,
+        })
+    }
+
+    /// A `make` in the kernel tree `dir`, with this toolchain.
+    pub(crate) fn make(&self, dir: &Path) -> Command {
+        let mut make = Command::new("nice");
+        make.args(["-n", "5", "make", "LLVM=1", "BINDGEN=bindgen"])
+            .arg(assign("RUSTC", &self.rustc))
+            .arg(assign("RUST_LIB_SRC", &self.library))
+            .arg(format!(
+                "-j{}",
+                std::thread::available_parallelism().map_or(1, usize::from)
+            ))
+            .env("PATH", self.path())
+            .env("LIBCLANG_PATH", format!("/usr/lib/llvm-{LLVM}/lib"))
+            .env_remove("RUSTUP_TOOLCHAIN")
+            .env_remove("MAKEFLAGS")
+            .current_dir(dir);
+        make
+    }
+
+    /// A program of this toolchain (LLVM's, or bindgen).
+    pub(crate) fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(name);
+        command.env("PATH", self.path());
+        command
+    }
+
+    /// The versions of everything that the output depends on, one line each.
+    pub(crate) fn versions(&self) -> Result<String> {
+        let rustc = capture(Command::new(&self.rustc).arg("--version"))?;
+        let clang = capture(self.program("clang").arg("--version"))?;
+        let bindgen = capture(self.program("bindgen").arg("--version"))?;
+        Ok(format!(
+            "rustc {}\nclang {}\nbindgen {}\n",
+            rustc.trim(),
+            clang.lines().next().unwrap_or_default(),
+            bindgen.trim()
+        ))
+    }
+
+    fn path(&self) -> OsString {
+        let mut path = OsString::from(self.bindgen.join("bin"));
+        path.push(format!(
+            ":/usr/lib/llvm-{LLVM}/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        ));
+        path
+    }
+}
+
+fn assign(name: &str, value: &Path) -> OsString {
+    let mut text = OsString::from(format!("{name}="));
+    text.push(value);
+    text
+}
+
+/// The rustup toolchain in use, if its library source is there.
+fn rustup_with_source() -> Option<(PathBuf, PathBuf)> {
+    let rustup = capture(Command::new("rustup").args(["which", "rustc"])).ok()?;
+    let rustc = PathBuf::from(rustup.trim());
+    let library = library_of(&rustc).ok()?;
+    Some((rustc, library))
+}
+
+/// The library source that belongs to a compiler.
+fn library_of(rustc: &Path) -> Result<PathBuf> {
+    let sysroot = capture(Command::new(rustc).args(["--print", "sysroot"]))?;
+    let library = Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library");
+    if !library.join("core/src/lib.rs").is_file() {
+        bail!(
+            "{} has no library source at {}",
+            rustc.display(),
+            library.display()
+        );
+    }
+    library
+        .canonicalize()
+        .with_context(|| format!("cannot use {}", library.display()))
+}
+
+/// Installs those of `packages` whose file is not there.
+pub(crate) fn install_packages(packages: &[(&str, &str)]) -> Result<()> {
+    let missing: Vec<&str> = packages
+        .iter()
+        .filter(|(_, file)| !Path::new(file).exists())
+        .map(|(package, _)| *package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names = missing.join(" ");
+    if !rustix::process::geteuid().is_root() {
+        bail!("not root: run `sudo apt-get install {names}`, then retry");
+    }
+    step(&format!("installing {names}"), || {
+        let log = cache::directory()?.join("apt.log");
+        logged(apt_get().arg("update"), &log)?;
+        logged(
+            apt_get()
+                .args(["install", "--yes", "--no-install-recommends"])
+                .args(&missing),
+            &log,
+        )
+    })
+}
+
+fn apt_get() -> Command {
+    let mut command = Command::new("apt-get");
+    command.arg("-q").env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+/// Installs bindgen in the cache, and returns where.
+fn install_bindgen() -> Result<PathBuf> {
+    let _lock = Lock::acquire("bindgen")?;
+    let root = cache::directory()?.join(format!("bindgen-{BINDGEN}"));
+    if !root.join("bin/bindgen").is_file() {
+        step(&format!("installing bindgen {BINDGEN}"), || {
+            let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+            let mut install = Command::new(cargo);
+            install.args([
+                "install",
+                "--locked",
+                "bindgen-cli",
+                "--version",
+                BINDGEN,
+                "--root",
+            ]);
+            logged(install.arg(&root), &cache::directory()?.join("bindgen.log"))
+        })?;
+    }
+    Ok(root)
+}
