@@ -4,20 +4,28 @@
 //! | module | owns |
 //! |---|---|
 //! | [`check`] | formatting, lints, tests, documentation and the tidy rules |
+//! | [`kernel`] | the guest kernel: its source, toolchain, configuration and build |
 //! | [`libtest`] | running `cargo test` and counting what it ran |
 //! | [`process`] | running other programs, with errors that name them |
 //! | [`report`] | stages, their logs, and the final `N passed, N failed` |
+//! | [`roundtrip`] | real trees through our tools and those of the peers |
 //! | [`setup`] | installing what the other commands need |
+//! | [`test`] | everything that must pass before a change lands |
 //! | [`tidy`] | rules about the source tree that no compiler checks |
+//! | [`tree`] | directory trees as test subjects |
 //! | [`workspace`] | where things are: checkout, target directory |
 #![forbid(unsafe_code)]
 
 mod check;
+mod kernel;
 mod libtest;
 mod process;
 mod report;
+mod roundtrip;
 mod setup;
+mod test;
 mod tidy;
+mod tree;
 mod workspace;
 
 use std::process::ExitCode;
@@ -39,6 +47,12 @@ enum Task {
     Setup,
     /// Check formatting, lints, tests, documentation and the tidy rules.
     Check,
+    /// Obtain, configure and build the guest kernel.
+    Kernel(kernel::KernelArgs),
+    /// Build the kernel module daxfs.ko.
+    Kmod(kernel::KmodArgs),
+    /// Run everything: setup, all checks, and the round trips of real trees.
+    Test(test::Args),
 }
 
 fn main() -> ExitCode {
@@ -56,5 +70,8 @@ fn dispatch(task: &Task) -> Result<ExitCode> {
     match task {
         Task::Setup => setup::run().map(|()| ExitCode::SUCCESS),
         Task::Check => check::run(),
+        Task::Kernel(arguments) => arguments.run(),
+        Task::Kmod(arguments) => arguments.run(),
+        Task::Test(arguments) => arguments.run(),
     }
 }

@@ -4,7 +4,10 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{ensure, Context, Result};
+
+/// `f_type` of tmpfs, from statfs(2).
+const TMPFS_MAGIC: u64 = 0x0102_1994;
 
 /// The root of the checkout, where the workspace's `Cargo.toml` lies.
 pub(crate) fn root() -> &'static Path {
@@ -15,6 +18,25 @@ pub(crate) fn root() -> &'static Path {
 /// Cargo's target directory.
 pub(crate) fn target_dir() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// A release binary of the workspace by its name; it exists once `cargo build --release` ran.
+pub(crate) fn release_binary(name: &str) -> PathBuf {
+    target_dir().join("release").join(name)
+}
+
+/// The tmpfs that every Linux system has.
+///
+/// # Errors
+/// When it is none here.
+pub(crate) fn tmpfs() -> Result<&'static Path> {
+    let path = Path::new("/dev/shm");
+    let status = rustix::fs::statfs(path).context("cannot look at /dev/shm")?;
+    ensure!(
+        u64::try_from(status.f_type)? == TMPFS_MAGIC,
+        "/dev/shm is no tmpfs"
+    );
+    Ok(path)
 }
 
 /// The directory for logs and scratch files of `cargo xtask`, inside the target directory.

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The same image from copies of a tree, whatever the path, the order of its directories and
+//! the number of threads.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{ensure, Context, Result};
+use sha2::{Digest, Sha256};
+
+use super::{Archiver, Subject};
+use crate::report::{Log, Tally};
+use crate::tree::compare::Differences;
+use crate::tree::record::{self, Kind};
+use crate::tree::replicate::{self, Order};
+use crate::workspace::tmpfs;
+
+/// Builds the tree again in three ways and expects the bytes of `image` each time.
+pub(super) fn stages(tally: &mut Tally, subject: &Subject, image: &Path) {
+    for threads in ["1", "2"] {
+        tally.stage(
+            &format!("{}: same image with -j{threads}", subject.name),
+            |log| rebuild(log, subject, &subject.source, threads, image),
+        );
+    }
+    tally.stage(
+        &format!("{}: same image from a reversed copy", subject.name),
+        |log| {
+            let place = tempfile::tempdir_in(tmpfs()?)?;
+            let copy = place.path().join("another path");
+            replicate::copy(&subject.source, &subject.records, &copy, Order::Reverse)?;
+            let difference = Differences::between(&subject.records, &record::read(&copy)?);
+            for line in difference.lines().take(20) {
+                log.line(&line);
+            }
+            ensure!(
+                difference.is_empty(),
+                "the copy differs from the tree, so it proves nothing"
+            );
+            let reordered = reordered(subject, &copy)?;
+            ensure!(
+                reordered > 0,
+                "all directories list alike, so the copy proves nothing"
+            );
+            log.note(format!("{reordered} directories list in another order"));
+            rebuild(log, subject, &copy, "2", image)
+        },
+    );
+}
+
+fn rebuild(
+    log: &mut Log,
+    subject: &Subject,
+    source: &Path,
+    threads: &str,
+    expected: &Path,
+) -> Result<()> {
+    let again = subject.work.join("again.image");
+    let mut command: Command = Archiver::Daxfs.build(source, &again);
+    log.run(command.args(["--threads", threads]))?;
+    let (was, is) = (digest(expected)?, digest(&again)?);
+    log.line(&format!("{was} expected\n{is} found"));
+    fs::remove_file(&again)?;
+    ensure!(was == is, "the images differ: SHA-256 {was} and {is}");
+    Ok(())
+}
+
+/// How many directories of `copy` list their entries in another order than in the source.
+fn reordered(subject: &Subject, copy: &Path) -> Result<usize> {
+    let mut count = 0;
+    for record in subject
+        .records
+        .iter()
+        .filter(|record| record.kind == Kind::Directory)
+    {
+        let here = names(&subject.source.join(&record.path))?;
+        count += usize::from(here != names(&copy.join(&record.path))?);
+    }
+    Ok(count)
+}
+
+fn names(dir: &Path) -> Result<Vec<std::ffi::OsString>> {
+    fs::read_dir(dir)?
+        .map(|entry| Ok(entry?.file_name()))
+        .collect()
+}
+
+/// The SHA-256 of a file, in hexadecimal.
+fn digest(path: &Path) -> Result<String> {
+    let mut file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    let mut hasher = Sha256::new();
+    std::io::copy(&mut file, &mut hasher)?;
+    Ok(hasher
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
+}
