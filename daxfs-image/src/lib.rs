@@ -1,2 +1,25 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! DAXFS.
+//! DAXFS images in user space: opening, reading, mapping, walking and checking them.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`hash`] | XXH64 and SHA-256, for the seams of the format crate |
+//! | [`file`] | an image in a file that is read: survives a file that shrinks or changes |
+//! | [`mapped`] | an image in a file that is mapped: contents without copies |
+//! | [`path`] | paths to inodes |
+//! | [`walk`] | the whole tree, one entry after another |
+//! | [`seal`] | checksums of an image that was changed, for builders and tests |
+//!
+//! The tools read through [`file`], because an image under examination is not to be trusted to stay
+//! as long as it was. Programs that want file contents in place use [`mapped`].
+
+pub mod file;
+pub mod hash;
+pub mod mapped;
+pub mod path;
+pub mod seal;
+pub mod walk;
+
+pub use daxfs_format as format;
+pub use file::{FileImage, FileMemory, OpenError};
+pub use mapped::{MappedImage, MappedMemory};

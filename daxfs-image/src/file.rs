@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! An image in a file that is read with `pread`.
+//!
+//! A file that shrinks or changes while it is read gives an error or other bytes, never a signal. A
+//! small cache of chunks makes the many small reads of metadata cheap; long reads go past it.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use daxfs_format::superblock::SuperblockCopy;
+use daxfs_format::{Error, Image, Memory, ReadFault};
+
+use crate::hash::Xxh64;
+
+/// An image that is read from a file.
+pub type FileImage = Image<FileMemory, Xxh64>;
+
+/// What one cached chunk holds, in bytes.
+const CHUNK: usize = 64 << 10;
+/// Chunks that share a place; several streams through an image then do not evict each other.
+const WAYS: usize = 4;
+/// Places. The cache holds `SETS * WAYS` chunks, 4 MiB.
+const SETS: u64 = 16;
+
+/// A file or block device as the memory of an image.
+///
+/// It is for one thread; [`FileMemory::share`] makes another view of the same file for another one.
+pub struct FileMemory {
+    file: Arc<File>,
+    size: u64,
+    cache: RefCell<Cache>,
+}
+
+struct Cache {
+    sets: Vec<Vec<Chunk>>,
+    clock: u64,
+    error: Option<io::Error>,
+}
+
+struct Chunk {
+    index: u64,
+    used: u64,
+    bytes: Vec<u8>,
+}
+
+impl FileMemory {
+    /// The whole of a file or block device.
+    ///
+    /// # Errors
+    /// What `lseek` says of the file.
+    pub fn new(file: File) -> io::Result<Self> {
+        let size = (&file).seek(SeekFrom::End(0))?;
+        Ok(Self::view(Arc::new(file), size))
+    }
+
+    fn view(file: Arc<File>, size: u64) -> Self {
+        let sets = (0..SETS).map(|_| Vec::with_capacity(WAYS)).collect();
+        Self {
+            file,
+            size,
+            cache: RefCell::new(Cache {
+                sets,
+                clock: 0,
+                error: None,
+            }),
+        }
+    }
+
+    /// Another view of the same file, with a cache of its own.
+    #[must_use]
+    pub fn share(&self) -> Self {
+        Self::view(Arc::clone(&self.file), self.size)
+    }
+
+    /// The error of the operating system behind the last [`ReadFault`], if there was one.
+    pub fn take_error(&self) -> Option<io::Error> {
+        self.cache.borrow_mut().error.take()
+    }
+
+    fn pread(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadFault> {
+        self.file.read_exact_at(into, offset).map_err(|error| {
+            self.cache.borrow_mut().error = Some(error);
+            ReadFault::of(offset, into)
+        })
+    }
+
+    /// Copies from one chunk, which is read first if the cache does not have it.
+    fn read_chunk(&self, index: u64, start: usize, into: &mut [u8]) -> Result<(), ReadFault> {
+        let cache = &mut *self.cache.borrow_mut();
+        cache.clock += 1;
+        let set = usize::try_from(index % SETS)
+            .ok()
+            .and_then(|set| cache.sets.get_mut(set));
+        let fault = ReadFault {
+            offset: index * Self::chunk_size(),
+            length: Self::chunk_size(),
+        };
+        let set = set.ok_or(fault)?;
+        let way = match set.iter().position(|chunk| chunk.index == index) {
+            Some(way) => way,
+            None => match load(&self.file, self.size, index, set) {
+                Ok(way) => way,
+                Err(error) => {
+                    cache.error = Some(error);
+                    return Err(fault);
+                }
+            },
+        };
+        let chunk = set.get_mut(way).ok_or(fault)?;
+        chunk.used = cache.clock;
+        into.copy_from_slice(chunk.bytes.get(start..start + into.len()).ok_or(fault)?);
+        Ok(())
+    }
+
+    fn chunk_size() -> u64 {
+        u64::try_from(CHUNK).unwrap_or(u64::MAX)
+    }
+}
+
+/// Reads a chunk into a free place of its set, or into that of the chunk that was used longest ago.
+fn load(file: &File, size: u64, index: u64, set: &mut Vec<Chunk>) -> io::Result<usize> {
+    let offset = index * FileMemory::chunk_size();
+    let length = usize::try_from(size.saturating_sub(offset))
+        .unwrap_or(usize::MAX)
+        .min(CHUNK);
+    let way = if set.len() < WAYS {
+        set.push(Chunk {
+            index: u64::MAX,
+            used: 0,
+            bytes: Vec::new(),
+        });
+        set.len() - 1
+    } else {
+        set.iter()
+            .enumerate()
+            .min_by_key(|(_, chunk)| chunk.used)
+            .map_or(0, |(way, _)| way)
+    };
+    let chunk = &mut set[way];
+    chunk.index = u64::MAX;
+    chunk.bytes.resize(length, 0);
+    file.read_exact_at(&mut chunk.bytes, offset)?;
+    chunk.index = index;
+    Ok(way)
+}
+
+impl Memory for FileMemory {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadFault> {
+        let fault = ReadFault::of(offset, into);
+        let end = offset
+            .checked_add(fault.length)
+            .filter(|&end| end <= self.size);
+        end.ok_or(fault)?;
+        if into.len() >= CHUNK {
+            return self.pread(offset, into);
+        }
+        let mut at = offset;
+        let mut rest = into;
+        while !rest.is_empty() {
+            let start = usize::try_from(at % Self::chunk_size()).map_err(|_| fault)?;
+            let count = rest.len().min(CHUNK - start);
+            let (piece, after) = rest.split_at_mut(count);
+            self.read_chunk(at / Self::chunk_size(), start, piece)?;
+            at += u64::try_from(count).map_err(|_| fault)?;
+            rest = after;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for FileMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileMemory")
+            .field("size", &self.size)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a file could not be opened as an image.
+#[derive(Debug)]
+pub enum OpenError {
+    /// The operating system refused the file.
+    Io(PathBuf, io::Error),
+    /// It is not an image, or one that is broken or of an unknown version.
+    Image(PathBuf, Error),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(path, _) => write!(f, "cannot read {}", path.display()),
+            Self::Image(path, _) => write!(f, "cannot open {} as an image", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(_, error) => Some(error),
+            Self::Image(_, error) => Some(error),
+        }
+    }
+}
+
+/// Opens the image in a file or block device. Verified are superblock and section table.
+///
+/// # Errors
+/// [`OpenError`], with the file's name.
+pub fn open(path: &Path) -> Result<FileImage, OpenError> {
+    open_with_superblock(path).map(|(image, _)| image)
+}
+
+/// Opens as [`open`] does and also returns the copy of the superblock, for the image's identity.
+///
+/// # Errors
+/// [`OpenError`], with the file's name.
+pub fn open_with_superblock(path: &Path) -> Result<(FileImage, Box<SuperblockCopy>), OpenError> {
+    let io = |error| OpenError::Io(path.to_owned(), error);
+    let file = File::open(path).map_err(io)?;
+    if file.metadata().map_err(io)?.is_dir() {
+        return Err(io(io::Error::from(io::ErrorKind::IsADirectory)));
+    }
+    let memory = FileMemory::new(file).map_err(io)?;
+    let mut copy = Box::new(SuperblockCopy::zeroed());
+    match Image::open(&memory, &mut copy) {
+        Ok(image) => drop::<Image<_, Xxh64>>(image),
+        Err(error) => {
+            let cause = memory.take_error();
+            return Err(cause.map_or(OpenError::Image(path.to_owned(), error), io));
+        }
+    }
+    let image = Image::open(memory, &mut copy);
+    image
+        .map(|image| (image, copy))
+        .map_err(|error| OpenError::Image(path.to_owned(), error))
+}
+
+/// Another view of an image, for another thread.
+///
+/// # Errors
+/// The rule that the superblock breaks by now.
+pub fn share(image: &FileImage) -> Result<FileImage, Error> {
+    Image::open(image.memory().share(), &mut SuperblockCopy::zeroed())
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! An image in a file or device that is mapped, so that file contents are slices of the map.
+//!
+//! ```no_run
+//! use std::fs::File;
+//!
+//! use daxfs_image::{path, MappedImage};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let file = File::open("weights.daxfs")?;
+//! // SAFETY: nobody writes to this image or truncates it while it is mapped.
+//! let image = unsafe { MappedImage::map(&file)? };
+//! let inode = path::resolve(image.image(), b"/layers/0.bin")?;
+//! let weights: &[u8] = image.contents(&inode).ok_or("not in one piece")?;
+//! println!("{} bytes, not one of them copied", weights.len());
+//! # Ok(())
+//! # }
+//! ```
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+
+use daxfs_format::superblock::SuperblockCopy;
+use daxfs_format::{Error, FileData, Image, Inode, InodeKind, Memory, ReadFault};
+use memmap2::Mmap;
+
+use crate::hash::Xxh64;
+
+/// A mapped file as the memory of an image.
+pub struct MappedMemory(Mmap);
+
+impl Memory for MappedMemory {
+    fn size(&self) -> u64 {
+        self.0[..].size()
+    }
+
+    fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadFault> {
+        self.0[..].read(offset, into)
+    }
+}
+
+/// An image that is mapped.
+pub struct MappedImage(Image<MappedMemory, Xxh64>);
+
+/// Why a file could not be mapped as an image.
+#[derive(Debug)]
+pub enum MapError {
+    /// The operating system refused to map the file.
+    Io(io::Error),
+    /// It is not an image, or one that is broken or of an unknown version.
+    Image(Error),
+}
+
+impl fmt::Display for MapError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(_) => f.write_str("cannot map the file"),
+            Self::Image(_) => f.write_str("cannot open the mapped file as an image"),
+        }
+    }
+}
+
+impl std::error::Error for MapError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            Self::Image(error) => Some(error),
+        }
+    }
+}
+
+impl MappedImage {
+    /// Maps a file or DAX device and opens the image in it. Verified are superblock and section
+    /// table; an image from elsewhere should be checked first.
+    ///
+    /// # Safety
+    /// While the map exists, nobody changes or truncates the file: the contents are lent out as slices,
+    /// and a page that is gone is a `SIGBUS`. [`crate::file`] has no such condition.
+    ///
+    /// # Errors
+    /// [`MapError`].
+    #[allow(
+        unsafe_code,
+        reason = "mapping a file is the caller's promise about it"
+    )]
+    pub unsafe fn map(file: &File) -> Result<Self, MapError> {
+        // SAFETY: the caller promises what `Mmap::map` asks for: the file stays as it is.
+        let map = unsafe { Mmap::map(file) }.map_err(MapError::Io)?;
+        let image = Image::open(MappedMemory(map), &mut SuperblockCopy::zeroed());
+        image.map(Self).map_err(MapError::Image)
+    }
+
+    /// The image, to look things up in.
+    #[must_use]
+    pub fn image(&self) -> &Image<MappedMemory, Xxh64> {
+        &self.0
+    }
+
+    /// The contents of a regular file in place, or `None` for a sparse file and for other types.
+    #[must_use]
+    pub fn contents(&self, inode: &Inode) -> Option<&[u8]> {
+        let offset = match inode.kind {
+            InodeKind::Regular(FileData::Empty) => return Some(&[]),
+            InodeKind::Regular(FileData::Direct { offset } | FileData::Packed { offset }) => offset,
+            _ => return None,
+        };
+        let start = usize::try_from(offset).ok()?;
+        let end = start.checked_add(usize::try_from(inode.size).ok()?)?;
+        self.0.memory().0.get(start..end)
+    }
+}
+
+impl fmt::Debug for MappedImage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The whole tree, one entry after another, each directory before what it holds.
+//!
+//! A walk ends on any image, also on one that was not checked: it enters a directory once only.
+
+use daxfs_format::directory::Position;
+use daxfs_format::{
+    Cookie, DirEntry, Directory, Error, Image, Ino, Inode, InodeKind, Memory, NameBuf, Xxh64,
+};
+
+/// A walk over an image.
+pub struct Walk<'a, M, X> {
+    image: &'a Image<M, X>,
+    open: Vec<Level>,
+    path: Vec<u8>,
+    entered: Vec<bool>,
+}
+
+/// A directory that is being walked.
+struct Level {
+    directory: Directory,
+    position: Position,
+    path_length: usize,
+}
+
+/// What a walk comes by.
+#[derive(Debug)]
+pub struct Step<'a> {
+    /// The path from the root, without a slash at its start.
+    pub path: &'a [u8],
+    /// The directory that holds the entry.
+    pub parent: Ino,
+    /// The entry, or why it could not be read; the walk then goes on with the next directory.
+    pub entry: Result<DirEntry, Error>,
+    /// The inode, or why it could not be read.
+    pub inode: Result<Inode, Error>,
+}
+
+impl<'a, M: Memory, X: Xxh64> Walk<'a, M, X> {
+    /// A walk from the root, which is itself not among the steps.
+    ///
+    /// # Errors
+    /// A rule that the root's inode breaks, or the memory's own.
+    pub fn new(image: &'a Image<M, X>) -> Result<Self, Error> {
+        let root = image.inode(image.superblock().root())?;
+        Self::from(image, &root)
+    }
+
+    /// A walk from a directory, which is itself not among the steps. From anything else there are none.
+    ///
+    /// # Errors
+    /// The memory's own.
+    pub fn from(image: &'a Image<M, X>, inode: &Inode) -> Result<Self, Error> {
+        let slots = usize::try_from(image.inode_count())
+            .unwrap_or(usize::MAX)
+            .saturating_add(1);
+        let entered = vec![false; slots];
+        let mut walk = Self {
+            image,
+            open: Vec::new(),
+            path: Vec::new(),
+            entered,
+        };
+        walk.enter(inode)?;
+        Ok(walk)
+    }
+
+    fn enter(&mut self, inode: &Inode) -> Result<(), Error> {
+        let InodeKind::Directory(directory) = inode.kind else {
+            return Ok(());
+        };
+        let slot = usize::try_from(inode.ino.get())
+            .ok()
+            .and_then(|ino| self.entered.get_mut(ino));
+        if slot.is_none_or(|entered| std::mem::replace(entered, true)) {
+            return Ok(());
+        }
+        let position = self.image.seek(&directory, Cookie::START)?;
+        self.open.push(Level {
+            directory,
+            position,
+            path_length: self.path.len(),
+        });
+        Ok(())
+    }
+
+    /// The next step, or `None` at the end.
+    pub fn step(&mut self) -> Option<Step<'_>> {
+        loop {
+            let level = self.open.last_mut()?;
+            self.path.truncate(level.path_length);
+            let directory = level.directory;
+            let parent = directory.ino();
+            match self.image.next_entry(&directory, &mut level.position) {
+                Ok(None) => {
+                    self.open.pop();
+                }
+                Ok(Some((entry, _))) => {
+                    let mut buffer = NameBuf::new();
+                    let name = self
+                        .image
+                        .name(&directory, &entry, &mut buffer)
+                        .map(<[u8]>::to_vec);
+                    let (entry, inode) = match name {
+                        Ok(name) => (Ok(entry), self.descend(&name, entry.ino)),
+                        Err(error) => (Err(error), Err(error)),
+                    };
+                    return Some(Step {
+                        path: &self.path,
+                        parent,
+                        entry,
+                        inode,
+                    });
+                }
+                Err(error) => {
+                    self.open.pop();
+                    return Some(Step {
+                        path: &self.path,
+                        parent,
+                        entry: Err(error),
+                        inode: Err(error),
+                    });
+                }
+            }
+        }
+    }
+
+    fn descend(&mut self, name: &[u8], ino: Ino) -> Result<Inode, Error> {
+        if !self.path.is_empty() {
+            self.path.push(b'/');
+        }
+        self.path.extend_from_slice(name);
+        let inode = self.image.inode(ino)?;
+        self.enter(&inode)?;
+        Ok(inode)
+    }
+}
