@@ -232,13 +232,12 @@ pub fn open_with_superblock(path: &Path) -> Result<(FileImage, Box<SuperblockCop
     }
     let memory = FileMemory::new(file).map_err(io)?;
     let mut copy = Box::new(SuperblockCopy::zeroed());
-    match Image::open(&memory, &mut copy) {
-        Ok(image) => drop::<Image<_, Xxh64>>(image),
-        Err(error) => {
-            let cause = memory.take_error();
-            return Err(cause.map_or(OpenError::Image(path.to_owned(), error), io));
-        }
-    }
+    // Once by itself, because opening takes the memory and with it the cause of a fault.
+    copy.fill(&memory)
+        .map_err(|error| match memory.take_error() {
+            Some(cause) => io(cause),
+            None => OpenError::Image(path.to_owned(), error),
+        })?;
     let image = Image::open(memory, &mut copy);
     image
         .map(|image| (image, copy))
