@@ -3,6 +3,7 @@
 //!
 //! | module | owns |
 //! |---|---|
+//! | [`bench`] | measurements side by side with the peers |
 //! | [`check`] | formatting, lints, tests, documentation and the tidy rules |
 //! | [`kernel`] | the guest kernel: its source, toolchain, configuration and build |
 //! | [`libtest`] | running `cargo test` and counting what it ran |
@@ -16,6 +17,7 @@
 //! | [`workspace`] | where things are: checkout, target directory |
 #![forbid(unsafe_code)]
 
+mod bench;
 mod check;
 mod kernel;
 mod libtest;
@@ -51,6 +53,9 @@ enum Task {
     Kernel(kernel::KernelArgs),
     /// Build the kernel module daxfs.ko.
     Kmod(kernel::KmodArgs),
+    /// Measure against the peers, side by side in one run.
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Run everything: setup, all checks, and the round trips of real trees.
     Test(test::Args),
 }
@@ -70,6 +75,7 @@ fn dispatch(task: &Task) -> Result<ExitCode> {
     match task {
         Task::Setup => setup::run().map(|()| ExitCode::SUCCESS),
         Task::Check => check::run(),
+        Task::Bench(bench) => bench.run(),
         Task::Kernel(arguments) => arguments.run(),
         Task::Kmod(arguments) => arguments.run(),
         Task::Test(arguments) => arguments.run(),

@@ -51,7 +51,7 @@ fn differences(log: &mut Log, subject: &Subject, extracted: &Path) -> Result<Dif
 fn of_peer(log: &mut Log, subject: &Subject, peer: Archiver) -> Result<Differences> {
     let image = subject.work.join(format!("{}.image", peer.name()));
     let extracted = subject.work.join(format!("{}.extracted", peer.name()));
-    log.run(&mut peer.build(&subject.source, &image))?;
+    log.run(peer.build(&subject.source, &image).args(peer.exclusions()))?;
     if let Err(error) = log.run(&mut peer.extract(&image, &extracted)) {
         log.note(format!("{error}"));
     }

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Making images of real trees, against the peers and the floor.
+//!
+//! All tools run in turn, so that a disturbance meets all of them; the first round warms the
+//! page cache, measures memory, and is not timed. On disk each row stands twice: as the tool ran
+//! (mkdaxfs syncs its image before it gives it its name, the peers sync nothing), and with a sync
+//! of the output included for everyone.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::check;
+use super::contender::{Contender, ALL};
+use super::floor::{self, Work};
+use super::measure::{self, median, Memory};
+use super::table::{self, Row};
+use crate::roundtrip::Archiver;
+use crate::tree::record::{self, Record};
+use crate::tree::{self, debian};
+use crate::{kernel, process, setup, workspace};
+
+/// Options of `cargo xtask bench build`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// How often each tool is timed.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// Measure this tree only.
+    #[arg(long, value_enum)]
+    tree: Option<TreeName>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum TreeName {
+    /// A Debian root file system.
+    Debian,
+    /// The source of the Linux kernel.
+    Linux,
+}
+
+/// A tree, and what the ratio of image sizes to mkfs.erofs should be.
+struct Subject {
+    name: &'static str,
+    source: PathBuf,
+    records: Vec<Record>,
+    size_goal: f64,
+}
+
+/// Where output goes.
+struct Sink {
+    name: &'static str,
+    dir: PathBuf,
+    is_disk: bool,
+}
+
+impl Args {
+    pub(super) fn run(&self) -> Result<()> {
+        setup::run()?;
+        process::run(process::cargo().args(["build", "--release", "--workspace", "--bins"]))?;
+        let sinks = [
+            Sink {
+                name: "tmpfs",
+                dir: workspace::tmpfs()?.join("daxfs-bench"),
+                is_disk: false,
+            },
+            Sink {
+                name: "disk",
+                dir: workspace::scratch_dir()?.join("bench"),
+                is_disk: true,
+            },
+        ];
+        let mut rows = Vec::new();
+        for name in [TreeName::Debian, TreeName::Linux] {
+            if self.tree.is_none_or(|chosen| chosen == name) {
+                let subject = subject(name)?;
+                for sink in &sinks {
+                    rows.extend(in_directory(&sink.dir, || self.compare(&subject, sink))?);
+                }
+            }
+        }
+        rows.extend(in_directory(&sinks[0].dir, || {
+            check::lookups(&sinks[0].dir)
+        })?);
+        table::print("All rows", rows);
+        Ok(())
+    }
+
+    /// Measures all contenders on one tree and one sink.
+    fn compare(&self, subject: &Subject, sink: &Sink) -> Result<Vec<Row>> {
+        println!(
+            "\n{}, output on {}, {} runs",
+            subject.name, sink.name, self.runs
+        );
+        let mut results = warm_up(subject, sink)?;
+        let mut floor = Vec::new();
+        for _ in 0..self.runs {
+            for result in &mut results {
+                result.timed_run(subject, sink)?;
+            }
+            floor.push(floor_run(subject, sink, Work::CopyAndHash)?);
+        }
+        for result in &results {
+            result.print();
+        }
+        let floor = median(&floor);
+        print_floor(subject, sink, floor)?;
+        let mut rows = rows(subject, sink, &results, floor);
+        let image = Contender::Image(Archiver::Daxfs).output(&sink.dir);
+        if !sink.is_disk {
+            rows.extend(check::rows(subject.name, &image, self.runs)?);
+        }
+        Ok(rows)
+    }
+}
+
+fn subject(name: TreeName) -> Result<Subject> {
+    let (name, source, size_goal) = match name {
+        TreeName::Debian => ("debian", debian::obtain()?, 1.0),
+        TreeName::Linux => ("linux", kernel::source::obtain()?, 1.06),
+    };
+    let records = record::read(&source)?;
+    println!("\n{name}: {} entries", records.len());
+    Ok(Subject {
+        name,
+        source,
+        records,
+        size_goal,
+    })
+}
+
+/// Runs `body` with an empty directory at `dir`, which is removed afterwards in any case.
+fn in_directory<T>(dir: &Path, body: impl FnOnce() -> Result<T>) -> Result<T> {
+    tree::remove(dir)?;
+    std::fs::create_dir_all(dir)?;
+    let result = body();
+    tree::remove(dir)?;
+    result
+}
+
+/// What was measured of one contender.
+struct Measured {
+    contender: Contender,
+    memory: Memory,
+    size: Option<u64>,
+    /// Wall times as the tool ran.
+    plain: Vec<Duration>,
+    /// The same, with a sync of the output.
+    synced: Vec<Duration>,
+}
+
+fn warm_up(subject: &Subject, sink: &Sink) -> Result<Vec<Measured>> {
+    ALL.into_iter()
+        .map(|contender| {
+            contender.clean(&sink.dir)?;
+            let memory = measure::memory(&mut contender.command(&subject.source, &sink.dir))?;
+            let size = contender.size(&sink.dir)?;
+            Ok(Measured {
+                contender,
+                memory,
+                size,
+                plain: Vec::new(),
+                synced: Vec::new(),
+            })
+        })
+        .collect()
+}
+
+impl Measured {
+    fn timed_run(&mut self, subject: &Subject, sink: &Sink) -> Result<()> {
+        self.contender.clean(&sink.dir)?;
+        if sink.is_disk {
+            // What earlier runs left to be written must not be charged to this one.
+            rustix::fs::sync();
+        }
+        let plain = measure::time(&mut self.contender.command(&subject.source, &sink.dir))?;
+        self.plain.push(plain);
+        if sink.is_disk {
+            self.synced
+                .push(plain + measure::sync(&self.contender.output(&sink.dir))?);
+        }
+        Ok(())
+    }
+
+    fn print(&self) {
+        let range = |times: &[Duration]| {
+            let (least, most) = (times.iter().min(), times.iter().max());
+            let bound = |time: Option<&Duration>| time.copied().unwrap_or_default().as_secs_f64();
+            format!(
+                "{:.3} [{:.3} .. {:.3}]",
+                median(times).as_secs_f64(),
+                bound(least),
+                bound(most)
+            )
+        };
+        let synced = match self.synced.as_slice() {
+            [] => String::new(),
+            times => format!(", with sync {}", range(times)),
+        };
+        println!(
+            "  {:26} {} s{synced}; output {}, peak RSS {}, anonymous {}",
+            self.contender.name(),
+            range(&self.plain),
+            self.size.map_or_else(|| "-".to_owned(), table::bytes),
+            table::bytes(self.memory.resident),
+            table::bytes(self.memory.anonymous),
+        );
+    }
+}
+
+fn floor_run(subject: &Subject, sink: &Sink, work: Work) -> Result<Duration> {
+    let output = sink.dir.join("floor");
+    let time = floor::run(&subject.source, &subject.records, &output, work)?;
+    std::fs::remove_file(output)?;
+    Ok(time)
+}
+
+fn print_floor(subject: &Subject, sink: &Sink, both: Duration) -> Result<()> {
+    let copy = floor_run(subject, sink, Work::Copy)?;
+    let hash = floor_run(subject, sink, Work::Hash)?;
+    println!(
+        "  floor: {} to copy and hash every byte without a sync; copying alone {}, hashing alone {}",
+        table::time(both),
+        table::time(copy),
+        table::time(hash),
+    );
+    Ok(())
+}
+
+/// The ratio of wall times that we want to a contender.
+fn time_goal(contender: Contender) -> Option<f64> {
+    match contender {
+        Contender::Image(Archiver::Erofs) => Some(0.5),
+        Contender::Image(Archiver::Squashfs) => Some(0.4),
+        _ => None,
+    }
+}
+
+fn rows(subject: &Subject, sink: &Sink, results: &[Measured], floor: Duration) -> Vec<Row> {
+    let Some((ours, others)) = results.split_first() else {
+        return Vec::new();
+    };
+    let place = format!("{}, {}", subject.name, sink.name);
+    let mut rows = Vec::new();
+    for other in others {
+        let name = other.contender.name();
+        let goal = time_goal(other.contender);
+        let (mine, theirs) = (median(&ours.plain), median(&other.plain));
+        rows.push(Row::times(
+            format!("{place}: time against {name}"),
+            mine,
+            theirs,
+            goal,
+        ));
+        if sink.is_disk {
+            let (mine, theirs) = (median(&ours.synced), median(&other.synced));
+            let what = format!("{place}: time with sync against {name}");
+            rows.push(Row::times(what, mine, theirs, goal));
+        } else {
+            rows.extend(size_row(subject, ours, other));
+        }
+    }
+    let what = format!("{place}: time against the floor");
+    rows.push(Row::times(what, median(&ours.plain), floor, None));
+    if !sink.is_disk {
+        rows.push(memory_row(subject, ours));
+    }
+    rows
+}
+
+fn size_row(subject: &Subject, ours: &Measured, other: &Measured) -> Option<Row> {
+    let goal = match other.contender {
+        Contender::Image(Archiver::Erofs) => Some(subject.size_goal),
+        _ => None,
+    };
+    let what = format!(
+        "{}: image size against {}",
+        subject.name,
+        other.contender.name()
+    );
+    Some(Row::bytes(what, ours.size?, other.size?, goal))
+}
+
+/// Anonymous memory may grow with the number of entries only.
+fn memory_row(subject: &Subject, ours: &Measured) -> Row {
+    let entries = u64::try_from(subject.records.len()).unwrap_or(u64::MAX);
+    let limit = 64 * 1024 * 1024 + 400 * entries;
+    let what = format!(
+        "{}: anonymous memory against 64 MiB + 400 B an entry",
+        subject.name
+    );
+    Row::bytes(what, ours.memory.anonymous, limit, Some(1.0))
+}

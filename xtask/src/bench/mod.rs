@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `cargo xtask bench`: measurements side by side with the peers.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`build`] | making images of real trees, against the peers and the floor |
+//! | [`check`] | `daxfs-fsck` and lookups |
+//! | [`contender`] | the tools that are compared, and where their output goes |
+//! | [`floor`] | the least that building or verifying an image can cost here |
+//! | [`measure`] | running a program: wall time, memory, and the sync afterwards |
+//! | [`table`] | rows with goals, printed losses first |
+
+mod build;
+mod check;
+mod contender;
+mod floor;
+mod measure;
+mod table;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+/// What to measure.
+#[derive(clap::Subcommand)]
+pub(crate) enum Bench {
+    /// Building, checking and verifying images of a Debian tree and the Linux source.
+    Build(build::Args),
+}
+
+impl Bench {
+    /// Runs the benchmark and prints its tables.
+    ///
+    /// # Errors
+    /// When something needed is missing or a program fails; a missed goal is no error.
+    pub(crate) fn run(&self) -> Result<ExitCode> {
+        match self {
+            Self::Build(arguments) => arguments.run()?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
