@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Each change of a tree is seen by the comparison, and by the aspect that it concerns only.
+
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{symlink, FileExt, PermissionsExt};
+use std::path::Path;
+
+use rustix::fs::{lsetxattr, XattrFlags};
+
+use super::compare::{Aspect, Differences, ASPECTS};
+use super::record;
+use super::replicate::{self, set_mtime, Order};
+
+/// A small tree with something of everything that an ordinary user can make.
+fn make(root: &Path) {
+    fs::create_dir_all(root.join("dir/sub")).unwrap();
+    fs::write(root.join("dir/file"), "content").unwrap();
+    fs::hard_link(root.join("dir/file"), root.join("dir/sub/again")).unwrap();
+    fs::write(root.join("single"), "single").unwrap();
+    symlink("dir/file", root.join("link")).unwrap();
+    let sparse = File::create(root.join("sparse")).unwrap();
+    sparse.set_len(1 << 20).unwrap();
+    sparse.write_all_at(b"island", 500_000).unwrap();
+    lsetxattr(
+        root.join("single"),
+        "user.note",
+        b"yes",
+        XattrFlags::empty(),
+    )
+    .unwrap();
+    for name in ["dir/file", "single", "sparse", "link", "dir/sub", "dir", ""] {
+        set_mtime(&root.join(name), (1_600_000_000, 123_456_789)).unwrap();
+    }
+}
+
+/// Makes the tree twice, changes the second one, and returns the aspects in which they differ.
+fn changed(change: impl FnOnce(&Path)) -> Vec<Aspect> {
+    let place = tempfile::tempdir().unwrap();
+    let (before, after) = (place.path().join("before"), place.path().join("after"));
+    make(&before);
+    make(&after);
+    change(&after);
+    for name in ["dir/sub", "dir", ""] {
+        set_mtime(&after.join(name), (1_600_000_000, 123_456_789)).unwrap();
+    }
+    let (before, after) = (
+        record::read(&before).unwrap(),
+        record::read(&after).unwrap(),
+    );
+    let found = Differences::between(&before, &after);
+    ASPECTS
+        .into_iter()
+        .filter(|aspect| found.count(*aspect) > 0)
+        .collect()
+}
+
+/// Runs `body`, then sets the time of `name` back to what [`make`] gave it.
+fn quietly(root: &Path, name: &str, body: impl FnOnce(&Path)) {
+    body(&root.join(name));
+    set_mtime(&root.join(name), (1_600_000_000, 123_456_789)).unwrap();
+}
+
+#[test]
+fn equal_trees_do_not_differ() {
+    assert_eq!(changed(|_| {}), []);
+}
+
+#[test]
+fn names_and_types() {
+    assert_eq!(
+        changed(|root| fs::write(root.join("zz-new"), "").unwrap()),
+        [Aspect::Names]
+    );
+    assert_eq!(
+        changed(|root| fs::remove_file(root.join("link")).unwrap()),
+        [Aspect::Names]
+    );
+    let found = changed(|root| {
+        fs::remove_dir_all(root.join("dir/sub")).unwrap();
+        File::create(root.join("dir/sub")).unwrap();
+    });
+    assert!(found.contains(&Aspect::Type), "{found:?}");
+}
+
+#[test]
+fn modes_and_times() {
+    let mode = Permissions::from_mode(0o4711);
+    let found = changed(|root| fs::set_permissions(root.join("single"), mode).unwrap());
+    assert_eq!(found, [Aspect::Mode]);
+    let time = |seconds, nanoseconds| {
+        changed(move |root| set_mtime(&root.join("link"), (seconds, nanoseconds)).unwrap())
+    };
+    assert_eq!(time(1_600_000_001, 123_456_789), [Aspect::Seconds]);
+    assert_eq!(time(1_600_000_000, 123_456_788), [Aspect::Nanoseconds]);
+}
+
+#[test]
+fn contents_and_holes() {
+    let found = changed(|root| {
+        quietly(root, "single", |path| fs::write(path, "Single").unwrap());
+    });
+    assert_eq!(found, [Aspect::Content]);
+    let found = changed(|root| {
+        quietly(root, "sparse", |path| {
+            let file = File::options().write(true).open(path).unwrap();
+            file.write_all_at(&[0; 4096], 0).unwrap();
+        });
+    });
+    assert_eq!(found, [Aspect::Holes]);
+}
+
+#[test]
+fn links() {
+    let found = changed(|root| {
+        fs::remove_file(root.join("link")).unwrap();
+        symlink("dir/fill", root.join("link")).unwrap();
+        set_mtime(&root.join("link"), (1_600_000_000, 123_456_789)).unwrap();
+    });
+    assert_eq!(found, [Aspect::Target]);
+    let found = changed(|root| {
+        fs::remove_file(root.join("dir/sub/again")).unwrap();
+        quietly(root, "dir/sub/again", |path| {
+            fs::write(path, "content").unwrap()
+        });
+    });
+    assert_eq!(found, [Aspect::HardLinks]);
+}
+
+#[test]
+fn attributes() {
+    for (name, value) in [("user.note", &b"no"[..]), ("user.other", b"")] {
+        let found = changed(|root| {
+            lsetxattr(root.join("single"), name, value, XattrFlags::empty()).unwrap();
+        });
+        assert_eq!(found, [Aspect::UserXattrs]);
+    }
+}
+
+#[test]
+fn a_copy_in_any_order_is_the_same_tree() {
+    let place = tempfile::tempdir().unwrap();
+    let source = place.path().join("source");
+    make(&source);
+    let records = record::read(&source).unwrap();
+    for (name, order) in [("forward", Order::Forward), ("reverse", Order::Reverse)] {
+        let copy = place.path().join(name);
+        replicate::copy(&source, &records, &copy, order).unwrap();
+        let found = Differences::between(&records, &record::read(&copy).unwrap());
+        assert!(found.is_empty(), "{:?}", found.lines().collect::<Vec<_>>());
+    }
+}
