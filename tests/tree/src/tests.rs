@@ -7,9 +7,9 @@ use std::path::Path;
 
 use rustix::fs::{lsetxattr, XattrFlags};
 
-use super::compare::{Aspect, Differences, ASPECTS};
-use super::record;
-use super::replicate::{self, set_mtime, Order};
+use crate::compare::{Aspect, Differences, ASPECTS};
+use crate::record;
+use crate::replicate::{self, set_mtime, Order};
 
 /// A small tree with something of everything that an ordinary user can make.
 fn make(root: &Path) {

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A faithful copy of a tree, created in a chosen order.
+//!
+//! Two copies made in opposite orders hold the same tree, but list their directories
+//! differently: what a reproducible build must not show.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::fs::{self, File, Permissions};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{self as unix, FileExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use rustix::fs::{
+    mknodat, AtFlags, FileType, Mode, Timespec, Timestamps, XattrFlags, CWD, UTIME_OMIT,
+};
+
+use crate::record::{Kind, Record};
+
+/// In which order the entries of the copy are created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Byte order of the paths.
+    Forward,
+    /// The reverse; a directory still comes before what it holds.
+    Reverse,
+}
+
+/// Copies the tree at `source`, of which `records` is the recording, to the new directory `target`.
+///
+/// # Errors
+/// When an entry cannot be read or created; root is needed for owners and devices.
+pub fn copy(source: &Path, records: &[Record], target: &Path, order: Order) -> Result<()> {
+    let mut copy = Copy {
+        source,
+        target,
+        made: HashMap::new(),
+    };
+    for record in records
+        .iter()
+        .filter(|record| record.kind == Kind::Directory)
+    {
+        fs::create_dir(target.join(&record.path))
+            .with_context(|| format!("cannot create {}", copy.place(record).display()))?;
+    }
+    copy.all(
+        records,
+        order,
+        |record| record.kind != Kind::Directory,
+        Copy::create,
+    )?;
+    // Metadata last, deepest first: creating an entry changes the times of its directory.
+    copy.all(records, Order::Reverse, |_| true, Copy::metadata)
+}
+
+struct Copy<'a> {
+    source: &'a Path,
+    target: &'a Path,
+    /// Where the first name of each hard-linked inode was created.
+    made: HashMap<&'a Path, PathBuf>,
+}
+
+impl<'a> Copy<'a> {
+    fn place(&self, record: &Record) -> PathBuf {
+        // Joining an empty path would add a slash.
+        match record.path.as_os_str().is_empty() {
+            true => self.target.to_owned(),
+            false => self.target.join(&record.path),
+        }
+    }
+
+    fn all(
+        &mut self,
+        records: &'a [Record],
+        order: Order,
+        which: impl Fn(&Record) -> bool,
+        step: impl Fn(&mut Self, &'a Record) -> Result<()>,
+    ) -> Result<()> {
+        let mut chosen: Vec<&Record> = records.iter().filter(|record| which(record)).collect();
+        if order == Order::Reverse {
+            chosen.reverse();
+        }
+        for record in chosen {
+            let context = || format!("cannot copy {}", record.path.display());
+            step(self, record).with_context(context)?;
+        }
+        Ok(())
+    }
+
+    fn create(&mut self, record: &'a Record) -> Result<()> {
+        let place = self.place(record);
+        if let Some(first) = self.made.get(record.first_link.as_path()) {
+            return Ok(fs::hard_link(first, place)?);
+        }
+        match record.kind {
+            Kind::Regular => self.regular(record, &place)?,
+            Kind::Symlink => unix::symlink(OsStr::from_bytes(&record.target), &place)?,
+            _ => mknodat(
+                CWD,
+                &place,
+                node_type(record.kind),
+                Mode::empty(),
+                record.rdev,
+            )?,
+        }
+        if record.nlink > 1 {
+            self.made.insert(&record.first_link, place);
+        }
+        Ok(())
+    }
+
+    fn regular(&self, record: &Record, place: &Path) -> Result<()> {
+        let from = File::open(self.source.join(&record.path))?;
+        let to = File::create_new(place)?;
+        to.set_len(record.size)?;
+        let mut buffer = vec![0; 1024 * 1024];
+        for &(start, end) in &record.data {
+            copy_range(&from, &to, start..end, &mut buffer)?;
+        }
+        Ok(())
+    }
+
+    fn metadata(&mut self, record: &'a Record) -> Result<()> {
+        let place = self.place(record);
+        unix::lchown(&place, Some(record.owner.0), Some(record.owner.1))?;
+        // The mode after the owner: chown clears the set-user-ID bit. The attributes after both:
+        // chown drops capabilities.
+        if record.kind != Kind::Symlink {
+            fs::set_permissions(&place, Permissions::from_mode(record.mode))?;
+        }
+        for (name, value) in &record.xattrs {
+            rustix::fs::lsetxattr(&place, OsStr::from_bytes(name), value, XattrFlags::empty())
+                .with_context(|| format!("cannot set {}", name.escape_ascii()))?;
+        }
+        set_mtime(&place, record.mtime)
+    }
+}
+
+fn node_type(kind: Kind) -> FileType {
+    match kind {
+        Kind::Regular => FileType::RegularFile,
+        Kind::Directory => FileType::Directory,
+        Kind::Symlink => FileType::Symlink,
+        Kind::CharDevice => FileType::CharacterDevice,
+        Kind::BlockDevice => FileType::BlockDevice,
+        Kind::Fifo => FileType::Fifo,
+        Kind::Socket => FileType::Socket,
+    }
+}
+
+fn copy_range(
+    from: &File,
+    to: &File,
+    range: std::ops::Range<u64>,
+    buffer: &mut [u8],
+) -> Result<()> {
+    let mut position = range.start;
+    while position < range.end {
+        let rest = usize::try_from(range.end - position)?.min(buffer.len());
+        let Some(piece) = buffer.get_mut(..rest) else {
+            break;
+        };
+        from.read_exact_at(piece, position)?;
+        to.write_all_at(piece, position)?;
+        position += u64::try_from(rest)?;
+    }
+    Ok(())
+}
+
+/// Sets the modification time of the entry itself: a symbolic link is not followed.
+pub fn set_mtime(path: &Path, (seconds, nanoseconds): (i64, i64)) -> Result<()> {
+    let times = Timestamps {
+        last_access: Timespec {
+            tv_sec: 0,
+            tv_nsec: UTIME_OMIT,
+        },
+        last_modification: Timespec {
+            tv_sec: seconds,
+            tv_nsec: nanoseconds,
+        },
+    };
+    rustix::fs::utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)
+        .with_context(|| format!("cannot set the time of {}", path.display()))
+}
