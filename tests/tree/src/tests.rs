@@ -120,7 +120,7 @@ fn links() {
     let found = changed(|root| {
         fs::remove_file(root.join("dir/sub/again")).unwrap();
         quietly(root, "dir/sub/again", |path| {
-            fs::write(path, "content").unwrap()
+            fs::write(path, "content").unwrap();
         });
     });
     assert_eq!(found, [Aspect::HardLinks]);
