@@ -3,7 +3,7 @@
 //!
 //! | module | owns |
 //! |---|---|
-//! | [`bench`] | measurements side by side with the peers |
+//! | [`mod@bench`] | measurements side by side with the peers |
 //! | [`check`] | formatting, lints, tests, documentation and the tidy rules |
 //! | [`kernel`] | the guest kernel: its source, toolchain, configuration and build |
 //! | [`libtest`] | running `cargo test` and counting what it ran |
@@ -11,7 +11,7 @@
 //! | [`report`] | stages, their logs, and the final `N passed, N failed` |
 //! | [`roundtrip`] | real trees through our tools and those of the peers |
 //! | [`setup`] | installing what the other commands need |
-//! | [`test`] | everything that must pass before a change lands |
+//! | [`mod@test`] | everything that must pass before a change lands |
 //! | [`tidy`] | rules about the source tree that no compiler checks |
 //! | [`tree`] | directory trees as test subjects |
 //! | [`workspace`] | where things are: checkout, target directory |

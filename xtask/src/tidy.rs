@@ -27,7 +27,9 @@ const ALLOWED_DEPENDENCIES: &[(&str, &[&str])] = &[
     ("daxfs-fsck", &["daxfs-format", "daxfs-image"]),
     ("daxfs-inspect", &["daxfs-format", "daxfs-image"]),
     ("daxfs-dist", &["mkdaxfs", "daxfs-fsck", "daxfs-inspect"]),
-    ("xtask", &[]),
+    ("daxfs-hostile", &["daxfs-format", "daxfs-image"]),
+    ("daxfs-testtree", &[]),
+    ("xtask", &["daxfs-testtree"]),
 ];
 
 /// Directories whose code may hold `unsafe`.
