@@ -5,9 +5,11 @@
 //! |---|---|
 //! | [`mod@bench`] | measurements side by side with the peers |
 //! | [`check`] | formatting, lints, tests, documentation and the tidy rules |
+//! | [`dist`] | manual pages and shell completions |
 //! | [`kernel`] | the guest kernel: its source, toolchain, configuration and build |
 //! | [`libtest`] | running `cargo test` and counting what it ran |
 //! | [`process`] | running other programs, with errors that name them |
+//! | [`readme`] | the first command of README.md, run as a new user would type it |
 //! | [`report`] | stages, their logs, and the final `N passed, N failed` |
 //! | [`roundtrip`] | real trees through our tools and those of the peers |
 //! | [`setup`] | installing what the other commands need |
@@ -19,9 +21,11 @@
 
 mod bench;
 mod check;
+mod dist;
 mod kernel;
 mod libtest;
 mod process;
+mod readme;
 mod report;
 mod roundtrip;
 mod setup;
@@ -49,6 +53,8 @@ enum Task {
     Setup,
     /// Check formatting, lints, tests, documentation and the tidy rules.
     Check,
+    /// Write manual pages and shell completions into target/dist.
+    Dist,
     /// Obtain, configure and build the guest kernel.
     Kernel(kernel::KernelArgs),
     /// Build the kernel module daxfs.ko.
@@ -56,7 +62,7 @@ enum Task {
     /// Measure against the peers, side by side in one run.
     #[command(subcommand)]
     Bench(bench::Bench),
-    /// Run everything: setup, all checks, and the round trips of real trees.
+    /// Run everything: setup, all checks, the README's first command, and the round trips of real trees.
     Test(test::Args),
 }
 
@@ -76,6 +82,7 @@ fn dispatch(task: &Task) -> Result<ExitCode> {
         Task::Setup => setup::run().map(|()| ExitCode::SUCCESS),
         Task::Check => check::run(),
         Task::Bench(bench) => bench.run(),
+        Task::Dist => dist::run().map(|()| ExitCode::SUCCESS),
         Task::Kernel(arguments) => arguments.run(),
         Task::Kmod(arguments) => arguments.run(),
         Task::Test(arguments) => arguments.run(),

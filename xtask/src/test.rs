@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::report::Tally;
-use crate::{check, roundtrip, setup};
+use crate::{check, dist, readme, roundtrip, setup};
 
 /// Options of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -23,6 +23,8 @@ impl Args {
         if tally.stage("setup", |_| setup::run()) {
             if !self.round_trips {
                 check::stages(&mut tally);
+                tally.stage("README's first command", readme::first_command);
+                tally.stage("dist", |log| log.run(&mut dist::command()));
             }
             roundtrip::stages(&mut tally);
         }

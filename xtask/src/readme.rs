@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The first command of README.md, run as a new user would type it.
+
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::report::Log;
+use crate::workspace;
+
+/// Runs the command.
+///
+/// # Errors
+/// When README.md starts with no command, or the command fails.
+pub(crate) fn first_command(log: &mut Log) -> Result<()> {
+    let text = fs::read_to_string(workspace::root().join("README.md"))?;
+    let line = first_shell_line(&text).context("README.md has no block of shell commands")?;
+    if let Some(image) = line
+        .split_whitespace()
+        .find(|word| word.ends_with(".daxfs"))
+    {
+        // The command does not replace an image, and this is not its first run.
+        let _ = fs::remove_file(workspace::root().join(image));
+    }
+    log.run(
+        Command::new("sh")
+            .args(["-c", line])
+            .current_dir(workspace::root()),
+    )
+}
+
+fn first_shell_line(readme: &str) -> Option<&str> {
+    let mut lines = readme.lines();
+    lines.find(|line| *line == "```sh")?;
+    lines.next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_of_the_first_block_is_taken() {
+        let readme = "text\n```text\nno\n```\n```sh\nfirst\nsecond\n```\n```sh\nthird\n```\n";
+        assert_eq!(first_shell_line(readme), Some("first"));
+        assert_eq!(first_shell_line("nothing"), None);
+    }
+}
