@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use crate::tree::record::{Kind, Record};
 
 /// Size of the buffer of each processor.
-const BUFFER: usize = 256 * 1024;
+const BUFFER: usize = 64 * 1024;
 
 /// Which part of the work is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
