@@ -48,15 +48,14 @@ const NEEDS: &[Need] = &[
     },
 ];
 
-/// Installs what is missing; quick and silent about the rest when nothing is.
+/// Installs what is missing; quick and silent when nothing is.
 ///
 /// # Errors
 /// When something is missing that cannot be installed from here; the error says what to do.
 pub(crate) fn run() -> Result<()> {
     let missing = missing();
     if missing.is_empty() {
-        println!("setup: nothing is missing");
-        return Ok(());
+        return package_lists();
     }
     let packages = missing.join(" ");
     if process::find("apt-get").is_none() {
@@ -74,6 +73,29 @@ pub(crate) fn run() -> Result<()> {
             still.join(" ")
         ),
     }
+}
+
+/// Has apt fetch its package lists where it has none: the trees and the kernel source come from
+/// the mirrors that they name.
+fn package_lists() -> Result<()> {
+    let targets = [
+        "indextargets",
+        "--format",
+        "$(REPO_URI)",
+        "Created-By: Packages",
+    ];
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root || process::find("apt-get").is_none() {
+        return Ok(());
+    }
+    if process::capture(Command::new("apt-get").args(targets))?
+        .trim()
+        .is_empty()
+    {
+        println!("setup: fetching package lists");
+        return process::run(apt_get().arg("update"));
+    }
+    Ok(())
 }
 
 fn missing() -> Vec<&'static str> {
