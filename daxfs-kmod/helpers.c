@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Static inlines and macros of the kernel as functions. There is no logic here.
+ */
+#include "helpers.h"
+
+unsigned long daxfs_phys_limit(void)
+{
+	unsigned long limit = mhp_get_pluggable_range(true).end;
+
+#ifdef CONFIG_X86
+	limit = min(limit, (1UL << boot_cpu_data.x86_phys_bits) - 1);
+#endif
+	return limit;
+}
+
+struct kmem_cache *daxfs_inode_cache_create(const char *name, unsigned int size,
+					    void (*ctor)(void *))
+{
+	return kmem_cache_create(name, size, 0, SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT, ctor);
+}
+
+void *daxfs_inode_alloc(struct kmem_cache *cache, struct super_block *sb)
+{
+	return alloc_inode_sb(sb, cache, GFP_KERNEL);
+}
+
+bool daxfs_inode_is_new(struct inode *inode)
+{
+	return inode_state_read_once(inode) & I_NEW;
+}
+
+void daxfs_inode_set_owner(struct inode *inode, uid_t uid, gid_t gid)
+{
+	i_uid_write(inode, uid);
+	i_gid_write(inode, gid);
+}
+
+void daxfs_inode_set_times(struct inode *inode, time64_t seconds, long nanoseconds)
+{
+	inode_set_mtime(inode, seconds, nanoseconds);
+	inode_set_ctime(inode, seconds, nanoseconds);
+	inode_set_atime(inode, seconds, nanoseconds);
+}
+
+struct inode *daxfs_dentry_inode(const struct dentry *dentry)
+{
+	return d_inode(dentry);
+}
+
+const struct qstr *daxfs_dentry_name(const struct dentry *dentry)
+{
+	return &dentry->d_name;
+}
+
+unsigned int daxfs_qstr_length(const struct qstr *name)
+{
+	return name->len;
+}
+
+void daxfs_inode_set_file_operations(struct inode *inode,
+				     const struct file_operations *operations)
+{
+	inode->i_fop = operations;
+}
+
+char *daxfs_inode_link(struct inode *inode)
+{
+	return inode->i_link;
+}
+
+char *daxfs_inode_publish_link(struct inode *inode, char *target)
+{
+	return cmpxchg_release(&inode->i_link, NULL, target);
+}
+
+void daxfs_inode_has_no_acl(struct inode *inode)
+{
+	cache_no_acl(inode);
+}
+
+dev_t daxfs_mkdev(unsigned int major, unsigned int minor)
+{
+	return MKDEV(major, minor);
+}
+
+void daxfs_super_set_uuid(struct super_block *sb, const u8 *uuid)
+{
+	super_set_uuid(sb, uuid, UUID_SIZE);
+}
+
+__kernel_fsid_t daxfs_fsid(u8 *uuid)
+{
+	return uuid_to_fsid(uuid);
+}
+
+struct dentry *daxfs_dget(struct dentry *dentry)
+{
+	return dget(dentry);
+}
+
+bool daxfs_printk_ratelimit(void)
+{
+	return printk_ratelimit();
+}
+
+void daxfs_rcu_barrier(void)
+{
+	rcu_barrier();
+}
+
+bool daxfs_dir_emit_dots(struct file *file, struct dir_context *context)
+{
+	return dir_emit_dots(file, context);
+}
+
+bool daxfs_dir_emit(struct dir_context *context, const char *name, int length,
+		    u64 ino, unsigned int type)
+{
+	return dir_emit(context, name, length, ino, type);
+}
+
+size_t daxfs_iov_iter_count(const struct iov_iter *iter)
+{
+	return iov_iter_count(iter);
+}
+
+loff_t daxfs_folio_pos(struct folio *folio)
+{
+	return folio_pos(folio);
+}
+
+size_t daxfs_folio_size(struct folio *folio)
+{
+	return folio_size(folio);
+}
+
+struct inode *daxfs_folio_inode(struct folio *folio)
+{
+	return folio->mapping->host;
+}
+
+void *daxfs_kmap_local(struct folio *folio, size_t offset)
+{
+	return kmap_local_folio(folio, offset);
+}
+
+void daxfs_kunmap_local(void *address)
+{
+	kunmap_local(address);
+}
+
+void daxfs_flush_dcache_folio(struct folio *folio)
+{
+	flush_dcache_folio(folio);
+}
+
+struct page *daxfs_pfn_to_page(unsigned long pfn)
+{
+	return pfn_to_page(pfn);
+}
+
+struct folio *daxfs_page_folio(struct page *page)
+{
+	return page_folio(page);
+}
+
+unsigned int daxfs_folio_order(struct folio *folio)
+{
+	return folio_order(folio);
+}
+
+void daxfs_get_page(struct page *page)
+{
+	get_page(page);
+}
+
+int daxfs_page_ref_count(struct page *page)
+{
+	return page_ref_count(page);
+}
+
+void daxfs_set_page_count(struct page *page, int count)
+{
+	set_page_count(page, count);
+}
+
+void daxfs_zone_device_folio_init(struct folio *folio, struct dev_pagemap *map,
+				  unsigned int order)
+{
+	zone_device_folio_init(folio, map, order);
+}
+
+void daxfs_folio_unlock(struct folio *folio)
+{
+	folio_unlock(folio);
+}
+
+void daxfs_pagemap_put(struct dev_pagemap *map, unsigned long count)
+{
+	percpu_ref_put_many(&map->ref, count);
+}
+
+bool daxfs_vma_is_shared(struct vm_area_struct *vma)
+{
+	/* A shared mapping of a file opened for reading has no VM_SHARED. */
+	return vma->vm_flags & VM_MAYSHARE;
+}
+
+bool daxfs_pmd_is_huge(struct vm_fault *vmf)
+{
+	return pmd_trans_huge(pmdp_get_lockless(vmf->pmd));
+}
+
+void daxfs_mapping_lock_shared(struct address_space *mapping)
+{
+	filemap_invalidate_lock_shared(mapping);
+}
+
+void daxfs_mapping_unlock_shared(struct address_space *mapping)
+{
+	filemap_invalidate_unlock_shared(mapping);
+}
+
+void daxfs_mapping_lock(struct address_space *mapping)
+{
+	filemap_invalidate_lock(mapping);
+}
+
+void daxfs_mapping_unlock(struct address_space *mapping)
+{
+	filemap_invalidate_unlock(mapping);
+}
+
+bool daxfs_fatal_signal_pending(void)
+{
+	return fatal_signal_pending(current);
+}
+
+void daxfs_module_get(struct module *module)
+{
+	__module_get(module);
+}
+
+void *daxfs_err_ptr(long error)
+{
+	return ERR_PTR(error);
+}
+
+struct resource *daxfs_request_mem_region(u64 start, u64 length, const char *name)
+{
+	return request_mem_region(start, length, name);
+}
+
+void daxfs_release_mem_region(u64 start, u64 length)
+{
+	release_mem_region(start, length);
+}

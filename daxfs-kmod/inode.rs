@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! In-core inodes: what an inode of the image says, copied and validated once.
+
+use daxfs_format::{ExtentList, FileData, Ino, Inode, InodeKind, XattrSetId};
+use kernel::error::code;
+use kernel::ffi::c_void;
+use kernel::prelude::*;
+
+use crate::errno;
+use crate::mounted::{Image, Mounted};
+use crate::mount;
+use crate::sys::pages::PAGE_SHIFT;
+use crate::sys::raw;
+use crate::vfs;
+
+/// An inode of the VFS with what we keep of the image's inode.
+///
+/// # Invariants
+/// `stored` is written when the inode is allocated and, before others see it, when it is read.
+#[repr(C)]
+pub(crate) struct InCore {
+    vfs: raw::inode,
+    stored: Stored,
+}
+
+/// What we keep of an inode of the image.
+#[derive(Clone, Copy)]
+pub(crate) struct Stored {
+    /// What only inodes of its type have.
+    pub(crate) kind: InodeKind,
+    /// The size in bytes.
+    pub(crate) size: u64,
+    /// The attribute set.
+    pub(crate) xattrs: Option<XattrSetId>,
+}
+
+impl Stored {
+    const NOTHING: Self = Self { kind: InodeKind::Fifo, size: 0, xattrs: None };
+
+    /// Where a regular file's bytes are.
+    #[inline]
+    pub(crate) fn data(&self) -> Result<&FileData> {
+        match &self.kind {
+            InodeKind::Regular(data) => Ok(data),
+            _ => Err(code::EINVAL),
+        }
+    }
+
+    /// The directory that it is.
+    #[inline]
+    pub(crate) fn directory(&self) -> Result<&daxfs_format::Directory> {
+        match &self.kind {
+            InodeKind::Directory(directory) => Ok(directory),
+            _ => Err(code::ENOTDIR),
+        }
+    }
+}
+
+/// What is kept of `inode`.
+///
+/// # Safety
+/// `inode` is an inode of this file system, read by [`get`], and lives for `'a`.
+#[inline]
+pub(crate) unsafe fn stored<'a>(inode: *const raw::inode) -> &'a Stored {
+    // SAFETY: Inodes of this file system are the first field of an `InCore`; after `get` nobody
+    // writes `stored`.
+    unsafe { &(*inode.cast::<InCore>()).stored }
+}
+
+/// The mount that `inode` belongs to.
+///
+/// # Safety
+/// `inode` is an inode of this file system that lives for `'a`.
+#[inline]
+pub(crate) unsafe fn mounted<'a>(inode: *const raw::inode) -> Result<&'a Mounted> {
+    // SAFETY: An inode has a superblock, which outlives it.
+    unsafe { mount::mounted((*inode).i_sb) }
+}
+
+/// The slab cache that in-core inodes come from. There is one, made when the module is loaded.
+pub(crate) struct Cache(());
+
+/// Written while the module is loaded and unloaded, when there is no superblock.
+static mut CACHE: *mut raw::kmem_cache = core::ptr::null_mut();
+
+impl Cache {
+    /// Creates the cache.
+    pub(crate) fn create() -> Result<Self> {
+        // SAFETY: `construct` initialises what the size says.
+        let cache = unsafe {
+            raw::daxfs_inode_cache_create(
+                c"daxfs_inode".as_char_ptr(),
+                core::mem::size_of::<InCore>() as u32,
+                Some(construct),
+            )
+        };
+        if cache.is_null() {
+            return Err(code::ENOMEM);
+        }
+        // SAFETY: The module is being loaded; nobody else uses the cache.
+        unsafe { CACHE = cache };
+        Ok(Self(()))
+    }
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        // SAFETY: Waits for inodes that are being freed after a grace period.
+        unsafe { raw::daxfs_rcu_barrier() };
+        // SAFETY: The file system is not registered any more and has no superblock, so all inodes
+        // have been freed.
+        unsafe { raw::kmem_cache_destroy(CACHE) };
+    }
+}
+
+/// Initialises an object of the slab, once for many uses.
+unsafe extern "C" fn construct(object: *mut c_void) {
+    // SAFETY: The object has the size of an `InCore`, which begins with the inode.
+    unsafe { raw::inode_init_once(object.cast()) };
+}
+
+/// Allocates an inode for the VFS.
+pub(crate) unsafe extern "C" fn allocate(sb: *mut raw::super_block) -> *mut raw::inode {
+    // SAFETY: The cache exists as long as the file system is registered; the superblock is valid.
+    let inode: *mut InCore = unsafe { raw::daxfs_inode_alloc(CACHE, sb) }.cast();
+    if !inode.is_null() {
+        // SAFETY: The object is ours, and has room for an `InCore`.
+        unsafe { (&raw mut (*inode).stored).write(Stored::NOTHING) };
+    }
+    inode.cast()
+}
+
+/// Frees an inode, and the symlink target that hangs on it, when no RCU reader sees them any more.
+pub(crate) unsafe extern "C" fn free(inode: *mut raw::inode) {
+    // SAFETY: The inode is valid until it is freed below.
+    let mode = u32::from(unsafe { (*inode).i_mode });
+    if mode & raw::S_IFMT == raw::S_IFLNK {
+        // SAFETY: The target of a symlink is null, or was allocated and published by us.
+        unsafe { raw::kfree(raw::daxfs_inode_link(inode).cast()) };
+    }
+    // SAFETY: The inode came from this cache.
+    unsafe { raw::kmem_cache_free(CACHE, inode.cast()) };
+}
+
+/// The in-core inode with this number, read from the image if it is not there yet.
+///
+/// # Safety
+/// `sb` is a superblock of this file system.
+pub(crate) unsafe fn get(sb: *mut raw::super_block, ino: Ino) -> Result<*mut raw::inode> {
+    // SAFETY: The caller has a superblock of ours.
+    let mounted = unsafe { mount::mounted(sb) }?;
+    // SAFETY: As above.
+    let inode = unsafe { raw::iget_locked(sb, ino.get().into()) };
+    if inode.is_null() {
+        return Err(code::ENOMEM);
+    }
+    // SAFETY: We have a reference to the inode.
+    if !unsafe { raw::daxfs_inode_is_new(inode) } {
+        return Ok(inode);
+    }
+    match mounted.image().inode(ino) {
+        Ok(found) => {
+            // SAFETY: The inode is new and locked, so that nobody else sees it.
+            unsafe { fill(inode, &found, mounted) };
+            // SAFETY: As above.
+            unsafe { raw::unlock_new_inode(inode) };
+            Ok(inode)
+        }
+        Err(error) => {
+            // SAFETY: As above; this drops our reference.
+            unsafe { raw::iget_failed(inode) };
+            Err(errno::reported(error))
+        }
+    }
+}
+
+/// Sets what the VFS wants to know.
+///
+/// # Safety
+/// `inode` is an inode of this file system that nobody else sees.
+unsafe fn fill(inode: *mut raw::inode, found: &Inode, mounted: &Mounted) {
+    let stored = Stored { kind: found.kind, size: found.size, xattrs: found.xattrs };
+    // SAFETY: The inode begins an `InCore`.
+    unsafe { (&raw mut (*inode.cast::<InCore>()).stored).write(stored) };
+    // SAFETY: Nobody else sees the inode.
+    let vfs = unsafe { &mut *inode };
+    vfs.i_mode = found.mode;
+    vfs.i_generation = mounted.generation();
+    vfs.i_size = found.size as i64;
+    vfs.i_blocks = blocks(mounted.image(), found);
+    // SAFETY: As above.
+    unsafe { raw::daxfs_inode_set_owner(vfs, found.uid, found.gid) };
+    // SAFETY: As above.
+    unsafe { raw::set_nlink(vfs, found.link_count) };
+    let time = found.mtime;
+    // SAFETY: As above.
+    unsafe { raw::daxfs_inode_set_times(vfs, time.seconds, time.nanoseconds as _) };
+    if found.xattrs.is_none() {
+        // SAFETY: As above.
+        unsafe { raw::daxfs_inode_has_no_acl(vfs) };
+    }
+    set_operations(vfs, found);
+}
+
+/// Attaches the tables for the type of the inode.
+fn set_operations(vfs: &mut raw::inode, found: &Inode) {
+    match &found.kind {
+        InodeKind::Regular(_) => {
+            vfs.i_op = vfs::file::INODE.get();
+            // SAFETY: A new inode is ours to fill.
+            unsafe { raw::daxfs_inode_set_file_operations(vfs, vfs::file::FILE.get()) };
+            // SAFETY: A new inode has its own, empty mapping.
+            unsafe { (*vfs.i_mapping).a_ops = vfs::cache::MAPPING.get() };
+        }
+        InodeKind::Directory(_) => {
+            vfs.i_op = vfs::dir::INODE.get();
+            // SAFETY: A new inode is ours to fill.
+            unsafe { raw::daxfs_inode_set_file_operations(vfs, vfs::dir::FILE.get()) };
+        }
+        InodeKind::Symlink(_) => vfs.i_op = vfs::symlink::INODE.get(),
+        InodeKind::CharDevice(rdev) | InodeKind::BlockDevice(rdev) => {
+            // SAFETY: Combines two numbers.
+            let device = unsafe { raw::daxfs_mkdev(rdev.major, rdev.minor) };
+            set_special(vfs, device);
+        }
+        InodeKind::Fifo | InodeKind::Socket => set_special(vfs, 0),
+    }
+}
+
+fn set_special(vfs: &mut raw::inode, device: raw::dev_t) {
+    vfs.i_op = vfs::special::INODE.get();
+    // SAFETY: The inode is new, and its mode is that of a special file.
+    unsafe { raw::init_special_inode(vfs, vfs.i_mode, device) };
+}
+
+/// How much memory an inode's bytes take, in units of 512.
+fn blocks(image: &Image, inode: &Inode) -> u64 {
+    let bytes = match &inode.kind {
+        InodeKind::Regular(FileData::Direct { .. }) => {
+            inode.size.saturating_add((1 << PAGE_SHIFT) - 1) >> PAGE_SHIFT << PAGE_SHIFT
+        }
+        InodeKind::Regular(FileData::Sparse(list)) => allocated(image, list),
+        _ => inode.size,
+    };
+    bytes.div_ceil(512)
+}
+
+/// The bytes that a sparse file's extents hold. A list that breaks a rule counts up to there.
+fn allocated(image: &Image, list: &ExtentList) -> u64 {
+    (0..list.count())
+        .map_while(|index| image.extent(list, index).ok().flatten())
+        .fold(0, |sum, extent| extent.length.saturating_add(sum))
+}

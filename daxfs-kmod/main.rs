@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! DAXFS: a read-only file system that lies in byte-addressable physical memory.
+//!
+//! Reads copy from the memory, mappings point at it; there is no block device, and no page cache
+//! but for the mappings of packed and sparse files. What an image is, and which images are valid,
+//! is known to the crate `daxfs_format` alone, which user space shares.
+//!
+//! The memory may be written by others at any time. Every value is copied out of it, validated, and
+//! kept: what an inode says is read once, when the inode comes into the cache.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`sys`] | bindings to C, and what makes them safe: memory, pages, messages |
+//! | [`region`] | the claimed physical range: its struct pages and its kernel mapping |
+//! | [`hash`] | the kernel's XXH64 and SHA-256 behind the format crate's seams |
+//! | [`options`] | mount options |
+//! | [`mounted`] | opening and checking an image |
+//! | [`mount`] | the mount API: contexts and superblocks |
+//! | [`inode`] | in-core inodes |
+//! | [`vfs`] | one file for each table of operations |
+//! | [`errno`] | errors as numbers |
+
+mod errno;
+mod hash;
+mod inode;
+mod mount;
+mod mounted;
+mod options;
+mod region;
+mod sys;
+mod vfs;
+
+use kernel::prelude::*;
+
+module! {
+    type: Daxfs,
+    name: "daxfs",
+    authors: ["The DAXFS authors"],
+    description: "File system in byte-addressable memory",
+    license: "GPL",
+    alias: ["fs-daxfs"],
+}
+
+/// The loaded module. Fields are dropped in order: no mount may appear once the inodes go.
+struct Daxfs {
+    _registration: mount::Registration,
+    _inodes: inode::Cache,
+}
+
+impl kernel::Module for Daxfs {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        let inodes = inode::Cache::create()?;
+        Ok(Self { _registration: mount::Registration::new()?, _inodes: inodes })
+    }
+}

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The mount API: file system type, mount contexts, superblocks.
+//!
+//! One superblock stands for one image in memory: whoever mounts the same address again gets the
+//! same superblock, after the checks that this mount asks for.
+
+use daxfs_format::InodeKind;
+use kernel::error::{code, to_result};
+use kernel::ffi::c_int;
+use kernel::prelude::*;
+use kernel::sync::SetOnce;
+
+use crate::errno;
+use crate::inode;
+use crate::mounted::Mounted;
+use crate::options::{Key, Options};
+use crate::sys::log::Log;
+use crate::sys::{raw, status, this_module, Table};
+use crate::vfs;
+
+/// What a superblock points at. It exists before the image is open, so that two mounts of one
+/// address find each other.
+struct Instance {
+    phys: u64,
+    mounted: SetOnce<Mounted>,
+}
+
+/// The mount of a superblock.
+///
+/// # Safety
+/// `sb` is a superblock of this file system that lives for `'a`.
+#[inline]
+pub(crate) unsafe fn mounted<'a>(sb: *const raw::super_block) -> Result<&'a Mounted> {
+    // SAFETY: Superblocks of this file system point at an `Instance` until they are gone.
+    let instance = unsafe { &*(*sb).s_fs_info.cast::<Instance>() };
+    instance.mounted.as_ref().ok_or(code::EIO)
+}
+
+/// The registration of the file system type.
+pub(crate) struct Registration(());
+
+struct TypeCell(core::cell::UnsafeCell<raw::file_system_type>);
+
+// SAFETY: Only the VFS writes the type, under its own lock.
+unsafe impl Sync for TypeCell {}
+
+static TYPE: TypeCell = TypeCell(core::cell::UnsafeCell::new(raw::file_system_type {
+    owner: this_module(),
+    name: c"daxfs".as_ptr().cast(),
+    fs_flags: raw::FS_ALLOW_IDMAP as c_int,
+    init_fs_context: Some(init_context),
+    parameters: PARAMETERS.0.as_ptr(),
+    kill_sb: Some(kill_superblock),
+    ..pin_init::zeroed()
+}));
+
+impl Registration {
+    /// Registers the type.
+    pub(crate) fn new() -> Result<Self> {
+        // SAFETY: The type lives as long as the module.
+        to_result(unsafe { raw::register_filesystem(TYPE.0.get()) })?;
+        Ok(Self(()))
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        // SAFETY: It was registered. The module goes, so there is no superblock.
+        unsafe { raw::unregister_filesystem(TYPE.0.get()) };
+    }
+}
+
+/// The options, in the order of [`Key::ALL`], and an empty entry at the end.
+static PARAMETERS: Table<[raw::fs_parameter_spec; 5]> = Table([
+    text(c"phys", 0),
+    text(c"size", 1),
+    raw::fs_parameter_spec { name: c"validate".as_ptr().cast(), opt: 2, ..pin_init::zeroed() },
+    text(c"identity", 3),
+    pin_init::zeroed(),
+]);
+
+const fn text(name: &'static CStr, opt: u8) -> raw::fs_parameter_spec {
+    raw::fs_parameter_spec {
+        name: name.as_ptr().cast(),
+        type_: Some(raw::fs_param_is_string),
+        opt,
+        ..pin_init::zeroed()
+    }
+}
+
+static CONTEXT: Table<raw::fs_context_operations> = Table(raw::fs_context_operations {
+    free: Some(free_context),
+    parse_param: Some(parse_parameter),
+    get_tree: Some(get_tree),
+    reconfigure: Some(reconfigure),
+    ..pin_init::zeroed()
+});
+
+unsafe extern "C" fn init_context(context: *mut raw::fs_context) -> c_int {
+    let options = match KBox::new(Options::default(), GFP_KERNEL) {
+        Ok(options) => options,
+        Err(error) => return Error::from(error).to_errno(),
+    };
+    // SAFETY: The context is new and ours to fill.
+    let context = unsafe { &mut *context };
+    context.fs_private = KBox::into_raw(options).cast();
+    context.ops = CONTEXT.get();
+    0
+}
+
+unsafe extern "C" fn free_context(context: *mut raw::fs_context) {
+    // SAFETY: The context is valid.
+    let context = unsafe { &mut *context };
+    if !context.fs_private.is_null() {
+        // SAFETY: `init_context` put the box there; nobody uses it any more.
+        drop(unsafe { KBox::<Options>::from_raw(context.fs_private.cast()) });
+    }
+    if !context.s_fs_info.is_null() {
+        // SAFETY: `get_tree` put the box there, and no superblock took it.
+        drop(unsafe { KBox::<Instance>::from_raw(context.s_fs_info.cast()) });
+    }
+}
+
+unsafe extern "C" fn parse_parameter(
+    context: *mut raw::fs_context,
+    parameter: *mut raw::fs_parameter,
+) -> c_int {
+    let mut result = pin_init::zeroed();
+    // SAFETY: Context and parameter are valid; the table ends with an empty entry.
+    let number = unsafe {
+        raw::__fs_parse(&mut (*context).log, PARAMETERS.0.as_ptr(), parameter, &mut result)
+    };
+    let Ok(key) = usize::try_from(number) else { return number };
+    let Some(key) = Key::from_number(key) else { return code::EINVAL.to_errno() };
+    let value = match key {
+        Key::Validate => &[][..],
+        // SAFETY: The specification says that this parameter is a string.
+        _ => unsafe { CStr::from_char_ptr((*parameter).__bindgen_anon_1.string) }.to_bytes(),
+    };
+    // SAFETY: `init_context` put the options there, and calls on one context are serialised.
+    let options = unsafe { &mut *(*context).fs_private.cast::<Options>() };
+    match options.set(key, value) {
+        Ok(()) => 0,
+        Err(refusal) => {
+            // SAFETY: The context is valid.
+            unsafe { Log::of(context) }.error(format_args!("{refusal}"));
+            code::EINVAL.to_errno()
+        }
+    }
+}
+
+unsafe extern "C" fn get_tree(context: *mut raw::fs_context) -> c_int {
+    // SAFETY: The VFS calls with a valid context of ours, and serialises the calls.
+    status(unsafe { find_or_create(&mut *context) }.map(|()| 0))
+}
+
+/// Finds the superblock of the address, or makes it.
+///
+/// # Safety
+/// The context was initialised by `init_context`.
+unsafe fn find_or_create(context: &mut raw::fs_context) -> Result {
+    // SAFETY: The context is valid during this call.
+    let log = unsafe { Log::of(context) };
+    // SAFETY: `init_context` put the options there.
+    let options = unsafe { *context.fs_private.cast::<Options>() };
+    let Some(phys) = options.phys else {
+        log.error(format_args!("phys=ADDR is needed: where in physical memory the image begins"));
+        return Err(code::EINVAL);
+    };
+    let instance = KBox::new(Instance { phys, mounted: SetOnce::new() }, GFP_KERNEL)?;
+    context.s_fs_info = KBox::into_raw(instance).cast();
+    context.sb_flags |= raw::DAXFS_SB_RDONLY as u32;
+    // SAFETY: The context carries an instance, which is what the functions want.
+    let sb = unsafe { raw::sget_fc(context, Some(is_same), Some(raw::set_anon_super_fc)) };
+    let sb = kernel::error::from_err_ptr(sb)?;
+    // SAFETY: The superblock is valid and locked for us.
+    if let Err(error) = unsafe { check_or_fill(sb, phys, &options, log) } {
+        // SAFETY: The superblock is locked, and this gives up our reference.
+        unsafe { raw::deactivate_locked_super(sb) };
+        return Err(error);
+    }
+    // SAFETY: The superblock has a root by now.
+    context.root = unsafe { raw::daxfs_dget((*sb).s_root) };
+    Ok(())
+}
+
+/// Whether an existing superblock is that of the address that a context asks for.
+unsafe extern "C" fn is_same(sb: *mut raw::super_block, context: *mut raw::fs_context) -> c_int {
+    // SAFETY: Superblocks of this file system, and this context, point at an `Instance`.
+    let (have, wanted) = unsafe {
+        (&*(*sb).s_fs_info.cast::<Instance>(), &*(*context).s_fs_info.cast::<Instance>())
+    };
+    c_int::from(have.phys == wanted.phys)
+}
+
+/// # Safety
+/// `sb` is a superblock of this file system, locked.
+unsafe fn check_or_fill(
+    sb: *mut raw::super_block,
+    phys: u64,
+    options: &Options,
+    log: Log,
+) -> Result {
+    // SAFETY: The superblock is valid.
+    if unsafe { (*sb).s_root }.is_null() {
+        // SAFETY: It has no root, so it is new.
+        return unsafe { fill(sb, Mounted::open(phys, options, log)?, log) };
+    }
+    // SAFETY: The superblock is ours, and has a root.
+    unsafe { mounted(sb) }?.check(options, log)
+}
+
+/// Fills a new superblock.
+///
+/// # Safety
+/// `sb` is a new superblock of this file system, locked.
+unsafe fn fill(sb: *mut raw::super_block, opened: Mounted, log: Log) -> Result {
+    // SAFETY: Superblocks of this file system point at an `Instance`.
+    let instance = unsafe { &*(*sb).s_fs_info.cast::<Instance>() };
+    instance.mounted.populate(opened);
+    let mounted = instance.mounted.as_ref().ok_or(code::EIO)?;
+    // SAFETY: Nobody else sees the superblock yet.
+    vfs::superblock::set_up(unsafe { &mut *sb }, mounted);
+    let root = mounted.image().superblock().root();
+    // SAFETY: The superblock is ours and points at a mount.
+    let inode = unsafe { inode::get(sb, root) }?;
+    // SAFETY: The inode was just read, and we have a reference.
+    if !matches!(unsafe { inode::stored(inode) }.kind, InodeKind::Directory(_)) {
+        // SAFETY: Gives up our reference.
+        unsafe { raw::iput(inode) };
+        log.error(format_args!("corrupt image: root inode {root} is no directory"));
+        return Err(errno::corrupt());
+    }
+    // SAFETY: This takes our reference over, also when it fails.
+    let root = unsafe { raw::d_make_root(inode) };
+    if root.is_null() {
+        return Err(code::ENOMEM);
+    }
+    // SAFETY: The superblock is locked.
+    unsafe { (*sb).s_root = root };
+    // SAFETY: As above; it is complete now.
+    unsafe { (*sb).s_flags |= raw::DAXFS_SB_ACTIVE };
+    Ok(())
+}
+
+unsafe extern "C" fn reconfigure(context: *mut raw::fs_context) -> c_int {
+    // SAFETY: The VFS calls with a valid context of ours, and serialises the calls.
+    status(unsafe { remount(&mut *context) }.map(|()| 0))
+}
+
+/// # Safety
+/// The context is one for reconfiguration, initialised by `init_context`.
+unsafe fn remount(context: &mut raw::fs_context) -> Result {
+    // SAFETY: The context is valid during this call.
+    let log = unsafe { Log::of(context) };
+    // SAFETY: `init_context` put the options there.
+    let options = unsafe { *context.fs_private.cast::<Options>() };
+    let writable = context.sb_flags_mask & !context.sb_flags & raw::DAXFS_SB_RDONLY as u32 != 0;
+    if writable {
+        log.error(format_args!("an image is immutable and cannot be remounted for writing"));
+        return Err(errno::read_only());
+    }
+    // SAFETY: A context for reconfiguration has the root of a superblock of ours.
+    let mounted = unsafe { mounted((*context.root).d_sb) }?;
+    if !options.keep(mounted.options()) {
+        log.error(format_args!("phys, size and identity cannot be changed by a remount"));
+        return Err(code::EINVAL);
+    }
+    if options.validate {
+        mounted.check(&options, log)?;
+    }
+    Ok(())
+}
+
+unsafe extern "C" fn kill_superblock(sb: *mut raw::super_block) {
+    // SAFETY: The superblock is valid; its info is ours until it is freed below.
+    let instance = unsafe { (*sb).s_fs_info }.cast::<Instance>();
+    // SAFETY: The superblock was set up by `set_anon_super_fc`.
+    unsafe { raw::kill_anon_super(sb) };
+    // SAFETY: `find_or_create` put the box there; the superblock has no inodes any more.
+    drop(unsafe { KBox::from_raw(instance) });
+}
+

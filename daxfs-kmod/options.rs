@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Mount options.
+//!
+//! | option | meaning |
+//! |---|---|
+//! | `phys=ADDR` | where the image begins, a physical address; needed |
+//! | `size=N` | the length of the memory that holds the image; the image must fit |
+//! | `validate` | run the complete structural check before mounting |
+//! | `identity=sha256:HEX` | mount only the image with this identity |
+//!
+//! Numbers are decimal, or hexadecimal after `0x`, and may end in `K`, `M`, `G` or `T`.
+
+use core::fmt;
+
+/// The alignment of an image in memory, in bytes.
+pub(crate) const ALIGNMENT: u64 = 2 << 20;
+
+/// What a mount asks for.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// Where the image begins.
+    pub(crate) phys: Option<u64>,
+    /// How much memory holds it, in bytes.
+    pub(crate) size: Option<u64>,
+    /// Whether the complete check is wanted.
+    pub(crate) validate: bool,
+    /// The only image that is wanted.
+    pub(crate) identity: Option<[u8; 32]>,
+}
+
+/// Which option.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Key {
+    Phys,
+    Size,
+    Validate,
+    Identity,
+}
+
+impl Key {
+    /// All options, in the order of their numbers.
+    pub(crate) const ALL: [Self; 4] = [Self::Phys, Self::Size, Self::Validate, Self::Identity];
+
+    /// The option with this number.
+    pub(crate) fn from_number(number: usize) -> Option<Self> {
+        Self::ALL.get(number).copied()
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Phys => "phys",
+            Self::Size => "size",
+            Self::Validate => "validate",
+            Self::Identity => "identity",
+        }
+    }
+}
+
+/// Why an option cannot be taken.
+pub(crate) enum Refusal {
+    Repeated(Key),
+    Number(Key),
+    Misaligned(u64),
+    EmptySize,
+    Identity,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Repeated(key) => write!(f, "option {} is given twice", key.name()),
+            Self::Number(key) => write!(
+                f,
+                "{}= takes a number of bytes, such as 0x10000000 or 256M",
+                key.name()
+            ),
+            Self::Misaligned(phys) => {
+                write!(f, "phys={phys:#x} is no multiple of 2 MiB ({ALIGNMENT:#x})")
+            }
+            Self::EmptySize => f.write_str("size=0 holds no image"),
+            Self::Identity => f.write_str(
+                "identity= takes sha256: and 64 hexadecimal digits, as daxfs-inspect info prints",
+            ),
+        }
+    }
+}
+
+impl Options {
+    /// Takes one option with its value, which a flag does not have.
+    pub(crate) fn set(&mut self, key: Key, value: &[u8]) -> Result<(), Refusal> {
+        let number = || parse_number(value).ok_or(Refusal::Number(key));
+        match key {
+            Key::Phys => once(&mut self.phys, key, aligned(number()?)?),
+            Key::Size => once(&mut self.size, key, not_empty(number()?)?),
+            Key::Identity => once(&mut self.identity, key, parse_identity(value)?),
+            Key::Validate if self.validate => Err(Refusal::Repeated(key)),
+            Key::Validate => {
+                self.validate = true;
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether these options of a remount leave `mounted` as it is. `validate` is an action.
+    pub(crate) fn keep(&self, mounted: &Self) -> bool {
+        let same = |wanted: Option<u64>, have| wanted.is_none() || wanted == have;
+        same(self.phys, mounted.phys)
+            && same(self.size, mounted.size)
+            && (self.identity.is_none() || self.identity == mounted.identity)
+    }
+}
+
+fn once<T>(slot: &mut Option<T>, key: Key, value: T) -> Result<(), Refusal> {
+    match slot.replace(value) {
+        Some(_) => Err(Refusal::Repeated(key)),
+        None => Ok(()),
+    }
+}
+
+fn aligned(phys: u64) -> Result<u64, Refusal> {
+    if phys % ALIGNMENT == 0 {
+        Ok(phys)
+    } else {
+        Err(Refusal::Misaligned(phys))
+    }
+}
+
+fn not_empty(size: u64) -> Result<u64, Refusal> {
+    if size == 0 {
+        Err(Refusal::EmptySize)
+    } else {
+        Ok(size)
+    }
+}
+
+fn parse_number(text: &[u8]) -> Option<u64> {
+    let (digits, shift) = match text.split_last()? {
+        (b'K' | b'k', digits) => (digits, 10),
+        (b'M' | b'm', digits) => (digits, 20),
+        (b'G' | b'g', digits) => (digits, 30),
+        (b'T' | b't', digits) => (digits, 40),
+        _ => (text, 0),
+    };
+    let (digits, radix) = match digits.strip_prefix(b"0x").or(digits.strip_prefix(b"0X")) {
+        Some(digits) => (digits, 16),
+        None => (digits, 10),
+    };
+    // A sign would be taken by the parser.
+    let digits = core::str::from_utf8(digits).ok().filter(|text| !text.starts_with('+'))?;
+    u64::from_str_radix(digits, radix).ok()?.checked_mul(1 << shift)
+}
+
+fn parse_identity(text: &[u8]) -> Result<[u8; 32], Refusal> {
+    let digits = text.strip_prefix(b"sha256:").filter(|digits| digits.len() == 64);
+    let digits = digits.ok_or(Refusal::Identity)?;
+    let mut identity = [0; 32];
+    for (byte, pair) in identity.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = pair.iter().try_fold(0, |high, &digit| Some(high << 4 | nibble(digit)?))
+            .ok_or(Refusal::Identity)?;
+    }
+    Ok(identity)
+}
+
+fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}

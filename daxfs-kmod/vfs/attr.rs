@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What inodes of all types have: attributes of stat(2), ACLs.
+
+use daxfs_format::{FileData, InodeKind, Namespace};
+use kernel::error::{code, from_err_ptr};
+use kernel::ffi::c_int;
+use kernel::prelude::*;
+
+use super::xattr;
+use crate::inode;
+use crate::sys::{pointer, raw};
+
+/// Fills what stat(2) and statx(2) tell.
+pub(crate) unsafe extern "C" fn getattr(
+    idmap: *mut raw::mnt_idmap,
+    path: *const raw::path,
+    stat: *mut raw::kstat,
+    mask: u32,
+    _flags: u32,
+) -> c_int {
+    // SAFETY: The path is valid and names an inode.
+    let inode = unsafe { raw::daxfs_dentry_inode((*path).dentry) };
+    // SAFETY: All arguments are valid, as the VFS calls.
+    unsafe { raw::generic_fillattr(idmap, mask, inode, stat) };
+    // SAFETY: The caller wants this to be filled.
+    let stat = unsafe { &mut *stat };
+    let attribute = u64::from(raw::STATX_ATTR_DAX);
+    stat.attributes_mask |= attribute;
+    // SAFETY: The inode is one of ours.
+    if let InodeKind::Regular(FileData::Direct { .. }) = unsafe { inode::stored(inode) }.kind {
+        stat.attributes |= attribute;
+    }
+    0
+}
+
+/// The ACL of an inode, or null if it has none.
+pub(crate) unsafe extern "C" fn get_acl(
+    inode: *mut raw::inode,
+    kind: c_int,
+    rcu: bool,
+) -> *mut raw::posix_acl {
+    if rcu {
+        // The walk is repeated where sleeping is allowed.
+        return pointer(Err(code::ECHILD));
+    }
+    let namespace = match kind {
+        raw::DAXFS_ACL_TYPE_ACCESS => Namespace::AclAccess,
+        _ => Namespace::AclDefault,
+    };
+    // SAFETY: The inode is one of ours.
+    pointer(unsafe { read_acl(inode, namespace) })
+}
+
+/// # Safety
+/// `inode` is an inode of this file system.
+unsafe fn read_acl(
+    inode: *mut raw::inode,
+    namespace: Namespace,
+) -> Result<*mut raw::posix_acl> {
+    // SAFETY: The inode is ours.
+    let (mounted, stored) = unsafe { (inode::mounted(inode)?, inode::stored(inode)) };
+    let Some(value) = xattr::read(mounted.image(), stored, namespace, b"")? else {
+        return Ok(core::ptr::null_mut());
+    };
+    // SAFETY: An image's owners are those of the initial namespace, as the superblock's are; the
+    // value is readable. The function validates it.
+    from_err_ptr(unsafe {
+        raw::posix_acl_from_xattr(
+            (*(*inode).i_sb).s_user_ns,
+            value.as_ptr().cast(),
+            value.len(),
+        )
+    })
+}

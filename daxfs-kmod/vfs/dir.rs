@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Directories.
+//!
+//! A directory's position is the format's cookie, which names an entry by hash and rank; positions 0
+//! and 1 are `.` and `..`. A position is looked up each time, so nothing is kept between two calls.
+
+use daxfs_format::{directory::Position, Cookie, Directory, Ino, InodeKind, NameBuf};
+use kernel::ffi::{c_int, c_uint};
+use kernel::prelude::*;
+
+use super::{attr, xattr};
+use crate::errno;
+use crate::inode;
+use crate::mounted::Mounted;
+use crate::sys::{err_pointer, log, raw, status, Table};
+
+/// Inode operations.
+pub(crate) static INODE: Table<raw::inode_operations> = Table(raw::inode_operations {
+    lookup: Some(lookup),
+    getattr: Some(attr::getattr),
+    get_inode_acl: Some(attr::get_acl),
+    listxattr: Some(xattr::list),
+    ..pin_init::zeroed()
+});
+
+/// File operations.
+pub(crate) static FILE: Table<raw::file_operations> = Table(raw::file_operations {
+    llseek: Some(raw::generic_file_llseek),
+    read: Some(raw::generic_read_dir),
+    iterate_shared: Some(iterate),
+    ..pin_init::zeroed()
+});
+
+unsafe extern "C" fn lookup(
+    directory: *mut raw::inode,
+    dentry: *mut raw::dentry,
+    _flags: c_uint,
+) -> *mut raw::dentry {
+    // SAFETY: The VFS has the directory locked, and the dentry is new: its name does not change.
+    let name = unsafe {
+        let name = raw::daxfs_dentry_name(dentry);
+        core::slice::from_raw_parts((*name).name, raw::daxfs_qstr_length(name) as usize)
+    };
+    // SAFETY: The inode is one of ours.
+    match unsafe { find(directory, name) } {
+        // SAFETY: This takes our reference to the inode over; null makes a negative dentry.
+        Ok(inode) => unsafe { raw::d_splice_alias(inode, dentry) },
+        Err(error) => err_pointer(error),
+    }
+}
+
+/// The inode with this name, with a reference, or null.
+///
+/// # Safety
+/// `directory` is an inode of this file system.
+unsafe fn find(directory: *mut raw::inode, name: &[u8]) -> Result<*mut raw::inode> {
+    // SAFETY: The inode is ours.
+    let (mounted, stored) = unsafe { (inode::mounted(directory)?, inode::stored(directory)) };
+    let from = stored.directory()?;
+    if name.len() > daxfs_format::limits::MAX_NAME {
+        return Err(errno::name_too_long());
+    }
+    let Some(entry) = mounted.image().lookup(from, name).map_err(errno::reported)? else {
+        return Ok(core::ptr::null_mut());
+    };
+    // SAFETY: The superblock is that of an inode of ours.
+    let found = unsafe { inode::get((*directory).i_sb, entry.ino) }?;
+    // SAFETY: We have a reference to the inode.
+    if let Err(error) = require_parent(unsafe { inode::stored(found) }, from.ino(), entry.ino) {
+        // SAFETY: Gives up our reference.
+        unsafe { raw::iput(found) };
+        return Err(error);
+    }
+    Ok(found)
+}
+
+/// A directory has one parent: the tree that a path walks has no cycles, whatever entries say.
+fn require_parent(found: &inode::Stored, parent: Ino, ino: Ino) -> Result {
+    match &found.kind {
+        InodeKind::Directory(directory) if directory.parent() != parent || ino == parent => {
+            log::damage(format_args!(
+                "corrupt image: directory {parent} has an entry for directory {ino}, whose parent is {}",
+                directory.parent()
+            ));
+            Err(errno::corrupt())
+        }
+        _ => Ok(()),
+    }
+}
+
+unsafe extern "C" fn iterate(file: *mut raw::file, context: *mut raw::dir_context) -> c_int {
+    // SAFETY: File and context are valid.
+    if !unsafe { raw::daxfs_dir_emit_dots(file, context) } {
+        return 0;
+    }
+    // SAFETY: The file is a directory of ours.
+    let inode = unsafe { (*file).f_inode };
+    // SAFETY: As above.
+    let (mounted, stored) = unsafe { (inode::mounted(inode), inode::stored(inode)) };
+    // SAFETY: The context is ours during the call.
+    let context = unsafe { &mut *context };
+    status(mounted.and_then(|mounted| emit(mounted, stored.directory()?, context)).map(|()| 0))
+}
+
+/// Hands the entries from the context's position on to the caller, until he has enough.
+fn emit(mounted: &Mounted, directory: &Directory, context: &mut raw::dir_context) -> Result {
+    let image = mounted.image();
+    let start = Cookie::from_offset(context.pos.unsigned_abs());
+    let mut position = image.seek(directory, start).map_err(errno::reported)?;
+    let mut buffer = NameBuf::new();
+    while let Some((entry, cookie)) =
+        image.next_entry(directory, &mut position).map_err(errno::reported)?
+    {
+        let name = image.name(directory, &entry, &mut buffer).map_err(errno::reported)?;
+        context.pos = cookie.to_offset() as i64;
+        // SAFETY: The context is valid, the name readable.
+        let more = unsafe {
+            raw::daxfs_dir_emit(
+                context,
+                name.as_ptr(),
+                name.len() as c_int,
+                entry.ino.get().into(),
+                entry.file_type.to_entry().into(),
+            )
+        };
+        if !more {
+            return Ok(());
+        }
+        context.pos = Position::after(cookie).to_offset() as i64;
+    }
+    Ok(())
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Extended attributes.
+
+use daxfs_format::{Namespace, XattrSetId};
+use kernel::error::code;
+use kernel::ffi::{c_char, c_int, c_void};
+use kernel::prelude::*;
+
+use crate::errno;
+use crate::inode::{self, Stored};
+use crate::mounted::Image;
+use crate::sys::{raw, Table};
+
+/// The handlers of the namespaces, and a null at the end. The VFS itself handles ACLs.
+pub(crate) static HANDLERS: Table<[*const raw::xattr_handler; 4]> =
+    Table([USER.get(), TRUSTED.get(), SECURITY.get(), core::ptr::null()]);
+
+static USER: Table<raw::xattr_handler> = handler(c"user.", Namespace::User);
+static TRUSTED: Table<raw::xattr_handler> = handler(c"trusted.", Namespace::Trusted);
+static SECURITY: Table<raw::xattr_handler> = handler(c"security.", Namespace::Security);
+
+const fn handler(prefix: &'static CStr, namespace: Namespace) -> Table<raw::xattr_handler> {
+    Table(raw::xattr_handler {
+        prefix: prefix.as_ptr().cast(),
+        flags: namespace.number() as c_int,
+        get: Some(get),
+        ..pin_init::zeroed()
+    })
+}
+
+/// The value of an attribute, or `None` if the inode does not have it.
+pub(crate) fn read(
+    image: &Image,
+    stored: &Stored,
+    namespace: Namespace,
+    name: &[u8],
+) -> Result<Option<KVVec<u8>>> {
+    let Some(id) = stored.xattrs else { return Ok(None) };
+    let set = image.xattrs(id).map_err(errno::reported)?;
+    let found = image.find_xattr(&set, namespace, name).map_err(errno::reported)?;
+    let Some(found) = found else { return Ok(None) };
+    // The format bounds a value by 64 KiB.
+    let mut value = KVVec::from_elem(0, found.value_length() as usize, GFP_KERNEL)?;
+    image.xattr_value(&found, &mut value).map_err(errno::reported)?;
+    Ok(Some(value))
+}
+
+unsafe extern "C" fn get(
+    handler: *const raw::xattr_handler,
+    _dentry: *mut raw::dentry,
+    inode: *mut raw::inode,
+    name: *const c_char,
+    buffer: *mut c_void,
+    size: usize,
+) -> c_int {
+    // SAFETY: The handler is one of those above.
+    let number = unsafe { (*handler).flags } as u8;
+    // SAFETY: The name is a C string that lives during the call.
+    let name = unsafe { CStr::from_char_ptr(name) }.to_bytes();
+    let into = match size {
+        0 => None,
+        // SAFETY: The caller lends `size` bytes to be written.
+        _ => Some(unsafe { core::slice::from_raw_parts_mut(buffer.cast::<u8>(), size) }),
+    };
+    // SAFETY: The inode is one of ours.
+    crate::sys::status(unsafe { copy_value(inode, number, name, into) })
+}
+
+/// Copies a value to where it is wanted, and returns its length.
+///
+/// # Safety
+/// `inode` is an inode of this file system.
+unsafe fn copy_value(
+    inode: *mut raw::inode,
+    namespace: u8,
+    name: &[u8],
+    into: Option<&mut [u8]>,
+) -> Result<c_int> {
+    // SAFETY: The inode is ours.
+    let (mounted, stored) = unsafe { (inode::mounted(inode)?, inode::stored(inode)) };
+    let image = mounted.image();
+    let namespace = Namespace::from_number(namespace).ok_or(code::EINVAL)?;
+    let id = stored.xattrs.ok_or_else(errno::no_data)?;
+    let set = image.xattrs(id).map_err(errno::reported)?;
+    let found = image.find_xattr(&set, namespace, name).map_err(errno::reported)?;
+    let found = found.ok_or_else(errno::no_data)?;
+    let length = found.value_length();
+    if let Some(into) = into {
+        let room = into.get_mut(..length as usize).ok_or(code::ERANGE)?;
+        image.xattr_value(&found, room).map_err(errno::reported)?;
+    }
+    Ok(length as c_int)
+}
+
+/// Lists the names of an inode's attributes.
+pub(crate) unsafe extern "C" fn list(
+    dentry: *mut raw::dentry,
+    buffer: *mut c_char,
+    size: usize,
+) -> isize {
+    // SAFETY: The dentry has an inode, one of ours.
+    let inode = unsafe { raw::daxfs_dentry_inode(dentry) };
+    let into = match size {
+        0 => None,
+        // SAFETY: The caller lends `size` bytes to be written.
+        _ => Some(unsafe { core::slice::from_raw_parts_mut(buffer.cast::<u8>(), size) }),
+    };
+    // SAFETY: The inode is ours.
+    let (mounted, stored) = unsafe { (inode::mounted(inode), inode::stored(inode)) };
+    let listed = mounted.and_then(|mounted| match stored.xattrs {
+        Some(id) => list_set(mounted.image(), id, into),
+        None => Ok(0),
+    });
+    match listed {
+        Ok(length) => length as isize,
+        Err(error) => error.to_errno() as isize,
+    }
+}
+
+/// Lists a set into a buffer, or only counts the bytes that this takes.
+fn list_set(image: &Image, id: XattrSetId, into: Option<&mut [u8]>) -> Result<usize> {
+    let set = image.xattrs(id).map_err(errno::reported)?;
+    let mut walk = set.walk();
+    let mut list = List { into, length: 0 };
+    let mut buffer = [0; 255];
+    while let Some(found) = image.next_xattr(&mut walk).map_err(errno::reported)? {
+        if found.namespace == Namespace::Trusted && !may_see_trusted() {
+            continue;
+        }
+        let name = image.xattr_name(&found, &mut buffer).map_err(errno::reported)?;
+        list.push(found.namespace.prefix().as_bytes())?;
+        list.push(name)?;
+        list.push(&[0])?;
+    }
+    Ok(list.length)
+}
+
+fn may_see_trusted() -> bool {
+    // SAFETY: Looks at the current task.
+    unsafe { raw::capable(raw::CAP_SYS_ADMIN as c_int) }
+}
+
+/// Names that are being listed.
+struct List<'a> {
+    into: Option<&'a mut [u8]>,
+    length: usize,
+}
+
+impl List<'_> {
+    fn push(&mut self, bytes: &[u8]) -> Result {
+        let end = self.length + bytes.len();
+        if let Some(into) = &mut self.into {
+            into.get_mut(self.length..end).ok_or(code::ERANGE)?.copy_from_slice(bytes);
+        }
+        self.length = end;
+        Ok(())
+    }
+}
