@@ -48,6 +48,25 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
     pub fn open(memory: M, copy: &mut SuperblockCopy) -> Result<Self> {
         copy.fill(&memory)?;
         let superblock = copy.validate::<X>(memory.size())?;
+        Self::with_superblock(memory, superblock)
+    }
+
+    /// The image that `superblock` describes, which was validated before and is not read again. Views
+    /// of one image in several threads then agree, whatever becomes of the memory.
+    ///
+    /// # Errors
+    /// [`Rule::ImageTruncated`] if the memory is shorter than the image.
+    pub fn with_superblock(memory: M, superblock: Superblock) -> Result<Self> {
+        let value = superblock.image_size();
+        if memory.size() < value {
+            return Err(Finding {
+                object: Object::Superblock,
+                offset: 40,
+                rule: Rule::ImageTruncated,
+                value,
+            }
+            .into());
+        }
         let (inodes, length) = superblock.sections().range(SectionKind::Inodes);
         // Inode 0 has a place and no inode; numbers end at 2^31 whatever the section's length.
         let slots = length.checked_div(INODE_SIZE).unwrap_or_default();
@@ -149,6 +168,19 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
         let entry = directory.validate(&raw, position.index)?;
         let cookie = position.step(entry.hash);
         Ok(Some((entry, cookie)))
+    }
+
+    /// Copies out and validates the entry `index`, in the order in which entries are stored, or
+    /// returns `None` past the end. One that is broken does not hide those after it.
+    ///
+    /// # Errors
+    /// A rule that the entry breaks by itself, or the memory's own.
+    pub fn entry(&self, directory: &Directory, index: u32) -> Result<Option<DirEntry>> {
+        if index >= directory.count {
+            return Ok(None);
+        }
+        let raw = directory.raw_entry(&self.memory, index)?;
+        directory.validate(&raw, index).map(Some)
     }
 
     /// Copies the name of an entry of `directory` into `buffer` and checks that it can be one.

@@ -2,18 +2,19 @@
 //! An image in a file that is read with `pread`.
 //!
 //! A file that shrinks or changes while it is read gives an error or other bytes, never a signal. A
-//! small cache of chunks makes the many small reads of metadata cheap; long reads go past it.
+//! small cache of chunks makes the many small reads of metadata cheap; long reads, and all of the
+//! data section, go past it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use daxfs_format::superblock::SuperblockCopy;
-use daxfs_format::{Error, Image, Memory, ReadFault};
+use daxfs_format::{Error, Image, Memory, ReadFault, SectionKind};
 
 use crate::hash::Xxh64;
 
@@ -33,6 +34,8 @@ const SETS: u64 = 16;
 pub struct FileMemory {
     file: Arc<File>,
     size: u64,
+    /// Start and end of the bytes that the cache does not take: each of them is read once, if ever.
+    uncached: Cell<(u64, u64)>,
     cache: RefCell<Cache>,
 }
 
@@ -63,6 +66,7 @@ impl FileMemory {
         Self {
             file,
             size,
+            uncached: Cell::default(),
             cache: RefCell::new(Cache {
                 sets,
                 clock: 0,
@@ -74,7 +78,14 @@ impl FileMemory {
     /// Another view of the same file, with a cache of its own.
     #[must_use]
     pub fn share(&self) -> Self {
-        Self::view(Arc::clone(&self.file), self.size)
+        let view = Self::view(Arc::clone(&self.file), self.size);
+        view.uncached.set(self.uncached.get());
+        view
+    }
+
+    /// Has reads that begin at the offsets `start` to `end` go past the cache.
+    fn bypass(&self, start: u64, end: u64) {
+        self.uncached.set((start, end));
     }
 
     /// The error of the operating system behind the last [`ReadFault`], if there was one.
@@ -83,7 +94,7 @@ impl FileMemory {
     }
 
     fn pread(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadFault> {
-        self.file.read_exact_at(into, offset).map_err(|error| {
+        read_exact(&self.file, into, offset).map_err(|error| {
             self.cache.borrow_mut().error = Some(error);
             ReadFault::of(offset, into)
         })
@@ -122,6 +133,17 @@ impl FileMemory {
     }
 }
 
+/// Fills `into`. The file was long enough when it was opened.
+fn read_exact(file: &File, into: &mut [u8], offset: u64) -> io::Result<()> {
+    file.read_exact_at(into, offset)
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                io::Error::new(error.kind(), "the file became shorter while it was read")
+            }
+            _ => error,
+        })
+}
+
 /// Reads a chunk into a free place of its set, or into that of the chunk that was used longest ago.
 fn load(file: &File, size: u64, index: u64, set: &mut Vec<Chunk>) -> io::Result<usize> {
     let offset = index * FileMemory::chunk_size();
@@ -144,7 +166,7 @@ fn load(file: &File, size: u64, index: u64, set: &mut Vec<Chunk>) -> io::Result<
     let chunk = &mut set[way];
     chunk.index = u64::MAX;
     chunk.bytes.resize(length, 0);
-    file.read_exact_at(&mut chunk.bytes, offset)?;
+    read_exact(file, &mut chunk.bytes, offset)?;
     chunk.index = index;
     Ok(way)
 }
@@ -160,7 +182,8 @@ impl Memory for FileMemory {
             .checked_add(fault.length)
             .filter(|&end| end <= self.size);
         end.ok_or(fault)?;
-        if into.len() >= CHUNK {
+        let (start, end) = self.uncached.get();
+        if into.len() >= CHUNK || (start..end).contains(&offset) {
             return self.pread(offset, into);
         }
         let mut at = offset;
@@ -226,28 +249,46 @@ pub fn open(path: &Path) -> Result<FileImage, OpenError> {
 /// [`OpenError`], with the file's name.
 pub fn open_with_superblock(path: &Path) -> Result<(FileImage, Box<SuperblockCopy>), OpenError> {
     let io = |error| OpenError::Io(path.to_owned(), error);
-    let file = File::open(path).map_err(io)?;
-    if file.metadata().map_err(io)?.is_dir() {
-        return Err(io(io::Error::from(io::ErrorKind::IsADirectory)));
-    }
-    let memory = FileMemory::new(file).map_err(io)?;
+    let memory = FileMemory::new(open_readable(path).map_err(io)?).map_err(io)?;
     let mut copy = Box::new(SuperblockCopy::zeroed());
-    // Once by itself, because opening takes the memory and with it the cause of a fault.
-    copy.fill(&memory)
-        .map_err(|error| match memory.take_error() {
-            Some(cause) => io(cause),
-            None => OpenError::Image(path.to_owned(), error),
-        })?;
-    let image = Image::open(memory, &mut copy);
+    let opened = copy
+        .fill(&memory)
+        .and_then(|()| copy.validate::<Xxh64>(memory.size()));
+    let superblock = opened.map_err(|error| match memory.take_error() {
+        Some(cause) => io(cause),
+        None => OpenError::Image(path.to_owned(), error),
+    })?;
+    if let Some(data) = superblock.sections().get(SectionKind::Data) {
+        memory.bypass(data.offset, data.end());
+    }
+    let image = Image::with_superblock(memory, superblock);
     image
         .map(|image| (image, copy))
         .map_err(|error| OpenError::Image(path.to_owned(), error))
 }
 
-/// Another view of an image, for another thread.
+/// Opens a regular file or a device, and waits for nobody to write into a FIFO.
+fn open_readable(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let file = options
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)?;
+    let kind = file.metadata()?.file_type();
+    if kind.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if kind.is_fifo() || kind.is_socket() {
+        let text = "an image is a regular file or a block device";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    Ok(file)
+}
+
+/// Another view of an image, for another thread. The superblock is not read again.
 ///
 /// # Errors
-/// The rule that the superblock breaks by now.
+/// None that `image` has not had when it was opened.
 pub fn share(image: &FileImage) -> Result<FileImage, Error> {
-    Image::open(image.memory().share(), &mut SuperblockCopy::zeroed())
+    Image::with_superblock(image.memory().share(), *image.superblock())
 }

@@ -3,16 +3,18 @@
 //!
 //! | module | owns |
 //! |---|---|
+//! | [`check`] | checking whole images in parallel: structure, contents, findings with paths |
 //! | [`hash`] | XXH64 and SHA-256, for the seams of the format crate |
-//! | [`file`] | an image in a file that is read: survives a file that shrinks or changes |
+//! | [`mod@file`] | an image in a file that is read: survives a file that shrinks or changes |
 //! | [`mapped`] | an image in a file that is mapped: contents without copies |
 //! | [`path`] | paths to inodes |
 //! | [`walk`] | the whole tree, one entry after another |
 //! | [`seal`] | checksums of an image that was changed, for builders and tests |
 //!
-//! The tools read through [`file`], because an image under examination is not to be trusted to stay
+//! The tools read through [`mod@file`], because an image under examination is not to be trusted to stay
 //! as long as it was. Programs that want file contents in place use [`mapped`].
 
+pub mod check;
 pub mod file;
 pub mod hash;
 pub mod mapped;

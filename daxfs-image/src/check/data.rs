@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The digests of all contents, and the pages that no content has.
+//!
+//! A digest covers a whole content, so one content is work for one thread. Threads take the largest
+//! pieces of work first: what is left at the end is small, and they finish together.
+
+use std::cmp::Reverse;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use daxfs_format::check;
+use daxfs_format::digest::content_digest;
+use daxfs_format::{
+    ContentId, FileData, Finding, Image, Ino, Inode, InodeKind, Memory, Object, ReadFault, Rule,
+    Section, SectionKind,
+};
+
+use super::{join, lost, only_faults, spawn, view, CheckError, Findings, Structure};
+use crate::file::{FileImage, FileMemory};
+use crate::hash::{Sha256, Xxh64};
+
+/// What a thread reads at a time, in bytes: it stays in the cache between copy and hash.
+const BUFFER: usize = 128 << 10;
+/// Contents are put together up to so many bytes, and larger ones are pieces of their own.
+const PIECE: u64 = 4 << 20;
+/// The most contents in a piece.
+const PIECE_CONTENTS: usize = 4096;
+
+/// What was verified.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DataSummary {
+    /// Contents whose digest was compared.
+    pub contents: u64,
+    /// Their bytes, and those of the padding.
+    pub bytes: u64,
+}
+
+/// Who hears how many bytes have been verified, from any thread: the bytes since the last time.
+pub type Progress<'a> = dyn Fn(u64) + Sync + 'a;
+
+/// What a thread takes at a time.
+enum Piece {
+    /// The contents with these indices in the list of owners.
+    Contents(Range<usize>),
+    /// All pages without content.
+    Padding,
+}
+
+/// The verification of an image, planned.
+pub struct DataCheck<'a> {
+    image: &'a FileImage,
+    work: Work<'a>,
+}
+
+/// What the threads share.
+struct Work<'a> {
+    structure: &'a Structure,
+    pieces: Vec<(u64, Piece)>,
+    next: AtomicUsize,
+    failed: AtomicBool,
+}
+
+/// Compares the digests of all contents, and looks for bytes in the pages of the data section that no
+/// content has, in `threads` threads.
+///
+/// # Errors
+/// [`CheckError`] when the check could not be completed; `findings` then holds what was found so far.
+pub fn verify_data(
+    image: &FileImage,
+    structure: &Structure,
+    threads: usize,
+    findings: &mut Findings,
+) -> Result<DataSummary, CheckError> {
+    DataCheck::plan(image, structure)?.run(threads, &|_| {}, findings)
+}
+
+impl<'a> DataCheck<'a> {
+    /// Divides the work into pieces, the largest first.
+    ///
+    /// # Errors
+    /// [`CheckError::NoDigests`], and [`CheckError::Read`].
+    pub fn plan(image: &'a FileImage, structure: &'a Structure) -> Result<Self, CheckError> {
+        let sections = image.superblock().sections();
+        let has_contents = structure.owners.iter().any(|&owner| owner != 0);
+        if has_contents && sections.get(SectionKind::Digests).is_none() {
+            return Err(CheckError::NoDigests);
+        }
+        let mut pieces = content_pieces(image, structure)?;
+        pieces.push((padding(image, structure), Piece::Padding));
+        pieces.sort_by_key(|&(bytes, _)| Reverse(bytes));
+        let work = Work {
+            structure,
+            pieces,
+            next: AtomicUsize::new(0),
+            failed: AtomicBool::new(false),
+        };
+        Ok(Self { image, work })
+    }
+
+    /// How many bytes there are to verify.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let bytes = self.work.pieces.iter().map(|&(bytes, _)| bytes);
+        bytes.fold(0, u64::saturating_add)
+    }
+
+    /// Does the work in `threads` threads.
+    ///
+    /// # Errors
+    /// As [`verify_data`].
+    pub fn run(
+        self,
+        threads: usize,
+        progress: &Progress<'_>,
+        findings: &mut Findings,
+    ) -> Result<DataSummary, CheckError> {
+        let bytes = self.bytes();
+        let helpers = (1..threads).map(|_| Ok((view(self.image)?, findings.sibling())));
+        let mut helpers = helpers.collect::<Result<Vec<_>, CheckError>>()?;
+        let work = &self.work;
+        let results = thread::scope(|scope| {
+            let helpers = helpers.iter_mut();
+            let handles =
+                helpers.map(|(view, own)| spawn(scope, move || work.run(view, progress, own)));
+            let handles = handles.collect::<Result<Vec<_>, _>>()?;
+            let mut results = vec![work.run(self.image, progress, findings)];
+            results.extend(handles.into_iter().map(join));
+            results.into_iter().sum::<Result<u64, CheckError>>()
+        });
+        for (_, own) in helpers {
+            findings.append(own);
+        }
+        results.map(|contents| DataSummary { contents, bytes })
+    }
+}
+
+impl Work<'_> {
+    /// What one thread does; returns how many contents it has verified.
+    fn run(
+        &self,
+        view: &FileImage,
+        progress: &Progress<'_>,
+        findings: &mut Findings,
+    ) -> Result<u64, CheckError> {
+        let metered = Metered::of(view, progress);
+        let mut worker = Worker {
+            file: view.memory(),
+            image: Image::with_superblock(metered, *view.superblock())
+                .map_err(|_| lost(view.memory()))?,
+            buffer: vec![0; BUFFER],
+            findings,
+            contents: 0,
+        };
+        while let Some((_, piece)) = self.pieces.get(self.next.fetch_add(1, Ordering::Relaxed)) {
+            if self.failed.load(Ordering::Relaxed) {
+                break;
+            }
+            worker.take(self.structure, piece).inspect_err(|_| {
+                self.failed.store(true, Ordering::Relaxed);
+            })?;
+        }
+        Ok(worker.contents)
+    }
+}
+
+/// A thread's own view of the image.
+struct Worker<'a> {
+    file: &'a FileMemory,
+    image: Image<Metered<'a>, Xxh64>,
+    buffer: Vec<u8>,
+    findings: &'a mut Findings,
+    contents: u64,
+}
+
+impl Worker<'_> {
+    fn take(&mut self, structure: &Structure, piece: &Piece) -> Result<(), CheckError> {
+        match piece {
+            Piece::Contents(range) => {
+                let owners = structure.owners.get(range.clone()).unwrap_or_default();
+                let owners = owners.iter().filter_map(|&owner| Ino::new(owner));
+                owners.into_iter().try_for_each(|ino| self.verify(ino))
+            }
+            Piece::Padding => {
+                let mut sink = self.findings.sink();
+                check::check_data_padding(
+                    &self.image,
+                    &structure.pages,
+                    &mut self.buffer,
+                    &mut sink,
+                )
+                .map_err(|stop| CheckError::stopped(stop, self.file))
+            }
+        }
+    }
+
+    /// Compares the digest of the content that inode `ino` has. What cannot be read for a rule that it
+    /// breaks has been reported by the structural check.
+    fn verify(&mut self, ino: Ino) -> Result<(), CheckError> {
+        let Some((content, data, inode)) =
+            only_faults(self.image.inode(ino), self.file)?.and_then(content_of)
+        else {
+            return Ok(());
+        };
+        let stated = only_faults(self.image.digest(content), self.file)?.flatten();
+        let found =
+            content_digest::<Sha256, _, _>(&self.image, &data, inode.size, &mut self.buffer);
+        let found = only_faults(found, self.file)?;
+        if let (Some(stated), Some(found)) = (stated, found) {
+            self.contents += 1;
+            if stated != found {
+                self.findings.push(finding(content, &data, found));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn finding(content: ContentId, data: &FileData, found: [u8; 32]) -> Finding {
+    let offset = match *data {
+        FileData::Empty => 0,
+        FileData::Direct { offset } | FileData::Packed { offset } => offset,
+        FileData::Sparse(list) => list.offset(),
+    };
+    let value = found
+        .first_chunk()
+        .map_or(0, |first| u64::from_be_bytes(*first));
+    Finding {
+        object: Object::Content(content),
+        offset,
+        rule: Rule::ContentDigest,
+        value,
+    }
+}
+
+fn content_of(inode: Inode) -> Option<(ContentId, FileData, Inode)> {
+    match (inode.content, inode.kind) {
+        (Some(content), InodeKind::Regular(data)) => Some((content, data, inode)),
+        _ => None,
+    }
+}
+
+/// All contents, in pieces of about equal size as far as their own sizes allow.
+fn content_pieces(
+    image: &FileImage,
+    structure: &Structure,
+) -> Result<Vec<(u64, Piece)>, CheckError> {
+    let mut pieces = Vec::new();
+    let (mut start, mut bytes) = (0, 0_u64);
+    for (index, &owner) in structure.owners.iter().enumerate() {
+        let size = match Ino::new(owner) {
+            Some(ino) => stored_bytes(image, ino)?,
+            None => 0,
+        };
+        let full = bytes.saturating_add(size) > PIECE || index - start >= PIECE_CONTENTS;
+        if full && index > start {
+            pieces.push((bytes, Piece::Contents(start..index)));
+            (start, bytes) = (index, 0);
+        }
+        bytes = bytes.saturating_add(size);
+    }
+    pieces.push((bytes, Piece::Contents(start..structure.owners.len())));
+    Ok(pieces)
+}
+
+/// How many bytes of the content of an inode are stored.
+fn stored_bytes(image: &FileImage, ino: Ino) -> Result<u64, CheckError> {
+    let inode = only_faults(image.inode(ino), image.memory())?;
+    let Some((_, data, inode)) = inode.and_then(content_of) else {
+        return Ok(0);
+    };
+    let FileData::Sparse(list) = data else {
+        return Ok(inode.size);
+    };
+    let mut sum = 0_u64;
+    for index in 0..list.count() {
+        let extent = only_faults(image.extent(&list, index), image.memory())?.flatten();
+        sum = sum.saturating_add(extent.map_or(0, |extent| extent.length));
+    }
+    Ok(sum)
+}
+
+/// The bytes of the pages that no content has.
+fn padding(image: &FileImage, structure: &Structure) -> u64 {
+    let data = image.superblock().sections().get(SectionKind::Data);
+    let used = structure
+        .pages
+        .iter()
+        .map(|word| u64::from(word.count_ones()));
+    let used = used
+        .sum::<u64>()
+        .saturating_mul(image.superblock().page_size());
+    data.map_or(0, |data| data.length.saturating_sub(used))
+}
+
+/// A file whose contents are counted as they are read.
+struct Metered<'a> {
+    file: &'a FileMemory,
+    contents: [Option<Section>; 2],
+    progress: &'a Progress<'a>,
+}
+
+impl<'a> Metered<'a> {
+    fn of(image: &'a FileImage, progress: &'a Progress<'a>) -> Self {
+        let section = |kind| image.superblock().sections().get(kind).copied();
+        Self {
+            file: image.memory(),
+            contents: [section(SectionKind::Data), section(SectionKind::Packed)],
+            progress,
+        }
+    }
+}
+
+impl Memory for Metered<'_> {
+    fn size(&self) -> u64 {
+        self.file.size()
+    }
+
+    fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadFault> {
+        self.file.read(offset, into)?;
+        let mut contents = self.contents.iter().flatten();
+        if contents.any(|section| section.holds(offset, 1)) {
+            (self.progress)(u64::try_from(into.len()).unwrap_or(u64::MAX));
+        }
+        Ok(())
+    }
+}

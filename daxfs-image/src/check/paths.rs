@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The paths of what findings are about.
+//!
+//! An image says where an inode is, and not what it is called. So the names of all inodes that are
+//! asked for are looked for together, in one pass over all directories and one over their ancestors.
+
+use std::collections::{HashMap, HashSet};
+
+use daxfs_format::{
+    Cookie, Directory, Finding, Image, Ino, InodeKind, Memory, NameBuf, Object, XattrSetId, Xxh64,
+};
+
+use super::Structure;
+
+/// The longest path that is put together, in bytes.
+const MAX_PATH: usize = 64 << 10;
+
+/// The paths of some inodes, as far as the image has names for them.
+#[derive(Debug, Default)]
+pub struct Paths {
+    names: HashMap<Ino, (Ino, Vec<u8>)>,
+    sets: HashMap<XattrSetId, Ino>,
+    root: Option<Ino>,
+}
+
+impl Paths {
+    /// Looks for the names of what `findings` are about. What cannot be read has no path.
+    #[must_use]
+    pub fn find<M: Memory, X: Xxh64>(
+        image: &Image<M, X>,
+        structure: Option<&Structure>,
+        findings: &[Finding],
+    ) -> Self {
+        let mut paths = Self {
+            root: Some(image.superblock().root()),
+            ..Self::default()
+        };
+        let objects = || findings.iter().map(|finding| finding.object);
+        paths.find_sets(image, objects());
+        let mut wanted: HashSet<Ino> = objects()
+            .filter_map(|object| paths.inode_of(structure, object))
+            .collect();
+        if wanted.is_empty() {
+            return paths;
+        }
+        for ino in image.inode_numbers() {
+            if let Some(directory) = directory(image, ino) {
+                paths.take_names(image, &directory, &wanted);
+            }
+        }
+        wanted.extend(paths.names.values().map(|(parent, _)| *parent));
+        paths.find_ancestors(image, wanted);
+        paths
+    }
+
+    /// The inode that an object is, or whose object it is.
+    #[must_use]
+    pub fn inode_of(&self, structure: Option<&Structure>, object: Object) -> Option<Ino> {
+        match object {
+            Object::Inode(ino) => Ino::new(ino),
+            Object::Entry { directory, .. } => Some(directory),
+            Object::Extent { file, .. } => Some(file),
+            Object::Content(content) => structure?.owner(content),
+            Object::XattrSet(set) => self.sets.get(&set).copied(),
+            Object::Superblock | Object::SectionEntry(_) | Object::Section(_) | Object::Gap => None,
+        }
+    }
+
+    /// The path of an inode from the root, with a slash before each name. Where the image does not
+    /// say how the path begins, it begins without a slash.
+    #[must_use]
+    pub fn path(&self, ino: Ino) -> Option<Vec<u8>> {
+        if self.root == Some(ino) {
+            return Some(b"/".to_vec());
+        }
+        let (mut names, mut length, mut at) = (Vec::new(), 0, ino);
+        while let Some((parent, name)) = self.names.get(&at).filter(|_| length < MAX_PATH) {
+            length += name.len() + 1;
+            names.push(name.as_slice());
+            at = *parent;
+        }
+        names.reverse();
+        let path = names.join(&b'/');
+        match (path.is_empty(), self.root == Some(at)) {
+            (true, _) => None,
+            (false, true) => Some([b"/", path.as_slice()].concat()),
+            (false, false) => Some(path),
+        }
+    }
+
+    /// Finds the first inode that has each of the attribute sets.
+    fn find_sets<M: Memory, X: Xxh64>(
+        &mut self,
+        image: &Image<M, X>,
+        objects: impl Iterator<Item = Object>,
+    ) {
+        let sets: HashSet<XattrSetId> = objects
+            .filter_map(|object| match object {
+                Object::XattrSet(set) => Some(set),
+                _ => None,
+            })
+            .collect();
+        if sets.is_empty() {
+            return;
+        }
+        for ino in image.inode_numbers() {
+            let set = image.raw_inode(ino).ok().map(|raw| raw.xattrs.get());
+            let set = set.and_then(XattrSetId::new);
+            if let Some(set) = set.filter(|set| sets.contains(set)) {
+                self.sets.entry(set).or_insert(ino);
+            }
+        }
+    }
+
+    /// Remembers the names that a directory has for the inodes in `wanted`.
+    fn take_names<M: Memory, X: Xxh64>(
+        &mut self,
+        image: &Image<M, X>,
+        directory: &Directory,
+        wanted: &HashSet<Ino>,
+    ) {
+        let Ok(mut position) = image.seek(directory, Cookie::START) else {
+            return;
+        };
+        let mut buffer = NameBuf::new();
+        while let Ok(Some((entry, _))) = image.next_entry(directory, &mut position) {
+            if wanted.contains(&entry.ino) && !self.names.contains_key(&entry.ino) {
+                if let Ok(name) = image.name(directory, &entry, &mut buffer) {
+                    let name = name.to_vec();
+                    self.names.insert(entry.ino, (directory.ino(), name));
+                }
+            }
+        }
+    }
+
+    /// Follows the directories in `wanted` up to the root, and remembers their names. A parent has a
+    /// lower number than what it holds, so this ends.
+    fn find_ancestors<M: Memory, X: Xxh64>(&mut self, image: &Image<M, X>, wanted: HashSet<Ino>) {
+        let mut children: HashMap<Ino, HashSet<Ino>> = HashMap::new();
+        for mut ino in wanted {
+            while let Some(child) = directory(image, ino) {
+                let parent = child.parent();
+                if parent >= ino || !children.entry(parent).or_default().insert(ino) {
+                    break;
+                }
+                ino = parent;
+            }
+        }
+        for (parent, children) in children {
+            if let Some(parent) = directory(image, parent) {
+                self.take_names(image, &parent, &children);
+            }
+        }
+    }
+}
+
+/// The directory with this number, if it is one.
+fn directory<M: Memory, X: Xxh64>(image: &Image<M, X>, ino: Ino) -> Option<Directory> {
+    match image.inode(ino).ok()?.kind {
+        InodeKind::Directory(directory) => Some(directory),
+        _ => None,
+    }
+}
