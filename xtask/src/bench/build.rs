@@ -9,7 +9,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use serde_json::Value;
 
 use super::check;
 use super::contender::{Contender, ALL};
@@ -104,6 +105,7 @@ impl Args {
         for result in &results {
             result.print();
         }
+        print_layout(subject, sink)?;
         let floor = median(&floor);
         print_floor(subject, sink, floor)?;
         let mut rows = rows(subject, sink, &results, floor);
@@ -207,6 +209,28 @@ impl Measured {
             table::bytes(self.memory.anonymous),
         );
     }
+}
+
+/// Prints what the image holds, from the summary that `mkdaxfs --json` gives of a dry run.
+fn print_layout(subject: &Subject, sink: &Sink) -> Result<()> {
+    let mut command = Archiver::Daxfs.build(&subject.source, &sink.dir.join("dry-run"));
+    let text = process::capture(command.args(["--dry-run", "--json"]))?;
+    let summary: Value = serde_json::from_str(&text).context("mkdaxfs printed no JSON")?;
+    let field = |name: &str| {
+        summary[name]
+            .as_u64()
+            .with_context(|| format!("mkdaxfs --json has no field {name}"))
+    };
+    println!(
+        "  image: {} B of metadata an entry; {} of {} mappable in place, {} by huge pages",
+        field("metadata_bytes")?
+            .checked_div(field("entries")?)
+            .context("no entries")?,
+        table::bytes(field("mappable_bytes")?),
+        table::bytes(field("content_bytes")?),
+        table::bytes(field("huge_bytes")?),
+    );
+    Ok(())
 }
 
 fn floor_run(subject: &Subject, sink: &Sink, work: Work) -> Result<Duration> {
