@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The options of the command.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use clap::{CommandFactory, Parser};
+
+use crate::run::EXIT_USAGE;
+
+/// Checks a DAXFS image.
+///
+/// Every rule of the format that concerns metadata is checked, and all checksums and digests of
+/// the metadata are compared; with --verify-data also the digests of all contents. Each
+/// finding names the object, its offset in the image, its path where it has one, the rule, and the
+/// value that breaks it. The image is never changed.
+#[derive(Debug, Parser)]
+#[command(name = "daxfs-fsck", version, after_long_help = AFTER_HELP)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
+pub struct Options {
+    /// The image: a regular file or a block device
+    pub image: PathBuf,
+
+    /// Compare the digests of all contents, too, and look for bytes that belong to no file
+    #[arg(long)]
+    pub verify_data: bool,
+
+    /// Accept exactly the image with this identity, as mkdaxfs and daxfs-inspect print it
+    ///
+    /// The identity is the SHA-256 of the superblock. It covers the digests of all metadata, which are
+    /// always compared, and through them those of the contents: with --verify-data every byte
+    /// of the image is known to be right.
+    #[arg(long, value_name = "sha256:HEX")]
+    pub identity: Option<Identity>,
+
+    /// Write the tree of the image to DIR, which is made, or is empty
+    ///
+    /// Restored are owners, modes, times, extended attributes, hard links, holes, device nodes, FIFOs
+    /// and sockets, for which it takes root. An image with findings is not extracted. Whatever
+    /// the image holds, nothing outside of DIR is written to. What is there when the extraction
+    /// fails, stays there.
+    #[arg(long, value_name = "DIR")]
+    pub extract: Option<PathBuf>,
+
+    /// Extract to a DIR that is not empty: directories are used again, other files replaced
+    #[arg(short, long, requires = "extract")]
+    pub force: bool,
+
+    /// Print the result as a JSON object
+    #[arg(long)]
+    pub json: bool,
+
+    /// Print findings and errors only
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Print what was checked and how long it took
+    #[arg(short, long)]
+    pub verbose: bool,
+
+    /// Threads for --verify-data [default: one for each processor]
+    #[arg(short = 'j', long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+
+    /// The most memory for tables, of which an image with N inodes takes 8 N bytes
+    ///
+    /// It keeps a hostile image from taking whatever there is.
+    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = parse_size)]
+    pub max_memory: u64,
+}
+
+const AFTER_HELP: &str = "\
+Exit status, as in fsck(8); bits may come together:
+   0  the image is clean
+   4  the image breaks a rule of the format, is no image, or not the one with the identity
+   8  the check or the extraction could not be completed
+  16  the command line is wrong";
+
+/// The identity of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity(pub [u8; 32]);
+
+impl FromStr for Identity {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let hex = text
+            .strip_prefix("sha256:")
+            .ok_or("it begins with sha256:")?;
+        if hex.len() != 64 || !hex.is_ascii() {
+            return Err("64 hexadecimal digits follow sha256:");
+        }
+        let mut bytes = [0; 32];
+        for (byte, digits) in bytes.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
+            let digits = std::str::from_utf8(digits).unwrap_or_default();
+            let valid = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+            let value = u8::from_str_radix(digits, 16).ok().filter(|_| valid);
+            *byte = value.ok_or("64 hexadecimal digits follow sha256:")?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl std::fmt::Display for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("sha256:")?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A number of bytes, with K, M or G for powers of 1024.
+fn parse_size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(['K', 'M', 'G']);
+    let shift = match &text[digits.len()..] {
+        "" => 0,
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        _ => return Err("a number with at most one of K, M and G".into()),
+    };
+    let number: u64 = digits.parse().map_err(|error| format!("{error}"))?;
+    number
+        .checked_mul(1 << shift)
+        .ok_or_else(|| "too large".into())
+}
+
+/// The command, for man pages and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    Options::command()
+}
+
+/// Parses the command line. Help goes to standard output and errors to standard error.
+///
+/// # Errors
+/// The exit status when there is nothing to run.
+pub fn parse() -> Result<Options, ExitCode> {
+    Options::try_parse().map_err(|error| {
+        // Nobody is left to be told when this fails.
+        let _ = error.print();
+        if error.use_stderr() {
+            ExitCode::from(EXIT_USAGE)
+        } else {
+            ExitCode::SUCCESS
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_holds_together() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn identities_survive_their_text() {
+        let text = format!("sha256:{}", "0f".repeat(32));
+        let identity: Identity = text.parse().unwrap();
+        assert_eq!(identity, Identity([15; 32]));
+        assert_eq!(identity.to_string(), text);
+        let digits = [62, 63, 65, 66].map(|count| format!("sha256:{}", "0".repeat(count)));
+        let other = [
+            "0".repeat(64),
+            format!("sha256:{}", "+1".repeat(32)),
+            format!("sha256:{}", "é".repeat(32)),
+            format!("SHA256:{}", "0".repeat(64)),
+        ];
+        for wrong in digits.iter().chain(&other) {
+            assert!(wrong.parse::<Identity>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        let sizes = [
+            ("0", 0),
+            ("7", 7),
+            ("4K", 4096),
+            ("3M", 3 << 20),
+            ("1G", 1 << 30),
+        ];
+        for (text, bytes) in sizes {
+            assert_eq!(parse_size(text), Ok(bytes));
+        }
+        for wrong in ["", "K", "1KK", "1T", "-1", "1.5G", "99999999999G"] {
+            assert!(parse_size(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Owners, extended attributes, modes and times.
+//!
+//! The order matters: a change of owner takes set-ID bits and capabilities away, an ACL changes the
+//! mode, and all of them would come too late after the time.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use anyhow::Result;
+use daxfs_image::format::{Inode, InodeKind, Namespace};
+use daxfs_image::FileImage;
+use rustix::fs::{
+    chmod, chownat, fchmod, fchown, fremovexattr, fsetxattr, futimens, setxattr, utimensat,
+    AtFlags, Gid, Mode, Timespec, Timestamps, Uid, XattrFlags, UTIME_OMIT,
+};
+use rustix::io::Errno;
+
+/// The bits of a mode that give a program the rights of its owner or group.
+const SET_ID: u16 = 0o6000;
+
+/// A file to be given its attributes.
+#[derive(Clone, Copy)]
+pub(super) enum Handle<'a> {
+    /// One that is open.
+    Open(&'a OwnedFd),
+    /// One that is open as a place only: a symlink, or what has another side.
+    Path(&'a OwnedFd),
+}
+
+/// Gives a file the owner, extended attributes, mode and time of `inode`. `problem` hears of what
+/// cannot be set.
+///
+/// # Errors
+/// When the image cannot be read.
+pub(super) fn apply(
+    image: &FileImage,
+    file: Handle<'_>,
+    inode: &Inode,
+    mut problem: impl FnMut(&str, Errno),
+) -> Result<()> {
+    let owned = file.set_owner(inode.uid, inode.gid);
+    if let Err(error) = owned {
+        let what = format!("set the owner {}:{}", inode.uid, inode.gid);
+        problem(&what, error);
+    }
+    set_xattrs(image, file, inode, &mut problem)?;
+    // A program must not get the rights of whoever extracts.
+    let unset = if owned.is_ok() { 0 } else { SET_ID };
+    let mode = inode.permissions() & !unset;
+    if !matches!(inode.kind, InodeKind::Symlink(_)) {
+        if let Err(error) = file.set_mode(Mode::from_raw_mode(mode.into())) {
+            problem(&format!("set the mode {mode:o}"), error);
+        }
+    }
+    if let Err(error) = file.set_time(inode) {
+        problem("set the time", error);
+    }
+    Ok(())
+}
+
+fn set_xattrs(
+    image: &FileImage,
+    file: Handle<'_>,
+    inode: &Inode,
+    problem: &mut impl FnMut(&str, Errno),
+) -> Result<()> {
+    let Some(set) = inode.xattrs else {
+        return Ok(());
+    };
+    let mut walk = image.xattrs(set)?.walk();
+    while let Some(xattr) = image.next_xattr(&mut walk)? {
+        let mut buffer = [0; 255];
+        let name = image.xattr_name(&xattr, &mut buffer)?;
+        let name = [xattr.namespace.prefix().as_bytes(), name].concat();
+        let mut value = vec![0; usize::try_from(xattr.value_length())?];
+        let value = image.xattr_value(&xattr, &mut value)?;
+        if let Err(error) = file.set_xattr(&name, value) {
+            problem(&format!("set {}", crate::escape::escape(&name)), error);
+        }
+    }
+    Ok(())
+}
+
+impl Handle<'_> {
+    fn set_owner(self, uid: u32, gid: u32) -> Result<(), Errno> {
+        let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+        match self {
+            Self::Open(file) => fchown(file, uid, gid),
+            Self::Path(file) => chownat(file, "", uid, gid, AtFlags::EMPTY_PATH),
+        }
+    }
+
+    fn set_xattr(self, name: &[u8], value: &[u8]) -> Result<(), Errno> {
+        let flags = XattrFlags::empty();
+        match self {
+            Self::Open(file) => fsetxattr(file, name, value, flags),
+            Self::Path(file) => setxattr(place(file.as_fd()), name, value, flags),
+        }
+    }
+
+    fn set_mode(self, mode: Mode) -> Result<(), Errno> {
+        match self {
+            Self::Open(file) => fchmod(file, mode),
+            Self::Path(file) => chmod(place(file.as_fd()), mode),
+        }
+    }
+
+    fn set_time(self, inode: &Inode) -> Result<(), Errno> {
+        let times = Timestamps {
+            last_access: Timespec {
+                tv_sec: 0,
+                tv_nsec: UTIME_OMIT,
+            },
+            last_modification: Timespec {
+                tv_sec: inode.mtime.seconds,
+                tv_nsec: inode.mtime.nanoseconds.into(),
+            },
+        };
+        match self {
+            Self::Open(file) => futimens(file, &times),
+            Self::Path(file) => utimensat(file, "", &times, AtFlags::EMPTY_PATH),
+        }
+    }
+}
+
+/// The file behind a descriptor that is a place only, for calls that take no descriptor. The last
+/// component leads to the very file, and is followed no further even if that is a symlink.
+fn place(file: BorrowedFd<'_>) -> String {
+    format!("/proc/self/fd/{}", file.as_raw_fd())
+}
+
+/// Removes the ACLs of a directory, so that what is made in it inherits none.
+pub(super) fn remove_acls(directory: &OwnedFd) -> Result<(), Errno> {
+    for namespace in [Namespace::AclDefault, Namespace::AclAccess] {
+        match fremovexattr(directory, namespace.prefix()) {
+            Ok(()) | Err(Errno::NODATA | Errno::NOTSUP | Errno::PERM) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The directories from the target down to where the extraction is.
+//!
+//! Only the lowest ones are kept open. A directory above is opened again through `..` of the one
+//! below it, and must then be the one that it was.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use anyhow::{ensure, Context, Result};
+use daxfs_image::format::directory::Position;
+use daxfs_image::format::{Directory, Inode};
+use rustix::fs::{fstat, openat, Mode, OFlags};
+
+/// How many directories are kept open.
+const OPEN: usize = 64;
+
+/// A directory that has been entered.
+pub(super) struct Level {
+    descriptor: Option<OwnedFd>,
+    identity: (u64, u64),
+    inode: Inode,
+    /// Where its entries are in the image.
+    pub(super) directory: Directory,
+    /// The next of them.
+    pub(super) position: Position,
+    /// The length of its path.
+    pub(super) path_length: usize,
+}
+
+impl Level {
+    /// The directory behind `descriptor`, which gets the attributes of `inode` when it is left.
+    pub(super) fn new(
+        descriptor: OwnedFd,
+        inode: Inode,
+        directory: Directory,
+        position: Position,
+        path_length: usize,
+    ) -> Result<Self> {
+        Ok(Self {
+            identity: identity(descriptor.as_fd())?,
+            descriptor: Some(descriptor),
+            inode,
+            directory,
+            position,
+            path_length,
+        })
+    }
+}
+
+/// The directories that have been entered and not left.
+///
+/// # Invariants
+/// The last one is open.
+#[derive(Default)]
+pub(super) struct Levels(Vec<Level>);
+
+impl Levels {
+    /// Enters a directory below the last one.
+    pub(super) fn push(&mut self, level: Level) {
+        let closed = self.0.len().checked_sub(OPEN - 1);
+        if let Some(level) = closed.and_then(|index| self.0.get_mut(index)) {
+            level.descriptor = None;
+        }
+        self.0.push(level);
+    }
+
+    /// Leaves the last directory: opens the one above, and returns what is to be finished.
+    pub(super) fn pop(&mut self) -> Result<Option<(OwnedFd, Inode)>> {
+        let Some(level) = self.0.pop() else {
+            return Ok(None);
+        };
+        let descriptor = level.descriptor.context("a directory was closed early")?;
+        if let Some(above) = self.0.last_mut() {
+            above.reopen(descriptor.as_fd())?;
+        }
+        Ok(Some((descriptor, level.inode)))
+    }
+
+    /// The last directory.
+    pub(super) fn last_mut(&mut self) -> Option<&mut Level> {
+        self.0.last_mut()
+    }
+
+    /// The descriptor of the last directory.
+    pub(super) fn descriptor(&self) -> Result<BorrowedFd<'_>> {
+        let level = self.0.last().context("no directory is open")?;
+        let descriptor = level.descriptor.as_ref();
+        Ok(descriptor.context("a directory was closed early")?.as_fd())
+    }
+
+    /// Whether all directories have been left.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Level {
+    fn reopen(&mut self, below: BorrowedFd<'_>) -> Result<()> {
+        if self.descriptor.is_some() {
+            return Ok(());
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let descriptor = openat(below, "..", flags, Mode::empty()).context("cannot go back up")?;
+        ensure!(
+            identity(descriptor.as_fd())? == self.identity,
+            "a directory was moved during the extraction"
+        );
+        self.descriptor = Some(descriptor);
+        Ok(())
+    }
+}
+
+/// What tells a directory from all others.
+fn identity(descriptor: BorrowedFd<'_>) -> Result<(u64, u64)> {
+    let stat = fstat(descriptor).context("cannot look at a directory")?;
+    Ok((stat.st_dev, stat.st_ino))
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The `daxfs-fsck` command: checks, verifies and extracts a DAXFS image.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`cli`] | the options |
+//! | [`run`] | the order of the steps, and the exit status |
+//! | [`report`] | what was found, as text and as JSON |
+//! | [`escape`] | names and paths in a form that a terminal can be trusted with |
+//! | [`progress`] | the progress bar |
+//! | [`extract`] | the tree of an image as files |
+
+pub mod cli;
+pub mod escape;
+pub mod extract;
+pub mod progress;
+pub mod report;
+pub mod run;

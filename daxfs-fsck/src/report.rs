@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What was found, as text and as JSON.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use daxfs_image::check::DataSummary;
+use daxfs_image::format::superblock::SuperblockCopy;
+use daxfs_image::format::Finding;
+use daxfs_image::hash::Sha256;
+use daxfs_image::FileImage;
+use indicatif::HumanBytes;
+use serde::{Serialize, Serializer};
+
+use crate::cli::{Identity, Options};
+use crate::escape::escape;
+use crate::extract::Summary;
+use crate::run::{EXIT_FINDINGS, EXIT_OPERATIONAL};
+
+/// The result of a run. Its fields are those of the JSON object.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// The image as it was named, escaped.
+    pub image: String,
+    /// What the superblock says.
+    pub description: Option<Description>,
+    /// The identity that was asked for, if the image has another one.
+    #[serde(serialize_with = "display")]
+    pub identity_wanted: Option<Identity>,
+    /// How many findings there are.
+    pub total: u64,
+    /// The first of them.
+    pub findings: Vec<Located>,
+    /// What `--verify-data` has compared.
+    pub verified: Option<Verified>,
+    /// What `--extract` has written.
+    pub extracted: Option<Summary>,
+    /// Why the run could not be completed.
+    pub error: Option<String>,
+    /// How long each step took, in seconds.
+    pub seconds: Vec<(&'static str, f64)>,
+}
+
+/// What the superblock says of an image.
+#[derive(Debug, Serialize)]
+pub struct Description {
+    /// The identity.
+    pub identity: String,
+    /// The UUID.
+    pub uuid: String,
+    /// The label, escaped.
+    pub label: String,
+    /// The length of the image in bytes.
+    pub bytes: u64,
+    /// How many inodes there are.
+    pub inodes: u32,
+}
+
+/// A finding with its path.
+#[derive(Debug, Serialize)]
+pub struct Located {
+    /// The object.
+    pub object: String,
+    /// Where the offending bytes begin, in bytes from the start of the image.
+    pub offset: u64,
+    /// The path, escaped, where there is one.
+    pub path: Option<String>,
+    /// The name of the rule.
+    pub rule: &'static str,
+    /// What the rule says.
+    pub text: &'static str,
+    /// The value that breaks it.
+    pub value: u64,
+    /// Whether a later version of the format may allow this.
+    pub newer: bool,
+}
+
+/// What was verified.
+#[derive(Debug, Serialize)]
+pub struct Verified {
+    /// Contents whose digests were compared.
+    pub contents: u64,
+    /// Their bytes, and those that belong to no file.
+    pub bytes: u64,
+}
+
+impl From<DataSummary> for Verified {
+    fn from(summary: DataSummary) -> Self {
+        let DataSummary { contents, bytes } = summary;
+        Self { contents, bytes }
+    }
+}
+
+impl Description {
+    /// The description of an image that was opened from `superblock`.
+    #[must_use]
+    pub fn of(image: &FileImage, superblock: &SuperblockCopy) -> Self {
+        let validated = image.superblock();
+        Self {
+            identity: Identity(superblock.identity::<Sha256>()).to_string(),
+            uuid: uuid(validated.uuid()),
+            label: escape(validated.label()),
+            bytes: validated.image_size(),
+            inodes: image.inode_count(),
+        }
+    }
+}
+
+impl Located {
+    /// A finding at a path.
+    #[must_use]
+    pub fn new(finding: &Finding, path: Option<Vec<u8>>) -> Self {
+        Self {
+            object: finding.object.to_string(),
+            offset: finding.offset,
+            path: path.map(|path| escape(&path)),
+            rule: finding.rule.id(),
+            text: finding.rule.text(),
+            value: finding.value,
+            newer: finding.rule.is_support(),
+        }
+    }
+
+    fn line(&self) -> String {
+        let Self {
+            object,
+            offset,
+            path,
+            rule,
+            text,
+            value,
+            newer,
+        } = self;
+        let newer = if *newer {
+            "; a newer version may know it"
+        } else {
+            ""
+        };
+        let path = path
+            .as_ref()
+            .map_or(String::new(), |path| format!(" ({path})"));
+        format!("{object} at {offset:#x}{path}: {text} [{rule}], found {value:#x}{newer}\n")
+    }
+}
+
+impl Report {
+    /// An empty report on an image.
+    #[must_use]
+    pub fn new(image: &Path) -> Self {
+        Self {
+            image: escape(image.as_os_str().as_bytes()),
+            description: None,
+            identity_wanted: None,
+            total: 0,
+            findings: Vec::new(),
+            verified: None,
+            extracted: None,
+            error: None,
+            seconds: Vec::new(),
+        }
+    }
+
+    /// Whether nothing is wrong with the image, as far as is known.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.total == 0 && self.identity_wanted.is_none()
+    }
+
+    /// Notes how long a step took that began at `started`.
+    pub fn took(&mut self, step: &'static str, started: Instant) {
+        self.seconds.push((step, started.elapsed().as_secs_f64()));
+    }
+
+    /// The exit status.
+    #[must_use]
+    pub fn status(&self) -> u8 {
+        let lost = self.extracted.as_ref().is_some_and(|s| s.not_restored != 0);
+        let findings = if self.is_clean() { 0 } else { EXIT_FINDINGS };
+        let failed = self.error.is_some() || lost;
+        findings | if failed { EXIT_OPERATIONAL } else { 0 }
+    }
+
+    /// Prints the report and returns the exit status.
+    #[must_use]
+    pub fn print(&self, options: &Options) -> ExitCode {
+        let text = if options.json {
+            format!("{}\n", serde_json::json!(Status::of(self)))
+        } else {
+            self.text(options)
+        };
+        if !options.json {
+            eprint_all(&self.errors());
+        }
+        let mut status = self.status();
+        match io::stdout().write_all(text.as_bytes()) {
+            // Whoever reads may have seen enough.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                eprint_all(&format!("daxfs-fsck: cannot write the result: {error}\n"));
+                status |= EXIT_OPERATIONAL;
+            }
+            _ => {}
+        }
+        ExitCode::from(status)
+    }
+
+    fn text(&self, options: &Options) -> String {
+        let mut text: String = self.findings.iter().map(Located::line).collect();
+        if let (Some(wanted), Some(image)) = (self.identity_wanted, &self.description) {
+            let found = &image.identity;
+            text += &format!("the identity is {found}, and not {wanted} as asked for\n");
+        }
+        if options.verbose {
+            self.describe(&mut text);
+        }
+        if !options.quiet {
+            self.summarise(&mut text);
+        }
+        text
+    }
+
+    fn describe(&self, text: &mut String) {
+        if let Some(image) = &self.description {
+            let Description {
+                identity,
+                uuid,
+                label,
+                ..
+            } = image;
+            *text += &format!("identity {identity}\nuuid {uuid}\nlabel {label:?}\n");
+        }
+        for (step, seconds) in &self.seconds {
+            *text += &format!("{step} took {seconds:.3} s\n");
+        }
+    }
+
+    fn summarise(&self, text: &mut String) {
+        let (image, total) = (&self.image, self.total);
+        let shown = u64::try_from(self.findings.len()).unwrap_or(u64::MAX);
+        let result = match total {
+            _ if self.error.is_some() && self.is_clean() => "not known to be clean".to_owned(),
+            0 if self.is_clean() => "clean".to_owned(),
+            0 => "not the image that was asked for".to_owned(),
+            1 => "1 finding".to_owned(),
+            _ if total > shown => format!("{total} findings, of which the first {shown} are shown"),
+            _ => format!("{total} findings"),
+        };
+        // Writing to a string cannot fail, here and below.
+        let _ = write!(text, "{image}: {result}");
+        if let Some(Description { bytes, inodes, .. }) = self.description {
+            let _ = write!(text, ", {inodes} inodes, {}", HumanBytes(bytes));
+        }
+        if let Some(Verified { contents, bytes }) = self.verified {
+            let _ = write!(
+                text,
+                ", {contents} contents verified ({})",
+                HumanBytes(bytes)
+            );
+        }
+        if let Some(summary) = &self.extracted {
+            let _ = write!(text, ", {} files extracted", summary.files);
+        }
+        text.push('\n');
+    }
+
+    /// What goes to standard error.
+    fn errors(&self) -> String {
+        let mut text = String::new();
+        if let Some(summary) = &self.extracted {
+            for problem in &summary.problems {
+                let _ = writeln!(text, "daxfs-fsck: {problem}");
+            }
+            if summary.not_restored != 0 {
+                let _ = writeln!(text, "daxfs-fsck: {}", summary.advice());
+            }
+        }
+        if let Some(error) = &self.error {
+            let _ = writeln!(text, "daxfs-fsck: {}: {error}", self.image);
+        }
+        text
+    }
+}
+
+/// The JSON object: the report, and what follows from it.
+#[derive(Serialize)]
+struct Status<'a> {
+    status: u8,
+    clean: bool,
+    #[serde(flatten)]
+    report: &'a Report,
+}
+
+impl<'a> Status<'a> {
+    fn of(report: &'a Report) -> Self {
+        let status = report.status();
+        let clean = status & EXIT_FINDINGS == 0 && report.error.is_none();
+        Self {
+            status,
+            clean,
+            report,
+        }
+    }
+}
+
+fn display<S: Serializer>(identity: &Option<Identity>, serializer: S) -> Result<S::Ok, S::Error> {
+    match identity {
+        Some(identity) => serializer.collect_str(identity),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// Prints to standard error. When nobody listens there, nobody can be told.
+fn eprint_all(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// The text form of RFC 9562.
+fn uuid(bytes: [u8; 16]) -> String {
+    let mut text = String::new();
+    for (index, byte) in bytes.iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::uuid;
+
+    #[test]
+    fn uuids_have_their_usual_groups() {
+        let bytes = std::array::from_fn(|index| u8::try_from(index).unwrap());
+        assert_eq!(uuid(bytes), "00010203-0405-0607-0809-0a0b0c0d0e0f");
+    }
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The order of the steps, and the exit status.
+
+use std::num::NonZeroUsize;
+use std::process::ExitCode;
+use std::thread;
+use std::time::Instant;
+
+use anyhow::{ensure, Result};
+use daxfs_image::check::data::DataCheck;
+use daxfs_image::check::{check_structure, CheckError, Findings, Paths, Structure};
+use daxfs_image::file::{self, FileImage, OpenError};
+use daxfs_image::format::superblock::SuperblockCopy;
+use daxfs_image::format::Error;
+use daxfs_image::hash::Sha256;
+
+use crate::cli::{Identity, Options};
+use crate::extract::{self, Target};
+use crate::progress;
+use crate::report::{Description, Located, Report};
+
+/// The exit status bit for an image that breaks a rule.
+pub const EXIT_FINDINGS: u8 = 4;
+/// The exit status bit for a check that could not be completed.
+pub const EXIT_OPERATIONAL: u8 = 8;
+/// The exit status for a wrong command line.
+pub const EXIT_USAGE: u8 = 16;
+
+/// How many findings are printed.
+const SHOWN: usize = 1000;
+
+/// Does what the options ask for, prints the result and returns the exit status.
+#[must_use]
+pub fn run(options: &Options) -> ExitCode {
+    let mut report = Report::new(&options.image);
+    if let Err(error) = steps(options, &mut report) {
+        report.error = Some(format!("{error:#}"));
+    }
+    report.print(options)
+}
+
+fn steps(options: &Options, report: &mut Report) -> Result<()> {
+    let target = options.extract.as_deref();
+    let target = target
+        .map(|dir| Target::new(dir, options.force))
+        .transpose()?;
+    let Some((image, superblock)) = open(options, report)? else {
+        return Ok(());
+    };
+    compare_identity(options, &superblock, report);
+    let mut findings = Findings::new(SHOWN);
+    let structure = check(options, &image, &mut findings, report);
+    let verified = match &structure {
+        Ok(structure) if options.verify_data => {
+            verify(options, &image, structure, &mut findings, report)
+        }
+        _ => Ok(()),
+    };
+    locate(&image, structure.as_ref().ok(), &mut findings, report);
+    structure.and(verified)?;
+    match target {
+        Some(target) => extract(options, &image, &target, report),
+        None => Ok(()),
+    }
+}
+
+/// Opens the image; `None` if it breaks a rule already, which is then in the report.
+fn open(
+    options: &Options,
+    report: &mut Report,
+) -> Result<Option<(FileImage, Box<SuperblockCopy>)>> {
+    match file::open_with_superblock(&options.image) {
+        Ok((image, superblock)) => {
+            report.description = Some(Description::of(&image, &superblock));
+            Ok(Some((image, superblock)))
+        }
+        Err(OpenError::Image(_, Error::Corrupt(finding) | Error::Unsupported(finding))) => {
+            report.total = 1;
+            report.findings.push(Located::new(&finding, None));
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn compare_identity(options: &Options, superblock: &SuperblockCopy, report: &mut Report) {
+    let found = Identity(superblock.identity::<Sha256>());
+    report.identity_wanted = options.identity.filter(|wanted| *wanted != found);
+}
+
+fn check(
+    options: &Options,
+    image: &FileImage,
+    findings: &mut Findings,
+    report: &mut Report,
+) -> Result<Structure> {
+    let started = Instant::now();
+    let structure = check_structure(image, options.max_memory, findings).map_err(explain)?;
+    report.took("structure", started);
+    Ok(structure)
+}
+
+fn verify(
+    options: &Options,
+    image: &FileImage,
+    structure: &Structure,
+    findings: &mut Findings,
+    report: &mut Report,
+) -> Result<()> {
+    let started = Instant::now();
+    let plan = DataCheck::plan(image, structure).map_err(explain)?;
+    let bar = progress::bar(options, "verifying", plan.bytes());
+    let done = plan.run(threads(options), &|bytes| bar.inc(bytes), findings);
+    bar.finish_and_clear();
+    report.verified = Some(done.map_err(explain)?.into());
+    report.took("contents", started);
+    Ok(())
+}
+
+fn threads(options: &Options) -> usize {
+    let processors = || thread::available_parallelism().ok();
+    options
+        .threads
+        .or_else(processors)
+        .map_or(1, NonZeroUsize::get)
+}
+
+/// Adds what the user can do.
+fn explain(error: CheckError) -> anyhow::Error {
+    let hint = match error {
+        CheckError::Limit { .. } => Some("allow more with --max-memory if the image is known"),
+        CheckError::NoDigests => Some("--verify-data is for images with digests"),
+        _ => None,
+    };
+    let error = anyhow::Error::new(error);
+    match hint {
+        Some(hint) => error.context(hint),
+        None => error.context("the check could not be completed"),
+    }
+}
+
+/// Puts the findings into the report, with their paths.
+fn locate(
+    image: &FileImage,
+    structure: Option<&Structure>,
+    findings: &mut Findings,
+    report: &mut Report,
+) {
+    report.total = findings.total();
+    let first = findings.first();
+    if first.is_empty() {
+        return;
+    }
+    let paths = Paths::find(image, structure, first);
+    let located = first.iter().map(|finding| {
+        let ino = paths.inode_of(structure, finding.object);
+        Located::new(finding, ino.and_then(|ino| paths.path(ino)))
+    });
+    report.findings.extend(located);
+}
+
+fn extract(
+    options: &Options,
+    image: &FileImage,
+    target: &Target,
+    report: &mut Report,
+) -> Result<()> {
+    ensure!(
+        report.is_clean(),
+        "nothing was extracted, for the image is not clean"
+    );
+    let started = Instant::now();
+    let bytes = extract::content_bytes(image);
+    let bar = progress::bar(options, "extracting", bytes);
+    let done = extract::extract(image, target, &|bytes| bar.inc(bytes));
+    bar.finish_and_clear();
+    report.extracted = Some(done?);
+    report.took("extraction", started);
+    Ok(())
+}
