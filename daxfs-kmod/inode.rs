@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! In-core inodes: what an inode of the image says, copied and validated once.
 
-use daxfs_format::{ExtentList, FileData, Ino, Inode, InodeKind, XattrSetId};
+use daxfs_format::{FileData, Ino, Inode, InodeKind, XattrSetId};
 use kernel::error::code;
 use kernel::ffi::c_void;
 use kernel::prelude::*;
@@ -239,15 +239,10 @@ fn blocks(image: &Image, inode: &Inode) -> u64 {
         InodeKind::Regular(FileData::Direct { .. }) => {
             inode.size.saturating_add((1 << PAGE_SHIFT) - 1) >> PAGE_SHIFT << PAGE_SHIFT
         }
-        InodeKind::Regular(FileData::Sparse(list)) => allocated(image, list),
+        InodeKind::Regular(FileData::Sparse(list)) => {
+            u64::from(list.pages()) << image.superblock().page_shift()
+        }
         _ => inode.size,
     };
     bytes.div_ceil(512)
-}
-
-/// The bytes that a sparse file's extents hold. A list that breaks a rule counts up to there.
-fn allocated(image: &Image, list: &ExtentList) -> u64 {
-    (0..list.count())
-        .map_while(|index| image.extent(list, index).ok().flatten())
-        .fold(0, |sum, extent| extent.length.saturating_add(sum))
 }

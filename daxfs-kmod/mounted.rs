@@ -29,6 +29,8 @@ pub(crate) type Image = daxfs_format::Image<Region, Xxh64>;
 /// What a superblock of the kernel needs of an image.
 pub(crate) struct Mounted {
     image: Image,
+    /// What the image was opened with: the table that its sections are checked against.
+    superblock: KBox<SuperblockCopy>,
     identity: [u8; 32],
     options: Options,
 }
@@ -51,7 +53,8 @@ impl Mounted {
         let range = PhysicalRange::new(phys, length).map_err(refuse)?;
         let region = Region::claim(range).map_err(refuse)?;
         let image = Image::open(region, &mut copy).map_err(|error| refused(error, log))?;
-        let mounted = Self { image, identity: copy.identity::<Sha256>(), options: *options };
+        let identity = copy.identity::<Sha256>();
+        let mounted = Self { image, superblock: copy, identity, options: *options };
         mounted.require_page_size(log)?;
         mounted.check(options, log)?;
         mounted.make_huge_pages();
@@ -85,7 +88,7 @@ impl Mounted {
         if options.validate {
             self.validate(&mut buffer, sink)?;
         }
-        outcome(check::verify_checksums(&self.image, &mut buffer, sink))?;
+        outcome(check::verify_checksums(&self.image, &self.superblock, &mut buffer, sink))?;
         findings.result()
     }
 
@@ -129,10 +132,16 @@ impl Mounted {
         let size = ScratchSize::of(&self.image);
         let mut links = KVVec::from_elem(0, size.inodes, GFP_KERNEL)?;
         let mut owners = KVVec::from_elem(0, size.inodes, GFP_KERNEL)?;
+        let mut acls = KVVec::from_elem(0, size.sets, GFP_KERNEL)?;
         let mut pages = KVVec::from_elem(0, size.page_words, GFP_KERNEL)?;
-        let mut scratch =
-            Scratch { links: &mut links, owners: &mut owners, pages: &mut pages, buffer };
-        outcome(check::check_structure(&self.image, &mut scratch, sink))?;
+        let mut scratch = Scratch {
+            links: &mut links,
+            owners: &mut owners,
+            acls: &mut acls,
+            pages: &mut pages,
+            buffer,
+        };
+        outcome(check::check_structure(&self.image, &self.superblock, &mut scratch, sink))?;
         let Scratch { pages, buffer, .. } = scratch;
         outcome(check::check_data_padding(&self.image, pages, buffer, sink))
     }

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Entries come in the order owner, named users, owning group, named groups, mask, others; named
-//! users or groups call for a mask. See `acl(5)` and `include/uapi/linux/posix_acl_xattr.h`.
+//! users or groups call for a mask and have an id that is not 2^32 - 1. See `acl(5)` and `include/uapi/linux/posix_acl_xattr.h`.
 
 const HEADER: [u8; 4] = [2, 0, 0, 0];
 const ENTRY: usize = 8;
@@ -25,6 +25,10 @@ pub struct AclCheck {
     last_tag: u16,
     seen: u16,
     broken: bool,
+    owner: u16,
+    group: u16,
+    mask: u16,
+    others: u16,
 }
 
 impl AclCheck {
@@ -40,14 +44,35 @@ impl AclCheck {
 
     /// Takes the next entry.
     pub fn entry(&mut self, entry: [u8; 8]) {
-        let [tag0, tag1, permissions0, permissions1, ..] = entry;
+        let [tag0, tag1, permissions0, permissions1, id @ ..] = entry;
         let tag = u16::from_le_bytes([tag0, tag1]);
         let permissions = u16::from_le_bytes([permissions0, permissions1]);
-        let repeats = matches!(tag, USER | GROUP) && tag == self.last_tag;
+        let named = matches!(tag, USER | GROUP);
+        let repeats = named && tag == self.last_tag;
+        self.broken |= named && u32::from_le_bytes(id) == u32::MAX;
+        match tag {
+            USER_OBJ => self.owner = permissions,
+            GROUP_OBJ => self.group = permissions,
+            MASK => self.mask = permissions,
+            OTHER => self.others = permissions,
+            _ => {}
+        }
         let known = matches!(tag, USER_OBJ | USER | GROUP_OBJ | GROUP | MASK | OTHER);
         self.broken |= !known || permissions > 7 || !(repeats || tag > self.last_tag);
         self.last_tag = tag;
         self.seen |= tag;
+    }
+
+    /// The permissions in a mode of a file with this access list: those of the owner, of the mask or
+    /// else of the owning group, and of others.
+    #[must_use]
+    pub fn permissions(&self) -> u16 {
+        let group = if self.seen & MASK != 0 {
+            self.mask
+        } else {
+            self.group
+        };
+        (self.owner << 6) | (group << 3) | self.others
     }
 
     /// Whether the entries so far are a whole list.
@@ -84,7 +109,12 @@ mod tests {
         for &(tag, permissions) in entries {
             value.extend(tag.to_le_bytes());
             value.extend(permissions.to_le_bytes());
-            value.extend(u32::MAX.to_le_bytes());
+            let id = if matches!(tag, USER | GROUP) {
+                7
+            } else {
+                u32::MAX
+            };
+            value.extend(id.to_le_bytes());
         }
         value
     }
@@ -139,6 +169,9 @@ mod tests {
             !is_valid_acl(&acl(&[(USER_OBJ, 7), (3, 7), (GROUP_OBJ, 5), (OTHER, 0)])),
             "tag"
         );
+        let mut nobody = acl(&good);
+        nobody[16..20].fill(0xff);
+        assert!(!is_valid_acl(&nobody), "id");
         assert!(!is_valid_acl(&[1, 0, 0, 0]), "version");
         let mut ragged = acl(&good);
         ragged.pop();

@@ -16,12 +16,14 @@ use core::num::NonZeroU32;
 use zerocopy::little_endian::U32;
 use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::error::Result;
+use crate::error::{Finding, Object, Result};
 use crate::extent::Extent;
 use crate::hash::{Sha256, Xxh64};
 use crate::image::Image;
 use crate::inode::FileData;
 use crate::memory::{for_each_chunk, Memory};
+use crate::rule::Rule;
+use crate::section::SectionKind;
 
 /// The length of a slot of the digest section in bytes.
 pub const DIGEST_SIZE: u64 = 32;
@@ -39,6 +41,28 @@ pub struct RawDigestHeader {
 }
 
 const _: () = assert!(size_of::<RawDigestHeader>() == 32);
+
+impl RawDigestHeader {
+    /// Checks that digests are of the kind that is known. `at` is the header's place in the image.
+    pub(crate) fn validate(&self, at: u64) -> Result<()> {
+        let fail = |field: u64, value| Finding {
+            object: Object::Section(SectionKind::Digests),
+            offset: at.saturating_add(field),
+            rule: Rule::DigestHeader,
+            value,
+        };
+        if self.algorithm.get() != ALGORITHM_SHA256 {
+            return Err(fail(0, self.algorithm.get().into()).into());
+        }
+        if self.block_size.get() != BLOCK_WHOLE {
+            return Err(fail(4, self.block_size.get().into()).into());
+        }
+        match (8..).zip(&self.reserved_8).find(|&(_, &byte)| byte != 0) {
+            Some((field, &byte)) => Err(fail(field, byte.into()).into()),
+            None => Ok(()),
+        }
+    }
+}
 
 /// SHA-256.
 pub const ALGORITHM_SHA256: u32 = 1;

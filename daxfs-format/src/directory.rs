@@ -11,11 +11,11 @@
 //!
 //! # Lookup
 //! Hashes are spread evenly, so the place of one is guessed by interpolation; after a few guesses
-//! the search bisects, so that no choice of names makes it slower than a binary search.
+//! the search bisects, so that no choice of names makes it much slower than a binary search.
 //!
 //! # Cookies
-//! A position is (hash, rank among equal hashes), so that it stays valid when a branch inserts
-//! entries elsewhere.
+//! A position is (hash, rank among equal hashes) and not an index, so that it still means something
+//! in a directory to which a branch has added names.
 
 use core::cmp::Ordering;
 use core::mem::size_of;
@@ -137,6 +137,15 @@ impl Cookie {
         hash: NameHash(0),
         rank: 0,
     };
+
+    /// The position after the entry at this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self {
+            hash: self.hash,
+            rank: self.rank.saturating_add(1),
+        }
+    }
 
     const RANK_BITS: u32 = 31;
     /// Ranks 0 and 1 of hash 0 stand for `.` and `..`.
@@ -328,68 +337,50 @@ impl Directory {
 
     /// The position of a cookie: the first entry that does not come before it.
     pub(crate) fn seek<M: Memory + ?Sized>(&self, memory: &M, cookie: Cookie) -> Result<Position> {
-        let hash = u64::from(cookie.hash.0);
-        if cookie == Cookie::START {
-            return Ok(Position {
-                index: 0,
-                last: None,
-            });
-        }
-        let first = self.lower_bound(memory, hash)?;
-        let index = first.saturating_add(cookie.rank);
-        if cookie.rank != 0 && index > first {
-            let next = self.lower_bound(memory, hash.saturating_add(1))?;
-            if index >= next {
-                return Ok(Position {
-                    index: next.max(first),
-                    last: None,
-                });
+        let index = if cookie == Cookie::START {
+            0
+        } else {
+            let hash = u64::from(cookie.hash.0);
+            let first = self.lower_bound(memory, hash)?;
+            let index = first.saturating_add(cookie.rank);
+            if index == first {
+                first
+            } else {
+                let next = self.lower_bound(memory, hash.saturating_add(1))?;
+                index.min(next.max(first))
             }
-            let last = Cookie {
-                hash: cookie.hash,
-                rank: cookie.rank.saturating_sub(1),
-            };
-            return Ok(Position {
-                index,
-                last: Some(last),
-            });
-        }
+        };
         Ok(Position {
-            index: first,
-            last: None,
+            index,
+            floor: cookie,
         })
     }
 }
 
 /// Where an iteration over a directory stands.
+///
+/// # Invariants
+/// What comes next does not come before `floor`, so that cookies only ever grow, from one call of
+/// an iteration to the next as well, whatever the entries say.
 #[derive(Clone, Copy, Debug)]
 pub struct Position {
     /// The next entry.
     pub(crate) index: u32,
-    /// The cookie of the entry before it, when that has been seen.
-    last: Option<Cookie>,
+    floor: Cookie,
 }
 
 impl Position {
-    /// Takes the entry at this position: returns its cookie and moves on.
-    pub(crate) fn step(&mut self, hash: NameHash) -> Cookie {
-        let rank = match self.last {
-            Some(last) if last.hash == hash => last.rank.saturating_add(1),
-            _ => 0,
+    /// Takes an entry with this hash at this position and returns its cookie, or `None` if the entry
+    /// comes before what was sought or seen.
+    pub(crate) fn take(&mut self, hash: NameHash) -> Option<Cookie> {
+        let rank = match hash.cmp(&self.floor.hash) {
+            Ordering::Less => return None,
+            Ordering::Equal => self.floor.rank,
+            Ordering::Greater => 0,
         };
         let cookie = Cookie { hash, rank };
-        self.last = Some(cookie);
-        self.index = self.index.saturating_add(1);
-        cookie
-    }
-
-    /// The cookie of the position after the entry that was taken last.
-    #[must_use]
-    pub fn after(last: Cookie) -> Cookie {
-        Cookie {
-            hash: last.hash,
-            rank: last.rank.saturating_add(1),
-        }
+        self.floor = cookie.next();
+        Some(cookie)
     }
 }
 
@@ -403,6 +394,15 @@ struct SearchRange {
     low_hash: u32,
     high_hash: u32,
     guesses: u32,
+    missed: Missed,
+}
+
+/// On which side of the last guess the target is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Missed {
+    Nothing,
+    Above,
+    Below,
 }
 
 impl SearchRange {
@@ -413,6 +413,7 @@ impl SearchRange {
             low_hash: 0,
             high_hash: u32::MAX,
             guesses: GUESSES,
+            missed: Missed::Nothing,
         }
     }
 
@@ -432,26 +433,37 @@ impl SearchRange {
     }
 
     /// How far into `length` entries the hash lies if hashes are spread evenly.
+    ///
+    /// Guesses tend to fall short on the same side again and again. After a miss the next one
+    /// therefore goes beyond the target, by what an even spread deviates from itself.
     fn interpolate(&self, hash: NameHash, length: u32) -> u32 {
+        let last = length.saturating_sub(1);
         let into = u64::from(hash.0.saturating_sub(self.low_hash));
         let span = u64::from(self.high_hash.saturating_sub(self.low_hash)).saturating_add(1);
         let steps = into
             .saturating_mul(length.into())
             .checked_div(span)
             .unwrap_or_default();
-        u32::try_from(steps)
-            .unwrap_or(u32::MAX)
-            .min(length.saturating_sub(1))
+        let steps = u32::try_from(steps).unwrap_or(u32::MAX).min(last);
+        let deviation = steps.min(last.saturating_sub(steps)).isqrt();
+        let margin = (deviation >> 1).saturating_add(1);
+        match self.missed {
+            Missed::Nothing => steps,
+            Missed::Above => steps.saturating_add(margin).min(last),
+            Missed::Below => steps.saturating_sub(margin),
+        }
     }
 
     fn raise(&mut self, probe: u32, hash: u32) {
         self.low = probe.saturating_add(1).min(self.high);
         self.low_hash = hash;
+        self.missed = Missed::Above;
     }
 
     fn lower(&mut self, probe: u32, hash: u32) {
         self.high = probe.max(self.low);
         self.high_hash = hash;
+        self.missed = Missed::Below;
     }
 }
 
@@ -481,6 +493,64 @@ mod tests {
             assert!(i64::try_from(offset).is_ok());
             assert_eq!(Cookie::from_offset(offset), cookie);
         }
+    }
+
+    /// With the mean of plain interpolation but without a margin, one lookup in a hundred took as
+    /// many probes as a bisection.
+    #[test]
+    fn lookups_in_a_large_directory_take_few_probes() {
+        let mut state = 1_u64;
+        let mut random = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            u32::try_from(state >> 32).unwrap()
+        };
+        let mut hashes: Vec<u32> = (0..1_000_000).map(|_| random()).collect();
+        hashes.sort_unstable();
+        let mut counts: Vec<u32> = (0..10_000)
+            .map(|_| {
+                let target = hashes[usize::try_from(random()).unwrap() % hashes.len()];
+                let mut range = SearchRange::new(1_000_000);
+                let mut probes = 0;
+                while let Some(probe) = range.probe(NameHash(target)) {
+                    probes += 1;
+                    let found = hashes[usize::try_from(probe).unwrap()];
+                    match found.cmp(&target) {
+                        Ordering::Equal => break,
+                        Ordering::Less => range.raise(probe, found),
+                        Ordering::Greater => range.lower(probe, found),
+                    }
+                }
+                probes
+            })
+            .collect();
+        counts.sort_unstable();
+        assert!(counts[5_000] <= 6, "median {}", counts[5_000]);
+        assert!(counts[9_900] <= 9, "99 % {}", counts[9_900]);
+    }
+
+    #[test]
+    fn positions_never_go_back() {
+        let sought = Cookie {
+            hash: NameHash(5),
+            rank: 2,
+        };
+        let mut position = Position {
+            index: 0,
+            floor: sought,
+        };
+        assert_eq!(position.take(NameHash(4)), None);
+        assert_eq!(position.take(NameHash(5)), Some(sought));
+        assert_eq!(position.take(NameHash(5)), Some(sought.next()));
+        assert_eq!(
+            position.take(NameHash(9)),
+            Some(Cookie {
+                hash: NameHash(9),
+                rank: 0
+            })
+        );
+        assert_eq!(position.take(NameHash(5)), None);
     }
 
     #[test]

@@ -70,6 +70,7 @@ pub struct ExtentList {
     pub(crate) file: Ino,
     pub(crate) offset: u64,
     pub(crate) count: u32,
+    pub(crate) pages: u32,
     pub(crate) size: u64,
 }
 
@@ -78,6 +79,12 @@ impl ExtentList {
     #[must_use]
     pub fn count(&self) -> u32 {
         self.count
+    }
+
+    /// How many pages of the data section the extents have, as the inode states it.
+    #[must_use]
+    pub fn pages(&self) -> u32 {
+        self.pages
     }
 
     /// Where the list lies in the image, in bytes; 0 when it is empty.

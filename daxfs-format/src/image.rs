@@ -8,12 +8,12 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use crate::digest::{ContentId, DIGEST_SIZE};
+use crate::digest::{ContentId, RawDigestHeader, DIGEST_SIZE};
 use crate::directory::{Cookie, DirEntry, Directory, NameBuf, Position};
 use crate::error::{Error, Finding, Object, Result};
 use crate::extent::{Extent, ExtentList};
 use crate::hash::{NameHash, Xxh64};
-use crate::inode::{FileData, Ino, Inode, RawInode, Symlink, INODE_SIZE};
+use crate::inode::{FileData, Ino, Inode, InodeKind, RawInode, Symlink, INODE_SIZE};
 use crate::memory::{read_struct, Memory};
 use crate::num::{len64, to_usize};
 use crate::rule::Rule;
@@ -68,10 +68,9 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
             .into());
         }
         let (inodes, length) = superblock.sections().range(SectionKind::Inodes);
-        // Inode 0 has a place and no inode; numbers end at 2^31 whatever the section's length.
+        // Inode 0 has a place and no inode.
         let slots = length.checked_div(INODE_SIZE).unwrap_or_default();
-        let count = slots.saturating_sub(1).min(crate::limits::MAX_INO.into());
-        let inode_count = u32::try_from(count).unwrap_or(u32::MAX);
+        let inode_count = u32::try_from(slots.saturating_sub(1)).unwrap_or(crate::limits::MAX_INO);
         Ok(Self {
             memory,
             superblock,
@@ -144,6 +143,51 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
         directory.find(&self.memory, name, NameHash::of::<X>(name))
     }
 
+    /// The inode that an entry of `directory` names.
+    ///
+    /// # Errors
+    /// Those of [`Self::inode`] and [`Self::check_child`].
+    pub fn child(&self, directory: &Directory, entry: &DirEntry) -> Result<Inode> {
+        let inode = self.inode(entry.ino)?;
+        self.check_child(directory, entry, &inode.kind)?;
+        Ok(inode)
+    }
+
+    /// Checks that an entry of `directory` may name an inode of this kind.
+    ///
+    /// # Errors
+    /// [`Rule::EntryType`] if the inode has another type than the entry says, and
+    /// [`Rule::DirectoryParent`] if it is a directory with another parent, or the root.
+    pub fn check_child(
+        &self,
+        directory: &Directory,
+        entry: &DirEntry,
+        kind: &InodeKind,
+    ) -> Result<()> {
+        let fail = |field, rule, value| {
+            let object = Object::Inode(entry.ino.get());
+            let offset = self.inode_offset(entry.ino).saturating_add(field);
+            Err(Finding {
+                object,
+                offset,
+                rule,
+                value,
+            }
+            .into())
+        };
+        if kind.file_type() != entry.file_type {
+            return fail(0, Rule::EntryType, entry.file_type.to_entry().into());
+        }
+        match kind {
+            InodeKind::Directory(child)
+                if child.parent != directory.ino || child.ino == child.parent =>
+            {
+                fail(52, Rule::DirectoryParent, child.parent.get().into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The position that a cookie stands for: that of the first entry that does not come before it.
     ///
     /// # Errors
@@ -152,10 +196,11 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
         directory.seek(&self.memory, cookie)
     }
 
-    /// Copies out and validates the entry at `position` and moves on; `None` at the end.
+    /// Copies out and validates the entry at `position` and moves on, also on an error; `None` at the
+    /// end. Cookies ascend, from one call to the next and from one [`Self::seek`] to the next.
     ///
     /// # Errors
-    /// A rule that the entry breaks by itself, or the memory's own.
+    /// A rule that the entry breaks by itself, [`Rule::EntryOrder`], or the memory's own.
     pub fn next_entry(
         &self,
         directory: &Directory,
@@ -164,9 +209,13 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
         if position.index >= directory.count {
             return Ok(None);
         }
-        let raw = directory.raw_entry(&self.memory, position.index)?;
-        let entry = directory.validate(&raw, position.index)?;
-        let cookie = position.step(entry.hash);
+        let index = position.index;
+        position.index = index.saturating_add(1);
+        let raw = directory.raw_entry(&self.memory, index)?;
+        let entry = directory.validate(&raw, index)?;
+        let cookie = position
+            .take(entry.hash)
+            .ok_or_else(|| directory.finding(index, 0, Rule::EntryOrder, entry.hash.0.into()))?;
         Ok(Some((entry, cookie)))
     }
 
@@ -383,7 +432,8 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
     /// The SHA-256 that the image states for a content, if it states digests.
     ///
     /// # Errors
-    /// [`Rule::DigestCount`] if there is none with this number, or the memory's own.
+    /// [`Rule::DigestHeader`] if digests are of a kind that is not known, [`Rule::DigestCount`] if there is
+    /// none with this number, or the memory's own.
     pub fn digest(&self, content: ContentId) -> Result<Option<[u8; 32]>> {
         let Some(section) = self.superblock.sections().get(SectionKind::Digests) else {
             return Ok(None);
@@ -400,6 +450,8 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
             }
             .into());
         }
+        let header: RawDigestHeader = read_struct(&self.memory, section.offset)?;
+        header.validate(section.offset)?;
         let mut digest = [0; 32];
         self.memory.read(at, &mut digest)?;
         Ok(Some(digest))

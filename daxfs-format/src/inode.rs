@@ -16,7 +16,7 @@
 //! | regular, empty | 0 none | 0 | 0 | 0 | 0 |
 //! | regular | 1 direct | bytes | page aligned, in the data section | 0 | 0 |
 //! | regular | 2 packed | bytes | in the packed section | 0 | 0 |
-//! | regular | 3 sparse | bytes | of the extent list, 0 without one | extents | 0 |
+//! | regular | 3 sparse | bytes | of the extent list, 0 without one | extents | pages of the extents |
 //! | directory | 0 | bytes of the unit | of the unit, 0 if empty | entries | the parent's number |
 //! | symlink | 0 | bytes of the target | of the target | 0 | 0 |
 //! | device | 0 | 0 | 0 | 0 | device number |
@@ -71,7 +71,7 @@ pub struct RawInode {
     pub xattrs: U32,
     /// The number of the content, or 0.
     pub content: U32,
-    /// The device number, or a directory's parent.
+    /// The device number, a directory's parent, or the pages of a sparse file's extents.
     pub link: U32,
     /// How many entries or extents there are.
     pub count: U32,
@@ -292,6 +292,22 @@ pub enum InodeKind {
     Socket,
 }
 
+impl InodeKind {
+    /// The type of the file.
+    #[must_use]
+    pub fn file_type(&self) -> FileType {
+        match self {
+            Self::Regular(_) => FileType::Regular,
+            Self::Directory(_) => FileType::Directory,
+            Self::Symlink(_) => FileType::Symlink,
+            Self::CharDevice(_) => FileType::CharDevice,
+            Self::BlockDevice(_) => FileType::BlockDevice,
+            Self::Fifo => FileType::Fifo,
+            Self::Socket => FileType::Socket,
+        }
+    }
+}
+
 /// A validated inode.
 ///
 /// # Invariants
@@ -325,15 +341,7 @@ impl Inode {
     /// The type of the file.
     #[must_use]
     pub fn file_type(&self) -> FileType {
-        match self.kind {
-            InodeKind::Regular(_) => FileType::Regular,
-            InodeKind::Directory(_) => FileType::Directory,
-            InodeKind::Symlink(_) => FileType::Symlink,
-            InodeKind::CharDevice(_) => FileType::CharDevice,
-            InodeKind::BlockDevice(_) => FileType::BlockDevice,
-            InodeKind::Fifo => FileType::Fifo,
-            InodeKind::Socket => FileType::Socket,
-        }
+        self.kind.file_type()
     }
 
     /// The permissions: the lower twelve bits of the mode.
@@ -446,7 +454,8 @@ impl Validator<'_> {
         }
         let device = matches!(file_type, FileType::CharDevice | FileType::BlockDevice);
         let link = self.raw.link.get();
-        let has_link = device || matches!(file_type, FileType::Directory);
+        let sparse = self.raw.layout == LAYOUT_SPARSE;
+        let has_link = device || sparse || matches!(file_type, FileType::Directory);
         self.require(has_link || link == 0, Rule::InodeLink, 52, link.into())?;
         Ok(match file_type {
             FileType::Regular => InodeKind::Regular(self.file_data()?),
@@ -536,14 +545,23 @@ impl Validator<'_> {
             file: self.ino,
             offset,
             count,
+            pages: self.raw.link.get(),
             size: self.raw.size.get(),
         })
     }
 
     fn directory(&self) -> Result<Directory> {
         let raw = self.raw;
-        let parent = Ino::new(raw.link.get())
-            .ok_or_else(|| self.fail(Rule::DirectoryParent, 52, raw.link.get().into()))?;
+        let parent = Ino::new(raw.link.get()).filter(|&parent| {
+            // No ring of directories can be read: on the way up the numbers descend to the root.
+            if self.ino == self.image.root() {
+                parent == self.ino
+            } else {
+                parent < self.ino
+            }
+        });
+        let parent =
+            parent.ok_or_else(|| self.fail(Rule::DirectoryParent, 52, raw.link.get().into()))?;
         let (count, size) = (raw.count.get(), raw.size.get());
         if count == 0 {
             self.no_bytes()?;

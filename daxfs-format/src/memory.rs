@@ -2,6 +2,7 @@
 //! The copy-out trait through which every byte of an image is read.
 
 use core::fmt;
+use core::ops::ControlFlow;
 
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -10,7 +11,8 @@ use crate::num::{from_usize, len64, to_usize};
 /// Memory that holds an image, and that somebody else may be writing at this moment.
 ///
 /// There is no way to borrow from it: bytes are copied out, and two reads of one place may differ.
-/// Implementations check bounds themselves and never fault.
+/// Implementations check bounds themselves, and turn what goes wrong, a poisoned line of memory
+/// included, into an error.
 pub trait Memory {
     /// How many bytes there are. The value must not grow during the life of an [`Image`](crate::Image).
     fn size(&self) -> u64;
@@ -103,6 +105,20 @@ pub fn for_each_chunk<M: Memory + ?Sized>(
     buffer: &mut [u8],
     mut each: impl FnMut(&[u8]),
 ) -> Result<(), ReadFault> {
+    try_each_chunk(memory, offset, length, buffer, |_, chunk| {
+        each(chunk);
+        ControlFlow::Continue(())
+    })
+}
+
+/// As [`for_each_chunk`]; `each` also hears where the bytes are, and can end it.
+fn try_each_chunk<M: Memory + ?Sized>(
+    memory: &M,
+    offset: u64,
+    length: u64,
+    buffer: &mut [u8],
+    mut each: impl FnMut(u64, &[u8]) -> ControlFlow<()>,
+) -> Result<(), ReadFault> {
     let fault = ReadFault { offset, length };
     let end = offset.checked_add(length).ok_or(fault)?;
     let step = from_usize(buffer.len());
@@ -111,10 +127,12 @@ pub fn for_each_chunk<M: Memory + ?Sized>(
         let count = end.saturating_sub(at).min(step);
         let chunk = buffer
             .get_mut(..to_usize(count))
-            .filter(|c| !c.is_empty())
-            .ok_or(fault)?;
+            .filter(|chunk| !chunk.is_empty());
+        let chunk = chunk.ok_or(fault)?;
         memory.read(at, chunk)?;
-        each(chunk);
+        if each(at, chunk).is_break() {
+            break;
+        }
         at = at.saturating_add(count);
     }
     Ok(())
@@ -130,17 +148,16 @@ pub fn find_nonzero<M: Memory + ?Sized>(
     length: u64,
     buffer: &mut [u8],
 ) -> Result<Option<(u64, u8)>, ReadFault> {
-    let mut at = offset;
     let mut found = None;
-    for_each_chunk(memory, offset, length, buffer, |chunk| {
+    try_each_chunk(memory, offset, length, buffer, |at, chunk| {
         // The fold has no early exit, so it is done in wide registers.
-        if found.is_none() && chunk.iter().fold(0, |all, byte| all | byte) != 0 {
-            if let Some(position) = chunk.iter().position(|&byte| byte != 0) {
-                let value = chunk.get(position).copied().unwrap_or_default();
-                found = Some((at.saturating_add(from_usize(position)), value));
-            }
+        if chunk.iter().fold(0, |all, byte| all | byte) == 0 {
+            return ControlFlow::Continue(());
         }
-        at = at.saturating_add(len64(chunk));
+        found = (at..)
+            .zip(chunk.iter().copied())
+            .find(|&(_, byte)| byte != 0);
+        ControlFlow::Break(())
     })?;
     Ok(found)
 }

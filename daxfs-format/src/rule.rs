@@ -49,11 +49,11 @@ rules! {
     SectionUnknown = "section-unknown": "every section marked mandatory is of a known kind";
     SectionDuplicate = "section-duplicate": "no kind of section occurs twice";
     SectionMissing = "section-missing": "the inode section exists";
-    SectionFlags = "section-flags": "a section has the flags of its kind";
+    SectionFlags = "section-flags": "a section has the flags of its kind, and none that is unknown";
     SectionLength = "section-length": "a section has a length that its kind allows";
     SectionAlignment = "section-alignment": "a section begins at a multiple of its kind's alignment";
     SectionBounds = "section-bounds": "a section lies within the image";
-    SectionOrder = "section-order": "sections follow each other in the table as in the image, without overlap";
+    SectionOrder = "section-order": "sections ascend by kind in the table and in the image, without overlap";
     SectionHash = "section-hash": "a section without hash flag states no hash";
     SectionChecksum = "section-checksum": "a section has the XXH64 that the table states";
     SectionDigest = "section-digest": "a section has the SHA-256 that the table states";
@@ -69,7 +69,7 @@ rules! {
     InodeSize = "inode-size": "the size is within the limits of the file type";
     InodeOffset = "inode-offset": "the offset is aligned and the bytes lie within the section of the layout";
     InodeTime = "inode-time": "nanoseconds are below 10^9";
-    InodeLink = "inode-link": "the link field is zero unless the inode is a device or a directory";
+    InodeLink = "inode-link": "the link field is zero unless the inode is a device, a directory or a sparse file";
     InodeCount = "inode-count": "the count is zero unless the inode is a directory or a sparse file";
     InodeSpace = "inode-space": "the space index is known";
     InodeReserved = "inode-reserved": "reserved bytes of an inode are zero";
@@ -98,10 +98,12 @@ rules! {
     XattrPlace = "xattr-place": "attribute sets follow each other in the order of their numbers";
     XattrOrder = "xattr-order": "sets are numbered by first use, and attributes ascend by namespace, then by name";
     XattrEntry = "xattr-entry": "an attribute lies within its set, and reserved bytes are zero";
-    XattrName = "xattr-name": "an attribute has a known namespace and a name that fits it";
+    XattrNamespace = "xattr-namespace": "an attribute has a known namespace";
+    XattrName = "xattr-name": "an attribute has a name that fits its namespace";
     XattrValue = "xattr-value": "an attribute value has at most 65536 bytes";
     XattrList = "xattr-list": "the names of a set have at most 65536 bytes with prefixes and NULs";
     XattrAcl = "xattr-acl": "an ACL is well formed";
+    InodeAcl = "inode-acl": "ACLs agree with file type and permissions";
 
     // Contents.
     ContentOrder = "content-order": "contents are numbered by first use";
@@ -112,6 +114,7 @@ rules! {
     ExtentPlace = "extent-place": "extent lists follow each other in the order of inode numbers";
     ExtentRange = "extent-range": "an extent is page aligned, not empty, and within its file and the data section";
     ExtentOrder = "extent-order": "the extents of a file ascend without overlap and leave a hole";
+    ExtentPages = "extent-pages": "a sparse file states how many pages its extents have";
     ExtentReserved = "extent-reserved": "reserved bytes of an extent are zero";
     DigestHeader = "digest-header": "the digest section states a known algorithm and block size";
     DigestCount = "digest-count": "there is one digest for each content";
@@ -129,6 +132,7 @@ impl Rule {
                 | Self::IncompatibleFeature
                 | Self::SectionUnknown
                 | Self::InodeSpace
+                | Self::XattrNamespace
                 | Self::DigestHeader
         )
     }

@@ -7,8 +7,9 @@
 //! 32 sha256 [u8; 32]
 //! ```
 //!
-//! A section that is empty does not exist. Sections of unknown kinds without the mandatory flag are
-//! checked for bounds and order, and otherwise left alone.
+//! A section that is empty does not exist. Sections ascend by kind, in the table as in the image, so
+//! that the metadata come before the contents. A section of an unknown kind without the mandatory flag
+//! obeys the same rules; only what it holds is left alone.
 
 use core::fmt;
 use core::mem::{offset_of, size_of};
@@ -17,6 +18,7 @@ use zerocopy::little_endian::{U32, U64};
 use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::error::{Finding, Object};
+use crate::limits::MAX_INO;
 use crate::num::is_aligned;
 use crate::rule::Rule;
 
@@ -103,8 +105,8 @@ impl SectionKind {
             Self::Xattrs => 4,
             Self::Extents => 5,
             Self::Digests => 6,
-            Self::Packed => 7,
-            Self::Data => 8,
+            Self::Packed => 256,
+            Self::Data => 257,
         }
     }
 
@@ -200,19 +202,6 @@ pub struct Section {
     pub offset: u64,
     /// Its length in bytes, never 0.
     pub length: u64,
-    /// XXH64 and SHA-256, for the metadata sections.
-    pub hashes: Option<SectionHashes>,
-    /// Its index in the table.
-    pub index: u32,
-}
-
-/// The hashes of a section.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SectionHashes {
-    /// XXH64, seed 0.
-    pub xxh64: u64,
-    /// SHA-256.
-    pub sha256: [u8; 32],
 }
 
 impl Section {
@@ -233,27 +222,38 @@ impl Section {
 }
 
 /// The sections of the known kinds.
-#[derive(Clone, Copy, Debug, Default)]
+///
+/// # Invariants
+/// As those of [`Section`], for each that has a length.
+#[derive(Clone, Debug, Default)]
 pub struct Sections {
-    known: [Option<Section>; SectionKind::ALL.len()],
+    /// Offset and length, by [`SectionKind::slot`]; no length, no section.
+    ranges: [(u64, u64); SectionKind::ALL.len()],
 }
 
 impl Sections {
     /// The section of a kind, if the image has one.
     #[must_use]
-    pub fn get(&self, kind: SectionKind) -> Option<&Section> {
-        self.known.get(kind.slot()).and_then(Option::as_ref)
+    pub fn get(&self, kind: SectionKind) -> Option<Section> {
+        let (offset, length) = self.range(kind);
+        (length != 0).then_some(Section {
+            kind,
+            offset,
+            length,
+        })
     }
 
     /// The sections, in ascending order of their kinds' numbers.
-    pub fn iter(&self) -> impl Iterator<Item = &Section> {
-        self.known.iter().flatten()
+    pub fn iter(&self) -> impl Iterator<Item = Section> + '_ {
+        SectionKind::ALL
+            .into_iter()
+            .filter_map(|kind| self.get(kind))
     }
 
     /// Where a section lies, as (offset, length); one that does not exist has no bytes.
+    #[inline]
     pub(crate) fn range(&self, kind: SectionKind) -> (u64, u64) {
-        self.get(kind)
-            .map_or((0, 0), |section| (section.offset, section.length))
+        self.ranges.get(kind.slot()).copied().unwrap_or_default()
     }
 }
 
@@ -264,6 +264,7 @@ pub(crate) struct SectionTable {
     page_shift: u32,
     image_size: u64,
     end: u64,
+    kind: u32,
 }
 
 impl SectionTable {
@@ -274,6 +275,7 @@ impl SectionTable {
             page_shift,
             image_size,
             end: start,
+            kind: 0,
         }
     }
 
@@ -289,71 +291,94 @@ impl SectionTable {
 
     /// Validates the entry `index`, whose bytes begin at `at` in the image.
     pub(crate) fn push(&mut self, index: u32, at: u64, raw: &RawSection) -> Result<(), Finding> {
-        let fail = |rule, value| Finding {
-            object: Object::SectionEntry(index),
-            offset: at,
-            rule,
-            value,
-        };
+        let entry = Entry { index, at, raw };
+        let (kind, flags) = (raw.kind.get(), raw.flags.get());
+        let known = SectionKind::from_number(kind);
+        if known.is_none() && flags & RawSection::MANDATORY != 0 {
+            return Err(entry.fail(0, Rule::SectionUnknown, kind.into()));
+        }
+        if kind <= self.kind {
+            let twice = kind == self.kind && kind != 0;
+            let rule = if twice {
+                Rule::SectionDuplicate
+            } else {
+                Rule::SectionOrder
+            };
+            return Err(entry.fail(0, rule, kind.into()));
+        }
         let (offset, length) = (raw.offset.get(), raw.length.get());
         let end = offset
             .checked_add(length)
-            .filter(|&end| end <= self.image_size)
-            .ok_or(fail(Rule::SectionBounds, offset))?;
+            .filter(|&end| end <= self.image_size);
+        let end = end.ok_or_else(|| entry.fail(8, Rule::SectionBounds, offset))?;
         if offset < self.end {
-            return Err(fail(Rule::SectionOrder, offset));
+            return Err(entry.fail(8, Rule::SectionOrder, offset));
         }
         if length == 0 {
-            return Err(fail(Rule::SectionLength, length));
+            return Err(entry.fail(16, Rule::SectionLength, length));
         }
-        match SectionKind::from_number(raw.kind.get()) {
-            Some(kind) => self.push_known(kind, index, raw, fail)?,
-            None if raw.flags.get() & RawSection::MANDATORY != 0 => {
-                return Err(fail(Rule::SectionUnknown, raw.kind.get().into()));
-            }
-            None => {}
+        entry.check_hashes()?;
+        if let Some(kind) = known {
+            self.push_known(kind, &entry)?;
         }
-        self.end = end;
+        (self.kind, self.end) = (kind, end);
         Ok(())
     }
 
-    fn push_known(
-        &mut self,
-        kind: SectionKind,
-        index: u32,
-        raw: &RawSection,
-        fail: impl Fn(Rule, u64) -> Finding,
-    ) -> Result<(), Finding> {
+    fn push_known(&mut self, kind: SectionKind, entry: &Entry<'_>) -> Result<(), Finding> {
+        let raw = entry.raw;
         let (offset, length, flags) = (raw.offset.get(), raw.length.get(), raw.flags.get());
-        if self.sections.get(kind).is_some() {
-            return Err(fail(Rule::SectionDuplicate, kind.number().into()));
-        }
         if flags != kind.flags() {
-            return Err(fail(Rule::SectionFlags, flags.into()));
+            return Err(entry.fail(4, Rule::SectionFlags, flags.into()));
         }
         if !is_aligned(offset, kind.align_shift(self.page_shift)) {
-            return Err(fail(Rule::SectionAlignment, offset));
+            return Err(entry.fail(8, Rule::SectionAlignment, offset));
         }
-        let too_short = matches!(kind, SectionKind::Inodes) && length < 128;
-        if too_short || !is_aligned(length, kind.length_shift(self.page_shift)) {
-            return Err(fail(Rule::SectionLength, length));
-        }
-        let hashes = (flags & RawSection::HASHED != 0).then_some(SectionHashes {
-            xxh64: raw.xxh64.get(),
-            sha256: raw.sha256,
-        });
-        if hashes.is_none() && (raw.xxh64.get() != 0 || raw.sha256 != [0; 32]) {
-            return Err(fail(Rule::SectionHash, raw.xxh64.get()));
-        }
-        let section = Section {
-            kind,
-            offset,
-            length,
-            hashes,
-            index,
+        let allowed = match kind {
+            SectionKind::Inodes => INODE_SECTION_LENGTHS.contains(&length),
+            _ => true,
         };
-        if let Some(slot) = self.sections.known.get_mut(kind.slot()) {
-            *slot = Some(section);
+        if !allowed || !is_aligned(length, kind.length_shift(self.page_shift)) {
+            return Err(entry.fail(16, Rule::SectionLength, length));
+        }
+        if let Some(range) = self.sections.ranges.get_mut(kind.slot()) {
+            *range = (offset, length);
+        }
+        Ok(())
+    }
+}
+
+/// The inode section holds inode 0, the root, and no inode above [`MAX_INO`].
+const INODE_SECTION_LENGTHS: core::ops::RangeInclusive<u64> = 128..=1 << 37;
+
+const _: () = assert!(*INODE_SECTION_LENGTHS.end() >> 6 == 1 << 31 && MAX_INO == (1 << 31) - 1);
+
+/// An entry of the table under validation.
+struct Entry<'a> {
+    index: u32,
+    at: u64,
+    raw: &'a RawSection,
+}
+
+impl Entry<'_> {
+    fn fail(&self, field: u64, rule: Rule, value: u64) -> Finding {
+        let object = Object::SectionEntry(self.index);
+        Finding {
+            object,
+            offset: self.at.saturating_add(field),
+            rule,
+            value,
+        }
+    }
+
+    fn check_hashes(&self) -> Result<(), Finding> {
+        let flags = self.raw.flags.get();
+        if flags & !(RawSection::MANDATORY | RawSection::HASHED) != 0 {
+            return Err(self.fail(4, Rule::SectionFlags, flags.into()));
+        }
+        let stated = self.raw.xxh64.get() != 0 || self.raw.sha256 != [0; 32];
+        if flags & RawSection::HASHED == 0 && stated {
+            return Err(self.fail(24, Rule::SectionHash, self.raw.xxh64.get()));
         }
         Ok(())
     }

@@ -116,7 +116,8 @@ impl RawSuperblock {
 ///
 /// It is separate from [`Superblock`] because 4 KiB are too much for a kernel stack: the caller
 /// decides where they live.
-#[derive(Debug)]
+#[derive(Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(transparent)]
 pub struct SuperblockCopy(RawSuperblock);
 
 impl SuperblockCopy {
@@ -126,15 +127,17 @@ impl SuperblockCopy {
         Self(RawSuperblock::new_zeroed())
     }
 
-    /// The room as bytes, to be filled by [`Self::fill`] or by hand.
-    pub fn as_mut_bytes(&mut self) -> &mut [u8] {
-        self.0.as_mut_bytes()
-    }
-
     /// The copy, which nothing has validated.
     #[must_use]
     pub fn raw(&self) -> &RawSuperblock {
         &self.0
+    }
+
+    /// The used entries of the section table, each with the offset of its bytes in the image.
+    pub fn sections(&self) -> impl Iterator<Item = (u64, &RawSection)> {
+        let used = usize::try_from(self.0.section_count.get()).unwrap_or(usize::MAX);
+        let offsets = (from_usize(HEADER_SIZE)..).step_by(size_of::<RawSection>());
+        offsets.zip(&self.0.sections).take(used)
     }
 
     /// Copies the superblock out of `memory`.
@@ -219,9 +222,9 @@ impl SuperblockCopy {
         if raw.image_size.get() > MAX_IMAGE_SIZE {
             return Err(fail(Rule::ImageSize, 40, raw.image_size.get()).into());
         }
-        let padding = raw.label.iter().skip_while(|&&byte| byte != 0);
-        if let Some(&byte) = padding.into_iter().find(|&&byte| byte != 0) {
-            return Err(fail(Rule::Label, 64, byte.into()).into());
+        let padding = (64..).zip(&raw.label).skip_while(|&(_, &byte)| byte != 0);
+        if let Some((at, &byte)) = padding.into_iter().find(|&(_, &byte)| byte != 0) {
+            return Err(fail(Rule::Label, at, byte.into()).into());
         }
         check_zero(129, &raw.reserved_129)?;
         check_zero(136, &raw.reserved_136)?;
@@ -276,7 +279,7 @@ fn fail(rule: Rule, offset: u64, value: u64) -> Finding {
 /// # Invariants
 /// Its sections lie in ascending order, without overlap, within `image_size` bytes, which the memory
 /// has; the page shift is within [`PAGE_SHIFTS`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Superblock {
     version_minor: u16,
     image_size: u64,

@@ -72,6 +72,8 @@ pub const HEADER_SIZE: u64 = 16;
 pub const SET_SIZE: u64 = 8;
 /// The length of an attribute's header in bytes.
 pub const XATTR_SIZE: u64 = 8;
+/// The least bytes of the section that a set takes: its entry in the table and one attribute.
+pub(crate) const LEAST_SET: u64 = 24;
 /// What attributes are padded to, as a power of two.
 pub const ALIGN_SHIFT: u32 = 3;
 
@@ -382,7 +384,7 @@ impl XattrWalk {
             return Err(self.fail(Rule::XattrEntry, 6, raw.reserved_6.get().into()));
         }
         let namespace = Namespace::from_number(raw.namespace)
-            .ok_or_else(|| self.fail(Rule::XattrName, 4, raw.namespace.into()))?;
+            .ok_or_else(|| self.fail(Rule::XattrNamespace, 4, raw.namespace.into()))?;
         let (name_length, value_length) = (raw.name_length, raw.value_length.get());
         let full = namespace.prefix().len().saturating_add(name_length.into());
         if (name_length == 0) != namespace.is_acl() || full > MAX_XATTR_NAME {

@@ -49,7 +49,7 @@ fn steps(options: &Options, report: &mut Report) -> Result<()> {
     };
     compare_identity(options, &superblock, report);
     let mut findings = Findings::new(SHOWN);
-    let structure = check(options, &image, &mut findings, report);
+    let structure = check(options, (&image, &superblock), &mut findings, report);
     let verified = match &structure {
         Ok(structure) if options.verify_data => {
             verify(options, &image, structure, &mut findings, report)
@@ -90,12 +90,12 @@ fn compare_identity(options: &Options, superblock: &SuperblockCopy, report: &mut
 
 fn check(
     options: &Options,
-    image: &FileImage,
+    (image, superblock): (&FileImage, &SuperblockCopy),
     findings: &mut Findings,
     report: &mut Report,
 ) -> Result<Structure> {
     let started = Instant::now();
-    let structure = check_structure(image, options.max_memory, findings).map_err(explain)?;
+    let structure = check_structure(image, superblock, options.max_memory, findings).map_err(explain)?;
     report.took("structure", started);
     Ok(structure)
 }

@@ -290,5 +290,5 @@ fn open_readable(path: &Path) -> io::Result<File> {
 /// # Errors
 /// None that `image` has not had when it was opened.
 pub fn share(image: &FileImage) -> Result<FileImage, Error> {
-    Image::with_superblock(image.memory().share(), *image.superblock())
+    Image::with_superblock(image.memory().share(), image.superblock().clone())
 }

@@ -4,7 +4,7 @@
 //! A directory's position is the format's cookie, which names an entry by hash and rank; positions 0
 //! and 1 are `.` and `..`. A position is looked up each time, so nothing is kept between two calls.
 
-use daxfs_format::{directory::Position, Cookie, Directory, Ino, InodeKind, NameBuf};
+use daxfs_format::{Cookie, Directory, NameBuf};
 use kernel::ffi::{c_int, c_uint};
 use kernel::prelude::*;
 
@@ -66,26 +66,13 @@ unsafe fn find(directory: *mut raw::inode, name: &[u8]) -> Result<*mut raw::inod
     // SAFETY: The superblock is that of an inode of ours.
     let found = unsafe { inode::get((*directory).i_sb, entry.ino) }?;
     // SAFETY: We have a reference to the inode.
-    if let Err(error) = require_parent(unsafe { inode::stored(found) }, from.ino(), entry.ino) {
+    let kind = &unsafe { inode::stored(found) }.kind;
+    if let Err(error) = mounted.image().check_child(from, &entry, kind) {
         // SAFETY: Gives up our reference.
         unsafe { raw::iput(found) };
-        return Err(error);
+        return Err(errno::reported(error));
     }
     Ok(found)
-}
-
-/// A directory has one parent: the tree that a path walks has no cycles, whatever entries say.
-fn require_parent(found: &inode::Stored, parent: Ino, ino: Ino) -> Result {
-    match &found.kind {
-        InodeKind::Directory(directory) if directory.parent() != parent || ino == parent => {
-            log::damage(format_args!(
-                "corrupt image: directory {parent} has an entry for directory {ino}, whose parent is {}",
-                directory.parent()
-            ));
-            Err(errno::corrupt())
-        }
-        _ => Ok(()),
-    }
 }
 
 unsafe extern "C" fn iterate(file: *mut raw::file, context: *mut raw::dir_context) -> c_int {
@@ -126,7 +113,7 @@ fn emit(mounted: &Mounted, directory: &Directory, context: &mut raw::dir_context
         if !more {
             return Ok(());
         }
-        context.pos = Position::after(cookie).to_offset() as i64;
+        context.pos = cookie.next().to_offset() as i64;
     }
     Ok(())
 }

@@ -8,10 +8,10 @@ use core::mem::offset_of;
 
 use super::{inode_field, slot, Checker, Outcome};
 use crate::digest::ContentId;
-use crate::error::{Error, Finding, Object};
+use crate::error::{Finding, Object};
 use crate::extent::ExtentList;
 use crate::hash::Xxh64;
-use crate::inode::{FileData, Ino, Inode, RawInode, LAYOUT_SPARSE};
+use crate::inode::{FileData, Ino, Inode, RawInode};
 use crate::memory::Memory;
 use crate::num::{round_up, to_usize};
 use crate::rule::Rule;
@@ -43,24 +43,15 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
 
     /// A further file with a content has the place and size of the first.
     fn check_shared(&mut self, inode: &Inode, owner: Ino, data: &FileData) -> Outcome {
-        let pair = (self.image.raw_inode(owner), self.image.raw_inode(inode.ino));
-        let (first, this) = match pair {
-            (Ok(first), Ok(this)) => (first, this),
-            (Err(error), _) | (_, Err(error)) => return self.report_error(error),
+        let first = match self.image.inode(owner) {
+            Ok(first) => first,
+            Err(error) => return self.report_error(error),
         };
-        let same = first.layout == this.layout
-            && first.layout != LAYOUT_SPARSE
-            && first.offset == this.offset
-            && first.size == this.size;
-        if same {
+        let sparse = matches!(data, FileData::Sparse(_));
+        if !sparse && first.kind == inode.kind && first.size == inode.size {
             return Ok(());
         }
-        let value = match *data {
-            FileData::Direct { offset } | FileData::Packed { offset } => offset,
-            FileData::Empty => 0,
-            FileData::Sparse(list) => list.offset,
-        };
-        let field = offset_of!(RawInode, content);
+        let (field, value) = (offset_of!(RawInode, content), owner.get().into());
         self.report(self.inode_finding(inode.ino, field, Rule::ContentShared, value))
     }
 
@@ -69,13 +60,9 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
         match *data {
             FileData::Empty => Ok(()),
             FileData::Packed { offset } => {
-                let field = inode_field(self.image, inode.ino, offset_of!(RawInode, offset));
                 let end = offset.saturating_add(inode.size);
-                let object = Object::Inode(inode.ino.get());
-                match self.packed.take(object, field, offset, end) {
-                    Some(finding) => self.report(finding),
-                    None => Ok(()),
-                }
+                self.take(SectionKind::Packed, inode.ino, offset, end)
+                    .map(drop)
             }
             FileData::Direct { offset } => {
                 let field = inode_field(self.image, inode.ino, offset_of!(RawInode, offset));
@@ -123,48 +110,56 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
     }
 
     fn check_extents(&mut self, inode: &Inode, content: ContentId, list: &ExtentList) -> Outcome {
-        if list.count != 0 {
-            let field = inode_field(self.image, inode.ino, offset_of!(RawInode, offset));
-            let object = Object::Inode(inode.ino.get());
-            if let Some(finding) =
-                self.extents
-                    .take(object, field, list.offset, list.at(list.count))
-            {
-                self.report(finding)?;
-            }
+        let first = list.count == 0
+            || self.take(
+                SectionKind::Extents,
+                inode.ino,
+                list.offset,
+                list.at(list.count),
+            )?;
+        if !first {
+            return Ok(());
         }
-        let (mut end, mut bytes) = (0, 0_u64);
+        let shift = self.image.superblock().page_shift();
+        let (mut end, mut bytes, mut pages) = (0, 0_u64, 0_u64);
         for index in 0..list.count {
-            match list.read(self.image.memory(), self.image.superblock(), index) {
-                Ok(extent) => {
-                    if extent.file_offset < end {
-                        let (rule, value) = (Rule::ExtentOrder, extent.file_offset);
-                        self.report(list.finding(index, 0, rule, value))?;
-                    }
-                    end = extent.file_end();
-                    bytes = bytes.saturating_add(extent.length);
-                    let object = Object::Extent {
-                        file: inode.ino,
-                        index,
-                    };
-                    let place = (object, list.at(index).saturating_add(8));
-                    self.check_pages(place, content, extent.offset, extent.length)?;
+            let extent = match list.read(self.image.memory(), self.image.superblock(), index) {
+                Ok(extent) => extent,
+                Err(error) => {
+                    self.report_error(error)?;
+                    continue;
                 }
-                Err(Error::Memory(fault)) => return Err(fault.into()),
-                Err(error) => self.report_error(error)?,
+            };
+            if extent.file_offset < end {
+                let (rule, value) = (Rule::ExtentOrder, extent.file_offset);
+                self.report(list.finding(index, 0, rule, value))?;
             }
+            end = extent.file_end();
+            bytes = bytes.saturating_add(extent.length);
+            let page_end = round_up(extent.length, shift).unwrap_or(u64::MAX);
+            pages = pages.saturating_add(page_end.checked_shr(shift).unwrap_or_default());
+            let object = Object::Extent {
+                file: inode.ino,
+                index,
+            };
+            let place = (object, list.at(index).saturating_add(8));
+            self.check_pages(place, content, extent.offset, extent.length)?;
         }
         if bytes >= inode.size {
             let field = offset_of!(RawInode, count);
             self.report(self.inode_finding(inode.ino, field, Rule::ExtentOrder, bytes))?;
         }
+        if pages != u64::from(list.pages) {
+            let (field, value) = (offset_of!(RawInode, link), list.pages.into());
+            self.report(self.inode_finding(inode.ino, field, Rule::ExtentPages, value))?;
+        }
         Ok(())
     }
 }
 
-/// Sets the bits `start` to `end` and returns whether all of them were clear.
+/// Sets the bits `start` to `end` and returns whether all of them were clear; it ends at the first
+/// word with one that was not, so that nobody pays twice for a page.
 fn mark(words: &mut [u64], start: u64, end: u64) -> bool {
-    let mut clear = true;
     let mut at = start;
     while at < end {
         let (first, rest) = (at & 63, end.saturating_sub(at));
@@ -175,12 +170,14 @@ fn mark(words: &mut [u64], start: u64, end: u64) -> bool {
             .unwrap_or_default();
         let mask = mask.wrapping_shl(u32::try_from(first).unwrap_or_default());
         if let Some(word) = words.get_mut(to_usize(at >> 6)) {
-            clear &= *word & mask == 0;
+            if *word & mask != 0 {
+                return false;
+            }
             *word |= mask;
         }
         at = at.saturating_add(count);
     }
-    clear
+    true
 }
 
 #[cfg(test)]

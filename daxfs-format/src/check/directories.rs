@@ -6,7 +6,7 @@
 
 use core::mem::offset_of;
 
-use super::{inode_field, slot, Checker, Outcome};
+use super::{slot, Checker, Outcome, Stop};
 use crate::directory::{is_valid_name, DirEntry, Directory, NameBuf, RawDirEntry, ENTRY_SIZE};
 use crate::error::{Error, Object};
 use crate::hash::{NameHash, Xxh64};
@@ -14,33 +14,35 @@ use crate::inode::{FileType, Inode, RawInode};
 use crate::memory::Memory;
 use crate::num::{len64, round_up};
 use crate::rule::Rule;
+use crate::section::SectionKind;
 
 /// What the entries of a unit so far lead to expect of the next one.
-struct Progress {
+struct Progress<'a> {
     /// Where its name begins, from the start of the unit.
     name_offset: u64,
     /// What it comes after.
     hash: NameHash,
-    name: NameBuf,
+    name: &'a mut NameBuf,
+    /// Room for its name; the two take turns.
+    room: &'a mut NameBuf,
     /// How many entries have been directories.
     subdirectories: u32,
 }
 
 impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
     pub(super) fn check_directory(&mut self, inode: &Inode, directory: &Directory) -> Outcome {
-        self.check_place(directory)?;
-        self.check_parent(directory)?;
+        if !self.check_place(directory)? {
+            return Ok(());
+        }
         let mut progress = Progress {
             name_offset: u64::from(directory.count).saturating_mul(ENTRY_SIZE),
             hash: NameHash(0),
-            name: NameBuf::new(),
+            name: &mut NameBuf::new(),
+            room: &mut NameBuf::new(),
             subdirectories: 0,
         };
-        // Two buffers take turns, so that no name is copied to be remembered.
-        let mut name = NameBuf::new();
         for index in 0..directory.count {
-            self.check_entry(directory, index, &mut progress, &mut name)?;
-            core::mem::swap(&mut progress.name, &mut name);
+            self.check_entry(directory, index, &mut progress)?;
         }
         if progress.name_offset != directory.length {
             let field = offset_of!(RawInode, size);
@@ -56,50 +58,28 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
         Ok(())
     }
 
-    fn check_place(&mut self, directory: &Directory) -> Outcome {
+    /// Whether the entries are to be looked at: they are in a place of their own.
+    fn check_place(&mut self, directory: &Directory) -> Result<bool, Stop> {
         if directory.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let end = directory.offset.saturating_add(directory.length);
         let padded = round_up(end, 4).unwrap_or(end);
-        let object = Object::Inode(directory.ino.get());
-        let field = inode_field(self.image, directory.ino, offset_of!(RawInode, offset));
-        if let Some(finding) = self
-            .directories
-            .take(object, field, directory.offset, padded)
-        {
-            self.report(finding)?;
+        let kind = SectionKind::Directories;
+        if !self.take(kind, directory.ino, directory.offset, padded)? {
+            return Ok(false);
         }
-        let rule = (object, Rule::Padding);
-        super::check_zero(
-            self.image,
-            (end, padded),
-            rule,
-            self.scratch.buffer,
-            self.sink,
-        )
-    }
-
-    fn check_parent(&mut self, directory: &Directory) -> Outcome {
-        let is_root = directory.ino == self.image.superblock().root();
-        let holds = if is_root {
-            directory.parent == directory.ino
-        } else {
-            directory.parent < directory.ino
-        };
-        if holds {
-            return Ok(());
-        }
-        let (field, value) = (offset_of!(RawInode, link), directory.parent.get().into());
-        self.report(self.inode_finding(directory.ino, field, Rule::DirectoryParent, value))
+        let rule = (Object::Inode(directory.ino.get()), Rule::Padding);
+        let range = (end, padded);
+        super::check_zero(self.image, range, rule, self.scratch.buffer, self.sink)?;
+        Ok(true)
     }
 
     fn check_entry(
         &mut self,
         directory: &Directory,
         index: u32,
-        progress: &mut Progress,
-        name: &mut NameBuf,
+        progress: &mut Progress<'_>,
     ) -> Outcome {
         let fail = |field, rule, value| directory.finding(index, field, rule, value);
         let raw = match directory.raw_entry(self.image.memory(), index) {
@@ -116,7 +96,7 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
         progress.name_offset = offset.saturating_add(raw.name_length.get().into());
         match directory.validate(&raw, index) {
             Ok(entry) => {
-                self.check_name(directory, index, &entry, progress, name)?;
+                self.check_name(directory, index, &entry, progress)?;
                 self.check_child(directory, index, &raw, &entry, progress)
             }
             Err(error) => self.report_error(error),
@@ -128,11 +108,10 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
         directory: &Directory,
         index: u32,
         entry: &DirEntry,
-        progress: &mut Progress,
-        buffer: &mut NameBuf,
+        progress: &mut Progress<'_>,
     ) -> Outcome {
         let fail = |field, rule, value| directory.finding(index, field, rule, value);
-        let name = match directory.read_name(self.image.memory(), entry, buffer) {
+        let name = match directory.read_name(self.image.memory(), entry, progress.room) {
             Ok(name) => name,
             Err(error) => return self.report_error(error),
         };
@@ -147,6 +126,7 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
             self.report(fail(0, Rule::EntryOrder, entry.hash.0.into()))?;
         }
         progress.hash = entry.hash;
+        core::mem::swap(&mut progress.name, &mut progress.room);
         Ok(())
     }
 
@@ -156,7 +136,7 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
         index: u32,
         raw: &RawDirEntry,
         entry: &DirEntry,
-        progress: &mut Progress,
+        progress: &mut Progress<'_>,
     ) -> Outcome {
         let fail = |field, rule, value| directory.finding(index, field, rule, value);
         let child = match self.image.raw_inode(entry.ino) {

@@ -5,13 +5,16 @@ use core::mem::offset_of;
 
 use zerocopy::IntoBytes;
 
+use super::xattrs::Acls;
 use super::{inode_field, slot, Checker, Outcome};
 use crate::error::{Finding, Object};
 use crate::hash::Xxh64;
 use crate::inode::{FileType, Ino, Inode, InodeKind, RawInode, Symlink};
 use crate::memory::{read_struct, Memory};
+use crate::num::{from_usize, to_usize};
 use crate::rule::Rule;
 use crate::section::SectionKind;
+use crate::superblock::RawSuperblock;
 use crate::xattr::XattrSetId;
 
 impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
@@ -58,7 +61,12 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
             }
             // One that exists and is broken is reported in its turn.
             Err(_) if root.get() <= self.image.inode_count() => Ok(()),
-            Err(error) => self.report_error(error),
+            Err(_) => self.report(Finding {
+                object: Object::Superblock,
+                offset: from_usize(offset_of!(RawSuperblock, root)),
+                rule: Rule::InodeNumber,
+                value: root.get().into(),
+            }),
         }
     }
 
@@ -74,7 +82,7 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
 
     fn check_inode(&mut self, inode: &Inode) -> Outcome {
         if let Some(set) = inode.xattrs {
-            self.check_xattr_reference(inode.ino, set)?;
+            self.check_xattr_reference(inode, set)?;
         }
         match &inode.kind {
             InodeKind::Directory(directory) => self.check_directory(inode, directory),
@@ -87,27 +95,28 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
         }
     }
 
-    fn check_xattr_reference(&mut self, ino: Ino, set: XattrSetId) -> Outcome {
-        let number = set.get();
+    fn check_xattr_reference(&mut self, inode: &Inode, set: XattrSetId) -> Outcome {
+        let (number, field) = (set.get(), offset_of!(RawInode, xattrs));
         let rule = if number > self.sets {
             Rule::InodeXattrs
         } else if number > self.sets_used.saturating_add(1) {
             Rule::XattrOrder
         } else {
             self.sets_used = self.sets_used.max(number);
-            return Ok(());
+            let index = to_usize(number.saturating_sub(1).into());
+            let acls = self.scratch.acls.get(index).copied().unwrap_or_default();
+            if Acls::from_scratch(acls).allow(inode.file_type(), inode.mode) {
+                return Ok(());
+            }
+            Rule::InodeAcl
         };
-        self.report(self.inode_finding(ino, offset_of!(RawInode, xattrs), rule, number.into()))
+        self.report(self.inode_finding(inode.ino, field, rule, number.into()))
     }
 
     fn check_symlink(&mut self, link: &Symlink) -> Outcome {
-        let (object, end) = (
-            Object::Inode(link.ino.get()),
-            link.offset.saturating_add(link.length.into()),
-        );
-        let field = inode_field(self.image, link.ino, offset_of!(RawInode, offset));
-        if let Some(finding) = self.symlinks.take(object, field, link.offset, end) {
-            self.report(finding)?;
+        let end = link.offset.saturating_add(link.length.into());
+        if !self.take(SectionKind::Symlinks, link.ino, link.offset, end)? {
+            return Ok(());
         }
         match self.image.read_link(link, self.scratch.buffer) {
             Ok(_) => Ok(()),

@@ -11,7 +11,8 @@
 //!
 //! Findings go to a sink, which says whether to go on. The checks allocate nothing: the caller lends
 //! a [`Scratch`], whose size is known beforehand. They are iterative, and the order in which an image
-//! stores its objects makes most rules a comparison with a running cursor.
+//! stores its objects makes most rules a comparison with a running cursor. No byte is looked at more
+//! than a few times, also in an image whose objects overlap.
 //!
 //! | module | rules |
 //! |---|---|
@@ -27,15 +28,19 @@ mod inodes;
 mod sections;
 mod xattrs;
 
+use core::mem::offset_of;
 use core::ops::ControlFlow;
 
 use crate::error::{Error, Finding, Object};
 use crate::hash::Xxh64;
 use crate::image::Image;
+use crate::inode::{Ino, RawInode};
 use crate::memory::{Memory, ReadFault};
 use crate::num::{from_usize, to_usize};
 use crate::rule::Rule;
 use crate::section::SectionKind;
+use crate::superblock::SuperblockCopy;
+use crate::xattr;
 
 pub use sections::{check_data_padding, verify_checksums, verify_section_digests};
 
@@ -67,13 +72,16 @@ pub type Outcome = Result<(), Stop>;
 pub struct ScratchSize {
     /// Elements of [`Scratch::links`] and [`Scratch::owners`]: one for each inode.
     pub inodes: usize,
+    /// Elements of [`Scratch::acls`]: one for each attribute set that can be.
+    pub sets: usize,
     /// Elements of [`Scratch::pages`]: one for each 64 pages of the data section.
     pub page_words: usize,
 }
 
 impl ScratchSize {
     /// What the check of `image` takes. It grows with the length of the inode section (an eighth of
-    /// it) and of the data section (a 32768th of it), which the memory bounds.
+    /// it), of the xattr section (a twelfth) and of the data section (a 32768th), which the memory
+    /// bounds.
     #[must_use]
     pub fn of<M: Memory, X: Xxh64>(image: &Image<M, X>) -> Self {
         let superblock = image.superblock();
@@ -82,8 +90,11 @@ impl ScratchSize {
             .checked_shr(superblock.page_shift())
             .unwrap_or_default();
         let inodes = to_usize(image.inode_count().into());
+        let (_, xattrs) = superblock.sections().range(SectionKind::Xattrs);
+        let sets = to_usize(xattrs.checked_div(xattr::LEAST_SET).unwrap_or_default());
         Self {
             inodes,
+            sets,
             page_words: to_usize(pages.div_ceil(64)),
         }
     }
@@ -96,6 +107,8 @@ pub struct Scratch<'a> {
     pub links: &'a mut [u32],
     /// Remembers the first inode of each content.
     pub owners: &'a mut [u32],
+    /// Remembers which access control lists each attribute set has.
+    pub acls: &'a mut [u16],
     /// Marks the pages of the data section that hold contents; afterwards the input of
     /// [`check_data_padding`].
     pub pages: &'a mut [u64],
@@ -110,6 +123,7 @@ impl Scratch<'_> {
     fn prepare(&mut self, size: ScratchSize) -> Outcome {
         let enough = self.links.len() >= size.inodes
             && self.owners.len() >= size.inodes
+            && self.acls.len() >= size.sets
             && self.pages.len() >= size.page_words
             && self.buffer.len() >= Self::BUFFER;
         if !enough {
@@ -117,23 +131,26 @@ impl Scratch<'_> {
         }
         self.links.fill(0);
         self.owners.fill(0);
+        self.acls.fill(0);
         self.pages.fill(0);
         Ok(())
     }
 }
 
 /// Checks every rule that concerns metadata, the ends of files and the gaps between sections.
+/// `superblock` is the copy that the image was opened with.
 ///
 /// # Errors
 /// [`Stop`] when the check could not be completed.
 pub fn check_structure<M: Memory, X: Xxh64>(
     image: &Image<M, X>,
+    superblock: &SuperblockCopy,
     scratch: &mut Scratch<'_>,
     sink: &mut Sink<'_>,
 ) -> Outcome {
     scratch.prepare(ScratchSize::of(image))?;
-    sections::check_gaps(image, scratch.buffer, sink)?;
-    let sets = xattrs::check(image, scratch.buffer, sink)?;
+    sections::check_gaps(image, superblock, scratch.buffer, sink)?;
+    let sets = xattrs::check(image, scratch.acls, scratch.buffer, sink)?;
     Checker::new(image, scratch, sink, sets).run()
 }
 
@@ -193,6 +210,27 @@ impl<'a, 's, 'k, M: Memory, X: Xxh64> Checker<'a, 's, 'k, M, X> {
         }
     }
 
+    /// Takes the bytes from `offset` to `end`, which `ino` refers to in its offset field, as the next
+    /// object of a section. The answer is whether they may be looked at: bytes before the cursor have
+    /// been, so that the whole check looks at each byte once, however many inodes refer to it.
+    fn take(&mut self, kind: SectionKind, ino: Ino, offset: u64, end: u64) -> Result<bool, Stop> {
+        let cursor = match kind {
+            SectionKind::Directories => &mut self.directories,
+            SectionKind::Symlinks => &mut self.symlinks,
+            SectionKind::Extents => &mut self.extents,
+            _ => &mut self.packed,
+        };
+        let (expected, here) = (cursor.at, *cursor);
+        if offset >= expected {
+            cursor.at = end;
+        }
+        if offset != expected {
+            let field = inode_field(self.image, ino, offset_of!(RawInode, offset));
+            self.report(here.finding(Object::Inode(ino.get()), field, offset))?;
+        }
+        Ok(offset >= expected)
+    }
+
     /// Sections end where their last objects end, and all that is numbered has been used.
     fn check_ends(&mut self) -> Outcome {
         let cursors = [self.directories, self.symlinks, self.extents, self.packed];
@@ -236,12 +274,6 @@ impl Cursor {
             at,
             end: at.saturating_add(length),
         }
-    }
-
-    /// Takes an object that lies at `offset` and ends at `end`: the finding if it is not its place.
-    fn take(&mut self, object: Object, field: u64, offset: u64, end: u64) -> Option<Finding> {
-        let expected = core::mem::replace(&mut self.at, end);
-        (offset != expected).then(|| self.finding(object, field, offset))
     }
 
     fn finding(&self, object: Object, offset: u64, value: u64) -> Finding {
@@ -296,6 +328,6 @@ fn slot(array: &mut [u32], number: u32) -> Option<&mut u32> {
 }
 
 /// The offset of a field of an inode in the image.
-fn inode_field<M: Memory, X: Xxh64>(image: &Image<M, X>, ino: crate::Ino, field: usize) -> u64 {
+fn inode_field<M: Memory, X: Xxh64>(image: &Image<M, X>, ino: Ino, field: usize) -> u64 {
     image.inode_offset(ino).saturating_add(from_usize(field))
 }

@@ -5,6 +5,7 @@ use crate::acl::AclCheck;
 use crate::error::{Error, Finding, Object};
 use crate::hash::Xxh64;
 use crate::image::Image;
+use crate::inode::FileType;
 use crate::memory::{read_struct, Memory};
 use crate::num::round_up;
 use crate::rule::Rule;
@@ -15,83 +16,128 @@ use crate::xattr::{
 
 use super::{report, Outcome, Sink, Stop};
 
-/// Checks the section and returns how many sets there are to be referred to.
+/// What an attribute set says about access: which ACLs it has, and the permissions of the access ACL.
+#[derive(Clone, Copy)]
+pub(super) struct Acls(u16);
+
+impl Acls {
+    const ACCESS: u16 = 1 << 15;
+    const DEFAULT: u16 = 1 << 14;
+
+    /// As it was kept in scratch memory.
+    pub(super) fn from_scratch(bits: u16) -> Self {
+        Self(bits)
+    }
+
+    /// Whether a file of this type and mode may have them.
+    pub(super) fn allow(self, file_type: FileType, mode: u16) -> bool {
+        let access = self.0 & Self::ACCESS == 0
+            || (file_type != FileType::Symlink && self.0 & 0o777 == mode & 0o777);
+        access && (self.0 & Self::DEFAULT == 0 || file_type == FileType::Directory)
+    }
+
+    fn add(&mut self, namespace: Namespace, acl: &AclCheck) {
+        match namespace {
+            Namespace::AclAccess => self.0 |= Self::ACCESS | acl.permissions() & 0o777,
+            Namespace::AclDefault => self.0 |= Self::DEFAULT,
+            _ => {}
+        }
+    }
+}
+
+/// Checks the section, keeps the [`Acls`] of each set in `acls`, and returns how many sets there are
+/// to be referred to.
 pub(super) fn check<M: Memory, X: Xxh64>(
     image: &Image<M, X>,
+    acls: &mut [u16],
     buffer: &mut [u8],
     sink: &mut Sink<'_>,
 ) -> Result<u32, Stop> {
     let object = Object::Section(SectionKind::Xattrs);
     let (section, length) = image.superblock().sections().range(SectionKind::Xattrs);
-    if length < HEADER_SIZE {
-        if length != 0 {
-            let (offset, rule, value) = (section, Rule::XattrTable, length);
-            report(
-                sink,
-                Finding {
-                    object,
-                    offset,
-                    rule,
-                    value,
-                },
-            )?;
+    if length == 0 {
+        return Ok(0);
+    }
+    let fail = |field: u64, value| {
+        let (offset, rule) = (section.saturating_add(field), Rule::XattrTable);
+        Finding {
+            object,
+            offset,
+            rule,
+            value,
         }
+    };
+    if length < HEADER_SIZE {
+        report(sink, fail(0, length))?;
         return Ok(0);
     }
     let header: RawXattrHeader = read_struct(image.memory(), section)?;
+    if let Some((field, &byte)) = (4..).zip(&header.reserved_4).find(|&(_, &byte)| byte != 0) {
+        report(sink, fail(field, byte.into()))?;
+    }
     let count = header.count.get();
     let table = u64::from(count)
         .saturating_mul(SET_SIZE)
         .saturating_add(HEADER_SIZE);
-    if table > length || header.reserved_4 != [0; 12] {
-        let (offset, rule, value) = (section, Rule::XattrTable, count.into());
-        report(
-            sink,
-            Finding {
-                object,
-                offset,
-                rule,
-                value,
-            },
-        )?;
+    if table > length {
+        report(sink, fail(0, count.into()))?;
         return Ok(0);
     }
     let mut place = section.saturating_add(table);
-    for id in (1..=count).filter_map(XattrSetId::new) {
-        match image.xattrs(id) {
-            Ok(set) => {
-                if set.offset != place {
-                    let (offset, rule) = (set.offset, Rule::XattrPlace);
-                    let object = Object::XattrSet(id);
-                    report(
-                        sink,
-                        Finding {
-                            object,
-                            offset,
-                            rule,
-                            value: place,
-                        },
-                    )?;
-                }
-                place = set.end;
-                check_set(image, &set, buffer, sink)?;
+    for (index, id) in (1..=count).filter_map(XattrSetId::new).enumerate() {
+        let found = match image.xattrs(id) {
+            Ok(set) => check_place(image, &set, &mut place, buffer, sink)?,
+            Err(error) => {
+                report_error(sink, error)?;
+                Acls(0)
             }
-            Err(error) => report_error(sink, error)?,
+        };
+        if let Some(kept) = acls.get_mut(index) {
+            *kept = found.0;
         }
     }
-    if place != section.saturating_add(length) {
-        let (offset, rule, value) = (place, Rule::XattrPlace, place);
+    let end = section.saturating_add(length);
+    if place != end {
+        let rule = Rule::XattrPlace;
         report(
             sink,
             Finding {
                 object,
-                offset,
+                offset: place,
                 rule,
-                value,
+                value: end,
             },
         )?;
     }
     Ok(count)
+}
+
+/// Checks a set that must begin at `place`. One that lies before it is not looked into: so no byte is
+/// looked at twice, however many sets claim it.
+fn check_place<M: Memory, X: Xxh64>(
+    image: &Image<M, X>,
+    set: &XattrSet,
+    place: &mut u64,
+    buffer: &mut [u8],
+    sink: &mut Sink<'_>,
+) -> Result<Acls, Stop> {
+    if set.offset != *place {
+        let (object, offset) = (Object::XattrSet(set.id), set.offset);
+        report(
+            sink,
+            Finding {
+                object,
+                offset,
+                rule: Rule::XattrPlace,
+                value: *place,
+            },
+        )?;
+        if set.offset < *place {
+            return Ok(Acls(0));
+        }
+    }
+    *place = set.end;
+    check_set(image, set, buffer, sink)
 }
 
 fn report_error(sink: &mut Sink<'_>, error: Error) -> Outcome {
@@ -106,35 +152,41 @@ fn check_set<M: Memory, X: Xxh64>(
     set: &XattrSet,
     buffer: &mut [u8],
     sink: &mut Sink<'_>,
-) -> Outcome {
+) -> Result<Acls, Stop> {
+    let mut acls = Acls(0);
     let mut walk = set.walk();
-    let mut previous: Option<(Namespace, [u8; 255], usize)> = None;
+    // Two names take turns in two places.
+    let (mut previous, mut current) = (&mut [0; 255], &mut [0; 255]);
+    let mut last: Option<(Namespace, usize)> = None;
     loop {
         let xattr = match walk.next(image.memory()) {
             Ok(Some(xattr)) => xattr,
-            Ok(None) => return Ok(()),
-            Err(error) => return report_error(sink, error),
+            Ok(None) => return Ok(acls),
+            Err(error) => return report_error(sink, error).map(|()| acls),
         };
-        let mut bytes = [0; 255];
-        let length = match image.xattr_name(&xattr, &mut bytes) {
-            Ok(name) => name.len(),
-            Err(error) => return report_error(sink, error),
+        let name = match image.xattr_name(&xattr, current) {
+            Ok(name) => name,
+            Err(error) => return report_error(sink, error).map(|()| acls),
         };
-        let name = bytes.get(..length).unwrap_or_default();
-        let ascends = previous.is_none_or(|(namespace, bytes, length)| {
-            (namespace, bytes.get(..length).unwrap_or_default()) < (xattr.namespace, name)
+        let ascends = last.is_none_or(|(namespace, length)| {
+            let before = previous.get(..length).unwrap_or_default();
+            (namespace, before) < (xattr.namespace, name)
         });
         if !ascends {
-            report(
-                sink,
-                xattr.finding(Rule::XattrOrder, xattr.at, length.try_into().unwrap_or(0)),
-            )?;
+            let value = xattr.namespace.number().into();
+            report(sink, xattr.finding(Rule::XattrOrder, xattr.at, value))?;
         }
-        previous = Some((xattr.namespace, bytes, length));
+        last = Some((xattr.namespace, name.len()));
+        core::mem::swap(&mut previous, &mut current);
         check_padding(image, &xattr, walk.at(), buffer, sink)?;
-        if xattr.namespace.is_acl() && !is_acl(image, &xattr)? {
-            let value = xattr.value_length.into();
-            report(sink, xattr.finding(Rule::XattrAcl, xattr.value_at(), value))?;
+        if xattr.namespace.is_acl() {
+            match read_acl(image, &xattr)? {
+                Some(acl) => acls.add(xattr.namespace, &acl),
+                None => {
+                    let value = xattr.value_length.into();
+                    report(sink, xattr.finding(Rule::XattrAcl, xattr.value_at(), value))?;
+                }
+            }
         }
     }
 }
@@ -151,10 +203,14 @@ fn check_padding<M: Memory, X: Xxh64>(
     super::check_zero(image, (xattr.end(), next), rule, buffer, sink)
 }
 
-fn is_acl<M: Memory, X: Xxh64>(image: &Image<M, X>, xattr: &Xattr) -> Result<bool, Stop> {
+/// The access control list that is the value of an attribute, if it is one.
+fn read_acl<M: Memory, X: Xxh64>(
+    image: &Image<M, X>,
+    xattr: &Xattr,
+) -> Result<Option<AclCheck>, Stop> {
     let entries = match xattr.value_length.checked_sub(AclCheck::HEADER) {
         Some(length) if length & 7 == 0 => length.checked_div(AclCheck::ENTRY).unwrap_or_default(),
-        _ => return Ok(false),
+        _ => return Ok(None),
     };
     let mut check = AclCheck::default();
     let mut header = [0; 4];
@@ -167,5 +223,5 @@ fn is_acl<M: Memory, X: Xxh64>(image: &Image<M, X>, xattr: &Xattr) -> Result<boo
         image.memory().read(first.saturating_add(at), &mut entry)?;
         check.entry(entry);
     }
-    Ok(check.is_complete())
+    Ok(check.is_complete().then_some(check))
 }

@@ -146,7 +146,7 @@ impl Work<'_> {
         let metered = Metered::of(view, progress);
         let mut worker = Worker {
             file: view.memory(),
-            image: Image::with_superblock(metered, *view.superblock())
+            image: Image::with_superblock(metered, view.superblock().clone())
                 .map_err(|_| lost(view.memory()))?,
             buffer: vec![0; BUFFER],
             findings,
@@ -302,7 +302,7 @@ struct Metered<'a> {
 
 impl<'a> Metered<'a> {
     fn of(image: &'a FileImage, progress: &'a Progress<'a>) -> Self {
-        let section = |kind| image.superblock().sections().get(kind).copied();
+        let section = |kind| image.superblock().sections().get(kind);
         Self {
             file: image.memory(),
             contents: [section(SectionKind::Data), section(SectionKind::Packed)],

@@ -4,6 +4,7 @@
 use std::thread;
 
 use daxfs_format::check::{self, Scratch, ScratchSize};
+use daxfs_format::superblock::SuperblockCopy;
 
 use super::{join, spawn, view, CheckError, Findings};
 use crate::file::FileImage;
@@ -18,6 +19,7 @@ pub struct Structure {
     links: Vec<u32>,
     /// The first inode of each content, from content 1 on; 0 for numbers without content.
     pub(super) owners: Vec<u32>,
+    acls: Vec<u16>,
     /// One bit for each page of the data section that holds a content.
     pub(super) pages: Vec<u64>,
     buffer: Vec<u8>,
@@ -40,6 +42,7 @@ impl Structure {
         Ok(Self {
             links: zeros(size.inodes).map_err(fail)?,
             owners: zeros(size.inodes).map_err(fail)?,
+            acls: zeros(size.sets).map_err(fail)?,
             pages: zeros(size.page_words).map_err(fail)?,
             buffer: zeros(Scratch::BUFFER).map_err(fail)?,
         })
@@ -49,16 +52,23 @@ impl Structure {
         Scratch {
             links: &mut self.links,
             owners: &mut self.owners,
+            acls: &mut self.acls,
             pages: &mut self.pages,
             buffer: &mut self.buffer,
         }
     }
 }
 
-/// The bytes of scratch memory: eight for each inode, one bit for each page.
+/// The bytes of scratch memory: eight for each inode, two for each attribute set, a bit for each page.
 fn needed(size: ScratchSize) -> u64 {
-    let bytes = |count: usize| u64::try_from(count).unwrap_or(u64::MAX).saturating_mul(8);
-    bytes(size.inodes).saturating_add(bytes(size.page_words))
+    let bytes = |count: usize, each| {
+        u64::try_from(count)
+            .unwrap_or(u64::MAX)
+            .saturating_mul(each)
+    };
+    bytes(size.inodes, 8)
+        .saturating_add(bytes(size.sets, 2))
+        .saturating_add(bytes(size.page_words, 8))
 }
 
 fn zeros<T: Clone + Default>(count: usize) -> Result<Vec<T>, std::collections::TryReserveError> {
@@ -69,12 +79,14 @@ fn zeros<T: Clone + Default>(count: usize) -> Result<Vec<T>, std::collections::T
 }
 
 /// Checks the hashes of all metadata sections and every rule that [`check::check_structure`] knows,
-/// in two threads and at most `limit` bytes of memory.
+/// in two threads and at most `limit` bytes of memory. `superblock` is the copy that the image was
+/// opened with.
 ///
 /// # Errors
 /// [`CheckError`] when the check could not be completed; `findings` then holds what was found so far.
 pub fn check_structure(
     image: &FileImage,
+    superblock: &SuperblockCopy,
     limit: u64,
     findings: &mut Findings,
 ) -> Result<Structure, CheckError> {
@@ -83,8 +95,9 @@ pub fn check_structure(
     let mut own = findings.sibling();
     let of_hashes = &mut own;
     let done = thread::scope(|scope| {
-        let hashes = spawn(scope, move || verify_hashes(&view, of_hashes))?;
-        let rules = check::check_structure(image, &mut structure.scratch(), &mut findings.sink())
+        let hashes = spawn(scope, move || verify_hashes(&view, superblock, of_hashes))?;
+        let (mut scratch, mut sink) = (structure.scratch(), findings.sink());
+        let rules = check::check_structure(image, superblock, &mut scratch, &mut sink)
             .map_err(|stop| CheckError::stopped(stop, image.memory()));
         join(hashes).and(rules)
     });
@@ -92,10 +105,16 @@ pub fn check_structure(
     done.map(|()| structure)
 }
 
-fn verify_hashes(image: &FileImage, findings: &mut Findings) -> Result<(), CheckError> {
+fn verify_hashes(
+    image: &FileImage,
+    superblock: &SuperblockCopy,
+    findings: &mut Findings,
+) -> Result<(), CheckError> {
     let mut buffer = vec![0; HASH_BUFFER];
-    let fail = |stop| CheckError::stopped(stop, image.memory());
-    check::verify_checksums(image, &mut buffer, &mut findings.sink()).map_err(fail)?;
     let mut sink = findings.sink();
-    check::verify_section_digests::<Sha256, _, _>(image, &mut buffer, &mut sink).map_err(fail)
+    check::verify_checksums(image, superblock, &mut buffer, &mut sink)
+        .and_then(|()| {
+            check::verify_section_digests::<Sha256, _, _>(image, superblock, &mut buffer, &mut sink)
+        })
+        .map_err(|stop| CheckError::stopped(stop, image.memory()))
 }
