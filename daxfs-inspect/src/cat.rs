@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `daxfs-inspect cat`: contents of files.
+
+use std::os::unix::ffi::OsStrExt as _;
+
+use anyhow::Result;
+use daxfs_image::format::{FileData, InodeKind, Memory};
+use serde::Serialize;
+
+use crate::cli::PathsArgs;
+use crate::console::Console;
+use crate::json::Bytes;
+use crate::lookup::{self, Found, LastLink};
+use crate::open::{self, Inspected};
+
+/// How many bytes are on their way at once.
+const BUFFER: usize = 256 << 10;
+
+/// Runs the command.
+///
+/// # Errors
+/// When the image cannot be opened, or the output takes nothing.
+pub fn run(arguments: &PathsArgs, console: &mut Console<'_>) -> Result<()> {
+    let image = open::open(&arguments.image, console)?;
+    let mut cat = Cat {
+        image: &image,
+        buffer: vec![0; BUFFER],
+        json: arguments.json,
+    };
+    for path in &arguments.paths {
+        match lookup::find(&image, path.as_bytes(), LastLink::Follow) {
+            Ok(found) => cat.print(&found, console)?,
+            Err(error) => {
+                let path = console.name(path.as_bytes());
+                console.problem(format_args!("{path}: {error}"));
+            }
+        }
+    }
+    crate::report_cause(&image, console);
+    Ok(())
+}
+
+/// A piece of a file in JSON.
+#[derive(Serialize)]
+struct Piece<'a> {
+    path: Bytes<'a>,
+    offset: u64,
+    length: u64,
+    /// Absent for a hole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Bytes<'a>>,
+}
+
+struct Cat<'a> {
+    image: &'a Inspected,
+    buffer: Vec<u8>,
+    json: bool,
+}
+
+impl Cat<'_> {
+    fn print(&mut self, found: &Found, console: &mut Console<'_>) -> Result<()> {
+        let InodeKind::Regular(data) = found.inode.kind else {
+            let path = console.name(&found.path);
+            let name = crate::human::type_name(found.inode.file_type());
+            console.problem(format_args!("{path}: is a {name}, not a regular file"));
+            return Ok(());
+        };
+        self.print_data(found, &data, console)
+    }
+
+    fn print_data(
+        &mut self,
+        found: &Found,
+        data: &FileData,
+        console: &mut Console<'_>,
+    ) -> Result<()> {
+        let size = found.inode.size;
+        let mut at = 0;
+        loop {
+            let segment = match self.image.segment(data, size, at) {
+                Ok(Some(segment)) => segment,
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    let path = console.name(&found.path);
+                    console.problem(format_args!("{path}: at byte {at}: {error}"));
+                    return Ok(());
+                }
+            };
+            match segment.data {
+                Some(place) => {
+                    let (offset, end) = (place, place.saturating_add(segment.end - at));
+                    if !self.print_bytes(found, at, (offset, end), console)? {
+                        return Ok(());
+                    }
+                }
+                None => self.print_hole(found, at, segment.end, console)?,
+            }
+            at = segment.end;
+        }
+    }
+
+    /// Prints the bytes of an image range, and returns whether all of them could be read.
+    fn print_bytes(
+        &mut self,
+        found: &Found,
+        at: u64,
+        (offset, end): (u64, u64),
+        console: &mut Console<'_>,
+    ) -> Result<bool> {
+        let mut place = offset;
+        while place < end {
+            let length = (end - place).min(u64::try_from(BUFFER)?);
+            let piece = &mut self.buffer[..usize::try_from(length)?];
+            let file_offset = at + (place - offset);
+            if let Err(fault) = self.image.memory().read(place, piece) {
+                let path = console.name(&found.path);
+                console.problem(format_args!("{path}: at byte {file_offset}: {fault}"));
+                return Ok(false);
+            }
+            if self.json {
+                let (path, data) = (Bytes(&found.path), Some(Bytes(piece)));
+                console.json(&Piece {
+                    path,
+                    offset: file_offset,
+                    length,
+                    data,
+                })?;
+            } else {
+                console.out.write_all(piece)?;
+            }
+            place += length;
+        }
+        Ok(true)
+    }
+
+    fn print_hole(
+        &mut self,
+        found: &Found,
+        at: u64,
+        end: u64,
+        console: &mut Console<'_>,
+    ) -> Result<()> {
+        if self.json {
+            let path = Bytes(&found.path);
+            console.json(&Piece {
+                path,
+                offset: at,
+                length: end - at,
+                data: None,
+            })?;
+            return Ok(());
+        }
+        self.buffer.fill(0);
+        let mut rest = end - at;
+        while rest != 0 {
+            let length = rest.min(u64::try_from(BUFFER)?);
+            console
+                .out
+                .write_all(&self.buffer[..usize::try_from(length)?])?;
+            rest -= length;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+
+/// Show what a DAXFS image holds.
+///
+/// daxfs-inspect looks into an image file, or a device that holds an image, without mounting it. It
+/// only reads. It works on damaged images as far as they can be read: what cannot be read is reported
+/// on standard error with its object, its offset and the rule that is broken, and the rest is shown.
+///
+/// Paths are those within the image, from its root. <N> at the start of a path is the inode N.
+/// Characters in names that a terminal would obey are shown as \xHH.
+#[derive(Debug, Parser)]
+#[command(name = "daxfs-inspect", version, arg_required_else_help = true)]
+#[command(after_long_help = "EXIT STATUS\n  \
+    0  success; diff: the trees are the same\n  \
+    1  something is missing or damaged; diff: the trees differ\n  \
+    2  wrong usage; diff: something is missing or damaged")]
+pub struct Cli {
+    /// What to show.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to show.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what kind of image it is: superblock, sections, contents.
+    ///
+    /// Prints label, UUID, identity and sizes of the image, verifies the checksums of its metadata, and
+    /// counts files by type. Of an image whose superblock is damaged it prints the fields as they are.
+    Info(ImageArgs),
+    /// List directories.
+    ///
+    /// Lists the entries of each directory PATH, sorted by name, or PATH itself if it is no directory. A
+    /// symlink is listed as such unless a slash follows it.
+    Ls(LsArgs),
+    /// Show all metadata of files.
+    ///
+    /// Prints everything that the image states about each PATH: type, mode, owner, size, time, place in
+    /// the image, digest, extended attributes, and with how many other files it shares its bytes.
+    Stat(PathsArgs),
+    /// Print the contents of files.
+    ///
+    /// Writes the bytes of each PATH to standard output, holes as zeros. Symlinks are followed within the
+    /// image. With --json, pieces and holes are objects of their own.
+    Cat(PathsArgs),
+    /// Show a directory tree.
+    ///
+    /// Prints everything below PATH, or below the root, as an indented tree, sorted by name, and counts
+    /// directories and files. Below a depth of 64 the depth is a number.
+    Tree(TreeArgs),
+    /// Show where contents lie, and what that costs.
+    ///
+    /// Prints each extent in the order of the image: offset, length, layout, how many 2 MiB pages can map
+    /// it, the padding after it, how many files share it, and a path. At the end it says what every byte
+    /// of the image is spent on. With PATH only the file, or the files below the directory, are shown.
+    Map(MapArgs),
+    /// Print all metadata as text.
+    ///
+    /// Prints every field of every structure, one record a line, in a stable form: two images have the same
+    /// dump only if they have the same metadata. The form is described in docs/dump.md. The complete
+    /// structural check runs afterwards, and what it finds is reported.
+    Dump(ImageArgs),
+    /// Compare the trees of two images.
+    ///
+    /// Prints what was removed from A (-), added in B (+) and changed (~): type, mode, owner, time, links,
+    /// device, symlink target, extended attributes, size and content. Contents are compared by their
+    /// digests; only where an image states none, or where a file is sparse, are they read.
+    Diff(DiffArgs),
+}
+
+/// Arguments of a command for an image as a whole.
+#[derive(Debug, Args)]
+pub struct ImageArgs {
+    /// The image file, or a device that holds an image.
+    pub image: PathBuf,
+    /// Print JSON, one object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of a command for some paths.
+#[derive(Debug, Args)]
+pub struct PathsArgs {
+    /// The image file, or a device that holds an image.
+    pub image: PathBuf,
+    /// Paths in the image.
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<OsString>,
+    /// Print JSON, one object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `ls`.
+#[derive(Debug, Args)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
+)]
+pub struct LsArgs {
+    /// The image file, or a device that holds an image.
+    pub image: PathBuf,
+    /// Paths in the image; the root if there are none.
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<OsString>,
+    /// Show type and mode, links, owner, size and time (UTC). A + stands for extended attributes.
+    #[arg(short, long)]
+    pub long: bool,
+    /// List directories below PATH too.
+    #[arg(short = 'R', long)]
+    pub recursive: bool,
+    /// Show inode numbers.
+    #[arg(short, long)]
+    pub inode: bool,
+    /// Show sizes to the byte.
+    #[arg(short, long)]
+    pub bytes: bool,
+    /// Print JSON, one object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `tree`.
+#[derive(Debug, Args)]
+pub struct TreeArgs {
+    /// The image file, or a device that holds an image.
+    pub image: PathBuf,
+    /// A path in the image; the root if there is none.
+    pub path: Option<OsString>,
+    /// Descend into this many levels of directories.
+    #[arg(short = 'L', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub level: Option<u32>,
+    /// Print JSON, one object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `map`.
+#[derive(Debug, Args)]
+pub struct MapArgs {
+    /// The image file, or a device that holds an image.
+    pub image: PathBuf,
+    /// A path in the image; the root if there is none.
+    pub path: Option<OsString>,
+    /// Print the totals only.
+    #[arg(short, long)]
+    pub summary: bool,
+    /// Show sizes to the byte.
+    #[arg(short, long)]
+    pub bytes: bool,
+    /// Print JSON, one object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `diff`.
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// The old image.
+    pub a: PathBuf,
+    /// The new image.
+    pub b: PathBuf,
+    /// Print nothing but what is wrong: the exit status says whether the trees differ.
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Print JSON, one object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The definition of the command line, for manual pages and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_and_argument_is_explained() {
+        for command in command().get_subcommands() {
+            assert!(command.get_long_about().is_some(), "{}", command.get_name());
+            for argument in command.get_arguments() {
+                assert!(
+                    argument.get_help().is_some(),
+                    "{} {}",
+                    command.get_name(),
+                    argument
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Where a command prints, and how it says what it could not do.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::{escape, json};
+
+/// How many problems are told one by one.
+const TOLD: u64 = 100;
+
+/// Output and messages of one run.
+pub struct Console<'a> {
+    /// For results.
+    pub out: &'a mut dyn Write,
+    err: &'a mut dyn Write,
+    charset: Charset,
+    problems: u64,
+}
+
+/// What the terminal can print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Charset {
+    /// ASCII only.
+    Ascii,
+    /// All of Unicode, as UTF-8.
+    Utf8,
+}
+
+impl Charset {
+    /// What the locale says: the first of `LC_ALL`, `LC_CTYPE` and `LANG` that is set.
+    #[must_use]
+    pub fn from_locale(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+            .into_iter()
+            .find_map(|name| variable(name).filter(|value| !value.is_empty()));
+        let locale = locale.unwrap_or_default().to_ascii_lowercase();
+        if locale.contains("utf-8") || locale.contains("utf8") {
+            Self::Utf8
+        } else {
+            Self::Ascii
+        }
+    }
+}
+
+impl<'a> Console<'a> {
+    /// A console that prints results to `out` and messages to `err`.
+    pub fn new(out: &'a mut dyn Write, err: &'a mut dyn Write, charset: Charset) -> Self {
+        Self {
+            out,
+            err,
+            charset,
+            problems: 0,
+        }
+    }
+
+    /// A name or path as it can be printed.
+    #[must_use]
+    pub fn name(&self, bytes: &[u8]) -> String {
+        escape::shown(bytes, self.charset == Charset::Utf8)
+    }
+
+    /// What the terminal can print.
+    #[must_use]
+    pub fn charset(&self) -> Charset {
+        self.charset
+    }
+
+    /// Prints a value as a line of JSON.
+    ///
+    /// # Errors
+    /// What the output says.
+    pub fn json<T: Serialize>(&mut self, value: &T) -> io::Result<()> {
+        json::line(self.out, value)
+    }
+
+    /// Says what is missing, damaged or cannot be read. The run goes on, and ends with an exit code
+    /// that tells of it.
+    pub fn problem(&mut self, message: impl Display) {
+        self.problems += 1;
+        if self.problems <= TOLD {
+            // What was printed before comes before; if either stream is gone nobody reads it.
+            let _ = self.out.flush();
+            let _ = writeln!(self.err, "daxfs-inspect: {message}");
+        }
+    }
+
+    /// How many problems there were.
+    #[must_use]
+    pub fn problems(&self) -> u64 {
+        self.problems
+    }
+
+    /// Ends the run: flushes the output, and says how many problems were not told.
+    ///
+    /// # Errors
+    /// What the output says.
+    pub fn finish(&mut self) -> io::Result<()> {
+        self.out.flush()?;
+        if let Some(silent) = self
+            .problems
+            .checked_sub(TOLD)
+            .filter(|&silent| silent != 0)
+        {
+            let hint = "run daxfs-fsck on the image to see what is wrong with it";
+            let _ = writeln!(
+                self.err,
+                "daxfs-inspect: and {silent} problems more; {hint}"
+            );
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_variable_that_is_set_names_the_charset() {
+        let locale = |pairs: &'static [(&str, &str)]| {
+            Charset::from_locale(move |name| {
+                let pair = pairs.iter().find(|(key, _)| *key == name);
+                pair.map(|(_, value)| (*value).to_owned())
+            })
+        };
+        assert_eq!(locale(&[]), Charset::Ascii);
+        assert_eq!(locale(&[("LANG", "de_DE.UTF-8")]), Charset::Utf8);
+        assert_eq!(locale(&[("LC_ALL", ""), ("LANG", "C.utf8")]), Charset::Utf8);
+        assert_eq!(
+            locale(&[("LC_ALL", "C"), ("LANG", "C.UTF-8")]),
+            Charset::Ascii
+        );
+    }
+
+    #[test]
+    fn a_flood_of_problems_is_cut_and_counted() {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut console = Console::new(&mut out, &mut err, Charset::Ascii);
+        for number in 0..TOLD + 5 {
+            console.problem(number);
+        }
+        console.finish().unwrap();
+        assert_eq!(console.problems(), TOLD + 5);
+        let text = String::from_utf8(err).unwrap();
+        assert_eq!(text.lines().count(), 101);
+        assert!(text.contains("and 5 problems more"), "{text}");
+    }
+}

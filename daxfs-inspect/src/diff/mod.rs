@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `daxfs-inspect diff`: what differs between the trees of two images.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`pairs`] | the walk over both trees at once |
+//! | [`compare`] | two inodes with one path |
+//! | [`content`] | two contents, by digest or byte by byte |
+
+pub mod compare;
+pub mod content;
+pub mod pairs;
+
+use anyhow::Result;
+use daxfs_image::format::Inode;
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
+
+use crate::cli::DiffArgs;
+use crate::console::Console;
+use crate::human::{self, plural};
+use crate::json::{self, Bytes};
+use crate::open;
+use compare::{Change, Comparison};
+use pairs::{Pair, Pairs};
+
+/// The result of a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// No difference was found.
+    Same,
+    /// A difference was found.
+    Different,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When an image cannot be opened, or the output takes nothing.
+pub fn run(arguments: &DiffArgs, console: &mut Console<'_>) -> Result<Verdict> {
+    let a = open::open(&arguments.a, console)?;
+    let b = open::open(&arguments.b, console)?;
+    let mut pairs = Pairs::new(&a, &b, console)?;
+    let mut comparison = Comparison::new(&a, &b);
+    let mut counts = Counts::default();
+    while let Some(pair) = pairs.step(console) {
+        let difference = difference(&pair, &mut comparison, console);
+        counts.add(&difference);
+        if arguments.quiet {
+            if difference != Difference::None {
+                return Ok(Verdict::Different);
+            }
+        } else {
+            print(&pair, &difference, arguments, console)?;
+        }
+    }
+    crate::report_cause(&a, console);
+    crate::report_cause(&b, console);
+    if counts.differ() == 0 {
+        return Ok(Verdict::Same);
+    }
+    if !arguments.json && !arguments.quiet {
+        writeln!(console.out, "\n{}", counts.text())?;
+    }
+    Ok(Verdict::Different)
+}
+
+/// How a path differs.
+#[derive(Debug, PartialEq, Eq)]
+enum Difference {
+    None,
+    Removed,
+    Added,
+    Changed(Vec<Change>),
+}
+
+fn difference(
+    pair: &Pair,
+    comparison: &mut Comparison<'_>,
+    console: &mut Console<'_>,
+) -> Difference {
+    match (&pair.a, &pair.b) {
+        (Some(_), None) => Difference::Removed,
+        (None, Some(_)) => Difference::Added,
+        (None, None) => Difference::None,
+        (Some(a), Some(b)) => match (a.inode, b.inode) {
+            (Some(a), Some(b)) => {
+                let changes = comparison.changes(&pair.path, &a, &b, console);
+                if changes.is_empty() {
+                    Difference::None
+                } else {
+                    Difference::Changed(changes)
+                }
+            }
+            // What could not be read has been reported.
+            _ => Difference::None,
+        },
+    }
+}
+
+/// How many paths differ in which way.
+#[derive(Debug, Default)]
+struct Counts {
+    removed: u64,
+    added: u64,
+    changed: u64,
+    same: u64,
+}
+
+impl Counts {
+    fn add(&mut self, difference: &Difference) {
+        *match difference {
+            Difference::None => &mut self.same,
+            Difference::Removed => &mut self.removed,
+            Difference::Added => &mut self.added,
+            Difference::Changed(_) => &mut self.changed,
+        } += 1;
+    }
+
+    fn differ(&self) -> u64 {
+        self.removed + self.added + self.changed
+    }
+
+    fn text(&self) -> String {
+        let Self {
+            removed,
+            added,
+            changed,
+            same,
+        } = self;
+        let total = plural(self.differ() + same, "path");
+        format!("{removed} removed, {added} added, {changed} changed, of {total}")
+    }
+}
+
+/// A difference in JSON.
+#[derive(Serialize)]
+struct Line<'a> {
+    change: &'static str,
+    path: Bytes<'a>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    file_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fields: Option<Fields<'a>>,
+}
+
+/// The fields that changed, each with its old and new value.
+struct Fields<'a>(&'a [Change]);
+
+impl Serialize for Fields<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for change in self.0 {
+            map.serialize_entry(&change.field, &(&change.old, &change.new))?;
+        }
+        map.end()
+    }
+}
+
+fn print(
+    pair: &Pair,
+    difference: &Difference,
+    arguments: &DiffArgs,
+    console: &mut Console<'_>,
+) -> Result<()> {
+    let (sign, word, side, changes) = match difference {
+        Difference::None => return Ok(()),
+        Difference::Removed => ('-', "removed", &pair.a, None),
+        Difference::Added => ('+', "added", &pair.b, None),
+        Difference::Changed(changes) => ('~', "changed", &pair.b, Some(changes)),
+    };
+    let file_type = side
+        .as_ref()
+        .map(|side| side.inode.as_ref().map_or(side.file_type, Inode::file_type));
+    if arguments.json {
+        return Ok(console.json(&Line {
+            change: word,
+            path: Bytes(&pair.path),
+            file_type: file_type.map(json::type_name),
+            fields: changes.map(|changes| Fields(changes)),
+        })?);
+    }
+    let what = match changes {
+        Some(changes) => changes
+            .iter()
+            .map(Change::text)
+            .collect::<Vec<_>>()
+            .join(", "),
+        None => file_type.map_or("", human::type_name).to_owned(),
+    };
+    Ok(writeln!(
+        console.out,
+        "{sign} {}  {what}",
+        console.name(&pair.path)
+    )?)
+}

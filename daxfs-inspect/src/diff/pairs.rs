@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A walk over two trees at once, in the order of their names.
+
+use std::cmp::Ordering;
+use std::iter::Peekable;
+use std::vec;
+
+use daxfs_image::format::{Error, FileType, Ino, Inode, InodeKind};
+
+use crate::console::Console;
+use crate::listing::{self, Listed};
+use crate::open::Inspected;
+use crate::trail::Trail;
+use crate::traversal::{read_inode, InodeSet};
+
+/// A path that one of two trees has, or both.
+#[derive(Debug)]
+pub struct Pair {
+    /// The path.
+    pub path: Vec<u8>,
+    /// What the first tree has there.
+    pub a: Option<Side>,
+    /// What the second tree has there.
+    pub b: Option<Side>,
+}
+
+/// What a tree has at a path.
+#[derive(Clone, Copy, Debug)]
+pub struct Side {
+    /// The type that the entry states.
+    pub file_type: FileType,
+    /// The inode, unless it cannot be read, which has been reported.
+    pub inode: Option<Inode>,
+}
+
+/// A walk over two trees.
+pub struct Pairs<'a> {
+    a: Tree<'a>,
+    b: Tree<'a>,
+    levels: Vec<(Entries, Entries)>,
+    trail: Trail,
+    roots: Option<Pair>,
+}
+
+type Entries = Peekable<vec::IntoIter<Listed>>;
+
+/// One of the trees.
+struct Tree<'a> {
+    image: &'a Inspected,
+    entered: InodeSet,
+}
+
+impl<'a> Pairs<'a> {
+    /// A walk from both roots, which are the first pair.
+    ///
+    /// # Errors
+    /// A rule that the inode of a root breaks.
+    pub fn new(
+        a: &'a Inspected,
+        b: &'a Inspected,
+        console: &mut Console<'_>,
+    ) -> Result<Self, Error> {
+        let root = b.superblock().root();
+        let side = |inode: Inode| Side {
+            file_type: inode.file_type(),
+            inode: Some(inode),
+        };
+        let roots = Pair {
+            path: b"/".to_vec(),
+            a: Some(side(a.inode(a.superblock().root())?)),
+            b: Some(side(b.inode(root)?)),
+        };
+        let mut pairs = Self {
+            a: Tree {
+                image: a,
+                entered: InodeSet::new(a),
+            },
+            b: Tree {
+                image: b,
+                entered: InodeSet::new(b),
+            },
+            levels: Vec::new(),
+            trail: Trail::new(root, b"/".to_vec()),
+            roots: None,
+        };
+        let level = pairs.below(&roots, console);
+        pairs.levels.extend(level);
+        pairs.roots = Some(roots);
+        Ok(pairs)
+    }
+
+    /// What lies below a pair, if one of its sides is a directory.
+    fn below(&mut self, pair: &Pair, console: &mut Console<'_>) -> Option<(Entries, Entries)> {
+        let a = self.a.list(pair.a.as_ref(), &pair.path, console);
+        let b = self.b.list(pair.b.as_ref(), &pair.path, console);
+        if a.is_none() && b.is_none() {
+            return None;
+        }
+        let entries = |list: Option<Vec<Listed>>| list.unwrap_or_default().into_iter().peekable();
+        Some((entries(a), entries(b)))
+    }
+
+    /// The next path, or `None` at the end.
+    pub fn step(&mut self, console: &mut Console<'_>) -> Option<Pair> {
+        if let Some(roots) = self.roots.take() {
+            return Some(roots);
+        }
+        let (a, b) = loop {
+            let (a, b) = self.levels.last_mut()?;
+            match next(a, b) {
+                (None, None) => {
+                    self.levels.pop();
+                    self.trail.leave();
+                }
+                found => break found,
+            }
+        };
+        let listed = b.as_ref().or(a.as_ref())?;
+        let (name, ino) = (listed.name.clone(), listed.ino);
+        let path = self.trail.path_of(&name);
+        let pair = Pair {
+            a: a.map(|listed| self.a.side(&listed, &path, console)),
+            b: b.map(|listed| self.b.side(&listed, &path, console)),
+            path,
+        };
+        if let Some(level) = self.below(&pair, console) {
+            self.levels.push(level);
+            self.trail.enter(ino, &name);
+        }
+        Some(pair)
+    }
+}
+
+/// Takes the entries with the lowest name.
+fn next(a: &mut Entries, b: &mut Entries) -> (Option<Listed>, Option<Listed>) {
+    let order = match (a.peek(), b.peek()) {
+        (Some(a), Some(b)) => a.name.cmp(&b.name),
+        (Some(_), None) => Ordering::Less,
+        (None, _) => Ordering::Greater,
+    };
+    match order {
+        Ordering::Less => (a.next(), None),
+        Ordering::Equal => (a.next(), b.next()),
+        Ordering::Greater => (None, b.next()),
+    }
+}
+
+impl Tree<'_> {
+    fn side(&self, listed: &Listed, path: &[u8], console: &mut Console<'_>) -> Side {
+        let inode = read_inode(self.image, listed.ino, path, console);
+        Side {
+            file_type: listed.file_type,
+            inode,
+        }
+    }
+
+    /// The entries of a directory that was not met before; `None` if it is none.
+    fn list(
+        &mut self,
+        side: Option<&Side>,
+        path: &[u8],
+        console: &mut Console<'_>,
+    ) -> Option<Vec<Listed>> {
+        let inode = side?.inode?;
+        let InodeKind::Directory(directory) = inode.kind else {
+            return None;
+        };
+        if !self.enter(inode.ino) {
+            let (path, ino) = (console.name(path), inode.ino);
+            console.problem(format_args!(
+                "{path}: inode {ino} is a directory met before"
+            ));
+            return None;
+        }
+        Some(listing::list(self.image, &directory, path, console))
+    }
+
+    fn enter(&mut self, ino: Ino) -> bool {
+        self.entered.insert(ino)
+    }
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A record of the dump: a line of text, or an object of JSON.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use crate::escape;
+use crate::json::{self, Bytes};
+
+/// In which form records are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// `name key=value key=value`.
+    Text,
+    /// `{"record":"name","key":value,"key":value}`.
+    Json,
+}
+
+/// A record that is being put together.
+#[derive(Debug)]
+pub struct Record {
+    form: Form,
+    line: String,
+}
+
+impl Record {
+    /// A record without fields.
+    #[must_use]
+    pub fn new(form: Form, name: &str) -> Self {
+        let line = match form {
+            Form::Text => name.to_owned(),
+            Form::Json => format!("{{\"record\":\"{name}\""),
+        };
+        Self { form, line }
+    }
+
+    /// `text` in the text form, `json` in the other one.
+    fn push(mut self, key: &str, text: impl Display, json: impl Display) -> Self {
+        let field = match self.form {
+            Form::Text => format!(" {key}={text}"),
+            Form::Json => format!(",\"{key}\":{json}"),
+        };
+        self.line.push_str(&field);
+        self
+    }
+
+    /// Adds a decimal number.
+    #[must_use]
+    pub fn number(self, key: &str, value: impl Into<i128>) -> Self {
+        let value = value.into();
+        self.push(key, value, value)
+    }
+
+    /// Adds a decimal number if it is not 0, as reserved fields are.
+    #[must_use]
+    pub fn nonzero(self, key: &str, value: impl Into<i128>) -> Self {
+        match value.into() {
+            0 => self,
+            value => self.number(key, value),
+        }
+    }
+
+    /// Adds a word: letters, digits and punctuation without quotes.
+    #[must_use]
+    pub fn word(self, key: &str, value: impl Display) -> Self {
+        let json = format!("\"{value}\"");
+        self.push(key, value, json)
+    }
+
+    /// Adds bytes as text.
+    #[must_use]
+    pub fn bytes(self, key: &str, value: &[u8]) -> Self {
+        let json = json::text(&Bytes(value));
+        self.push(key, escape::quoted(value), json)
+    }
+
+    /// Adds bytes in hexadecimal.
+    #[must_use]
+    pub fn hex(self, key: &str, value: &[u8]) -> Self {
+        self.word(key, escape::hex(value))
+    }
+
+    /// Adds bytes in hexadecimal unless all are zero, as reserved fields are.
+    #[must_use]
+    pub fn nonzero_bytes(self, key: &str, value: &[u8]) -> Self {
+        if value.iter().all(|&byte| byte == 0) {
+            return self;
+        }
+        self.hex(key, value)
+    }
+
+    /// Writes the record.
+    ///
+    /// # Errors
+    /// What the output says.
+    pub fn write(mut self, out: &mut dyn Write) -> io::Result<()> {
+        self.line.push_str(match self.form {
+            Form::Text => "\n",
+            Form::Json => "}\n",
+        });
+        out.write_all(self.line.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(form: Form) -> String {
+        let mut out = Vec::new();
+        let record = Record::new(form, "entry")
+            .number("index", -1_i64)
+            .nonzero("reserved", 0);
+        let record = record.bytes("name", b"a\"\xff").word("hash", "0x1");
+        record
+            .nonzero_bytes("rest", &[0, 1])
+            .write(&mut out)
+            .unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn both_forms_say_the_same() {
+        let text = "entry index=-1 name=\"a\\x22\\xff\" hash=0x1 rest=0001\n";
+        assert_eq!(written(Form::Text), text);
+        let json =
+            r#"{"record":"entry","index":-1,"name":{"hex":"6122ff"},"hash":"0x1","rest":"0001"}"#;
+        assert_eq!(written(Form::Json), format!("{json}\n"));
+    }
+}

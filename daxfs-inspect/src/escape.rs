@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Bytes as text that no terminal and no script can misread.
+//!
+//! Names in an image are any bytes. Both forms write what is not printed as it is as `\xHH`, and a
+//! backslash as `\\`; so a text stands for one name only.
+
+use std::fmt::Write as _;
+
+/// The form for people: printable characters are printed, in ASCII or, with `utf8`, in Unicode.
+/// Control characters, invisible ones and those that change the direction of writing are escaped.
+#[must_use]
+pub fn shown(bytes: &[u8], utf8: bool) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            push_shown(&mut text, character, utf8);
+        }
+        push_escaped(&mut text, chunk.invalid());
+    }
+    text
+}
+
+fn push_shown(text: &mut String, character: char, utf8: bool) {
+    match character {
+        '\\' => text.push_str("\\\\"),
+        ' '..='~' => text.push(character),
+        // What the standard library would escape in a debug form is not fit for a terminal.
+        _ if utf8 && character.escape_debug().len() == 1 => text.push(character),
+        _ => push_escaped(text, character.encode_utf8(&mut [0; 4]).as_bytes()),
+    }
+}
+
+fn push_escaped(text: &mut String, bytes: &[u8]) {
+    for byte in bytes {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\\x{byte:02x}");
+    }
+}
+
+/// The form of the dump: ASCII within double quotes, and one way only to write each byte.
+#[must_use]
+pub fn quoted(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().saturating_add(2));
+    text.push('"');
+    for &byte in bytes {
+        match byte {
+            b'\\' => text.push_str("\\\\"),
+            b' '..=b'~' if byte != b'"' => text.push(char::from(byte)),
+            _ => push_escaped(&mut text, &[byte]),
+        }
+    }
+    text.push('"');
+    text
+}
+
+/// Bytes in lower-case hexadecimal.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().saturating_mul(2));
+    for byte in bytes {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    /// ESC, CSI as one byte and as U+009B, BEL, DEL, and the right-to-left override.
+    const HOSTILE: &[&[u8]] = &[
+        b"\x1b[2J",
+        b"\x9b2J",
+        b"\xc2\x9b2J",
+        b"a\x07",
+        b"\x7f",
+        b"\xe2\x80\xaegpj.exe",
+        b"a\nb",
+        b"\t",
+    ];
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_gets_through() {
+        for name in HOSTILE {
+            for text in [shown(name, true), shown(name, false), quoted(name)] {
+                assert!(
+                    text.bytes().all(|byte| (b' '..=b'~').contains(&byte)),
+                    "{text:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn letters_are_shown_where_the_terminal_has_them() {
+        assert_eq!(shown("Grüße 漢字".as_bytes(), true), "Grüße 漢字");
+        assert_eq!(shown("ü".as_bytes(), false), "\\xc3\\xbc");
+        assert_eq!(shown(b"it's \"so\"", true), "it's \"so\"");
+        assert_eq!(shown(b"\xffx", true), "\\xffx");
+    }
+
+    #[test]
+    fn different_bytes_have_different_texts() {
+        let alphabet = [b'\\', b'x', b'0', b'a', b'"', b'\n', 0xc3, 0xbc, 0xff];
+        let mut names = vec![Vec::new()];
+        for length in 0..4 {
+            let longer: Vec<Vec<u8>> = names
+                .iter()
+                .filter(|name: &&Vec<u8>| name.len() == length)
+                .flat_map(|name| alphabet.map(|byte| [name.as_slice(), &[byte]].concat()))
+                .collect();
+            names.extend(longer);
+        }
+        for form in [
+            |n: &[u8]| shown(n, true),
+            |n: &[u8]| shown(n, false),
+            |n: &[u8]| quoted(n),
+        ] {
+            let texts: HashSet<String> = names.iter().map(|name| form(name)).collect();
+            assert_eq!(texts.len(), names.len());
+        }
+    }
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The summary of an image that can be opened.
+
+use std::ops::ControlFlow;
+
+use anyhow::Result;
+use daxfs_image::format::check::{verify_checksums, Stop};
+use daxfs_image::format::section::RawSection;
+use daxfs_image::format::{FileType, Image, Inode, Memory, Object, Rule, SectionKind, Xxh64};
+use serde::Serialize;
+
+use crate::console::Console;
+use crate::escape;
+use crate::human::{plural, size, size_and_bytes};
+use crate::json::Bytes;
+
+/// What is said of an image.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    #[serde(serialize_with = "label_as_bytes")]
+    label: Vec<u8>,
+    uuid: String,
+    version: String,
+    page_size: u64,
+    image_size: u64,
+    identity: String,
+    root: u32,
+    inodes: u32,
+    types: Types,
+    digests: bool,
+    sections: Vec<SectionLine>,
+}
+
+fn label_as_bytes<S: serde::Serializer>(label: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    Bytes(label).serialize(serializer)
+}
+
+/// How many inodes there are of each type.
+#[derive(Debug, Default, Serialize)]
+struct Types {
+    regular: u64,
+    directory: u64,
+    symlink: u64,
+    char_device: u64,
+    block_device: u64,
+    fifo: u64,
+    socket: u64,
+    unreadable: u64,
+}
+
+impl Types {
+    fn count<M: Memory, X: Xxh64>(image: &Image<M, X>, console: &mut Console<'_>) -> Self {
+        let mut types = Self::default();
+        for ino in image.inode_numbers() {
+            let inode = image.inode(ino);
+            let counter = match inode.as_ref().map(Inode::file_type) {
+                Ok(FileType::Regular) => &mut types.regular,
+                Ok(FileType::Directory) => &mut types.directory,
+                Ok(FileType::Symlink) => &mut types.symlink,
+                Ok(FileType::CharDevice) => &mut types.char_device,
+                Ok(FileType::BlockDevice) => &mut types.block_device,
+                Ok(FileType::Fifo) => &mut types.fifo,
+                Ok(FileType::Socket) => &mut types.socket,
+                Err(_) => &mut types.unreadable,
+            };
+            *counter += 1;
+            if let Err(error) = inode {
+                console.problem(error);
+            }
+        }
+        types
+    }
+
+    fn text(&self) -> String {
+        let counts = [
+            (self.regular, "regular file"),
+            (self.directory, "directory"),
+            (self.symlink, "symlink"),
+            (self.char_device, "character device"),
+            (self.block_device, "block device"),
+            (self.fifo, "fifo"),
+            (self.socket, "socket"),
+        ];
+        let mut texts: Vec<String> = counts
+            .iter()
+            .filter(|(count, _)| *count != 0)
+            .map(|(count, noun)| plural(*count, noun))
+            .collect();
+        if self.unreadable != 0 {
+            texts.push(format!("{} unreadable", self.unreadable));
+        }
+        texts.join(", ")
+    }
+}
+
+/// A section.
+#[derive(Debug, Serialize)]
+struct SectionLine {
+    kind: &'static str,
+    offset: u64,
+    length: u64,
+    checksum: Checksum,
+}
+
+/// What became of a section's checksum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Checksum {
+    /// The table states none.
+    None,
+    Ok,
+    Wrong,
+    Unreadable,
+}
+
+impl Checksum {
+    fn text(self) -> &'static str {
+        match self {
+            Self::None => "-",
+            Self::Ok => "ok",
+            Self::Wrong => "WRONG",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
+impl Summary {
+    /// Reads the inodes and verifies the checksums of `image`, and reports what is wrong.
+    pub fn of<M: Memory, X: Xxh64>(
+        image: &Image<M, X>,
+        identity: [u8; 32],
+        console: &mut Console<'_>,
+    ) -> Self {
+        let superblock = image.superblock();
+        let sections = section_lines(image, console);
+        Self {
+            label: superblock.label().to_vec(),
+            uuid: super::uuid(&superblock.uuid()),
+            version: format!(
+                "{}.{}",
+                daxfs_image::format::superblock::VERSION_MAJOR,
+                superblock.version_minor()
+            ),
+            page_size: superblock.page_size(),
+            image_size: superblock.image_size(),
+            identity: format!("sha256:{}", escape::hex(&identity)),
+            root: superblock.root().get(),
+            inodes: image.inode_count(),
+            types: Types::count(image, console),
+            digests: superblock.sections().get(SectionKind::Digests).is_some(),
+            sections,
+        }
+    }
+
+    /// Prints the summary for people.
+    ///
+    /// # Errors
+    /// What the output says.
+    pub fn print(&self, console: &mut Console<'_>) -> Result<()> {
+        let label = match self.label.as_slice() {
+            b"" => "(none)".to_owned(),
+            label => console.name(label),
+        };
+        let page = size(self.page_size);
+        let digests = if self.digests {
+            "SHA-256 of every content"
+        } else {
+            "none"
+        };
+        let lines = [
+            ("label", label),
+            ("uuid", self.uuid.clone()),
+            ("identity", self.identity.clone()),
+            (
+                "format",
+                format!("version {}, pages of {page}", self.version),
+            ),
+            ("size", size_and_bytes(self.image_size)),
+            ("inodes", format!("{}: {}", self.inodes, self.types.text())),
+            ("root", format!("inode {}", self.root)),
+            ("digests", digests.to_owned()),
+        ];
+        for (name, value) in lines {
+            writeln!(console.out, "{name:<9} {value}")?;
+        }
+        writeln!(
+            console.out,
+            "\n{:<9} {:>14} {:>11}  CHECKSUM",
+            "SECTION", "OFFSET", "SIZE"
+        )?;
+        for section in &self.sections {
+            let (offset, length) = (format!("{:#x}", section.offset), size(section.length));
+            let (kind, checksum) = (section.kind, section.checksum.text());
+            writeln!(
+                console.out,
+                "{kind:<9} {offset:>14} {length:>11}  {checksum}"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn section_lines<M: Memory, X: Xxh64>(
+    image: &Image<M, X>,
+    console: &mut Console<'_>,
+) -> Vec<SectionLine> {
+    let mut wrong = Vec::new();
+    let verified = verify_checksums(image, &mut vec![0; 64 << 10], &mut |finding| {
+        console.problem(finding);
+        if let (Object::Section(kind), Rule::SectionChecksum) = (finding.object, finding.rule) {
+            wrong.push(kind);
+        }
+        ControlFlow::Continue(())
+    });
+    // The check goes through the sections one by one, so a fault leaves those behind it unread.
+    let fault = match verified {
+        Err(Stop::Memory(fault)) => {
+            console.problem(fault);
+            Some(fault.offset)
+        }
+        Err(Stop::Sink | Stop::Scratch) | Ok(()) => None,
+    };
+    let checksum = |kind: SectionKind, end: u64| {
+        if kind.flags() & RawSection::HASHED == 0 {
+            Checksum::None
+        } else if fault.is_some_and(|offset| offset < end) {
+            Checksum::Unreadable
+        } else if wrong.contains(&kind) {
+            Checksum::Wrong
+        } else {
+            Checksum::Ok
+        }
+    };
+    let sections = image.superblock().sections().iter();
+    let lines = sections.map(|section| SectionLine {
+        kind: section.kind.name(),
+        offset: section.offset,
+        length: section.length,
+        checksum: checksum(section.kind, section.end()),
+    });
+    let mut lines: Vec<SectionLine> = lines.collect();
+    lines.sort_unstable_by_key(|line| line.offset);
+    lines
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `daxfs-inspect`: shows what an image holds.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`cli`] | the command line |
+//! | [`open`] | opening an image, also a damaged one |
+//! | [`lookup`] | paths as users give them |
+//! | [`listing`], [`traversal`], [`names`], [`trail`] | sorted directories, whole trees, paths of inodes |
+//! | [`console`], [`escape`], [`human`], [`json`] | how results and problems are printed |
+//! | [`attributes`] | extended attributes with their full names |
+//! | [`info`], [`ls`], [`stat`], [`cat`], [`tree`], [`map`], [`dump`], [`diff`] | one command each |
+//!
+//! What a command cannot read it reports on standard error, and goes on.
+
+pub mod attributes;
+pub mod cat;
+pub mod cli;
+pub mod console;
+pub mod diff;
+pub mod dump;
+pub mod escape;
+pub mod human;
+pub mod info;
+pub mod json;
+pub mod listing;
+pub mod lookup;
+pub mod ls;
+pub mod map;
+pub mod names;
+pub mod open;
+pub mod stat;
+pub mod trail;
+pub mod traversal;
+pub mod tree;
+
+use std::io;
+
+use anyhow::Result;
+
+use crate::cli::{Cli, Command};
+use crate::console::Console;
+use crate::diff::Verdict;
+use crate::open::Inspected;
+
+/// How a run ended, for the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Everything was there, or two trees are the same: 0.
+    Success,
+    /// Something was missing or damaged, or two trees differ: 1.
+    Failure,
+    /// The comparison of two trees had trouble: 2.
+    Trouble,
+}
+
+impl Exit {
+    /// The exit code of the process.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::Failure => 1,
+            Self::Trouble => 2,
+        }
+    }
+}
+
+/// Runs a command.
+pub fn run(cli: &Cli, console: &mut Console<'_>) -> Exit {
+    let result = run_command(&cli.command, console);
+    let verdict = match result.and_then(|verdict| Ok(console.finish().map(|()| verdict)?)) {
+        Ok(verdict) => verdict,
+        // Whoever reads the output has seen enough.
+        Err(error) if is_broken_pipe(&error) => Verdict::Same,
+        Err(error) => {
+            console.problem(format_args!("{error:#}"));
+            Verdict::Same
+        }
+    };
+    let is_diff = matches!(cli.command, Command::Diff(_));
+    match (console.problems(), verdict) {
+        (0, Verdict::Same) => Exit::Success,
+        (0, Verdict::Different) => Exit::Failure,
+        _ if is_diff => Exit::Trouble,
+        _ => Exit::Failure,
+    }
+}
+
+fn run_command(command: &Command, console: &mut Console<'_>) -> Result<Verdict> {
+    match command {
+        Command::Info(arguments) => info::run(arguments, console)?,
+        Command::Diff(arguments) => return diff::run(arguments, console),
+        Command::Dump(arguments) => dump::run(arguments, console)?,
+        Command::Ls(arguments) => ls::run(arguments, console)?,
+        Command::Stat(arguments) => stat::run(arguments, console)?,
+        Command::Cat(arguments) => cat::run(arguments, console)?,
+        Command::Tree(arguments) => tree::run(arguments, console)?,
+        Command::Map(arguments) => map::run(arguments, console)?,
+    }
+    Ok(Verdict::Same)
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let kind = error.root_cause().downcast_ref().map(io::Error::kind);
+    kind == Some(io::ErrorKind::BrokenPipe)
+}
+
+/// Reports the error of the operating system behind faults that were reported, if there was one.
+pub(crate) fn report_cause(image: &Inspected, console: &mut Console<'_>) {
+    if let Some(error) = image.memory().take_error() {
+        // The file ends early: the faults have said so.
+        if error.kind() != io::ErrorKind::UnexpectedEof {
+            console.problem(format_args!("the last read that failed: {error}"));
+        }
+    }
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Paths as users give them.
+//!
+//! A path starts at the root, with or without a slash. Symlinks are followed within the image, as the
+//! kernel would with the image as root; the last component is left alone or followed, as the command
+//! wants it. `<N>` at the start of a path is the inode N, as in debugfs(8): messages about damage name
+//! inodes, and what has no path can be looked at all the same.
+
+use std::fmt;
+
+use daxfs_image::format::{Error, Image, Ino, Inode, InodeKind, Memory, Symlink, Xxh64};
+
+use crate::escape;
+use crate::trail::{self, Trail};
+
+/// How many symlinks are followed (`MAXSYMLINKS` of Linux).
+const MAX_LINKS: u32 = 40;
+
+/// What is done with a symlink at the end of a path. One with a slash behind it is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastLink {
+    /// The path names the symlink.
+    Keep,
+    /// The path names what the symlink points to.
+    Follow,
+}
+
+/// What a path names.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The inode.
+    pub inode: Inode,
+    /// Its path without symlinks and dots, from the root.
+    pub path: Vec<u8>,
+}
+
+/// Why a path names nothing.
+#[derive(Debug)]
+pub enum LookupError {
+    /// A directory has no such entry.
+    NotFound {
+        /// The directory's path.
+        directory: Vec<u8>,
+        /// The name that it does not hold.
+        name: Vec<u8>,
+    },
+    /// The path goes on after something that is no directory.
+    NotADirectory(Vec<u8>),
+    /// There are too many symlinks on the way.
+    Loop,
+    /// The image could not be read there.
+    Image(Error),
+}
+
+impl fmt::Display for LookupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound { directory, name } => {
+                let (name, directory) = (escape::quoted(name), escape::shown(directory, false));
+                write!(f, "no entry {name} in {directory}")
+            }
+            Self::NotADirectory(path) => {
+                write!(f, "{} is not a directory", escape::shown(path, false))
+            }
+            Self::Loop => write!(f, "more than {MAX_LINKS} symlinks on the way"),
+            Self::Image(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for LookupError {}
+
+impl From<Error> for LookupError {
+    fn from(error: Error) -> Self {
+        Self::Image(error)
+    }
+}
+
+/// Finds what a path names.
+///
+/// # Errors
+/// [`LookupError`].
+pub fn find<M: Memory, X: Xxh64>(
+    image: &Image<M, X>,
+    path: &[u8],
+    last: LastLink,
+) -> Result<Found, LookupError> {
+    let (start, rest) = match inode_prefix(path) {
+        Some((ino, rest)) => (ino, rest),
+        None => (image.superblock().root(), path),
+    };
+    let mut lookup = Lookup {
+        image,
+        stack: vec![image.inode(start)?],
+        trail: Trail::new(start, trail::of_inode(image, start)),
+        pending: Vec::new(),
+        links: 0,
+    };
+    if !rest.is_empty() {
+        lookup.push_components(rest);
+    }
+    while let Some(name) = lookup.pending.pop() {
+        lookup.step(&name, last)?;
+    }
+    Ok(Found {
+        inode: *lookup.top(),
+        path: lookup.trail.path(),
+    })
+}
+
+/// Splits `<N>` off the start of a path.
+fn inode_prefix(path: &[u8]) -> Option<(Ino, &[u8])> {
+    let inner = path.strip_prefix(b"<")?;
+    let end = inner.iter().position(|&byte| byte == b'>')?;
+    let (digits, rest) = (&inner[..end], &inner[end + 1..]);
+    let number = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    (rest.is_empty() || rest.starts_with(b"/")).then_some((Ino::new(number)?, rest))
+}
+
+struct Lookup<'a, M, X> {
+    image: &'a Image<M, X>,
+    /// The inodes on the way. Never empty.
+    stack: Vec<Inode>,
+    /// Their path.
+    trail: Trail,
+    /// The components that are left, the next one last.
+    pending: Vec<Vec<u8>>,
+    links: u32,
+}
+
+impl<M: Memory, X: Xxh64> Lookup<'_, M, X> {
+    fn top(&self) -> &Inode {
+        // PANIC: the stack begins with one element, and `up` leaves the last one.
+        self.stack.last().expect("a lookup stands somewhere")
+    }
+
+    /// Starts again at an inode.
+    fn restart(&mut self, ino: Ino) -> Result<(), LookupError> {
+        self.stack = vec![self.image.inode(ino)?];
+        self.trail = Trail::new(ino, trail::of_inode(self.image, ino));
+        Ok(())
+    }
+
+    fn push_components(&mut self, path: &[u8]) {
+        let names = path.split(|&byte| byte == b'/').rev();
+        self.pending.extend(names.map(<[u8]>::to_vec));
+    }
+
+    fn step(&mut self, name: &[u8], last: LastLink) -> Result<(), LookupError> {
+        let InodeKind::Directory(directory) = self.top().kind else {
+            return Err(LookupError::NotADirectory(self.trail.path()));
+        };
+        match name {
+            b"" | b"." => return Ok(()),
+            b".." => return self.up(directory.parent()),
+            _ => {}
+        }
+        let Some(entry) = self.image.lookup(&directory, name)? else {
+            let (directory, name) = (self.trail.path(), name.to_vec());
+            return Err(LookupError::NotFound { directory, name });
+        };
+        let inode = self.image.inode(entry.ino)?;
+        match inode.kind {
+            InodeKind::Symlink(link) if last == LastLink::Follow || !self.pending.is_empty() => {
+                self.follow(&link)
+            }
+            _ => {
+                self.stack.push(inode);
+                self.trail.enter(entry.ino, name);
+                Ok(())
+            }
+        }
+    }
+
+    fn up(&mut self, parent: Ino) -> Result<(), LookupError> {
+        if self.stack.len() == 1 {
+            return self.restart(parent);
+        }
+        self.stack.pop();
+        self.trail.leave();
+        Ok(())
+    }
+
+    fn follow(&mut self, link: &Symlink) -> Result<(), LookupError> {
+        self.links += 1;
+        if self.links > MAX_LINKS {
+            return Err(LookupError::Loop);
+        }
+        let mut buffer = vec![0; usize::from(link.length())];
+        let target = self.image.read_link(link, &mut buffer)?;
+        if target.starts_with(b"/") {
+            self.restart(self.image.superblock().root())?;
+        }
+        self.push_components(target);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inode_numbers_in_angle_brackets_start_a_path() {
+        let split = |path| inode_prefix(path).map(|(ino, rest)| (ino.get(), rest));
+        assert_eq!(split(b"<7>"), Some((7, &b""[..])));
+        assert_eq!(split(b"<7>/a"), Some((7, &b"/a"[..])));
+        for path in [&b"/<7>"[..], b"<7>a", b"<0>", b"<x>", b"<7", b"<>"] {
+            assert_eq!(split(path), None);
+        }
+    }
+}

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `daxfs-inspect ls`: directories and files, a line each.
+
+use std::os::unix::ffi::OsStrExt as _;
+
+use anyhow::Result;
+use daxfs_image::format::{Directory, FileType, Ino, Inode, InodeKind, Rdev, Symlink};
+use serde::Serialize;
+
+use crate::cli::LsArgs;
+use crate::console::Console;
+use crate::human::{self, Exact};
+use crate::json::{self, Bytes};
+use crate::listing::{self, Listed};
+use crate::lookup::{self, Found, LastLink};
+use crate::open::{self, Inspected};
+use crate::trail::Trail;
+use crate::traversal::{read_inode, InodeSet};
+
+/// Runs the command.
+///
+/// # Errors
+/// When the image cannot be opened, or the output takes nothing.
+pub fn run(arguments: &LsArgs, console: &mut Console<'_>) -> Result<()> {
+    let image = open::open(&arguments.image, console)?;
+    let ls = Ls {
+        image: &image,
+        arguments,
+    };
+    let root = [std::ffi::OsString::from("/")];
+    let paths = if arguments.paths.is_empty() {
+        &root[..]
+    } else {
+        &arguments.paths[..]
+    };
+    let mut directories = Vec::new();
+    for path in paths {
+        match lookup::find(&image, path.as_bytes(), LastLink::Keep) {
+            Ok(found) if found.inode.file_type() == FileType::Directory => directories.push(found),
+            Ok(found) => ls.print_file(&found, console)?,
+            Err(error) => {
+                let path = console.name(path.as_bytes());
+                console.problem(format_args!("{path}: {error}"));
+            }
+        }
+    }
+    let mut titles = Titles {
+        wanted: arguments.recursive || paths.len() > 1,
+        first: true,
+    };
+    for directory in directories {
+        ls.print_tree(&directory, &mut titles, console)?;
+    }
+    crate::report_cause(&image, console);
+    Ok(())
+}
+
+/// The line before the entries of a directory.
+struct Titles {
+    wanted: bool,
+    first: bool,
+}
+
+impl Titles {
+    fn print(&mut self, path: &[u8], console: &mut Console<'_>) -> Result<()> {
+        if self.wanted {
+            let gap = if self.first { "" } else { "\n" };
+            self.first = false;
+            writeln!(console.out, "{gap}{}:", console.name(path))?;
+        }
+        Ok(())
+    }
+}
+
+/// The widths of the columns of a listing.
+#[derive(Default)]
+struct Widths {
+    inode: usize,
+    links: usize,
+    uid: usize,
+    gid: usize,
+    size: usize,
+}
+
+impl Widths {
+    fn include(&mut self, ino: Ino, inode: Option<&Inode>, exact: Exact) {
+        self.inode = self.inode.max(digits(ino.get()));
+        if let Some(inode) = inode {
+            self.links = self.links.max(digits(inode.link_count));
+            self.uid = self.uid.max(digits(inode.uid));
+            self.gid = self.gid.max(digits(inode.gid));
+            self.size = self.size.max(size_column(inode, exact).len());
+        }
+    }
+}
+
+fn digits(number: u32) -> usize {
+    number
+        .checked_ilog10()
+        .map_or(1, |digits| usize::try_from(digits).unwrap_or(0) + 1)
+}
+
+/// The size, or the number of a device.
+fn size_column(inode: &Inode, exact: Exact) -> String {
+    match inode.kind {
+        InodeKind::CharDevice(Rdev { major, minor })
+        | InodeKind::BlockDevice(Rdev { major, minor }) => format!("{major}, {minor}"),
+        _ => human::size_as(inode.size, exact),
+    }
+}
+
+/// A file in JSON.
+#[derive(Serialize)]
+struct File<'a> {
+    path: Bytes<'a>,
+    inode: u32,
+    #[serde(rename = "type")]
+    file_type: &'static str,
+    #[serde(flatten)]
+    metadata: Option<Metadata>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<Bytes<'a>>,
+}
+
+/// What an inode adds to it.
+#[derive(Serialize)]
+struct Metadata {
+    mode: String,
+    links: u32,
+    uid: u32,
+    gid: u32,
+    size: u64,
+    mtime: json::Time,
+    xattrs: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<(u32, u32)>,
+}
+
+impl Metadata {
+    fn of(inode: &Inode) -> Self {
+        let device = match inode.kind {
+            InodeKind::CharDevice(device) | InodeKind::BlockDevice(device) => {
+                Some((device.major, device.minor))
+            }
+            _ => None,
+        };
+        Self {
+            mode: json::permissions(inode.permissions()),
+            links: inode.link_count,
+            uid: inode.uid,
+            gid: inode.gid,
+            size: inode.size,
+            mtime: inode.mtime.into(),
+            xattrs: inode.xattrs.is_some(),
+            device,
+        }
+    }
+}
+
+struct Ls<'a> {
+    image: &'a Inspected,
+    arguments: &'a LsArgs,
+}
+
+impl Ls<'_> {
+    /// Whether a listing needs more than what the entries state.
+    fn needs_inodes(&self) -> bool {
+        self.arguments.long || self.arguments.json
+    }
+
+    fn exact(&self) -> Exact {
+        self.arguments.bytes.into()
+    }
+
+    fn print_file(&self, found: &Found, console: &mut Console<'_>) -> Result<()> {
+        let inode = &found.inode;
+        let mut widths = Widths::default();
+        widths.include(inode.ino, Some(inode), self.exact());
+        let name = found.path.as_slice();
+        let listed = Listed {
+            name: name.into(),
+            ino: inode.ino,
+            file_type: inode.file_type(),
+        };
+        self.print_line(&listed, name, Some(inode), &widths, console)
+    }
+
+    /// Prints a directory and, if asked to, all directories below it.
+    fn print_tree(
+        &self,
+        start: &Found,
+        titles: &mut Titles,
+        console: &mut Console<'_>,
+    ) -> Result<()> {
+        let InodeKind::Directory(directory) = start.inode.kind else {
+            return Ok(());
+        };
+        let mut entered = InodeSet::new(self.image);
+        entered.insert(start.inode.ino);
+        let mut trail = Trail::new(start.inode.ino, start.path.clone());
+        let mut open = vec![self
+            .print_directory(&directory, &trail, titles, console)?
+            .into_iter()];
+        while let Some(level) = open.last_mut() {
+            let Some(entry) = level.next() else {
+                open.pop();
+                trail.leave();
+                continue;
+            };
+            let path = trail.path_of(&entry.name);
+            let inode = self.subdirectory(&entry, &path, console);
+            let Some(InodeKind::Directory(directory)) = inode.map(|inode| inode.kind) else {
+                continue;
+            };
+            if !entered.insert(entry.ino) {
+                let (path, ino) = (console.name(&path), entry.ino);
+                console.problem(format_args!(
+                    "{path}: inode {ino} is a directory met before"
+                ));
+                continue;
+            }
+            trail.enter(entry.ino, &entry.name);
+            open.push(
+                self.print_directory(&directory, &trail, titles, console)?
+                    .into_iter(),
+            );
+        }
+        Ok(())
+    }
+
+    /// The inode of a directory below; what the listing has reported is not reported again.
+    fn subdirectory(
+        &self,
+        entry: &Listed,
+        path: &[u8],
+        console: &mut Console<'_>,
+    ) -> Option<Inode> {
+        if self.needs_inodes() {
+            return self.image.inode(entry.ino).ok();
+        }
+        read_inode(self.image, entry.ino, path, console)
+    }
+
+    /// Prints the entries of a directory and returns those that are to be descended into.
+    fn print_directory(
+        &self,
+        directory: &Directory,
+        trail: &Trail,
+        titles: &mut Titles,
+        console: &mut Console<'_>,
+    ) -> Result<Vec<Listed>> {
+        let path = trail.path();
+        let mut entries = listing::list(self.image, directory, &path, console);
+        if !self.arguments.json {
+            titles.print(&path, console)?;
+        }
+        let widths = self.widths(&entries);
+        for entry in &entries {
+            let path = trail.path_of(&entry.name);
+            let inode = if self.needs_inodes() {
+                read_inode(self.image, entry.ino, &path, console)
+            } else {
+                None
+            };
+            self.print_line(entry, &path, inode.as_ref(), &widths, console)?;
+        }
+        entries.retain(|entry| entry.file_type == FileType::Directory && self.arguments.recursive);
+        entries.shrink_to_fit();
+        Ok(entries)
+    }
+
+    /// The inodes are read twice, once for the widths and once to be printed: a directory of a million
+    /// entries then needs no memory for a million lines.
+    fn widths(&self, entries: &[Listed]) -> Widths {
+        let mut widths = Widths::default();
+        for entry in entries {
+            let inode = if self.arguments.long {
+                self.image.inode(entry.ino).ok()
+            } else {
+                None
+            };
+            widths.include(entry.ino, inode.as_ref(), self.exact());
+        }
+        widths
+    }
+
+    fn print_line(
+        &self,
+        entry: &Listed,
+        path: &[u8],
+        inode: Option<&Inode>,
+        widths: &Widths,
+        console: &mut Console<'_>,
+    ) -> Result<()> {
+        let target = match inode.map(|inode| inode.kind) {
+            Some(InodeKind::Symlink(link)) => self.target(&link, path, console),
+            _ => None,
+        };
+        if self.arguments.json {
+            let inode_type = inode.map_or(entry.file_type, Inode::file_type);
+            let file = File {
+                path: Bytes(path),
+                inode: entry.ino.get(),
+                file_type: json::type_name(inode_type),
+                metadata: inode.map(Metadata::of),
+                target: target.as_deref().map(Bytes),
+            };
+            return Ok(console.json(&file)?);
+        }
+        if self.arguments.inode {
+            write!(console.out, "{:>1$} ", entry.ino, widths.inode)?;
+        }
+        if self.arguments.long {
+            let columns = inode.map_or_else(
+                || unknown_columns(entry.file_type, widths),
+                |inode| self.columns(inode, widths),
+            );
+            write!(console.out, "{columns} ")?;
+        }
+        write!(console.out, "{}", console.name(&entry.name))?;
+        if let Some(target) = target {
+            write!(console.out, " -> {}", console.name(&target))?;
+        }
+        Ok(writeln!(console.out)?)
+    }
+
+    fn target(&self, link: &Symlink, path: &[u8], console: &mut Console<'_>) -> Option<Vec<u8>> {
+        let mut buffer = vec![0; usize::from(link.length())];
+        match self.image.read_link(link, &mut buffer) {
+            Ok(_) => Some(buffer),
+            Err(error) => {
+                let path = console.name(path);
+                console.problem(format_args!("{path}: {error}"));
+                None
+            }
+        }
+    }
+
+    fn columns(&self, inode: &Inode, widths: &Widths) -> String {
+        let mode = human::mode(inode.file_type(), inode.permissions());
+        let mark = if inode.xattrs.is_some() { '+' } else { ' ' };
+        format!(
+            "{mode}{mark} {:>links$} {:>uid$} {:>gid$} {:>size$} {}",
+            inode.link_count,
+            inode.uid,
+            inode.gid,
+            size_column(inode, self.exact()),
+            human::time(inode.mtime),
+            links = widths.links,
+            uid = widths.uid,
+            gid = widths.gid,
+            size = widths.size,
+        )
+    }
+}
+
+/// The columns of an inode that cannot be read.
+fn unknown_columns(file_type: FileType, widths: &Widths) -> String {
+    format!(
+        "{}?????????  {:>links$} {:>uid$} {:>gid$} {:>size$} {:>19}",
+        human::type_letter(file_type),
+        '?',
+        '?',
+        '?',
+        '?',
+        '?',
+        links = widths.links,
+        uid = widths.uid,
+        gid = widths.gid,
+        size = widths.size,
+    )
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! All extents of an image's contents, in the order of the image.
+
+use std::collections::HashSet;
+
+use daxfs_image::format::limits::HUGE_PAGE;
+use daxfs_image::format::{ContentId, FileData, Image, Ino, Inode, InodeKind, Memory, Xxh64};
+
+use crate::console::Console;
+
+/// How the bytes of an extent are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// The whole of a file, page aligned.
+    Direct,
+    /// The whole of a file, beside others.
+    Packed,
+    /// A piece of a sparse file.
+    Sparse,
+}
+
+impl Layout {
+    /// The name of the layout.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Packed => "packed",
+            Self::Sparse => "sparse",
+        }
+    }
+}
+
+/// An extent, and the file to which it belongs.
+#[derive(Clone, Copy, Debug)]
+pub struct Placed {
+    /// Where it begins, in bytes from the start of the image.
+    pub offset: u64,
+    /// Its length in bytes.
+    pub length: u64,
+    /// Where in the file it begins, in bytes.
+    pub file_offset: u64,
+    /// How it is stored.
+    pub layout: Layout,
+    /// The content.
+    pub content: ContentId,
+    /// The first file that has it.
+    pub ino: Ino,
+}
+
+impl Placed {
+    /// What it takes in the image, with its padding, in bytes.
+    #[must_use]
+    pub fn footprint(&self, page: u64) -> u64 {
+        match self.layout {
+            Layout::Packed => self.length,
+            Layout::Direct | Layout::Sparse => self
+                .length
+                .checked_next_multiple_of(page)
+                .unwrap_or(self.length),
+        }
+    }
+
+    /// The bytes of padding after it.
+    #[must_use]
+    pub fn padding(&self, page: u64) -> u64 {
+        self.footprint(page) - self.length
+    }
+
+    /// How many 2 MiB pages can map it. A mapping never reaches past the last page of a file; packed
+    /// and sparse files are not mapped in place at all.
+    #[must_use]
+    pub fn huge_pages(&self, page: u64) -> u64 {
+        if self.layout == Layout::Direct && self.offset % HUGE_PAGE == 0 {
+            self.footprint(page) / HUGE_PAGE
+        } else {
+            0
+        }
+    }
+}
+
+/// Reads the extents of all contents that a file for which `is_member` holds has, each content once.
+/// What cannot be read is reported.
+pub fn read<M: Memory, X: Xxh64>(
+    image: &Image<M, X>,
+    is_member: impl Fn(Ino) -> bool,
+    console: &mut Console<'_>,
+) -> Vec<Placed> {
+    let mut seen = HashSet::new();
+    let mut placed = Vec::new();
+    for ino in image.inode_numbers().filter(|&ino| is_member(ino)) {
+        match image.inode(ino) {
+            Ok(inode) => {
+                if let Some(content) = inode.content.filter(|&content| seen.insert(content)) {
+                    push_extents(image, &inode, content, &mut placed, console);
+                }
+            }
+            Err(error) => console.problem(error),
+        }
+    }
+    placed.sort_unstable_by_key(|extent| (extent.offset, extent.ino, extent.file_offset));
+    placed
+}
+
+fn push_extents<M: Memory, X: Xxh64>(
+    image: &Image<M, X>,
+    inode: &Inode,
+    content: ContentId,
+    placed: &mut Vec<Placed>,
+    console: &mut Console<'_>,
+) {
+    let whole = |layout, offset| Placed {
+        offset,
+        length: inode.size,
+        file_offset: 0,
+        layout,
+        content,
+        ino: inode.ino,
+    };
+    match inode.kind {
+        InodeKind::Regular(FileData::Direct { offset }) => {
+            placed.push(whole(Layout::Direct, offset));
+        }
+        InodeKind::Regular(FileData::Packed { offset }) => {
+            placed.push(whole(Layout::Packed, offset));
+        }
+        InodeKind::Regular(FileData::Sparse(list)) => {
+            for index in 0..list.count() {
+                match image.extent(&list, index) {
+                    Ok(Some(extent)) => placed.push(Placed {
+                        offset: extent.offset,
+                        length: extent.length,
+                        file_offset: extent.file_offset,
+                        ..whole(Layout::Sparse, 0)
+                    }),
+                    Ok(None) => return,
+                    Err(error) => console.problem(error),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn extent(layout: Layout, offset: u64, length: u64) -> Placed {
+        let (content, ino) = (ContentId::new(1).unwrap(), Ino::new(1).unwrap());
+        Placed {
+            offset,
+            length,
+            file_offset: 0,
+            layout,
+            content,
+            ino,
+        }
+    }
+
+    #[test]
+    fn huge_pages_map_whole_and_aligned_units_of_direct_files_only() {
+        let huge = |layout, offset, length| extent(layout, offset, length).huge_pages(4096);
+        assert_eq!(huge(Layout::Direct, HUGE_PAGE, 2 * HUGE_PAGE + 5), 2);
+        assert_eq!(
+            huge(Layout::Direct, HUGE_PAGE, 2 * HUGE_PAGE - 4095),
+            2,
+            "the tail page is its own"
+        );
+        assert_eq!(huge(Layout::Direct, HUGE_PAGE, 2 * HUGE_PAGE - 4096), 1);
+        assert_eq!(huge(Layout::Direct, HUGE_PAGE + 4096, 4 * HUGE_PAGE), 0);
+        assert_eq!(huge(Layout::Sparse, HUGE_PAGE, 4 * HUGE_PAGE), 0);
+    }
+
+    #[test]
+    fn padding_reaches_to_the_end_of_the_page() {
+        assert_eq!(extent(Layout::Direct, 4096, 1).padding(4096), 4095);
+        assert_eq!(extent(Layout::Sparse, 4096, 4096).padding(4096), 0);
+        assert_eq!(extent(Layout::Packed, 4097, 1).padding(4096), 0);
+    }
+}

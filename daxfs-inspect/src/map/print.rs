@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The lines of a map.
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::extents::Placed;
+use super::sharing::Sharing;
+use super::totals::Totals;
+use crate::console::Console;
+use crate::human::{percent, plural, size_as, Exact};
+use crate::json::Bytes;
+
+/// An extent in JSON.
+#[derive(Serialize)]
+pub struct Line<'a> {
+    offset: u64,
+    length: u64,
+    file_offset: u64,
+    layout: &'static str,
+    huge_pages: u64,
+    padding: u64,
+    content: u32,
+    sharers: u32,
+    inode: u32,
+    path: Bytes<'a>,
+}
+
+/// The last object of a map in JSON.
+#[derive(Serialize)]
+pub struct Summary<'a> {
+    /// The totals.
+    pub summary: &'a Totals,
+}
+
+/// An extent in JSON.
+#[must_use]
+pub fn line_json<'a>(extent: &Placed, path: &'a [u8], sharing: &Sharing, page: u64) -> Line<'a> {
+    Line {
+        offset: extent.offset,
+        length: extent.length,
+        file_offset: extent.file_offset,
+        layout: extent.layout.name(),
+        huge_pages: extent.huge_pages(page),
+        padding: extent.padding(page),
+        content: extent.content.get(),
+        sharers: sharing.count(extent.content),
+        inode: extent.ino.get(),
+        path: Bytes(path),
+    }
+}
+
+/// Prints the names of the columns.
+///
+/// # Errors
+/// What the output says.
+pub fn heading(console: &mut Console<'_>) -> Result<()> {
+    let columns = ("OFFSET", "LENGTH", "LAYOUT", "HUGE", "PADDING", "FILES");
+    let (offset, length, layout, huge, padding, files) = columns;
+    Ok(writeln!(
+        console.out,
+        "{offset:>14} {length:>11}  {layout:<6} {huge:>6} {padding:>10} {files:>6}  PATH"
+    )?)
+}
+
+/// Prints an extent.
+///
+/// # Errors
+/// What the output says.
+pub fn line(
+    extent: &Placed,
+    path: &[u8],
+    sharing: &Sharing,
+    page: u64,
+    exact: Exact,
+    console: &mut Console<'_>,
+) -> Result<()> {
+    let dash = |number: u64, text: String| if number == 0 { "-".to_owned() } else { text };
+    let offset = format!("{:#x}", extent.offset);
+    let length = size_as(extent.length, exact);
+    let huge = extent.huge_pages(page);
+    let huge = dash(huge, huge.to_string());
+    let padding = extent.padding(page);
+    let padding = dash(padding, size_as(padding, exact));
+    let files = sharing.count(extent.content);
+    let piece = match extent.file_offset {
+        0 => String::new(),
+        offset => format!(" from byte {offset}"),
+    };
+    let (layout, path) = (extent.layout.name(), console.name(path));
+    Ok(writeln!(
+        console.out,
+        "{offset:>14} {length:>11}  {layout:<6} {huge:>6} {padding:>10} {files:>6}  {path}{piece}"
+    )?)
+}
+
+/// Prints totals.
+///
+/// # Errors
+/// What the output says.
+pub fn totals(totals: &Totals, exact: Exact, console: &mut Console<'_>) -> Result<()> {
+    let Totals {
+        direct,
+        packed,
+        sparse,
+        ..
+    } = totals;
+    let stored = direct.bytes + packed.bytes + sparse.bytes;
+    let mut rows = vec![
+        (
+            "files",
+            totals.file_bytes,
+            format!("{} with bytes", plural(totals.files, "file")),
+        ),
+        ("stored", stored, plural(totals.contents, "content")),
+        (
+            "shared",
+            totals.shared_bytes,
+            format!("saved; {} share", plural(totals.sharing_files, "file")),
+        ),
+        ("holes", totals.hole_bytes, "of sparse files".to_owned()),
+        ("direct", direct.bytes, plural(direct.extents, "extent")),
+        ("huge", totals.huge_bytes, huge(totals)),
+        ("packed", packed.bytes, plural(packed.extents, "file")),
+        ("sparse", sparse.bytes, plural(sparse.extents, "extent")),
+        (
+            "padding",
+            direct.padding + sparse.padding,
+            "after the ends of files".to_owned(),
+        ),
+    ];
+    if let Some(image) = &totals.image {
+        rows.push((
+            "unused",
+            image.unused_pages,
+            "pages of the data section".to_owned(),
+        ));
+        rows.push(("gaps", image.gaps, "between sections".to_owned()));
+        rows.push((
+            "metadata",
+            image.metadata,
+            format!("{} of the image", percent(image.metadata, image.size)),
+        ));
+        rows.push((
+            "image",
+            image.size,
+            "direct, packed, sparse, padding, unused, gaps, metadata".to_owned(),
+        ));
+    }
+    for (name, bytes, note) in rows {
+        let bytes = size_as(bytes, exact);
+        writeln!(console.out, "{name:<9} {bytes:>14}  {note}")?;
+    }
+    Ok(())
+}
+
+fn huge(totals: &Totals) -> String {
+    let pages = plural(totals.huge_pages, "huge page");
+    let covered = percent(
+        totals.huge_bytes,
+        totals.direct.bytes + totals.direct.padding,
+    );
+    format!("in {pages} of 2 MiB, {covered} of direct")
+}

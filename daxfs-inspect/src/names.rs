@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! One path for each inode, found without a walk: a name and a parent for each.
+
+use daxfs_image::format::{Image, Ino, InodeKind, Memory, NameBuf, Xxh64};
+
+use crate::console::Console;
+use crate::trail::{self, MAX_PATH};
+
+/// A name for each inode, of a few bytes more than the name.
+#[derive(Debug)]
+pub struct Names {
+    root: Ino,
+    slots: Vec<Slot>,
+    bytes: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    parent: Option<Ino>,
+    start: usize,
+    length: u8,
+}
+
+impl Names {
+    /// Reads all directories. Of several names of an inode the one counts that is stored first;
+    /// entries that cannot be read are left out and reported.
+    pub fn read<M: Memory, X: Xxh64>(image: &Image<M, X>, console: &mut Console<'_>) -> Self {
+        let slots = usize::try_from(image.inode_count())
+            .unwrap_or(usize::MAX)
+            .saturating_add(1);
+        let root = image.superblock().root();
+        let mut names = Self {
+            root,
+            slots: vec![Slot::default(); slots],
+            bytes: Vec::new(),
+        };
+        for ino in image.inode_numbers() {
+            // Inodes that cannot be read are reported by whoever looks at them.
+            if let Ok(inode) = image.inode(ino) {
+                if let InodeKind::Directory(directory) = inode.kind {
+                    names.read_directory(image, &directory, console);
+                }
+            }
+        }
+        names
+    }
+
+    fn read_directory<M: Memory, X: Xxh64>(
+        &mut self,
+        image: &Image<M, X>,
+        directory: &daxfs_image::format::Directory,
+        console: &mut Console<'_>,
+    ) {
+        let mut buffer = NameBuf::new();
+        for index in 0..directory.len() {
+            let entry = match image.entry(directory, index) {
+                Ok(Some(entry)) => entry,
+                Ok(None) => return,
+                Err(error) => {
+                    console.problem(error);
+                    continue;
+                }
+            };
+            match image.name(directory, &entry, &mut buffer) {
+                Ok(name) => self.insert(entry.ino, directory.ino(), name),
+                Err(error) => console.problem(error),
+            }
+        }
+    }
+
+    fn insert(&mut self, ino: Ino, parent: Ino, name: &[u8]) {
+        let slot = usize::try_from(ino.get())
+            .ok()
+            .and_then(|slot| self.slots.get_mut(slot));
+        let Some(slot) = slot.filter(|slot| slot.parent.is_none()) else {
+            return;
+        };
+        let length = u8::try_from(name.len()).unwrap_or(u8::MAX);
+        *slot = Slot {
+            parent: Some(parent),
+            start: self.bytes.len(),
+            length,
+        };
+        self.bytes.extend_from_slice(name);
+    }
+
+    /// The path of an inode; `<N>` stands for what has no name, and for the upper end of a path that
+    /// is too long to print.
+    #[must_use]
+    pub fn path(&self, ino: Ino) -> Vec<u8> {
+        let mut names = Vec::new();
+        let mut length = 0;
+        let mut at = ino;
+        let mut path = loop {
+            if at == self.root {
+                break b"/".to_vec();
+            }
+            match self
+                .slot(at)
+                .filter(|(_, name)| length + name.len() < MAX_PATH)
+            {
+                Some((parent, name)) => {
+                    names.push(name);
+                    length += name.len() + 1;
+                    at = parent;
+                }
+                None => break trail::by_number(at),
+            }
+        };
+        for name in names.into_iter().rev() {
+            trail::append(&mut path, name);
+        }
+        path
+    }
+
+    fn slot(&self, ino: Ino) -> Option<(Ino, &[u8])> {
+        let slot = self.slots.get(usize::try_from(ino.get()).ok()?)?;
+        let name = self
+            .bytes
+            .get(slot.start..)?
+            .get(..usize::from(slot.length))?;
+        Some((slot.parent?, name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(entries: &[(u32, u32, &str)]) -> Names {
+        let root = Ino::new(1).unwrap();
+        let mut names = Names {
+            root,
+            slots: vec![Slot::default(); 10],
+            bytes: Vec::new(),
+        };
+        for &(ino, parent, name) in entries {
+            names.insert(
+                Ino::new(ino).unwrap(),
+                Ino::new(parent).unwrap(),
+                name.as_bytes(),
+            );
+        }
+        names
+    }
+
+    #[test]
+    fn paths_lead_from_the_root_or_from_what_has_no_name() {
+        let names = names(&[(2, 1, "usr"), (3, 2, "bin"), (3, 1, "bin"), (5, 4, "lost")]);
+        let path = |ino| String::from_utf8(names.path(Ino::new(ino).unwrap())).unwrap();
+        assert_eq!(path(1), "/");
+        assert_eq!(path(3), "/usr/bin", "the first name counts");
+        assert_eq!(path(5), "<4>/lost");
+        assert_eq!(path(9), "<9>");
+        assert_eq!(path(1000), "<1000>");
+    }
+
+    #[test]
+    fn a_cycle_ends_where_the_path_is_too_long() {
+        let names = names(&[(2, 3, "a"), (3, 2, "b")]);
+        let path = names.path(Ino::new(2).unwrap());
+        assert!(path.len() <= MAX_PATH + 16, "{}", path.len());
+        assert!(path.starts_with(b"<"));
+    }
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Opening an image, also one with a damaged beginning or a missing end.
+//!
+//! An inspector is called for when something is wrong. So a superblock with a wrong checksum and an
+//! image that is shorter than it says are reported, and then read as far as they go.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use daxfs_image::format::superblock::{SuperblockCopy, SUPERBLOCK_SIZE};
+use daxfs_image::format::{Error, Image, Memory, ReadFault, Rule};
+use daxfs_image::hash::Xxh64;
+use daxfs_image::FileMemory;
+use zerocopy::IntoBytes as _;
+
+use crate::console::Console;
+
+/// An image under inspection.
+pub type Inspected = Image<Salvaged, Xxh64>;
+
+/// A file as the memory of an image, of which the superblock may have been mended and the end may be
+/// missing.
+#[derive(Debug)]
+pub struct Salvaged {
+    file: FileMemory,
+    superblock: Box<[u8; SUPERBLOCK_SIZE]>,
+    size: u64,
+}
+
+impl Salvaged {
+    /// The error of the operating system behind the last fault, if there was one.
+    pub fn take_error(&self) -> Option<io::Error> {
+        self.file.take_error()
+    }
+}
+
+impl Memory for Salvaged {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadFault> {
+        self.file.read(offset, into)?;
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let mended = self.superblock.get(start..).unwrap_or_default();
+        for (byte, mended) in into.iter_mut().zip(mended) {
+            *byte = *mended;
+        }
+        Ok(())
+    }
+}
+
+/// A file whose superblock has been copied out, and validated by nobody.
+#[derive(Debug)]
+pub struct Candidate {
+    file: FileMemory,
+    /// The superblock as it is in the file.
+    pub superblock: Box<SuperblockCopy>,
+}
+
+impl Candidate {
+    /// Copies the superblock out of a file or block device.
+    ///
+    /// # Errors
+    /// What the operating system says of the file, and a file that is shorter than a superblock.
+    pub fn read(path: &Path) -> Result<Self> {
+        let cannot = || format!("cannot read {}", path.display());
+        let file = File::open(path).with_context(cannot)?;
+        if file.metadata().with_context(cannot)?.is_dir() {
+            return Err(io::Error::from(io::ErrorKind::IsADirectory)).with_context(cannot);
+        }
+        let file = FileMemory::new(file).with_context(cannot)?;
+        let mut superblock = Box::new(SuperblockCopy::zeroed());
+        if let Err(error) = superblock.fill(&file) {
+            return match file.take_error() {
+                Some(cause) => Err(cause).with_context(cannot),
+                None => Err(error).with_context(|| path.display().to_string()),
+            };
+        }
+        Ok(Self { file, superblock })
+    }
+
+    /// The length of the file in bytes.
+    #[must_use]
+    pub fn file_size(&self) -> u64 {
+        self.file.size()
+    }
+
+    /// Opens the image, after mending what can be mended in a copy of the superblock.
+    ///
+    /// # Errors
+    /// The rule because of which nothing behind the superblock can be found.
+    pub fn open(self, console: &mut Console<'_>) -> Result<Inspected, Error> {
+        let mut mended = SuperblockCopy::zeroed();
+        mended
+            .as_mut_bytes()
+            .copy_from_slice(self.superblock.raw().as_bytes());
+        let mut size = self.file.size();
+        // Each of the two mendings happens once at most.
+        for _ in 0..2 {
+            let Err(error) = mended.validate::<Xxh64>(size) else {
+                break;
+            };
+            if !mend(&error, &mut mended, &mut size) {
+                return Err(error);
+            }
+            console.problem(error);
+        }
+        let mut superblock = Box::new([0; SUPERBLOCK_SIZE]);
+        superblock.copy_from_slice(mended.raw().as_bytes());
+        let memory = Salvaged {
+            file: self.file,
+            superblock,
+            size,
+        };
+        Image::open(memory, &mut SuperblockCopy::zeroed())
+    }
+}
+
+/// Mends what the error complains of, if the rest of the superblock still means something.
+fn mend(error: &Error, superblock: &mut SuperblockCopy, size: &mut u64) -> bool {
+    match error {
+        Error::Corrupt(finding) if finding.rule == Rule::ImageTruncated => {
+            *size = finding.value;
+            true
+        }
+        Error::Corrupt(finding) if finding.rule == Rule::SuperblockChecksum => {
+            let checksum = superblock.raw().checksum::<Xxh64>().to_le_bytes();
+            let bytes = superblock.as_mut_bytes();
+            let at = bytes.len() - checksum.len();
+            bytes[at..].copy_from_slice(&checksum);
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Opens the image in a file.
+///
+/// # Errors
+/// Why the file is not an image that can be read, with the file's name.
+pub fn open(path: &Path, console: &mut Console<'_>) -> Result<Inspected> {
+    let image = Candidate::read(path)?.open(console);
+    image.with_context(|| format!("cannot open {} as an image", path.display()))
+}

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `daxfs-inspect stat`: all that an image states about a file.
+
+use std::os::unix::ffi::OsStrExt as _;
+
+use anyhow::Result;
+use daxfs_image::format::{ContentId, Error, FileData, Inode, InodeKind};
+use serde::Serialize;
+
+use crate::attributes::{self, Attribute};
+use crate::cli::PathsArgs;
+use crate::console::Console;
+use crate::escape;
+use crate::human::{self, plural, size_and_bytes};
+use crate::json::{self, Bytes};
+use crate::lookup::{self, Found, LastLink};
+use crate::map::sharing::Sharing;
+use crate::open::{self, Inspected};
+
+/// Runs the command.
+///
+/// # Errors
+/// When the image cannot be opened, or the output takes nothing.
+pub fn run(arguments: &PathsArgs, console: &mut Console<'_>) -> Result<()> {
+    let image = open::open(&arguments.image, console)?;
+    let sharing = Sharing::read(&image);
+    let mut gap = "";
+    for path in &arguments.paths {
+        let found = match lookup::find(&image, path.as_bytes(), LastLink::Keep) {
+            Ok(found) => found,
+            Err(error) => {
+                let path = console.name(path.as_bytes());
+                console.problem(format_args!("{path}: {error}"));
+                continue;
+            }
+        };
+        let facts = Facts::read(&image, &found, &sharing, console);
+        if arguments.json {
+            console.json(&facts.json())?;
+        } else {
+            write!(console.out, "{gap}")?;
+            gap = "\n";
+            facts.print(console)?;
+        }
+    }
+    crate::report_cause(&image, console);
+    Ok(())
+}
+
+/// What is known of a file.
+struct Facts<'a> {
+    path: &'a [u8],
+    inode: &'a Inode,
+    /// Where the inode lies in the image.
+    at: u64,
+    target: Option<Vec<u8>>,
+    digest: Option<[u8; 32]>,
+    /// How many inodes have the content.
+    sharers: u32,
+    attributes: Vec<Attribute>,
+}
+
+/// The facts in JSON.
+#[derive(Serialize)]
+struct Json<'a> {
+    path: Bytes<'a>,
+    inode: u32,
+    inode_offset: u64,
+    #[serde(rename = "type")]
+    file_type: &'static str,
+    mode: String,
+    links: u32,
+    uid: u32,
+    gid: u32,
+    size: u64,
+    mtime: json::Time,
+    layout: &'static str,
+    offset: Option<u64>,
+    count: Option<u32>,
+    parent: Option<u32>,
+    device: Option<(u32, u32)>,
+    target: Option<Bytes<'a>>,
+    content: Option<u32>,
+    sharers: u32,
+    digest: Option<String>,
+    xattrs: Vec<JsonAttribute<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonAttribute<'a> {
+    name: Bytes<'a>,
+    value: Bytes<'a>,
+}
+
+impl<'a> JsonAttribute<'a> {
+    fn of(attribute: &'a Attribute) -> Self {
+        Self {
+            name: Bytes(&attribute.name),
+            value: Bytes(&attribute.value),
+        }
+    }
+}
+
+impl<'a> Facts<'a> {
+    /// Reads what hangs on the inode; what cannot be read is reported and left out.
+    fn read(
+        image: &Inspected,
+        found: &'a Found,
+        sharing: &Sharing,
+        console: &mut Console<'_>,
+    ) -> Self {
+        let inode = &found.inode;
+        let path = console.name(&found.path);
+        let mut checked = |error: Error| console.problem(format_args!("{path}: {error}"));
+        let target = match inode.kind {
+            InodeKind::Symlink(link) => {
+                let mut buffer = vec![0; usize::from(link.length())];
+                let read = image.read_link(&link, &mut buffer).map(<[u8]>::to_vec);
+                read.map_err(&mut checked).ok()
+            }
+            _ => None,
+        };
+        let digest = inode.content.map(|content| image.digest(content));
+        let digest = digest.and_then(|digest| digest.map_err(&mut checked).ok().flatten());
+        let attributes = inode.xattrs.map(|set| attributes::read(image, set));
+        let attributes = attributes.and_then(|read| read.map_err(&mut checked).ok());
+        Self {
+            path: &found.path,
+            inode,
+            at: image.inode_offset(inode.ino),
+            target,
+            digest,
+            sharers: inode.content.map_or(0, |content| sharing.count(content)),
+            attributes: attributes.unwrap_or_default(),
+        }
+    }
+
+    fn json(&self) -> Json<'_> {
+        let inode = self.inode;
+        let (offset, count) = place(inode);
+        Json {
+            path: Bytes(self.path),
+            inode: inode.ino.get(),
+            inode_offset: self.at,
+            file_type: json::type_name(inode.file_type()),
+            mode: json::permissions(inode.permissions()),
+            links: inode.link_count,
+            uid: inode.uid,
+            gid: inode.gid,
+            size: inode.size,
+            mtime: inode.mtime.into(),
+            layout: layout(inode),
+            offset,
+            count,
+            parent: match inode.kind {
+                InodeKind::Directory(directory) => Some(directory.parent().get()),
+                _ => None,
+            },
+            device: match inode.kind {
+                InodeKind::CharDevice(device) | InodeKind::BlockDevice(device) => {
+                    Some((device.major, device.minor))
+                }
+                _ => None,
+            },
+            target: self.target.as_deref().map(Bytes),
+            content: inode.content.map(ContentId::get),
+            sharers: self.sharers,
+            digest: self
+                .digest
+                .map(|digest| format!("sha256:{}", escape::hex(&digest))),
+            xattrs: self.attributes.iter().map(JsonAttribute::of).collect(),
+        }
+    }
+
+    fn print(&self, console: &mut Console<'_>) -> Result<()> {
+        let inode = self.inode;
+        let mut path = console.name(self.path);
+        if let Some(target) = &self.target {
+            path = format!("{path} -> {}", console.name(target));
+        }
+        let permissions = inode.permissions();
+        let mode = human::mode(inode.file_type(), permissions);
+        line(console, "path", path)?;
+        line(console, "type", human::type_name(inode.file_type()))?;
+        line(
+            console,
+            "inode",
+            format_args!("{} at {:#x}", inode.ino, self.at),
+        )?;
+        line(console, "mode", format_args!("{permissions:04o} ({mode})"))?;
+        line(
+            console,
+            "owner",
+            format_args!("uid {}, gid {}", inode.uid, inode.gid),
+        )?;
+        line(console, "links", inode.link_count)?;
+        line(console, "size", size_and_bytes(inode.size))?;
+        line(console, "mtime", human::time_exact(inode.mtime))?;
+        self.print_kind(console)?;
+        self.print_content(console)?;
+        for Attribute { name, value } in &self.attributes {
+            let name = console.name(name);
+            line(
+                console,
+                "xattr",
+                format_args!("{name} = {}", escape::quoted(value)),
+            )?;
+        }
+        Ok(())
+    }
+
+    fn print_kind(&self, console: &mut Console<'_>) -> Result<()> {
+        match self.inode.kind {
+            InodeKind::CharDevice(device) | InodeKind::BlockDevice(device) => line(
+                console,
+                "device",
+                format_args!("{}, {}", device.major, device.minor),
+            ),
+            InodeKind::Directory(directory) => {
+                let entries = plural(directory.len().into(), "entry");
+                let place = format!("{entries} at {:#x}", directory.offset());
+                line(
+                    console,
+                    "entries",
+                    if directory.is_empty() { entries } else { place },
+                )?;
+                line(
+                    console,
+                    "parent",
+                    format_args!("inode {}", directory.parent()),
+                )
+            }
+            InodeKind::Symlink(link) => {
+                line(console, "target", format_args!("at {:#x}", link.offset()))
+            }
+            InodeKind::Regular(_) | InodeKind::Fifo | InodeKind::Socket => Ok(()),
+        }
+    }
+
+    fn print_content(&self, console: &mut Console<'_>) -> Result<()> {
+        if let InodeKind::Regular(data) = self.inode.kind {
+            let text = match data {
+                FileData::Empty => "empty".to_owned(),
+                FileData::Direct { offset } => format!("direct at {offset:#x}"),
+                FileData::Packed { offset } => format!("packed at {offset:#x}"),
+                FileData::Sparse(list) => {
+                    let extents = plural(list.count().into(), "extent");
+                    format!("sparse, {extents} listed at {:#x}", list.offset())
+                }
+            };
+            line(console, "layout", text)?;
+        }
+        if let Some(content) = self.inode.content {
+            let others = u64::from(self.sharers.saturating_sub(1));
+            let shared = match others {
+                0 => String::new(),
+                others => format!(", shared with {}", plural(others, "other file")),
+            };
+            line(console, "content", format_args!("{content}{shared}"))?;
+        }
+        if let Some(digest) = self.digest {
+            line(
+                console,
+                "digest",
+                format_args!("sha256:{}", escape::hex(&digest)),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn line(console: &mut Console<'_>, name: &str, value: impl std::fmt::Display) -> Result<()> {
+    Ok(writeln!(console.out, "{name:<8} {value}")?)
+}
+
+/// Where the bytes of an inode lie, and how many entries or extents there are.
+fn place(inode: &Inode) -> (Option<u64>, Option<u32>) {
+    match inode.kind {
+        InodeKind::Regular(FileData::Direct { offset } | FileData::Packed { offset }) => {
+            (Some(offset), None)
+        }
+        InodeKind::Regular(FileData::Sparse(list)) => (Some(list.offset()), Some(list.count())),
+        InodeKind::Directory(directory) => (Some(directory.offset()), Some(directory.len())),
+        InodeKind::Symlink(link) => (Some(link.offset()), None),
+        _ => (None, None),
+    }
+}
+
+/// The name of an inode's layout.
+fn layout(inode: &Inode) -> &'static str {
+    match inode.kind {
+        InodeKind::Regular(FileData::Direct { .. }) => "direct",
+        InodeKind::Regular(FileData::Packed { .. }) => "packed",
+        InodeKind::Regular(FileData::Sparse(_)) => "sparse",
+        _ => "none",
+    }
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A whole tree in the order of its names, each directory before what it holds.
+//!
+//! It needs memory for the entries of the directories that lead to the present one, however deep that
+//! is, and enters a directory once only, whatever the image says.
+
+use std::vec;
+
+use daxfs_image::format::{FileType, Image, Ino, Inode, InodeKind, Memory, Xxh64};
+
+use crate::console::Console;
+use crate::listing::{self, Listed};
+use crate::lookup::Found;
+use crate::trail::Trail;
+
+/// A set of inode numbers of one image.
+#[derive(Debug)]
+pub struct InodeSet(Vec<u64>);
+
+impl InodeSet {
+    /// The empty set, with room for every inode of the image.
+    #[must_use]
+    pub fn new<M: Memory, X: Xxh64>(image: &Image<M, X>) -> Self {
+        let words = usize::try_from(image.inode_count() / 64 + 1).unwrap_or(usize::MAX);
+        Self(vec![0; words])
+    }
+
+    /// Adds a number and returns whether it was not there before.
+    pub fn insert(&mut self, ino: Ino) -> bool {
+        let (word, bit) = Self::place(ino);
+        let Some(word) = self.0.get_mut(word) else {
+            return false;
+        };
+        let new = *word & bit == 0;
+        *word |= bit;
+        new
+    }
+
+    /// Whether a number is in the set.
+    #[must_use]
+    pub fn contains(&self, ino: Ino) -> bool {
+        let (word, bit) = Self::place(ino);
+        self.0.get(word).is_some_and(|word| word & bit != 0)
+    }
+
+    fn place(ino: Ino) -> (usize, u64) {
+        (
+            usize::try_from(ino.get() / 64).unwrap_or(usize::MAX),
+            1 << (ino.get() % 64),
+        )
+    }
+}
+
+/// A traversal of the tree below a directory.
+pub struct Traversal<'a, M, X> {
+    image: &'a Image<M, X>,
+    levels: Vec<vec::IntoIter<Listed>>,
+    trail: Trail,
+    entered: InodeSet,
+}
+
+/// An entry that a traversal comes by.
+#[derive(Debug)]
+pub struct Visit {
+    /// Its path.
+    pub path: Vec<u8>,
+    /// Its name.
+    pub name: Box<[u8]>,
+    /// The inode that it names.
+    pub ino: Ino,
+    /// The type that the entry states.
+    pub file_type: FileType,
+    /// The inode, unless it cannot be read, which has been reported.
+    pub inode: Option<Inode>,
+    /// How many directories below the start it lies; 0 for the entries of the start.
+    pub depth: usize,
+    /// Whether it is the last one of its directory.
+    pub is_last: bool,
+}
+
+impl<'a, M: Memory, X: Xxh64> Traversal<'a, M, X> {
+    /// A traversal from a directory, which is itself not visited; of anything else there is none.
+    pub fn new(image: &'a Image<M, X>, start: &Found, console: &mut Console<'_>) -> Self {
+        let entered = InodeSet::new(image);
+        let trail = Trail::new(start.inode.ino, start.path.clone());
+        let mut traversal = Self {
+            image,
+            levels: Vec::new(),
+            trail,
+            entered,
+        };
+        if let Some(entries) = traversal.entries(&start.inode, &start.path, console) {
+            traversal.levels.push(entries);
+        }
+        traversal
+    }
+
+    /// The entries of a directory that was not met before.
+    fn entries(
+        &mut self,
+        inode: &Inode,
+        path: &[u8],
+        console: &mut Console<'_>,
+    ) -> Option<vec::IntoIter<Listed>> {
+        let InodeKind::Directory(directory) = inode.kind else {
+            return None;
+        };
+        if !self.entered.insert(inode.ino) {
+            let (path, ino) = (console.name(path), inode.ino);
+            console.problem(format_args!(
+                "{path}: inode {ino} is a directory met before"
+            ));
+            return None;
+        }
+        Some(listing::list(self.image, &directory, path, console).into_iter())
+    }
+
+    /// The next entry, or `None` at the end. `descend` says whether directories at this depth are
+    /// entered.
+    pub fn step(
+        &mut self,
+        console: &mut Console<'_>,
+        descend: impl Fn(usize) -> bool,
+    ) -> Option<Visit> {
+        let (entry, is_last) = loop {
+            let entries = self.levels.last_mut()?;
+            if let Some(entry) = entries.next() {
+                break (entry, entries.as_slice().is_empty());
+            }
+            self.levels.pop();
+            self.trail.leave();
+        };
+        let depth = self.levels.len() - 1;
+        let path = self.trail.path_of(&entry.name);
+        let inode = read_inode(self.image, entry.ino, &path, console);
+        if let Some(inode) = inode.as_ref().filter(|_| descend(depth)) {
+            if let Some(entries) = self.entries(inode, &path, console) {
+                self.levels.push(entries);
+                self.trail.enter(entry.ino, &entry.name);
+            }
+        }
+        let Listed {
+            name,
+            ino,
+            file_type,
+        } = entry;
+        Some(Visit {
+            path,
+            name,
+            ino,
+            file_type,
+            inode,
+            depth,
+            is_last,
+        })
+    }
+}
+
+/// Reads an inode; if that fails it is reported, with the path.
+pub fn read_inode<M: Memory, X: Xxh64>(
+    image: &Image<M, X>,
+    ino: Ino,
+    path: &[u8],
+    console: &mut Console<'_>,
+) -> Option<Inode> {
+    match image.inode(ino) {
+        Ok(inode) => Some(inode),
+        Err(error) => {
+            let path = console.name(path);
+            console.problem(format_args!("{path}: {error}"));
+            None
+        }
+    }
+}
