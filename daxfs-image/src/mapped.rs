@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! An image in a file or device that is mapped, so that file contents are slices of the map.
+//! An image in a file or block device that is mapped, so that file contents are slices of the map.
 //!
 //! ```no_run
 //! use std::fs::File;
@@ -19,11 +19,11 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io;
+use std::io::{self, ErrorKind, Seek, SeekFrom};
 
 use daxfs_format::superblock::SuperblockCopy;
 use daxfs_format::{Error, FileData, Image, Inode, InodeKind, Memory, ReadFault};
-use memmap2::Mmap;
+use memmap2::{Mmap, MmapOptions};
 
 use crate::hash::Xxh64;
 
@@ -71,7 +71,7 @@ impl std::error::Error for MapError {
 }
 
 impl MappedImage {
-    /// Maps a file or DAX device and opens the image in it. Verified are superblock and section
+    /// Maps a file or block device and opens the image in it. Verified are superblock and section
     /// table; an image from elsewhere should be checked first.
     ///
     /// # Safety
@@ -85,8 +85,14 @@ impl MappedImage {
         reason = "mapping a file is the caller's promise about it"
     )]
     pub unsafe fn map(file: &File) -> Result<Self, MapError> {
-        // SAFETY: the caller promises what `Mmap::map` asks for: the file stays as it is.
-        let map = unsafe { Mmap::map(file) }.map_err(MapError::Io)?;
+        // The length of a block device is not in its metadata.
+        let length = { file }.seek(SeekFrom::End(0)).map_err(MapError::Io)?;
+        let length =
+            usize::try_from(length).map_err(|_| MapError::Io(ErrorKind::FileTooLarge.into()))?;
+        let mut options = MmapOptions::new();
+        options.len(length);
+        // SAFETY: the caller promises what `map` asks for: the file stays as it is.
+        let map = unsafe { options.map(file) }.map_err(MapError::Io)?;
         let image = Image::open(MappedMemory(map), &mut SuperblockCopy::zeroed());
         image.map(Self).map_err(MapError::Image)
     }
