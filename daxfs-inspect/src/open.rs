@@ -137,6 +137,18 @@ fn mend(error: &Error, superblock: &mut SuperblockCopy, size: &mut u64) -> bool 
     }
 }
 
+/// A copy of the superblock that an image was opened with.
+///
+/// # Errors
+/// The memory's own.
+pub fn superblock_of<M: Memory, X: daxfs_image::format::Xxh64>(
+    image: &Image<M, X>,
+) -> Result<Box<SuperblockCopy>, Error> {
+    let mut superblock = Box::new(SuperblockCopy::zeroed());
+    superblock.fill(image.memory())?;
+    Ok(superblock)
+}
+
 /// Opens the image in a file.
 ///
 /// # Errors

@@ -22,13 +22,17 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 
 use anyhow::Result;
-use daxfs_image::format::check::{check_structure, verify_checksums, Scratch, ScratchSize, Stop};
-use daxfs_image::format::superblock::RawSuperblock;
+use daxfs_image::format::check::{
+    check_structure, verify_checksums, verify_section_digests, Outcome, Scratch, ScratchSize, Sink,
+    Stop,
+};
+use daxfs_image::format::superblock::{RawSuperblock, SuperblockCopy};
 use daxfs_image::format::{Finding, Image, Memory, Xxh64};
 
 use crate::cli::ImageArgs;
 use crate::console::Console;
-use crate::open::Candidate;
+use crate::open::{self, Candidate};
+use daxfs_image::hash::Sha256;
 use record::{Form, Record};
 
 /// The version of the text form. It changes when an image's dump does.
@@ -120,25 +124,45 @@ pub fn dump<M: Memory, X: Xxh64>(
 
 /// Checks the image and reports what is wrong.
 fn check<M: Memory, X: Xxh64>(image: &Image<M, X>, console: &mut Console<'_>) {
-    let size = ScratchSize::of(image);
-    let (mut links, mut owners) = (vec![0; size.inodes], vec![0; size.inodes]);
-    let (mut pages, mut buffer) = (vec![0; size.page_words], vec![0; 64 << 10]);
-    let mut sink = |finding: Finding| {
-        console.problem(finding);
-        ControlFlow::Continue(())
-    };
-    let checksums = verify_checksums(image, &mut buffer, &mut sink);
-    let mut scratch = Scratch {
-        links: &mut links,
-        owners: &mut owners,
-        pages: &mut pages,
-        buffer: &mut buffer,
-    };
-    let structure = check_structure(image, &mut scratch, &mut sink);
-    for outcome in [checksums, structure] {
-        // The sink never stops a check, and the scratch memory has the size that was asked for.
-        if let Err(Stop::Memory(fault)) = outcome {
-            console.problem(fault);
+    let outcome = open::superblock_of(image).map(|superblock| {
+        let mut buffer = vec![0; 64 << 10];
+        let mut sink = |finding: Finding| {
+            console.problem(finding);
+            ControlFlow::Continue(())
+        };
+        let sink: &mut Sink<'_> = &mut sink;
+        [
+            verify_checksums(image, &superblock, &mut buffer, sink),
+            verify_section_digests::<Sha256, _, _>(image, &superblock, &mut buffer, sink),
+            check_rules(image, &superblock, &mut buffer, sink),
+        ]
+    });
+    match outcome {
+        Ok(outcomes) => {
+            // The sink never stops a check, and the scratch memory has the size that was asked for.
+            for outcome in outcomes {
+                if let Err(Stop::Memory(fault)) = outcome {
+                    console.problem(fault);
+                }
+            }
         }
+        Err(error) => console.problem(error),
     }
+}
+
+fn check_rules<M: Memory, X: Xxh64>(
+    image: &Image<M, X>,
+    superblock: &SuperblockCopy,
+    buffer: &mut [u8],
+    sink: &mut Sink<'_>,
+) -> Outcome {
+    let size = ScratchSize::of(image);
+    let mut scratch = Scratch {
+        links: &mut vec![0; size.inodes],
+        owners: &mut vec![0; size.inodes],
+        acls: &mut vec![0; size.sets],
+        pages: &mut vec![0; size.page_words],
+        buffer,
+    };
+    check_structure(image, superblock, &mut scratch, sink)
 }

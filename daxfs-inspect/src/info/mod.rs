@@ -13,7 +13,7 @@ use anyhow::Result;
 
 use crate::cli::ImageArgs;
 use crate::console::Console;
-use crate::open::Candidate;
+use crate::open::{self, Candidate};
 
 /// Runs the command.
 ///
@@ -26,7 +26,8 @@ pub fn run(arguments: &ImageArgs, console: &mut Console<'_>) -> Result<()> {
     let identity = candidate.superblock.identity::<daxfs_image::hash::Sha256>();
     match candidate.open(console) {
         Ok(image) => {
-            let summary = summary::Summary::of(&image, identity, console);
+            let opened = open::superblock_of(&image)?;
+            let summary = summary::Summary::of(&image, &opened, identity, console);
             if arguments.json {
                 console.json(&summary)?;
             } else {

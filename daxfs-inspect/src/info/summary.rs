@@ -6,7 +6,10 @@ use std::ops::ControlFlow;
 use anyhow::Result;
 use daxfs_image::format::check::{verify_checksums, Stop};
 use daxfs_image::format::section::RawSection;
-use daxfs_image::format::{FileType, Image, Inode, Memory, Object, Rule, SectionKind, Xxh64};
+use daxfs_image::format::superblock::SuperblockCopy;
+use daxfs_image::format::{
+    FileType, Finding, Image, Inode, Memory, Object, Rule, SectionKind, Xxh64,
+};
 use serde::Serialize;
 
 use crate::console::Console;
@@ -125,14 +128,16 @@ impl Checksum {
 }
 
 impl Summary {
-    /// Reads the inodes and verifies the checksums of `image`, and reports what is wrong.
+    /// Reads the inodes and verifies the checksums of `image`, which was opened with the superblock
+    /// `opened`, and reports what is wrong.
     pub fn of<M: Memory, X: Xxh64>(
         image: &Image<M, X>,
+        opened: &SuperblockCopy,
         identity: [u8; 32],
         console: &mut Console<'_>,
     ) -> Self {
+        let sections = section_lines(image, opened, console);
         let superblock = image.superblock();
-        let sections = section_lines(image, console);
         Self {
             label: superblock.label().to_vec(),
             uuid: super::uuid(&superblock.uuid()),
@@ -202,16 +207,19 @@ impl Summary {
 
 fn section_lines<M: Memory, X: Xxh64>(
     image: &Image<M, X>,
+    superblock: &SuperblockCopy,
     console: &mut Console<'_>,
 ) -> Vec<SectionLine> {
     let mut wrong = Vec::new();
-    let verified = verify_checksums(image, &mut vec![0; 64 << 10], &mut |finding| {
+    let mut sink = |finding: Finding| {
         console.problem(finding);
         if let (Object::Section(kind), Rule::SectionChecksum) = (finding.object, finding.rule) {
             wrong.push(kind);
         }
         ControlFlow::Continue(())
-    });
+    };
+    let mut buffer = vec![0; 64 << 10];
+    let verified = verify_checksums(image, superblock, &mut buffer, &mut sink);
     // The check goes through the sections one by one, so a fault leaves those behind it unread.
     let fault = match verified {
         Err(Stop::Memory(fault)) => {
