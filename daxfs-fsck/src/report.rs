@@ -278,7 +278,7 @@ impl Report {
             }
         }
         if let Some(error) = &self.error {
-            let _ = writeln!(text, "daxfs-fsck: {}: {error}", self.image);
+            let _ = writeln!(text, "daxfs-fsck: {error}");
         }
         text
     }

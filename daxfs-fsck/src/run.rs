@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Instant;
 
-use anyhow::{ensure, Result};
+use anyhow::{ensure, Context, Result};
 use daxfs_image::check::data::DataCheck;
 use daxfs_image::check::{check_structure, CheckError, Findings, Paths, Structure};
 use daxfs_image::file::{self, FileImage, OpenError};
@@ -57,7 +57,8 @@ fn steps(options: &Options, report: &mut Report) -> Result<()> {
         _ => Ok(()),
     };
     locate(&image, structure.as_ref().ok(), &mut findings, report);
-    structure.and(verified)?;
+    let completed = structure.and(verified);
+    completed.with_context(|| report.image.clone())?;
     match target {
         Some(target) => extract(options, &image, &target, report),
         None => Ok(()),
@@ -95,7 +96,8 @@ fn check(
     report: &mut Report,
 ) -> Result<Structure> {
     let started = Instant::now();
-    let structure = check_structure(image, superblock, options.max_memory, findings).map_err(explain)?;
+    let structure =
+        check_structure(image, superblock, options.max_memory, findings).map_err(explain)?;
     report.took("structure", started);
     Ok(structure)
 }

@@ -79,7 +79,7 @@ impl<'a> DataCheck<'a> {
     /// Divides the work into pieces, the largest first.
     ///
     /// # Errors
-    /// [`CheckError::NoDigests`], and [`CheckError::Read`].
+    /// [`CheckError::NoDigests`], [`CheckError::Overlap`] and [`CheckError::Read`].
     pub fn plan(image: &'a FileImage, structure: &'a Structure) -> Result<Self, CheckError> {
         let sections = image.superblock().sections();
         let has_contents = structure.owners.iter().any(|&owner| owner != 0);
@@ -87,6 +87,11 @@ impl<'a> DataCheck<'a> {
             return Err(CheckError::NoDigests);
         }
         let mut pieces = content_pieces(image, structure)?;
+        let places = [SectionKind::Data, SectionKind::Packed];
+        let places = places.into_iter().filter_map(|kind| sections.get(kind));
+        if sum(&pieces) > places.map(|section| section.length).sum() {
+            return Err(CheckError::Overlap);
+        }
         pieces.push((padding(image, structure), Piece::Padding));
         pieces.sort_by_key(|&(bytes, _)| Reverse(bytes));
         let work = Work {
@@ -101,8 +106,7 @@ impl<'a> DataCheck<'a> {
     /// How many bytes there are to verify.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        let bytes = self.work.pieces.iter().map(|&(bytes, _)| bytes);
-        bytes.fold(0, u64::saturating_add)
+        sum(&self.work.pieces)
     }
 
     /// Does the work in `threads` threads.
@@ -133,6 +137,11 @@ impl<'a> DataCheck<'a> {
         }
         results.map(|contents| DataSummary { contents, bytes })
     }
+}
+
+fn sum(pieces: &[(u64, Piece)]) -> u64 {
+    let bytes = pieces.iter().map(|&(bytes, _)| bytes);
+    bytes.fold(0, u64::saturating_add)
 }
 
 impl Work<'_> {

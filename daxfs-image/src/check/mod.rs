@@ -6,6 +6,7 @@
 //! | [`findings`] | the findings of a check: all are counted, the first are kept |
 //! | [`structure`] | checksums and digests of the sections, and every rule about metadata |
 //! | [`data`] | the digests of all contents, and the padding between them |
+//! | `tails` | the ends of files, which the structural check puts off |
 //! | [`paths`] | the paths of what findings are about |
 //!
 //! The rules are those of [`daxfs_format::check`]; here is what it takes to apply them to a file:
@@ -15,6 +16,7 @@ pub mod data;
 pub mod findings;
 pub mod paths;
 pub mod structure;
+mod tails;
 
 use std::fmt;
 use std::io;
@@ -48,6 +50,8 @@ pub enum CheckError {
     Thread(io::Error),
     /// The image states no digests, so that nothing can be verified.
     NoDigests,
+    /// Contents overlap, so that verifying them could take any time. The structural check has found it.
+    Overlap,
 }
 
 impl CheckError {
@@ -78,6 +82,7 @@ impl fmt::Display for CheckError {
             }
             Self::NoMemory(needed) => write!(f, "there are no {needed} bytes of memory to be had"),
             Self::Thread(_) => f.write_str("cannot start a thread"),
+            Self::Overlap => f.write_str("contents overlap, so they were not verified"),
             Self::NoDigests => f.write_str("the image states no digests of its contents"),
         }
     }

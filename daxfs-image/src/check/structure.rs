@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The structural check: one thread hashes the sections while another applies the rules.
+//! The structural check: one thread hashes the sections while another applies the rules, and both
+//! look at the ends of files afterwards.
 
 use std::thread;
 
 use daxfs_format::check::{self, Scratch, ScratchSize};
 use daxfs_format::superblock::SuperblockCopy;
+use daxfs_format::{Image, Memory};
 
-use super::{join, spawn, view, CheckError, Findings};
+use super::tails::{Deferring, Tails};
+use super::{join, lost, spawn, view, CheckError, Findings};
 use crate::file::FileImage;
-use crate::hash::Sha256;
+use crate::hash::{Sha256, Xxh64};
 
 /// What hashing reads at a time, in bytes: it stays in the cache between copy and hash.
 const HASH_BUFFER: usize = 128 << 10;
@@ -92,17 +95,61 @@ pub fn check_structure(
 ) -> Result<Structure, CheckError> {
     let mut structure = Structure::allocate(ScratchSize::of(image), limit)?;
     let view = view(image)?;
-    let mut own = findings.sibling();
-    let of_hashes = &mut own;
-    let done = thread::scope(|scope| {
-        let hashes = spawn(scope, move || verify_hashes(&view, superblock, of_hashes))?;
-        let (mut scratch, mut sink) = (structure.scratch(), findings.sink());
-        let rules = check::check_structure(image, superblock, &mut scratch, &mut sink)
-            .map_err(|stop| CheckError::stopped(stop, image.memory()));
-        join(hashes).and(rules)
+    let tails = Tails::default();
+    let (mut of_hashes, mut of_rules) = (findings.sibling(), findings.sibling());
+    let (put_off, hash_findings) = (&tails, &mut of_hashes);
+    let mut done = thread::scope(|scope| {
+        let helper = spawn(scope, move || {
+            verify_hashes(&view, superblock, hash_findings)?;
+            examine(put_off, &view)
+        })?;
+        let rules = check_but_tails(image, superblock, &mut structure, &mut of_rules, &tails)
+            .and_then(|()| examine(&tails, image));
+        join(helper).and(rules)
     });
-    findings.append(own);
+    if done.is_ok() && tails.found_nonzero() {
+        of_rules = findings.sibling();
+        done = check_rules(image, image, superblock, &mut structure, &mut of_rules);
+    }
+    findings.append(of_hashes);
+    findings.append(of_rules);
     done.map(|()| structure)
+}
+
+/// Applies the rules, and puts off looking at the ends of files.
+fn check_but_tails(
+    image: &FileImage,
+    superblock: &SuperblockCopy,
+    structure: &mut Structure,
+    findings: &mut Findings,
+    tails: &Tails,
+) -> Result<(), CheckError> {
+    let deferring = Deferring::new(image, tails);
+    let deferred = Image::with_superblock(&deferring, image.superblock().clone())
+        .map_err(|_| lost(image.memory()))?;
+    check_rules(image, &deferred, superblock, structure, findings)?;
+    deferring
+        .flush()
+        .map_err(|stop| CheckError::stopped(stop, image.memory()))
+}
+
+/// Applies the rules to `view`, which is `image` or seen through something.
+fn check_rules<M: Memory>(
+    image: &FileImage,
+    view: &Image<M, Xxh64>,
+    superblock: &SuperblockCopy,
+    structure: &mut Structure,
+    findings: &mut Findings,
+) -> Result<(), CheckError> {
+    let (mut scratch, mut sink) = (structure.scratch(), findings.sink());
+    check::check_structure(view, superblock, &mut scratch, &mut sink)
+        .map_err(|stop| CheckError::stopped(stop, image.memory()))
+}
+
+fn examine(tails: &Tails, image: &FileImage) -> Result<(), CheckError> {
+    tails
+        .examine(image.memory())
+        .map_err(|stop| CheckError::stopped(stop, image.memory()))
 }
 
 fn verify_hashes(

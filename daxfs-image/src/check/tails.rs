@@ -57,7 +57,7 @@ impl Tails {
     }
 
     /// Says that no more will be added.
-    pub(super) fn close(&self) {
+    fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();
     }
@@ -96,7 +96,8 @@ impl Tails {
     }
 }
 
-/// A file whose data section reads as zeros, and which puts off looking at it.
+/// A file whose data section reads as zeros, and which puts off looking at it. When it goes, nothing
+/// more is put off.
 pub(super) struct Deferring<'a> {
     file: &'a FileMemory,
     data: Option<Section>,
@@ -106,7 +107,7 @@ pub(super) struct Deferring<'a> {
 
 impl<'a> Deferring<'a> {
     pub(super) fn new(image: &'a FileImage, tails: &'a Tails) -> Self {
-        let data = image.superblock().sections().get(SectionKind::Data).copied();
+        let data = image.superblock().sections().get(SectionKind::Data);
         Self {
             file: image.memory(),
             data,
@@ -136,6 +137,12 @@ impl<'a> Deferring<'a> {
     }
 }
 
+impl Drop for Deferring<'_> {
+    fn drop(&mut self) {
+        self.tails.close();
+    }
+}
+
 impl Memory for Deferring<'_> {
     fn size(&self) -> u64 {
         self.file.size()
@@ -143,9 +150,10 @@ impl Memory for Deferring<'_> {
 
     fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadFault> {
         let fault = ReadFault::of(offset, into);
-        let Some(_) = self.data.filter(|data| data.holds(offset, fault.length)) else {
+        let holds = |data: &Section| data.holds(offset, fault.length);
+        if !self.data.as_ref().is_some_and(holds) {
             return self.file.read(offset, into);
-        };
+        }
         into.fill(0);
         let mut batch = self.batch.borrow_mut();
         batch.push((offset, fault.length));
