@@ -1,3 +1,82 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! DAXFS.
-fn main() {}
+//! The command line of the builder.
+
+mod report;
+
+use std::error::Error as _;
+use std::process::ExitCode;
+use std::{io, thread};
+
+use clap::Parser as _;
+use mkdaxfs::cli::{Cli, Print};
+use mkdaxfs::{Error, Mode};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::iterator::Signals;
+
+use crate::report::Reporter;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Err(error) = cli.check() {
+        error.exit();
+    }
+    if let Err(error) = watch_signals() {
+        eprintln!("mkdaxfs: cannot watch for signals: {error}");
+        return ExitCode::FAILURE;
+    }
+    match run(&cli) {
+        Ok(code) => code,
+        Err(error) => {
+            print_error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> mkdaxfs::Result<ExitCode> {
+    let options = cli.options()?;
+    let reporter = Reporter::new(cli.print());
+    let result = mkdaxfs::build(&options, &reporter);
+    reporter.finish();
+    let summary = result?;
+    let printed = match (cli.json(), cli.print()) {
+        (true, _) => report::print_json(&summary),
+        (_, Print::Nothing) => Ok(()),
+        _ => report::print_summary(&options.image, &summary, options.mode == Mode::Write),
+    };
+    // The image is there; a reader that has gone away is no failure of the build.
+    match printed {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("mkdaxfs: cannot print the summary: {error}");
+            Ok(ExitCode::FAILURE)
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Removes what is not complete when a signal ends the process. That a file may not grow is an error
+/// of the write, and no reason to be killed.
+fn watch_signals() -> io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGXFSZ])?;
+    thread::spawn(move || {
+        for signal in signals.forever().filter(|&signal| signal != SIGXFSZ) {
+            mkdaxfs::remove_leftovers();
+            // If this fails there is nothing left to do but to go on.
+            let _ = signal_hook::low_level::emulate_default_handler(signal);
+        }
+    });
+    Ok(())
+}
+
+fn print_error(error: &Error) {
+    eprint!("mkdaxfs: {error}");
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        eprint!(": {next}");
+        cause = next.source();
+    }
+    eprintln!();
+    if let Some(hint) = error.hint() {
+        eprintln!("mkdaxfs: {hint}");
+    }
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The data section: where contents are placed.
+//!
+//! Files of 2 MiB and more begin at multiples of 2 MiB, so that they can be mapped by huge pages. The
+//! gaps that this leaves are filled with smaller files: each file goes to the smallest gap that takes
+//! it, and to the end if none does. A file is aligned only if there are enough smaller files to fill
+//! the gap before it, or if what stays empty is small beside the file.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use daxfs_format::limits::HUGE_PAGE;
+
+use crate::num::round_up;
+use crate::options::HugeAlign;
+
+/// Padding that nothing fills may be this part of the file that it aligns.
+const WORTH: u64 = 8;
+
+/// The data section as it grows.
+#[derive(Debug)]
+pub(crate) struct Area {
+    page: u64,
+    end: u64,
+    /// Length and start of each gap.
+    gaps: BTreeSet<(u64, u64)>,
+}
+
+impl Area {
+    /// An empty section at `start`, a multiple of `page`.
+    pub(crate) fn new(start: u64, page: u64) -> Self {
+        Self {
+            page,
+            end: start,
+            gaps: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// How many bytes no content has been placed in.
+    pub(crate) fn unused(&self) -> u64 {
+        self.gaps.iter().map(|&(length, _)| length).sum()
+    }
+
+    /// Places `length` bytes, which are not 0, where they cost least.
+    pub(crate) fn place(&mut self, length: u64) -> u64 {
+        let length = round_up(length, self.page);
+        let Some(&gap) = self.gaps.range((length, 0)..).next() else {
+            let at = self.end;
+            self.end += length;
+            return at;
+        };
+        self.gaps.remove(&gap);
+        let (room, at) = gap;
+        self.add_gap(at + length, room - length);
+        at
+    }
+
+    /// Places `length` bytes at the next huge page boundary after the end.
+    fn place_aligned(&mut self, length: u64) -> u64 {
+        let at = round_up(self.end, HUGE_PAGE);
+        self.add_gap(self.end, at - self.end);
+        self.end = at + round_up(length, self.page);
+        at
+    }
+
+    fn add_gap(&mut self, start: u64, length: u64) {
+        if length != 0 {
+            self.gaps.insert((length, start));
+        }
+    }
+
+    /// The bytes that aligning the next file would leave empty.
+    fn gap_before_aligned(&self) -> u64 {
+        round_up(self.end, HUGE_PAGE) - self.end
+    }
+}
+
+/// A large content to be placed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Large {
+    pub(crate) length: u64,
+    /// Whether it may be mapped by huge pages.
+    pub(crate) is_mappable: bool,
+}
+
+/// Places the large contents, and returns the place of each. `small` is the sum of the lengths, each
+/// rounded up to pages, of the contents that will be placed afterwards.
+pub(crate) fn place_large(
+    area: &mut Area,
+    large: &[Large],
+    small: u64,
+    huge_align: HugeAlign,
+) -> Vec<u64> {
+    let mut places = vec![0; large.len()];
+    let is_candidate = |one: &Large| {
+        matches!(huge_align, HugeAlign::Auto) && one.is_mappable && one.length >= HUGE_PAGE
+    };
+    let (mut candidates, mut others): (Vec<usize>, Vec<usize>) =
+        (0..large.len()).partition(|&at| is_candidate(&large[at]));
+    let lengths = others
+        .iter()
+        .map(|&at| round_up(large[at].length, area.page));
+    let mut filler = lengths.sum::<u64>() + small;
+    candidates.sort_by_key(|&at| Reverse(large[at].length));
+    for at in candidates {
+        let gap = area.gap_before_aligned();
+        let empty = gap.saturating_sub(filler);
+        if empty <= large[at].length / WORTH {
+            filler -= gap - empty;
+            places[at] = area.place_aligned(large[at].length);
+        } else {
+            others.push(at);
+        }
+    }
+    if !area.gaps.is_empty() {
+        others.sort_by_key(|&at| Reverse(large[at].length));
+    }
+    for at in others.into_iter().filter(|&at| large[at].length != 0) {
+        places[at] = area.place(large[at].length);
+    }
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const PAGE: u64 = 4096;
+
+    fn large(lengths: &[u64]) -> Vec<Large> {
+        lengths
+            .iter()
+            .map(|&length| Large {
+                length,
+                is_mappable: true,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn small_files_fill_the_gaps_that_alignment_leaves() {
+        let mut area = Area::new(PAGE, PAGE);
+        let places = place_large(
+            &mut area,
+            &large(&[3 << 20, 5 << 20]),
+            8 << 20,
+            HugeAlign::Auto,
+        );
+        assert_eq!(places, [8 << 20, 2 << 20]);
+        let end = area.end;
+        while area.unused() != 0 {
+            assert!(area.place(PAGE) < end);
+        }
+        assert_eq!(area.place(PAGE), end);
+    }
+
+    #[test]
+    fn a_file_is_not_aligned_at_the_cost_of_its_own_size() {
+        let mut area = Area::new(PAGE, PAGE);
+        let lengths = [HUGE_PAGE + PAGE; 3];
+        let places = place_large(&mut area, &large(&lengths), 0, HugeAlign::Auto);
+        assert_eq!(places, [PAGE, PAGE + lengths[0], PAGE + 2 * lengths[0]]);
+        assert_eq!(area.unused(), 0);
+    }
+
+    #[test]
+    fn a_very_large_file_is_aligned_even_if_nothing_fills_the_gap() {
+        let mut area = Area::new(PAGE, PAGE);
+        let places = place_large(&mut area, &large(&[1 << 30]), 0, HugeAlign::Auto);
+        assert_eq!(places, [HUGE_PAGE]);
+        let mut area = Area::new(PAGE, PAGE);
+        assert_eq!(
+            place_large(&mut area, &large(&[1 << 30]), 0, HugeAlign::Off),
+            [PAGE]
+        );
+    }
+
+    #[test]
+    fn what_is_not_mapped_is_not_aligned() {
+        let mut area = Area::new(PAGE, PAGE);
+        let sparse = [Large {
+            length: 1 << 30,
+            is_mappable: false,
+        }];
+        assert_eq!(place_large(&mut area, &sparse, 0, HugeAlign::Auto), [PAGE]);
+    }
+
+    #[test]
+    fn the_smallest_gap_that_fits_is_taken() {
+        let mut area = Area::new(0, PAGE);
+        area.end = 100 * PAGE;
+        for (start, length) in [(0, 9 * PAGE), (20 * PAGE, 3 * PAGE), (40 * PAGE, 5 * PAGE)] {
+            area.add_gap(start, length);
+        }
+        assert_eq!(area.place(3 * PAGE - 1), 20 * PAGE);
+        assert_eq!(area.place(4 * PAGE), 40 * PAGE);
+        assert_eq!(area.place(PAGE), 44 * PAGE);
+        assert_eq!(area.place(10 * PAGE), 100 * PAGE);
+    }
+
+    proptest! {
+        #[test]
+        fn contents_are_aligned_do_not_overlap_and_waste_little(
+            start in 1_u64..600,
+            sizes in proptest::collection::vec(1_u64..9 << 20, 0..40),
+            small in proptest::collection::vec(1_u64..300_000, 0..400),
+            shift in 12_u32..=16,
+        ) {
+            let page = 1 << shift;
+            let mut area = Area::new(start * page, page);
+            let list = large(&sizes);
+            let sum = small.iter().map(|&length| round_up(length, page)).sum();
+            let mut places = place_large(&mut area, &list, sum, HugeAlign::Auto);
+            places.extend(small.iter().map(|&length| area.place(length)));
+            let all: Vec<u64> = sizes.iter().chain(&small).copied().collect();
+            let mut ranges: Vec<(u64, u64)> = places
+                .iter()
+                .zip(&all)
+                .map(|(&at, &length)| (at, at + round_up(length, page)))
+                .collect();
+            ranges.sort_unstable();
+            prop_assert!(ranges.first().is_none_or(|first| first.0 >= start * page));
+            prop_assert!(ranges.windows(2).all(|pair| pair[0].1 <= pair[1].0));
+            prop_assert!(places.iter().all(|at| at % page == 0));
+            prop_assert!(ranges.last().is_none_or(|last| last.1 == area.end));
+            let used: u64 = ranges.iter().map(|(start, end)| end - start).sum();
+            prop_assert_eq!(used + area.unused(), area.end - start * page);
+            // Gaps that small files were counted on to fill may keep what is smaller than each of them.
+            let aligned: u64 = places.iter().zip(&all)
+                .filter(|&(at, &length)| at % HUGE_PAGE == 0 && length >= HUGE_PAGE)
+                .map(|(_, length)| length / WORTH + 300_000)
+                .sum();
+            prop_assert!(area.unused() <= aligned, "{} of {aligned}", area.unused());
+        }
+    }
+}

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The build: scan, compare, copy, describe, publish.
+//!
+//! ```text
+//! superblock | inodes | directories | symlinks | xattrs | extents | packed | data | digests
+//! ```
+//!
+//! The lengths of the sections before `packed` are known after the scan. Those of `packed` and `data`
+//! depend on which files are equal, which is known when they have been read: so `packed` is copied
+//! first, then `data` behind it, and the digests of both, whose number is known at last, follow.
+
+use std::time::Instant;
+
+use daxfs_format::SectionKind;
+
+use crate::area::{self, Area, Large};
+use crate::compare::{compare, Comparison};
+use crate::contents::{Classes, Content, Contents, Place};
+use crate::copy::{copy, Job, LargeFile, Placing, Target};
+use crate::error::{Error, Result};
+use crate::metadata::{Cursor, Cursors, Ordered};
+use crate::num::round_up;
+use crate::observer::{Observer, Phase};
+use crate::options::{Keep, Options};
+use crate::output::Output;
+use crate::scan::scan;
+use crate::seal::{Sealed, Sections};
+use crate::summary::{self, Summary};
+use crate::tree::{NodeId, NodeKind};
+
+/// The sections whose lengths are known after the scan.
+const DESCRIBING: [SectionKind; 5] = [
+    SectionKind::Inodes,
+    SectionKind::Directories,
+    SectionKind::Symlinks,
+    SectionKind::Xattrs,
+    SectionKind::Extents,
+];
+
+/// The longest xattr section, in bytes: offsets in it have 32 bits.
+const MAX_XATTRS: u64 = 0xffff_ffff;
+
+/// Builds an image.
+///
+/// # Errors
+/// See [`Error`]. Whatever it is, no image has appeared, and one that existed is as it was.
+pub fn build(options: &Options, observer: &dyn Observer) -> Result<Summary> {
+    let start = Instant::now();
+    Output::check(options)?;
+    observer.phase(Phase::Scan);
+    let mut scan = scan(options, observer)?;
+    let order = scan.tree.number();
+    let output = Output::open(options)?;
+    let (entries, bytes) = summary::count(&scan.tree);
+    observer.phase(Phase::Compare { entries, bytes });
+    let tree = &scan.tree;
+    let job = Job {
+        options,
+        observer,
+        root: &scan.root,
+        tree,
+        output: &output,
+    };
+    let ordered = Ordered::new(tree, order, &scan.sets);
+    let mut image = copy_contents(&job, &ordered)?;
+    observer.phase(Phase::Metadata);
+    let sealed = describe(&job, &ordered, &mut image)?;
+    let summary = summary::of(tree, &image, &sealed);
+    observer.phase(Phase::Publish);
+    output.publish(image.sections.image_size())?;
+    Ok(Summary {
+        seconds: start.elapsed().as_secs_f64(),
+        ..summary
+    })
+}
+
+/// What of the image is known when the contents are in it.
+pub(crate) struct Copied {
+    pub(crate) sections: Sections,
+    pub(crate) contents: Contents,
+    /// Bytes of the data section that no content was placed in.
+    pub(crate) unused: u64,
+}
+
+fn copy_contents(job: &Job<'_>, ordered: &Ordered<'_>) -> Result<Copied> {
+    let mut sections = describing_sections(job, ordered)?;
+    let classes = Classes::of(job.tree, &ordered.order, job.options);
+    let comparison = match job.options.sharing {
+        Keep::Yes => compare(job, &classes.large)?,
+        Keep::No => Comparison::default(),
+    };
+    job.observer.phase(Phase::Copy);
+    let contents = Contents::new(job.tree.nodes.len());
+    let start = sections.next(SectionKind::Packed);
+    let placing = Placing {
+        contents,
+        target: Target::Packed(start),
+    };
+    let (placing, _) = copy(job, placing, &[], &classes.packed)?;
+    sections.push(SectionKind::Packed, placing.target.end() - start);
+
+    let mut contents = placing.contents;
+    let small = direct(job, &classes, &contents);
+    let start = sections.next(SectionKind::Data);
+    let mut area = Area::new(start, job.options.page.bytes());
+    let large = place_large(
+        job,
+        &classes.large,
+        &small,
+        &comparison,
+        &mut area,
+        &mut contents,
+    );
+    let placing = Placing {
+        contents,
+        target: Target::Data(area),
+    };
+    let (placing, digests) = copy(job, placing, &large, &small)?;
+    sections.push(SectionKind::Data, placing.target.end() - start);
+    let mut contents = placing.contents;
+    for (content, digest) in digests {
+        contents.set_digest(content, digest);
+    }
+    Ok(Copied {
+        sections,
+        contents,
+        unused: placing.target.unused(),
+    })
+}
+
+fn describing_sections(job: &Job<'_>, ordered: &Ordered<'_>) -> Result<Sections> {
+    let mut sections = Sections::new(job.options.page.shift());
+    for kind in DESCRIBING {
+        sections.push(kind, ordered.length(kind));
+    }
+    let (_, xattrs) = sections.range(SectionKind::Xattrs);
+    if xattrs > MAX_XATTRS {
+        let limit = format!("all extended attributes may have {MAX_XATTRS} bytes, not {xattrs}");
+        return Err(Error::Limit {
+            path: job.options.source.clone(),
+            limit,
+        });
+    }
+    Ok(sections)
+}
+
+/// The small direct files: those that were known as such, and those that were not packed because
+/// they are ELF.
+fn direct(job: &Job<'_>, classes: &Classes, contents: &Contents) -> Vec<NodeId> {
+    let mut small = classes.small.clone();
+    small.extend(
+        classes
+            .packed
+            .iter()
+            .filter(|&&file| contents.of(file) == 0),
+    );
+    small.sort_unstable_by_key(|&file| job.tree.node(file).ino);
+    small
+}
+
+/// Gives the large files their contents and places.
+fn place_large(
+    job: &Job<'_>,
+    files: &[NodeId],
+    small: &[NodeId],
+    comparison: &Comparison,
+    area: &mut Area,
+    contents: &mut Contents,
+) -> Vec<LargeFile> {
+    let page = job.options.page.bytes();
+    let rounded = |file: &NodeId| round_up(job.tree.node(*file).status.size, page);
+    let originals: Vec<NodeId> = files
+        .iter()
+        .copied()
+        .filter(|file| !comparison.same.contains_key(file))
+        .collect();
+    let lengths: Vec<Large> = originals.iter().map(|&file| large_of(job, file)).collect();
+    let filler = small.iter().map(rounded).sum();
+    let places = area::place_large(area, &lengths, filler, job.options.huge_align);
+    let mut large = Vec::with_capacity(originals.len());
+    for ((&file, length), place) in originals.iter().zip(lengths).zip(places) {
+        let size = job.tree.node(file).status.size;
+        let to = if length.is_mappable {
+            Place::Direct(place)
+        } else {
+            Place::Sparse(place)
+        };
+        let content = contents.add(Content {
+            digest: [0; 32],
+            size,
+            place: to,
+        });
+        contents.assign(file, content);
+        let digest = comparison.digests.get(&file).copied();
+        large.push(LargeFile {
+            file,
+            place,
+            content,
+            digest,
+        });
+    }
+    for (&file, &original) in &comparison.same {
+        job.observer.advance(job.tree.node(file).status.size);
+        contents.assign(file, contents.of(original));
+    }
+    large
+}
+
+/// What a large file takes in the data section.
+fn large_of(job: &Job<'_>, file: NodeId) -> Large {
+    let node = job.tree.node(file);
+    let pieces = match node.kind {
+        NodeKind::Regular { sparse } => job.tree.pieces(sparse),
+        _ => None,
+    };
+    let page = job.options.page.bytes();
+    match pieces {
+        Some(pieces) => {
+            let length = pieces
+                .iter()
+                .map(|&(_, length)| round_up(length, page))
+                .sum();
+            Large {
+                length,
+                is_mappable: false,
+            }
+        }
+        None => Large {
+            length: node.status.size,
+            is_mappable: true,
+        },
+    }
+}
+
+/// Writes the sections that describe files, and the superblock.
+fn describe(job: &Job<'_>, ordered: &Ordered<'_>, image: &mut Copied) -> Result<Sealed> {
+    let (options, contents) = (job.options, &image.contents);
+    let (numbers, numbered) = contents.number(&ordered.order);
+    let digests = ordered.digests(options, contents, &numbered);
+    let sections = &mut image.sections;
+    sections.push(SectionKind::Digests, crate::num::len64(digests.len()));
+    let start = |kind| Cursor(sections.range(kind).0);
+    let cursors = Cursors {
+        directories: start(SectionKind::Directories),
+        symlinks: start(SectionKind::Symlinks),
+        extents: start(SectionKind::Extents),
+    };
+    let mut write = |kind, bytes: Vec<u8>| {
+        let (offset, length) = sections.range(kind);
+        debug_assert_eq!(length, crate::num::len64(bytes.len()), "{kind}");
+        sections.hash(kind, &bytes);
+        job.output.write(&bytes, offset)
+    };
+    write(SectionKind::Digests, digests)?;
+    write(SectionKind::Directories, ordered.directories())?;
+    write(SectionKind::Symlinks, ordered.symlinks())?;
+    write(SectionKind::Xattrs, ordered.xattrs())?;
+    write(
+        SectionKind::Extents,
+        ordered.extents(contents, options.page.bytes()),
+    )?;
+    write(
+        SectionKind::Inodes,
+        ordered.inodes(options, contents, &numbers, cursors),
+    )?;
+    let sealed = sections.superblock(options)?;
+    job.output.write(sealed.as_bytes(), 0)?;
+    Ok(sealed)
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Which files are left out.
+//!
+//! A pattern with a slash (but not only at its end) is compared with the whole path below SOURCE,
+//! one without with the name alone, at any depth. A slash at the end lets it match directories only.
+//! `*` and `?` do not match a slash, `**` does.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+
+use crate::error::{Error, Result};
+
+/// The patterns of what is left out.
+#[derive(Debug)]
+pub(crate) struct Exclude {
+    any: Patterns,
+    directories: Patterns,
+}
+
+#[derive(Debug)]
+struct Patterns {
+    paths: GlobSet,
+    names: GlobSet,
+}
+
+impl Exclude {
+    pub(crate) fn new(globs: &[String]) -> Result<Self> {
+        let (directories, any): (Vec<&str>, Vec<&str>) = globs
+            .iter()
+            .map(String::as_str)
+            .partition(|glob| glob.ends_with('/'));
+        Ok(Self {
+            any: Patterns::new(&any)?,
+            directories: Patterns::new(&directories)?,
+        })
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.any.is_empty() && self.directories.is_empty()
+    }
+
+    /// Whether the file at this path below SOURCE is left out.
+    pub(crate) fn matches(&self, path: &[u8], is_directory: bool) -> bool {
+        self.any.matches(path) || (is_directory && self.directories.matches(path))
+    }
+}
+
+impl Patterns {
+    fn new(globs: &[&str]) -> Result<Self> {
+        let (mut paths, mut names) = (GlobSetBuilder::new(), GlobSetBuilder::new());
+        for glob in globs {
+            let whole = glob.trim_end_matches('/');
+            let set = if whole.contains('/') {
+                &mut paths
+            } else {
+                &mut names
+            };
+            let pattern = whole.strip_prefix('/').unwrap_or(whole);
+            let glob = GlobBuilder::new(pattern).literal_separator(true).build();
+            set.add(glob.map_err(Error::Pattern)?);
+        }
+        let build = |set: GlobSetBuilder| set.build().map_err(Error::Pattern);
+        Ok(Self {
+            paths: build(paths)?,
+            names: build(names)?,
+        })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.paths.is_empty() && self.names.is_empty()
+    }
+
+    fn matches(&self, path: &[u8]) -> bool {
+        let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
+        self.paths.is_match(Path::new(OsStr::from_bytes(path)))
+            || self.names.is_match(Path::new(OsStr::from_bytes(name)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(glob: &str, path: &[u8], is_directory: bool) -> bool {
+        Exclude::new(&[glob.to_owned()])
+            .unwrap()
+            .matches(path, is_directory)
+    }
+
+    #[test]
+    fn a_glob_without_slash_matches_names_anywhere() {
+        assert!(matches("*.o", b"a/b/c.o", false));
+        assert!(matches("*.o", b"c.o", false));
+        assert!(
+            !matches("*.o", b"c.o/d", false),
+            "what is in it goes with the directory"
+        );
+        assert!(matches("c\\*", b"a/c*", false));
+        assert!(!matches("c\\*", b"a/cc", false));
+    }
+
+    #[test]
+    fn a_glob_with_slash_matches_whole_paths() {
+        assert!(matches("/b", b"b", false));
+        assert!(!matches("/b", b"a/b", false));
+        assert!(matches("a/*", b"a/b", false));
+        assert!(!matches("a/*", b"a/b/c", false));
+        assert!(matches("a/**/d", b"a/b/c/d", false));
+        assert!(matches("**/c/d", b"a/b/c/d", false));
+    }
+
+    #[test]
+    fn a_glob_with_slash_at_its_end_matches_directories() {
+        assert!(matches("b/", b"a/b", true));
+        assert!(!matches("b/", b"a/b", false));
+        assert!(matches("/a/b/", b"a/b", true));
+    }
+
+    #[test]
+    fn names_need_not_be_text() {
+        assert!(matches("a*z", b"a\xff\xfez", false));
+    }
+
+    #[test]
+    fn what_is_no_glob_is_refused() {
+        assert!(matches!(
+            Exclude::new(&["a[".to_owned()]),
+            Err(Error::Pattern(_))
+        ));
+    }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Builds DAXFS images from directory trees.
+//!
+//! [`build`] is the whole of it; [`cli`] is the command line around it.
+//!
+//! ```no_run
+//! let options = mkdaxfs::Options::new("/usr/share/doc", "doc.daxfs");
+//! let summary = mkdaxfs::build(&options, &())?;
+//! println!("{} bytes, {}", summary.image_bytes, summary.identity);
+//! # Ok::<(), mkdaxfs::Error>(())
+//! ```
+//!
+//! | module | owns |
+//! |---|---|
+//! | `build` | the order of things |
+//! | `scan`, `source`, `xattrs`, `holes`, `exclude` | reading the tree |
+//! | `tree` | the tree in memory, inode numbers |
+//! | `compare`, `contents` | which files are equal |
+//! | `area` | where contents are placed |
+//! | `copy` | copying contents |
+//! | `metadata`, `seal` | the sections that describe files, the superblock |
+//! | `output` | the image file, which appears when it is complete |
+//! | `pool` | threads |
+//!
+//! # Memory
+//! What grows with the tree is a few hundred bytes for each entry. Contents pass through one buffer
+//! for each thread, whatever the sizes of files are.
+
+mod area;
+mod build;
+pub mod cli;
+mod compare;
+mod contents;
+mod copy;
+mod error;
+mod exclude;
+mod holes;
+mod metadata;
+mod num;
+mod observer;
+mod options;
+mod output;
+mod pool;
+mod scan;
+mod seal;
+mod source;
+mod summary;
+mod tree;
+mod xattrs;
+
+pub use build::build;
+pub use error::{Change, Error, Result};
+pub use observer::{LeftOut, Observer, Phase};
+pub use options::{Boundary, Existing, HugeAlign, Keep, Mode, Mtime, Options, Overrides, PageSize};
+pub use output::remove_leftovers;
+pub use summary::Summary;

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Threads that work until the work or one of them fails, and their turns at what must go in order.
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use crate::error::Result;
+
+/// Runs `work` on so many threads, and returns the error of the first thread that has one.
+///
+/// `stop` is called as soon as a thread fails; it must make the others return.
+pub(crate) fn run(
+    threads: NonZeroUsize,
+    work: impl Fn() -> Result<()> + Sync,
+    stop: impl Fn() + Sync,
+) -> Result<()> {
+    let one = || {
+        let result = work();
+        if result.is_err() {
+            stop();
+        }
+        result
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (1..threads.get()).map(|_| scope.spawn(one)).collect();
+        let mut result = one();
+        for thread in threads {
+            let other = thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            result = result.and(other);
+        }
+        result
+    })
+}
+
+/// Locks a mutex. A thread that panics ends the build, so what it leaves behind is not seen.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What is in a mutex when nobody else has it any more.
+pub(crate) fn into_inner<T>(mutex: Mutex<T>) -> T {
+    mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// State that several threads change, each in its turn.
+pub(crate) struct InOrder<T> {
+    state: Mutex<(usize, T)>,
+    turn: Condvar,
+    stopped: AtomicBool,
+}
+
+impl<T> InOrder<T> {
+    pub(crate) fn new(state: T) -> Self {
+        Self {
+            state: Mutex::new((0, state)),
+            turn: Condvar::new(),
+            stopped: AtomicBool::new(false),
+        }
+    }
+
+    /// Waits until all turns below `turn` are over, and takes it. `None` when the build has failed.
+    pub(crate) fn take<R>(&self, turn: usize, act: impl FnOnce(&mut T) -> R) -> Option<R> {
+        let mut state = lock(&self.state);
+        while state.0 != turn {
+            if self.is_stopped() {
+                return None;
+            }
+            state = self
+                .turn
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        let result = act(&mut state.1);
+        state.0 += 1;
+        self.turn.notify_all();
+        Some(result)
+    }
+
+    /// Lets no thread wait any more.
+    pub(crate) fn stop(&self) {
+        let _state = lock(&self.state);
+        self.stopped.store(true, Ordering::Relaxed);
+        self.turn.notify_all();
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn into_inner(self) -> T {
+        into_inner(self.state).1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+    use std::sync::atomic::AtomicUsize;
+
+    fn four() -> NonZeroUsize {
+        NonZeroUsize::new(4).unwrap()
+    }
+
+    #[test]
+    fn turns_come_in_order_whoever_takes_them() {
+        let (next, order) = (AtomicUsize::new(0), InOrder::new(Vec::new()));
+        let work = || loop {
+            let turn = next.fetch_add(1, Ordering::Relaxed);
+            if turn >= 1000 {
+                return Ok(());
+            }
+            order.take(turn, |seen| seen.push(turn));
+        };
+        run(four(), work, || order.stop()).unwrap();
+        assert_eq!(order.into_inner(), (0..1000).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_failure_ends_the_waiting_of_the_others() {
+        let (next, order) = (AtomicUsize::new(0), InOrder::new(()));
+        let work = || match next.fetch_add(1, Ordering::Relaxed) {
+            0 => Err(crate::Error::io("read", "a")(io::Error::other("broken"))),
+            turn => {
+                assert!(order.take(turn, |()| ()).is_none());
+                Ok(())
+            }
+        };
+        run(four(), work, || order.stop()).unwrap_err();
+    }
+}

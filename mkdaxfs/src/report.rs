@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What people see: progress on a terminal, what is done and left out, the summary.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
+use std::time::Instant;
+
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use mkdaxfs::cli::Print;
+use mkdaxfs::{LeftOut, Observer, Phase, Summary};
+
+/// The observer that reports to standard error.
+pub(crate) struct Reporter {
+    print: Print,
+    bar: ProgressBar,
+    start: Instant,
+}
+
+impl Reporter {
+    /// A bar only where somebody watches.
+    pub(crate) fn new(print: Print) -> Self {
+        let watched = io::stderr().is_terminal() && print != Print::Nothing;
+        let bar = if watched {
+            ProgressBar::new(0)
+        } else {
+            ProgressBar::hidden()
+        };
+        let style = "{msg:10} [{wide_bar}] {bytes}/{total_bytes} {eta}";
+        if let Ok(style) = ProgressStyle::with_template(style) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        Self {
+            print,
+            bar,
+            start: Instant::now(),
+        }
+    }
+
+    fn tell(&self, text: &str) {
+        if self.print == Print::Everything {
+            let seconds = self.start.elapsed().as_secs_f64();
+            // Nobody can be told that standard error is closed.
+            self.bar.suspend(|| {
+                let _ = writeln!(io::stderr(), "[{seconds:7.3}] {text}");
+            });
+        }
+    }
+
+    /// Takes the bar off the terminal.
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Observer for Reporter {
+    fn phase(&self, phase: Phase) {
+        match phase {
+            Phase::Scan => self.tell("scanning the tree"),
+            Phase::Compare { entries, bytes } => {
+                self.bar.set_length(bytes);
+                self.tell(&format!(
+                    "comparing files: {entries} entries, {}",
+                    HumanBytes(bytes)
+                ));
+            }
+            Phase::Copy => {
+                self.bar.set_message("copying");
+                self.tell("copying contents");
+            }
+            Phase::Metadata => self.tell("writing metadata"),
+            Phase::Publish => {
+                self.bar.set_message("syncing");
+                self.tell("waiting for the disk");
+            }
+        }
+    }
+
+    fn advance(&self, bytes: u64) {
+        self.bar.inc(bytes);
+    }
+
+    fn left_out(&self, path: &Path, why: LeftOut) {
+        let why = match why {
+            LeftOut::Excluded => "a pattern matches",
+            LeftOut::Image => "it is the image that is being replaced",
+            LeftOut::OtherFileSystem => "it is on another file system",
+            LeftOut::Xattr => "an extended attribute that images cannot hold; the file is kept",
+        };
+        self.tell(&format!("left out: {}: {why}", path.display()));
+    }
+}
+
+/// Prints a summary for people.
+pub(crate) fn print_summary(image: &Path, summary: &Summary, written: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let s = summary;
+    let bytes = |count: u64| HumanBytes(count).to_string();
+    let verb = if written { "" } else { " would be" };
+    writeln!(
+        out,
+        "{}:{verb} {} ({} bytes)",
+        image.display(),
+        bytes(s.image_bytes),
+        s.image_bytes
+    )?;
+    writeln!(
+        out,
+        "  tree      {} entries: {} files, {} directories, {} symlinks, {} special",
+        s.entries, s.files, s.directories, s.symlinks, s.special
+    )?;
+    writeln!(
+        out,
+        "  contents  {} in files; {} shared by {} files; {} packed in {} files",
+        bytes(s.content_bytes),
+        bytes(s.shared_bytes),
+        s.shared_files,
+        bytes(s.packed_bytes),
+        s.packed_contents
+    )?;
+    writeln!(
+        out,
+        "  sparse    {} files with {} of holes",
+        s.sparse_files,
+        bytes(s.hole_bytes)
+    )?;
+    writeln!(
+        out,
+        "  padding   {} to page ends, {} for alignment",
+        bytes(s.tail_bytes),
+        bytes(s.padding_bytes)
+    )?;
+    writeln!(
+        out,
+        "  mappable  {}, of which {} by huge pages ({:.0} %)",
+        bytes(s.mappable_bytes),
+        bytes(s.huge_bytes),
+        percent(s.huge_bytes, s.mappable_bytes)
+    )?;
+    writeln!(
+        out,
+        "  metadata  {}, {} bytes an entry",
+        bytes(s.metadata_bytes),
+        s.metadata_bytes.checked_div(s.entries).unwrap_or(0)
+    )?;
+    writeln!(out, "  uuid      {}", s.uuid)?;
+    writeln!(out, "  identity  {}", s.identity)?;
+    writeln!(out, "  time      {:.2} s", s.seconds)
+}
+
+/// How much of the whole a part is, in percent.
+fn percent(part: u64, whole: u64) -> f64 {
+    // Halves of 32 bits keep the digits that are printed.
+    let scaled = u128::from(part) * 10_000 / u128::from(whole.max(1));
+    u32::try_from(scaled).map_or(100.0, |scaled| f64::from(scaled) / 100.0)
+}
+
+/// Prints a summary for programs.
+pub(crate) fn print_json(summary: &Summary) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, summary)?;
+    writeln!(out)
+}

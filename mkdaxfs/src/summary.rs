@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a build has made.
+
+use std::fmt::Write as _;
+
+use daxfs_format::limits::HUGE_PAGE;
+use daxfs_format::FileType;
+use serde::Serialize;
+
+use crate::build::Copied;
+use crate::contents::{Content, Place};
+use crate::num::{index, len64};
+use crate::seal::Sealed;
+use crate::tree::{NodeId, NodeKind, Tree};
+
+/// What an image holds, and what it cost. All lengths are in bytes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Summary {
+    /// `sha256:` and the SHA-256 of the superblock, which covers everything.
+    pub identity: String,
+    /// The UUID.
+    pub uuid: String,
+    /// The length of the image.
+    pub image_bytes: u64,
+    /// Names, and the root.
+    pub entries: u64,
+    /// Inodes: files with several names count once.
+    pub inodes: u64,
+    /// Regular files.
+    pub files: u64,
+    /// Directories.
+    pub directories: u64,
+    /// Symbolic links.
+    pub symlinks: u64,
+    /// Devices, FIFOs and sockets.
+    pub special: u64,
+    /// The sum of the sizes of all regular files.
+    pub content_bytes: u64,
+    /// Files that use the content of another one.
+    pub shared_files: u64,
+    /// What they would have taken.
+    pub shared_bytes: u64,
+    /// Contents of small files that lie beside each other.
+    pub packed_contents: u64,
+    /// Their sizes.
+    pub packed_bytes: u64,
+    /// Files with holes.
+    pub sparse_files: u64,
+    /// Their holes.
+    pub hole_bytes: u64,
+    /// Zeros between the ends of contents and their pages'.
+    pub tail_bytes: u64,
+    /// Pages that alignment left empty.
+    pub padding_bytes: u64,
+    /// Contents that can be mapped from the image.
+    pub mappable_bytes: u64,
+    /// Of these, what can be mapped by huge pages.
+    pub huge_bytes: u64,
+    /// The superblock and the sections that describe files.
+    pub metadata_bytes: u64,
+    /// How long the build took, in seconds.
+    pub seconds: f64,
+}
+
+/// Entries and the sum of the sizes of all regular files.
+pub(crate) fn count(tree: &Tree) -> (u64, u64) {
+    let files = tree
+        .nodes
+        .iter()
+        .filter(|node| matches!(node.kind, NodeKind::Regular { .. }));
+    (
+        len64(tree.entries.len()) + 1,
+        files.map(|node| node.status.size).sum(),
+    )
+}
+
+/// The summary of an image, but for the time.
+pub(crate) fn of(tree: &Tree, image: &Copied, sealed: &Sealed) -> Summary {
+    let (entries, content_bytes) = count(tree);
+    let mut summary = Summary {
+        identity: format!("sha256:{}", hex(&sealed.identity())),
+        uuid: uuid::Uuid::from_bytes(sealed.uuid()).to_string(),
+        image_bytes: image.sections.image_size(),
+        entries,
+        inodes: len64(tree.nodes.len()),
+        content_bytes,
+        padding_bytes: image.unused,
+        metadata_bytes: image.sections.metadata(),
+        ..Summary::default()
+    };
+    let mut used = vec![false; image.contents.list.len() + 1];
+    for (id, node) in (0..).map(NodeId).zip(&tree.nodes) {
+        match node.file_type() {
+            FileType::Regular => {
+                summary.files += 1;
+                summary.add_file(tree, image, id, &mut used);
+            }
+            FileType::Directory => summary.directories += 1,
+            FileType::Symlink => summary.symlinks += 1,
+            _ => summary.special += 1,
+        }
+    }
+    summary
+}
+
+impl Summary {
+    fn add_file(&mut self, tree: &Tree, image: &Copied, file: NodeId, used: &mut [bool]) {
+        let content = image.contents.of(file);
+        let Some(known) = image.contents.get(content) else {
+            return;
+        };
+        if std::mem::replace(&mut used[index(content)], true) {
+            self.shared_files += 1;
+            self.shared_bytes += known.size;
+            return;
+        }
+        let page = 1 << image.sections.page_shift();
+        match known.place {
+            Place::Packed(_) => {
+                self.packed_contents += 1;
+                self.packed_bytes += known.size;
+            }
+            Place::Direct(at) => self.add_direct(known, at, page),
+            Place::Sparse(_) => {
+                let pieces = match tree.node(file).kind {
+                    NodeKind::Regular { sparse } => tree.pieces(sparse).unwrap_or_default(),
+                    _ => &[],
+                };
+                let bytes: u64 = pieces.iter().map(|&(_, length)| length).sum();
+                self.sparse_files += 1;
+                self.hole_bytes += known.size - bytes;
+                self.tail_bytes += bytes.wrapping_neg() % page;
+            }
+        }
+    }
+
+    fn add_direct(&mut self, content: &Content, at: u64, page: u64) {
+        let tail = content.size.wrapping_neg() % page;
+        self.tail_bytes += tail;
+        self.mappable_bytes += content.size;
+        if at % HUGE_PAGE == 0 {
+            self.huge_bytes += (content.size + tail) / HUGE_PAGE * HUGE_PAGE;
+        }
+    }
+}
+
+/// Bytes as hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

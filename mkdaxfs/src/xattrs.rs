@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Reading extended attributes, and the sets of them that the image holds.
+
+use std::collections::HashMap;
+use std::os::fd::{AsRawFd as _, BorrowedFd};
+
+use daxfs_format::limits::MAX_XATTR_LIST;
+use daxfs_format::xattr::{RawXattr, ALIGN_SHIFT};
+use daxfs_format::Namespace;
+use rustix::fs::{lgetxattr, llistxattr};
+use rustix::io::Errno;
+use zerocopy::IntoBytes as _;
+
+use crate::num::{index, len64, round_up};
+
+/// The longest list of names or value that Linux gives, in bytes.
+const ROOM: usize = 65536;
+
+/// Reads the attributes of files. They have no descriptor to be read by, as a symlink or device
+/// cannot be opened, so they are reached through that of their directory in `/proc`.
+pub(crate) struct XattrReader {
+    list: Vec<u8>,
+    value: Vec<u8>,
+}
+
+/// The attributes of a file.
+#[derive(Debug, Default)]
+pub(crate) struct Xattrs {
+    /// The set as it lies in the image; empty without attributes.
+    pub(crate) set: Vec<u8>,
+    /// Whether there are attributes that the format cannot hold.
+    pub(crate) foreign: bool,
+}
+
+/// Why the attributes of a file cannot be had.
+#[derive(Debug)]
+pub(crate) enum XattrError {
+    System(Errno),
+    /// The names are longer than a list that Linux gives.
+    TooLong,
+}
+
+impl From<Errno> for XattrError {
+    fn from(errno: Errno) -> Self {
+        Self::System(errno)
+    }
+}
+
+impl XattrReader {
+    pub(crate) fn new() -> Self {
+        Self {
+            list: vec![0; ROOM],
+            value: vec![0; ROOM],
+        }
+    }
+
+    /// The attributes of the file `name` in `directory`.
+    pub(crate) fn read(
+        &mut self,
+        directory: BorrowedFd<'_>,
+        name: &[u8],
+    ) -> Result<Xattrs, XattrError> {
+        let mut path = format!("/proc/self/fd/{}/", directory.as_raw_fd()).into_bytes();
+        path.extend_from_slice(name);
+        let length = match llistxattr(&path[..], &mut self.list[..]) {
+            Ok(length) => length,
+            Err(Errno::OPNOTSUPP) => 0,
+            Err(errno) => return Err(errno.into()),
+        };
+        if length == 0 {
+            return Ok(Xattrs::default());
+        }
+        let names = self.list[..length].split(|&byte| byte == 0);
+        let full: Vec<&[u8]> = names.filter(|name| !name.is_empty()).collect();
+        let mut known: Vec<(Namespace, &[u8], &[u8])> = full
+            .iter()
+            .filter_map(|&full| Namespace::split(full).map(|(space, name)| (space, name, full)))
+            .collect();
+        known.sort_unstable();
+        let listed: u64 = known.iter().map(|(_, _, full)| len64(full.len()) + 1).sum();
+        if listed > MAX_XATTR_LIST {
+            return Err(XattrError::TooLong);
+        }
+        let mut set = Vec::new();
+        for &(namespace, name, full) in &known {
+            let length = lgetxattr(&path[..], full, &mut self.value[..])?;
+            append(&mut set, namespace, name, &self.value[..length]);
+        }
+        Ok(Xattrs {
+            set,
+            foreign: known.len() != full.len(),
+        })
+    }
+}
+
+fn append(set: &mut Vec<u8>, namespace: Namespace, name: &[u8], value: &[u8]) {
+    let header = RawXattr {
+        // Linux gives no longer names and values than the limits of the format, which are its own.
+        value_length: u32::try_from(value.len()).unwrap_or(u32::MAX).into(),
+        namespace: namespace.number(),
+        name_length: u8::try_from(name.len()).unwrap_or(u8::MAX),
+        reserved_6: 0.into(),
+    };
+    set.extend_from_slice(header.as_bytes());
+    set.extend_from_slice(name);
+    set.extend_from_slice(value);
+    set.resize(index(round_up(len64(set.len()), 1 << ALIGN_SHIFT)), 0);
+}
+
+/// The sets that occur, each once.
+#[derive(Debug, Default)]
+pub(crate) struct Sets {
+    numbers: HashMap<Box<[u8]>, u32>,
+}
+
+impl Sets {
+    /// The index from 1 of a set, in the order in which they came; 0 for the empty one.
+    pub(crate) fn intern(&mut self, set: &[u8]) -> u32 {
+        if set.is_empty() {
+            return 0;
+        }
+        if let Some(&number) = self.numbers.get(set) {
+            return number;
+        }
+        let number = u32::try_from(self.numbers.len() + 1).unwrap_or(u32::MAX);
+        self.numbers.insert(set.into(), number);
+        number
+    }
+
+    /// The sets in the order of their indices.
+    pub(crate) fn into_sets(self) -> Vec<Box<[u8]>> {
+        let mut sets: Vec<_> = self.numbers.into_iter().collect();
+        sets.sort_unstable_by_key(|&(_, number)| number);
+        sets.into_iter().map(|(set, _)| set).collect()
+    }
+}
