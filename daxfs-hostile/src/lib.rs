@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Hostile images: each breaks a rule of DAXFS in one way, and the tests say what must come of it.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`writer`] | a small writer of images, independent of `mkdaxfs` |
+//! | [`reference`](mod@reference) | the reference image, one of every kind of object, and small variants |
+//! | [`classes`] | the classes of bad input: generator and finding |
+//! | [`collide`] | names with a given hash |
+//! | [`memory`] | a memory that watches its readers |
+//! | [`fuzz`] | what the fuzz targets do with an input |
+//! | [`seal`] | seals for those who change many images |
+//! | [`specimen`] | an image to be changed, with its objects by name |
+//! | [`examine`] | everything that can be found wrong with an image, in order |
+//! | [`walk`](mod@walk) | a walk that reads everything by every way there is |
+
+pub mod classes;
+pub mod collide;
+pub mod examine;
+pub mod fuzz;
+pub mod memory;
+mod num;
+pub mod reference;
+pub mod seal;
+pub mod specimen;
+pub mod walk;
+pub mod writer;

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! An image to be changed, with its objects by name.
+//!
+//! Names are looked up in the image as it was at first, so that one change does not hide the place of
+//! the next.
+
+use daxfs_format::directory::RawDirEntry;
+use daxfs_format::extent::RawExtent;
+use daxfs_format::section::RawSection;
+use daxfs_format::superblock::{RawSuperblock, SuperblockCopy};
+use daxfs_format::xattr::{RawXattr, RawXattrHeader, RawXattrSet};
+use daxfs_format::{
+    Directory, FileData, Image, Inode, InodeKind, NameBuf, RawInode, Section, SectionKind,
+    XattrSetId,
+};
+use daxfs_image::hash::Xxh64;
+use daxfs_image::path;
+use zerocopy::{FromBytes, IntoBytes, KnownLayout};
+
+use crate::num::{from_usize, to_u32, to_usize};
+
+/// What is done about checksums after a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seal {
+    /// All are recomputed.
+    All,
+    /// That of the superblock is recomputed.
+    Superblock,
+    /// They stay as they are.
+    Nothing,
+}
+
+/// An image to be changed.
+pub struct Specimen {
+    pristine: Vec<u8>,
+    /// The image.
+    pub bytes: Vec<u8>,
+    /// What [`Specimen::finish`] does about checksums.
+    pub seal: Seal,
+}
+
+impl Specimen {
+    /// A specimen of a sound image.
+    #[must_use]
+    pub fn new(image: Vec<u8>) -> Self {
+        Self {
+            bytes: image.clone(),
+            pristine: image,
+            seal: Seal::All,
+        }
+    }
+
+    /// The changed image.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<u8> {
+        match self.seal {
+            Seal::All => daxfs_image::seal::seal(&mut self.bytes),
+            Seal::Superblock => crate::seal::seal_superblock(&mut self.bytes),
+            Seal::Nothing => {}
+        }
+        self.bytes
+    }
+
+    /// The image as it was at first.
+    #[must_use]
+    pub fn image(&self) -> Image<&[u8], Xxh64> {
+        let image = Image::open(&self.pristine[..], &mut SuperblockCopy::zeroed());
+        image.expect("specimens begin as sound images")
+    }
+
+    /// The structure at an offset.
+    pub fn at<T: FromBytes + IntoBytes + KnownLayout>(&mut self, offset: u64) -> &mut T {
+        let start = to_usize(offset);
+        let bytes = &mut self.bytes[start..start + size_of::<T>()];
+        match T::mut_from_bytes(bytes) {
+            Ok(structure) => structure,
+            Err(_) => unreachable!("structures of the format have no alignment"),
+        }
+    }
+
+    /// The byte at an offset.
+    pub fn byte(&mut self, offset: u64) -> &mut u8 {
+        &mut self.bytes[to_usize(offset)]
+    }
+
+    /// The superblock.
+    pub fn superblock(&mut self) -> &mut RawSuperblock {
+        self.at(0)
+    }
+
+    /// Where a section lies.
+    #[must_use]
+    pub fn section(&self, kind: SectionKind) -> Section {
+        let image = self.image();
+        image
+            .superblock()
+            .sections()
+            .get(kind)
+            .expect("a section of the image")
+    }
+
+    /// The entry of a section in the section table.
+    pub fn section_entry(&mut self, kind: SectionKind) -> &mut RawSection {
+        let is_kind = |raw: &RawSection| raw.kind.get() == kind.number();
+        let image = RawSuperblock::ref_from_prefix(&self.pristine);
+        let (pristine, _) = image.expect("specimens begin as sound images");
+        let index = pristine.sections.iter().position(is_kind);
+        &mut self.superblock().sections[index.expect("a section of the image")]
+    }
+
+    /// A validated inode.
+    #[must_use]
+    pub fn stat(&self, name: &str) -> Inode {
+        path::resolve(&self.image(), name.as_bytes()).expect("a path in the image")
+    }
+
+    /// The number of an inode.
+    #[must_use]
+    pub fn ino(&self, name: &str) -> u32 {
+        self.stat(name).ino.get()
+    }
+
+    /// Where an inode lies.
+    #[must_use]
+    pub fn inode_at(&self, name: &str) -> u64 {
+        self.image().inode_offset(self.stat(name).ino)
+    }
+
+    /// An inode.
+    pub fn inode(&mut self, name: &str) -> &mut RawInode {
+        let at = self.inode_at(name);
+        self.at(at)
+    }
+
+    /// A directory.
+    #[must_use]
+    pub fn directory(&self, name: &str) -> Directory {
+        match self.stat(name).kind {
+            InodeKind::Directory(directory) => directory,
+            other => panic!("{name} is {other:?}"),
+        }
+    }
+
+    /// The names of a directory in the order of its entries.
+    #[must_use]
+    pub fn names(&self, directory: &str) -> Vec<Vec<u8>> {
+        let image = self.image();
+        let directory = self.directory(directory);
+        let mut position = image
+            .seek(&directory, daxfs_format::Cookie::START)
+            .expect("a position");
+        let mut names = Vec::new();
+        while let Ok(Some((entry, _))) = image.next_entry(&directory, &mut position) {
+            let mut buffer = NameBuf::new();
+            names.push(
+                image
+                    .name(&directory, &entry, &mut buffer)
+                    .expect("a name")
+                    .to_vec(),
+            );
+        }
+        names
+    }
+
+    /// The index of a name among the entries of its directory.
+    #[must_use]
+    pub fn index(&self, directory: &str, name: &str) -> u32 {
+        let names = self.names(directory);
+        let index = names.iter().position(|other| other == name.as_bytes());
+        to_u32(index.expect("a name in the directory"))
+    }
+
+    /// The entry at an index of a directory.
+    pub fn entry_at(&mut self, directory: &str, index: u32) -> &mut RawDirEntry {
+        let at = self.directory(directory).offset() + 16 * u64::from(index);
+        self.at(at)
+    }
+
+    /// The entry of a name.
+    pub fn entry(&mut self, directory: &str, name: &str) -> &mut RawDirEntry {
+        let index = self.index(directory, name);
+        self.entry_at(directory, index)
+    }
+
+    /// The bytes of a name.
+    pub fn name(&mut self, directory: &str, name: &str) -> &mut [u8] {
+        let entry = *self.entry(directory, name);
+        let unit = self.directory(directory).offset();
+        let start = to_usize(unit + u64::from(entry.name_offset.get()));
+        &mut self.bytes[start..start + usize::from(entry.name_length.get())]
+    }
+
+    /// Gives an entry another name of the same length, and the hash of it.
+    pub fn rename(&mut self, directory: &str, name: &str, to: &[u8]) {
+        self.name(directory, name).copy_from_slice(to);
+        let hash = daxfs_format::NameHash::of::<Xxh64>(to);
+        self.entry(directory, name).hash.set(hash.0);
+    }
+
+    /// Where an extent's record lies.
+    #[must_use]
+    pub fn extent_at(&self, file: &str, index: u32) -> u64 {
+        match self.stat(file).kind {
+            InodeKind::Regular(FileData::Sparse(list)) => list.offset() + 32 * u64::from(index),
+            other => panic!("{file} is {other:?}"),
+        }
+    }
+
+    /// An extent of a sparse file.
+    pub fn extent(&mut self, file: &str, index: u32) -> &mut RawExtent {
+        let at = self.extent_at(file, index);
+        self.at(at)
+    }
+
+    /// Where the bytes of a file or the target of a symlink begin.
+    #[must_use]
+    pub fn contents_at(&self, name: &str) -> u64 {
+        match self.stat(name).kind {
+            InodeKind::Regular(FileData::Direct { offset } | FileData::Packed { offset }) => offset,
+            InodeKind::Symlink(link) => link.offset(),
+            other => panic!("{name} is {other:?}"),
+        }
+    }
+
+    /// The header of the xattr section.
+    pub fn xattr_header(&mut self) -> &mut RawXattrHeader {
+        let at = self.section(SectionKind::Xattrs).offset;
+        self.at(at)
+    }
+
+    /// The table's entry of a set of attributes, by the set's number.
+    pub fn xattr_set(&mut self, number: u32) -> &mut RawXattrSet {
+        let at = self.section(SectionKind::Xattrs).offset + 16 + 8 * u64::from(number - 1);
+        self.at(at)
+    }
+
+    /// Where the attributes of a file lie.
+    #[must_use]
+    pub fn xattrs_at(&self, file: &str) -> Vec<u64> {
+        let image = self.image();
+        let set: XattrSetId = self.stat(file).xattrs.expect("a file with attributes");
+        let mut walk = image.xattrs(set).expect("a set").walk();
+        let mut places = Vec::new();
+        while let Ok(Some(xattr)) = image.next_xattr(&mut walk) {
+            places.push(xattr.value_at() - u64::from(xattr.name_length()) - 8);
+        }
+        places
+    }
+
+    /// An attribute of a file.
+    pub fn xattr(&mut self, file: &str, index: usize) -> &mut RawXattr {
+        let at = self.xattrs_at(file)[index];
+        self.at(at)
+    }
+
+    /// Cuts the image off, or appends zeros.
+    pub fn resize(&mut self, length: u64) {
+        self.bytes.resize(to_usize(length), 0);
+    }
+
+    /// The length of the image in bytes.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        from_usize(self.bytes.len())
+    }
+
+    /// Whether nothing is left.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+}

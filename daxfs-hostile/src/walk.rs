@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A walk that reads everything an image has, by every way there is to read it.
+//!
+//! It visits each inode from the root, and for each of them: attributes by list and by name; targets;
+//! every entry by iteration, by lookup and from the cookie before it; every segment of a file, its
+//! bytes and its digest. What the readers hand out must lie in the section that it belongs to,
+//! whatever the image says: that is asserted here, and a violation panics.
+
+use daxfs_format::{
+    Cookie, DirEntry, Directory, Error, FileData, Image, Ino, Inode, InodeKind, Memory, NameBuf,
+    SectionKind, Symlink, XattrSetId, Xxh64,
+};
+
+use crate::num::{from_usize, to_usize};
+
+/// What a walk has seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Inodes, each counted once.
+    pub inodes: u64,
+    /// Directory entries.
+    pub entries: u64,
+    /// Attributes.
+    pub xattrs: u64,
+    /// Pieces of files, holes included.
+    pub segments: u64,
+    /// Bytes of file contents that were copied.
+    pub bytes: u64,
+}
+
+/// What is wrong with an image that a walk has come by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// Something could not be read.
+    Unreadable(Error),
+    /// Two ways to read one thing disagree.
+    Disagreement(&'static str, Ino),
+}
+
+/// The outcome of a walk.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// What was seen.
+    pub tally: Tally,
+    /// How many problems there were.
+    pub problems: u64,
+    /// The first of them.
+    pub first: Option<Problem>,
+}
+
+/// Walks over all that `image` has, and goes on after problems.
+pub fn walk<M: Memory, X: Xxh64>(image: &Image<M, X>) -> Report {
+    let inodes = to_usize(image.inode_count().into());
+    let mut walker = Walker {
+        image,
+        report: Report::default(),
+        visited: vec![false; inodes + 1],
+        stack: vec![image.superblock().root()],
+        buffer: vec![0; 65536],
+    };
+    walker.run();
+    walker.report
+}
+
+/// Reads what inode `ino` has, and nothing beneath it.
+pub fn visit<M: Memory, X: Xxh64>(image: &Image<M, X>, ino: Ino) -> Report {
+    let mut walker = Walker {
+        image,
+        report: Report::default(),
+        visited: Vec::new(),
+        stack: Vec::new(),
+        buffer: vec![0; 65536],
+    };
+    walker.inode(ino);
+    walker.report
+}
+
+struct Walker<'i, M, X> {
+    image: &'i Image<M, X>,
+    report: Report,
+    visited: Vec<bool>,
+    stack: Vec<Ino>,
+    buffer: Vec<u8>,
+}
+
+impl<M: Memory, X: Xxh64> Walker<'_, M, X> {
+    fn run(&mut self) {
+        while let Some(ino) = self.stack.pop() {
+            self.enter(ino);
+        }
+        for ino in self.image.inode_numbers() {
+            if !self.visited[to_usize(ino.get().into())] {
+                self.problem(Problem::Disagreement("an inode is in no directory", ino));
+                self.enter(ino);
+            }
+        }
+    }
+
+    fn enter(&mut self, ino: Ino) {
+        match self.visited.get_mut(to_usize(ino.get().into())) {
+            Some(visited) if !*visited => *visited = true,
+            Some(_) => return,
+            None => {}
+        }
+        self.inode(ino);
+    }
+
+    fn problem(&mut self, problem: Problem) {
+        self.report.problems += 1;
+        self.report.first.get_or_insert(problem);
+    }
+
+    /// The value, or a note that there is none.
+    fn note<T>(&mut self, result: Result<T, Error>) -> Option<T> {
+        result
+            .map_err(|error| self.problem(Problem::Unreadable(error)))
+            .ok()
+    }
+
+    fn agree(&mut self, same: bool, what: &'static str, ino: Ino) {
+        if !same {
+            self.problem(Problem::Disagreement(what, ino));
+        }
+    }
+
+    /// Asserts that a place which a reader handed out lies in its section.
+    fn inside(&self, kind: SectionKind, offset: u64, length: u64) {
+        let section = self.image.superblock().sections().get(kind);
+        assert!(
+            section.is_some_and(|section| section.holds(offset, length)),
+            "{length} bytes at {offset:#x} are outside the {kind} section"
+        );
+    }
+
+    fn inode(&mut self, ino: Ino) {
+        let Some(inode) = self.note(self.image.inode(ino)) else {
+            return;
+        };
+        self.report.tally.inodes += 1;
+        if let Some(set) = inode.xattrs {
+            self.xattrs(ino, set);
+        }
+        match inode.kind {
+            InodeKind::Directory(directory) => self.directory(&directory),
+            InodeKind::Symlink(link) => self.symlink(ino, &link),
+            InodeKind::Regular(data) => self.file(&inode, &data),
+            InodeKind::CharDevice(rdev) | InodeKind::BlockDevice(rdev) => {
+                assert!(rdev.encode().is_some(), "a device number out of range");
+            }
+            InodeKind::Fifo | InodeKind::Socket => {}
+        }
+    }
+
+    fn xattrs(&mut self, ino: Ino, id: XattrSetId) {
+        let Some(set) = self.note(self.image.xattrs(id)) else {
+            return;
+        };
+        let mut walk = set.walk();
+        loop {
+            let next = self.image.next_xattr(&mut walk);
+            let Some(Some(xattr)) = self.note(next) else {
+                return;
+            };
+            self.report.tally.xattrs += 1;
+            self.inside(
+                SectionKind::Xattrs,
+                xattr.value_at(),
+                xattr.value_length().into(),
+            );
+            let mut buffer = [0; 255];
+            let Some(name) = self.note(self.image.xattr_name(&xattr, &mut buffer)) else {
+                continue;
+            };
+            let found = self.note(self.image.find_xattr(&set, xattr.namespace, name));
+            self.agree(
+                found == Some(Some(xattr)),
+                "list and get of an attribute",
+                ino,
+            );
+            let length = self
+                .image
+                .xattr_value(&xattr, &mut self.buffer)
+                .map(<[u8]>::len);
+            let whole = self.note(length).map(from_usize);
+            self.agree(
+                whole == Some(xattr.value_length().into()),
+                "an attribute's length",
+                ino,
+            );
+        }
+    }
+
+    fn symlink(&mut self, ino: Ino, link: &Symlink) {
+        self.inside(SectionKind::Symlinks, link.offset(), link.length().into());
+        let target = self
+            .image
+            .read_link(link, &mut self.buffer)
+            .map(<[u8]>::len);
+        let length = self.note(target);
+        self.agree(
+            length == Some(link.length().into()),
+            "a target's length",
+            ino,
+        );
+    }
+
+    fn directory(&mut self, directory: &Directory) {
+        if !directory.is_empty() {
+            self.inside(
+                SectionKind::Directories,
+                directory.offset(),
+                directory.unit_length(),
+            );
+        }
+        let ino = directory.ino();
+        let Some(mut position) = self.note(self.image.seek(directory, Cookie::START)) else {
+            return;
+        };
+        let mut seen = 0;
+        let mut resumed = None;
+        loop {
+            let next = self.image.next_entry(directory, &mut position);
+            let Some(next) = self.note(next) else {
+                return;
+            };
+            if let Some(mut resumed) = resumed {
+                let again = self.image.next_entry(directory, &mut resumed);
+                let again = self.note(again);
+                self.agree(again == Some(next), "iteration and cookie", ino);
+            }
+            let Some((entry, cookie)) = next else {
+                break;
+            };
+            seen += 1;
+            let same = Cookie::from_offset(cookie.to_offset()) == cookie;
+            self.agree(same, "a cookie and its offset", ino);
+            self.entry(directory, &entry);
+            resumed = self.note(self.image.seek(directory, cookie.next()));
+        }
+        self.agree(seen == directory.len(), "a directory's length", ino);
+        let absent = self.note(self.image.lookup(directory, b"such a name is absent"));
+        self.agree(absent == Some(None), "an absent name", ino);
+    }
+
+    fn entry(&mut self, directory: &Directory, entry: &DirEntry) {
+        self.report.tally.entries += 1;
+        let ino = directory.ino();
+        let mut buffer = NameBuf::new();
+        let Some(name) = self.note(self.image.name(directory, entry, &mut buffer)) else {
+            return;
+        };
+        let found = self.note(self.image.lookup(directory, name));
+        self.agree(found == Some(Some(*entry)), "iteration and lookup", ino);
+        if let Some(inode) = self.note(self.image.child(directory, entry)) {
+            let same = inode.file_type() == entry.file_type;
+            self.agree(same, "the types of entry and inode", ino);
+        }
+        if !self.visited.is_empty() {
+            self.stack.push(entry.ino);
+        }
+    }
+
+    fn file(&mut self, inode: &Inode, data: &FileData) {
+        let (limit, listed) = match *data {
+            FileData::Empty => (0, false),
+            FileData::Direct { offset } => {
+                self.inside(SectionKind::Data, offset, inode.size);
+                (1, false)
+            }
+            FileData::Packed { offset } => {
+                self.inside(SectionKind::Packed, offset, inode.size);
+                (1, false)
+            }
+            FileData::Sparse(list) => (2 * u64::from(list.count()) + 1, true),
+        };
+        self.segments(inode, data, limit, listed);
+        if let Some(content) = inode.content {
+            let digest = self.image.digest(content);
+            self.note(digest);
+        }
+    }
+
+    fn segments(&mut self, inode: &Inode, data: &FileData, limit: u64, listed: bool) {
+        let (mut at, mut count) = (0, 0);
+        while at < inode.size {
+            let found = self.image.segment(data, inode.size, at);
+            let Some(Some(segment)) = self.note(found) else {
+                return;
+            };
+            assert!(segment.end > at, "a segment that leads nowhere");
+            self.agree(
+                segment.end <= inode.size,
+                "a segment and its file",
+                inode.ino,
+            );
+            let length = segment.end - at;
+            if let Some(place) = segment.data {
+                let kind = match data {
+                    FileData::Packed { .. } => SectionKind::Packed,
+                    _ => SectionKind::Data,
+                };
+                self.inside(kind, place, length);
+            }
+            self.bytes(inode, data, at, segment.end);
+            at = segment.end;
+            count += 1;
+            if count > limit {
+                // Under a hostile peer a list may differ from one search to the next.
+                self.agree(!listed, "the segments of a list", inode.ino);
+                return;
+            }
+        }
+    }
+
+    /// Reads the first and last bytes of a piece.
+    fn bytes(&mut self, inode: &Inode, data: &FileData, start: u64, end: u64) {
+        self.report.tally.segments += 1;
+        let chunk = (end - start).min(4096);
+        for at in [start, end - chunk] {
+            let room = &mut self.buffer[..to_usize(chunk)];
+            let read = self.image.read(data, inode.size, at, room);
+            let read = self.note(read).map(from_usize);
+            self.agree(read == Some(chunk), "the length of a read", inode.ino);
+            self.report.tally.bytes += chunk;
+        }
+    }
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a check costs is bounded by the length of the image, whatever the image says.
+//!
+//! Objects that overlap cost nothing to make: a thousand inodes may share one unit of a thousand
+//! entries. A check that followed each of them would need a million steps, and a large image would
+//! keep it busy for days.
+#![allow(clippy::unwrap_used, reason = "a test that panics fails")]
+
+use std::ops::ControlFlow;
+
+use daxfs_format::{Namespace, RawInode, SectionKind};
+use daxfs_hostile::examine::Examiner;
+use daxfs_hostile::memory::Watched;
+use daxfs_hostile::specimen::Specimen;
+use daxfs_hostile::writer::{Body, Form, Tree, ROOT};
+
+/// How many times the length of an image a check may read.
+const FACTOR: u64 = 8;
+
+fn assert_cheap(specimen: Specimen) {
+    let bytes = specimen.finish();
+    let mut examiner = Examiner::default();
+    let image = examiner.open(Watched::new(&bytes, u64::MAX)).unwrap();
+    let mut findings = 0_u64;
+    let mut sink = |_| {
+        findings += 1;
+        ControlFlow::Continue(())
+    };
+    examiner.structure(&image, &mut sink).unwrap();
+    let (_, read) = image.memory().loads();
+    let length = specimen_length(&bytes);
+    assert!(findings > 0, "the image breaks a rule");
+    assert!(read <= FACTOR * length, "{read} bytes of {length}");
+    assert!(
+        findings <= length / 8,
+        "{findings} findings in {length} bytes"
+    );
+}
+
+fn specimen_length(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap()
+}
+
+/// Makes `count` inodes copies of the one named.
+fn copy_inode(specimen: &mut Specimen, name: &str, first: u32, count: u32) {
+    let model = *specimen.inode(name);
+    let table = specimen.section(SectionKind::Inodes).offset;
+    for ino in first..first + count {
+        let inode: &mut RawInode = specimen.at(table + 64 * u64::from(ino));
+        let content = inode.content.get();
+        *inode = model;
+        if content != 0 {
+            inode.content.set(content);
+        }
+    }
+}
+
+#[test]
+fn directories_that_share_a_unit() {
+    let mut tree = Tree::new(Form::default());
+    let big = tree.add(ROOT, b"big", Body::Directory);
+    for index in 0..2000_u32 {
+        tree.add(big, format!("{index}").as_bytes(), Body::Directory);
+    }
+    let mut specimen = Specimen::new(tree.write());
+    copy_inode(&mut specimen, "big", 3, 2000);
+    assert_cheap(specimen);
+}
+
+/// A unit that ends where the shared one begins must not lead the check back to it.
+#[test]
+fn directories_that_share_a_unit_by_turns() {
+    let mut tree = Tree::new(Form::default());
+    let small = tree.add(ROOT, b"small", Body::Directory);
+    tree.add(small, b"x", Body::Fifo);
+    let big = tree.add(ROOT, b"big", Body::Directory);
+    for index in 0..2000_u32 {
+        tree.add(big, format!("{index}").as_bytes(), Body::Directory);
+    }
+    let mut specimen = Specimen::new(tree.write());
+    copy_inode(&mut specimen, "big", 5, 2000);
+    let table = specimen.section(SectionKind::Inodes).offset;
+    let small = *specimen.inode("small");
+    for ino in (5..2005).step_by(2) {
+        *specimen.at::<RawInode>(table + 64 * ino) = small;
+    }
+    assert_cheap(specimen);
+}
+
+#[test]
+fn sparse_files_that_share_a_list() {
+    let mut tree = Tree::new(Form::default());
+    let extents = (0..400)
+        .map(|index| (index * 8192, vec![1; 4096]))
+        .collect();
+    let size = 400 * 8192;
+    tree.add(ROOT, b"list", Body::Sparse { size, extents });
+    for index in 0..2000_u32 {
+        let name = format!("{index}");
+        tree.add(
+            ROOT,
+            name.as_bytes(),
+            Body::Packed(name.clone().into_bytes()),
+        );
+    }
+    let mut specimen = Specimen::new(tree.write());
+    copy_inode(&mut specimen, "list", 3, 2000);
+    assert_cheap(specimen);
+}
+
+/// Every extent claims the same pages and ends with its file, so that each has a tail to look at.
+#[test]
+fn extents_that_share_their_pages() {
+    let mut tree = Tree::new(Form {
+        page_shift: 16,
+        ..Form::default()
+    });
+    let extents = (0..400).map(|index| (index << 17, vec![1; 1])).collect();
+    tree.add(
+        ROOT,
+        b"list",
+        Body::Sparse {
+            size: 400 << 17,
+            extents,
+        },
+    );
+    let bytes = {
+        let mut tree = tree;
+        tree.form.digests = false;
+        tree.write()
+    };
+    let mut specimen = Specimen::new(bytes);
+    let first = *specimen.extent("list", 399);
+    for index in 0..400 {
+        *specimen.extent("list", index) = first;
+    }
+    assert_cheap(specimen);
+}
+
+#[test]
+fn attribute_sets_that_overlap() {
+    let mut tree = Tree::new(Form::default());
+    for index in 0..500_u32 {
+        let file = tree.add(ROOT, format!("{index}").as_bytes(), Body::Fifo);
+        let value = index.to_le_bytes().to_vec();
+        tree.node(file).xattrs = vec![(Namespace::User, b"n".to_vec(), value)];
+    }
+    let mut specimen = Specimen::new(tree.write());
+    let length = specimen.section(SectionKind::Xattrs).length;
+    let first = specimen.xattr_set(1).offset.get();
+    for number in 1..=500 {
+        let set = specimen.xattr_set(number);
+        set.offset.set(first);
+        set.length.set(u32::try_from(length).unwrap() - first);
+    }
+    assert_cheap(specimen);
+}
+
+/// One digest never reads more than there is in the data section.
+#[test]
+fn a_digest_of_extents_that_share_their_pages() {
+    let mut tree = Tree::new(Form::default());
+    let extents = (0..300)
+        .map(|index| (index * 1_048_576, vec![1; 4096]))
+        .collect();
+    tree.add(
+        ROOT,
+        b"list",
+        Body::Sparse {
+            size: 1 << 40,
+            extents,
+        },
+    );
+    let mut specimen = Specimen::new(tree.write());
+    let data = specimen.section(SectionKind::Data);
+    for index in 0..300 {
+        let extent = specimen.extent("list", index);
+        extent.offset.set(data.offset);
+        extent.length.set(data.length);
+    }
+    let bytes = specimen.finish();
+    let mut examiner = Examiner::default();
+    let image = examiner.open(Watched::new(&bytes, u64::MAX)).unwrap();
+    assert!(examiner.contents(&image).is_err());
+    let (_, read) = image.memory().loads();
+    let length = specimen_length(&bytes);
+    assert!(read <= FACTOR * length, "{read} bytes of {length}");
+}
