@@ -2,15 +2,19 @@
 //! The build: scan, compare, copy, describe, publish.
 //!
 //! ```text
-//! superblock | inodes | directories | symlinks | xattrs | extents | packed | data | digests
+//! superblock | inodes | directories | symlinks | xattrs | extents | digests | packed | data
 //! ```
 //!
-//! The lengths of the sections before `packed` are known after the scan. Those of `packed` and `data`
-//! depend on which files are equal, which is known when they have been read: so `packed` is copied
-//! first, then `data` behind it, and the digests of both, whose number is known at last, follow.
+//! The lengths of the first sections are known after the scan. How many digests there are, and how
+//! long `packed` and `data` get, depends on which files are equal, which is known when they have been
+//! read. So there is room for a digest of every file, `packed` is copied behind it, then `data` behind
+//! that; the room for the digests of files that turned out equal to others stays empty.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::time::Instant;
 
+use daxfs_format::digest::DIGEST_SIZE;
 use daxfs_format::SectionKind;
 
 use crate::area::{self, Area, Large};
@@ -78,13 +82,17 @@ pub fn build(options: &Options, observer: &dyn Observer) -> Result<Summary> {
 pub(crate) struct Copied {
     pub(crate) sections: Sections,
     pub(crate) contents: Contents,
-    /// Bytes of the data section that no content was placed in.
+    /// Bytes that nothing was placed in: of the data section, and of the room for digests.
     pub(crate) unused: u64,
 }
 
 fn copy_contents(job: &Job<'_>, ordered: &Ordered<'_>) -> Result<Copied> {
     let mut sections = describing_sections(job, ordered)?;
     let classes = Classes::of(job.tree, &ordered.order, job.options);
+    if job.options.digests == Keep::Yes {
+        sections.push(SectionKind::Digests, digests_length(classes.count()));
+    }
+    check_sparse(job, &classes.large)?;
     let comparison = match job.options.sharing {
         Keep::Yes => compare(job, &classes.large)?,
         Keep::No => Comparison::default(),
@@ -126,6 +134,14 @@ fn copy_contents(job: &Job<'_>, ordered: &Ordered<'_>) -> Result<Copied> {
         contents,
         unused: placing.target.unused(),
     })
+}
+
+/// The length of a digest section for so many contents, in bytes; without contents there is none.
+fn digests_length(contents: usize) -> u64 {
+    match crate::num::len64(contents) {
+        0 => 0,
+        contents => (contents + 1) * DIGEST_SIZE,
+    }
 }
 
 fn describing_sections(job: &Job<'_>, ordered: &Ordered<'_>) -> Result<Sections> {
@@ -206,6 +222,21 @@ fn place_large(
     large
 }
 
+/// A sparse file states its pages in 32 bits.
+fn check_sparse(job: &Job<'_>, files: &[NodeId]) -> Result<()> {
+    let most = u64::from(u32::MAX) * job.options.page.bytes();
+    for &file in files {
+        let large = large_of(job, file);
+        if !large.is_mappable && large.length > most {
+            let limit = format!("a file with holes may have {most} bytes besides them");
+            let path = OsString::from_vec(job.tree.path(file));
+            let path = job.options.source.join(path);
+            return Err(Error::Limit { path, limit });
+        }
+    }
+    Ok(())
+}
+
 /// What a large file takes in the data section.
 fn large_of(job: &Job<'_>, file: NodeId) -> Large {
     let node = job.tree.node(file);
@@ -238,7 +269,7 @@ fn describe(job: &Job<'_>, ordered: &Ordered<'_>, image: &mut Copied) -> Result<
     let (numbers, numbered) = contents.number(&ordered.order);
     let digests = ordered.digests(options, contents, &numbered);
     let sections = &mut image.sections;
-    sections.push(SectionKind::Digests, crate::num::len64(digests.len()));
+    image.unused += sections.shorten(SectionKind::Digests, crate::num::len64(digests.len()));
     let start = |kind| Cursor(sections.range(kind).0);
     let cursors = Cursors {
         directories: start(SectionKind::Directories),

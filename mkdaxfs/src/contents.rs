@@ -123,6 +123,11 @@ pub(crate) struct Classes {
 }
 
 impl Classes {
+    /// How many files there are: an upper bound of the number of contents.
+    pub(crate) fn count(&self) -> usize {
+        self.packed.len() + self.small.len() + self.large.len()
+    }
+
     pub(crate) fn of(tree: &Tree, order: &[NodeId], options: &Options) -> Self {
         let mut classes = Self::default();
         for &id in order {

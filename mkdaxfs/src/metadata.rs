@@ -207,7 +207,8 @@ impl<'a> Ordered<'a> {
         bytes.reserve(self.order.len() * bytes.len());
         for &node in &self.order {
             let mut raw = self.inode(node, options);
-            self.set_place(node, &mut raw, contents, numbers, &mut cursors);
+            let page = options.page.bytes();
+            self.set_place(node, &mut raw, (contents, numbers), page, &mut cursors);
             bytes.extend_from_slice(raw.as_bytes());
         }
         bytes
@@ -233,8 +234,8 @@ impl<'a> Ordered<'a> {
         &self,
         id: NodeId,
         raw: &mut RawInode,
-        contents: &Contents,
-        numbers: &[u32],
+        (contents, numbers): (&Contents, &[u32]),
+        page: u64,
         cursors: &mut Cursors,
     ) {
         let node = self.tree.node(id);
@@ -251,8 +252,12 @@ impl<'a> Ordered<'a> {
                     Place::Packed(offset) => (LAYOUT_PACKED, offset),
                     Place::Direct(offset) => (LAYOUT_DIRECT, offset),
                     Place::Sparse(_) => {
-                        let count = self.tree.pieces(sparse).unwrap_or_default().len();
+                        let pieces = self.tree.pieces(sparse).unwrap_or_default();
+                        let pages: u64 =
+                            pieces.iter().map(|(_, length)| length.div_ceil(page)).sum();
+                        let count = pieces.len();
                         raw.count.set(u32::try_from(count).unwrap_or(u32::MAX));
+                        raw.link.set(u32::try_from(pages).unwrap_or(u32::MAX));
                         (
                             LAYOUT_SPARSE,
                             cursors.extents.take(len64(count) * EXTENT_SIZE, 1),

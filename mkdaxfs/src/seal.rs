@@ -58,6 +58,18 @@ impl Sections {
         offset
     }
 
+    /// Gives a section its real length, which is not longer than the one that it was pushed with, and
+    /// returns how many bytes that leaves to nobody.
+    pub(crate) fn shorten(&mut self, kind: SectionKind, length: u64) -> u64 {
+        let mut left = 0;
+        for (_, raw) in self.list.iter_mut().filter(|(other, _)| *other == kind) {
+            left = raw.length.get().saturating_sub(length);
+            raw.length.set(length);
+        }
+        self.list.retain(|(_, raw)| raw.length.get() != 0);
+        left
+    }
+
     /// The length of the sections that describe files, and of the superblock.
     pub(crate) fn metadata(&self) -> u64 {
         let described = self.list.iter().filter(|(kind, _)| kind.is_metadata());
