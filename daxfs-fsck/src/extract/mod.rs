@@ -102,7 +102,7 @@ impl Extraction<'_> {
                 self.path.push(b'/');
             }
             self.path.extend_from_slice(name);
-            let inode = self.image.inode(entry.ino)?;
+            let inode = self.image.child(&directory, &entry)?;
             self.entry(name, &inode)?;
         }
         Ok(())

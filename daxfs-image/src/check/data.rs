@@ -11,6 +11,7 @@ use std::thread;
 
 use daxfs_format::check;
 use daxfs_format::digest::content_digest;
+use daxfs_format::extent::EXTENT_SIZE;
 use daxfs_format::{
     ContentId, FileData, Finding, Image, Ino, Inode, InodeKind, Memory, Object, ReadFault, Rule,
     Section, SectionKind,
@@ -254,11 +255,12 @@ fn content_pieces(
     image: &FileImage,
     structure: &Structure,
 ) -> Result<Vec<(u64, Piece)>, CheckError> {
+    let mut stored = StoredBytes::new(image);
     let mut pieces = Vec::new();
     let (mut start, mut bytes) = (0, 0_u64);
     for (index, &owner) in structure.owners.iter().enumerate() {
         let size = match Ino::new(owner) {
-            Some(ino) => stored_bytes(image, ino)?,
+            Some(ino) => stored.of(ino)?,
             None => 0,
         };
         let full = bytes.saturating_add(size) > PIECE || index - start >= PIECE_CONTENTS;
@@ -272,21 +274,41 @@ fn content_pieces(
     Ok(pieces)
 }
 
-/// How many bytes of the content of an inode are stored.
-fn stored_bytes(image: &FileImage, ino: Ino) -> Result<u64, CheckError> {
-    let inode = only_faults(image.inode(ino), image.memory())?;
-    let Some((_, data, inode)) = inode.and_then(content_of) else {
-        return Ok(0);
-    };
-    let FileData::Sparse(list) = data else {
-        return Ok(inode.size);
-    };
-    let mut sum = 0_u64;
-    for index in 0..list.count() {
-        let extent = only_faults(image.extent(&list, index), image.memory())?.flatten();
-        sum = sum.saturating_add(extent.map_or(0, |extent| extent.length));
+/// Counts the bytes of contents.
+struct StoredBytes<'a> {
+    image: &'a FileImage,
+    /// How many extents there can still be if no lists overlap.
+    extents: u64,
+}
+
+impl<'a> StoredBytes<'a> {
+    fn new(image: &'a FileImage) -> Self {
+        let lists = image.superblock().sections().get(SectionKind::Extents);
+        Self {
+            image,
+            extents: lists.map_or(0, |lists| lists.length / EXTENT_SIZE),
+        }
     }
-    Ok(sum)
+
+    /// How many bytes of the content of an inode are stored.
+    fn of(&mut self, ino: Ino) -> Result<u64, CheckError> {
+        let memory = self.image.memory();
+        let inode = only_faults(self.image.inode(ino), memory)?;
+        let Some((_, data, inode)) = inode.and_then(content_of) else {
+            return Ok(0);
+        };
+        let FileData::Sparse(list) = data else {
+            return Ok(inode.size);
+        };
+        let left = self.extents.checked_sub(list.count().into());
+        self.extents = left.ok_or(CheckError::Overlap)?;
+        let mut sum = 0_u64;
+        for index in 0..list.count() {
+            let extent = only_faults(self.image.extent(&list, index), memory)?.flatten();
+            sum = sum.saturating_add(extent.map_or(0, |extent| extent.length));
+        }
+        Ok(sum)
+    }
 }
 
 /// The bytes of the pages that no content has.

@@ -14,7 +14,12 @@ pub struct Findings {
     kept: Vec<Finding>,
     keep: usize,
     total: u64,
+    /// The place of the last one that is kept, once there are enough: what comes after it is not.
+    bound: Option<Place>,
 }
+
+/// What findings are sorted by.
+type Place = (u64, Rule, u32);
 
 impl Findings {
     /// No findings, and room for `keep` of them.
@@ -24,6 +29,7 @@ impl Findings {
             kept: Vec::new(),
             keep: keep.max(1),
             total: 0,
+            bound: None,
         }
     }
 
@@ -48,6 +54,9 @@ impl Findings {
     /// Takes a finding.
     pub fn push(&mut self, finding: Finding) {
         self.total = self.total.saturating_add(1);
+        if self.bound.is_some_and(|bound| place(&finding) >= bound) {
+            return;
+        }
         self.kept.push(finding);
         if self.kept.len() >= self.keep.saturating_mul(2) {
             self.shorten();
@@ -81,11 +90,13 @@ impl Findings {
     fn shorten(&mut self) {
         self.kept.sort_by_key(place);
         self.kept.truncate(self.keep);
+        let last = self.kept.last().filter(|_| self.kept.len() == self.keep);
+        self.bound = last.map(place);
     }
 }
 
-/// What findings are sorted by; the object tells contents that lie at one place apart.
-fn place(finding: &Finding) -> (u64, Rule, u32) {
+/// The place of a finding; the object tells contents that lie at one offset apart.
+fn place(finding: &Finding) -> Place {
     let object = match finding.object {
         Object::Inode(ino) => ino,
         Object::Content(content) => content.get(),

@@ -6,8 +6,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use daxfs_format::directory::ENTRY_SIZE;
 use daxfs_format::{
-    Cookie, Directory, Finding, Image, Ino, InodeKind, Memory, NameBuf, Object, XattrSetId, Xxh64,
+    Cookie, Directory, Error, Finding, Image, Ino, InodeKind, Memory, NameBuf, Object, SectionKind,
+    XattrSetId, Xxh64,
 };
 
 use super::Structure;
@@ -21,6 +23,8 @@ pub struct Paths {
     names: HashMap<Ino, (Ino, Vec<u8>)>,
     sets: HashMap<XattrSetId, Ino>,
     root: Option<Ino>,
+    /// How many entries may still be looked at. Where directories overlap, it is not all of them.
+    budget: u64,
 }
 
 impl Paths {
@@ -31,8 +35,12 @@ impl Paths {
         structure: Option<&Structure>,
         findings: &[Finding],
     ) -> Self {
+        let units = image.superblock().sections().get(SectionKind::Directories);
+        let entries = units.map_or(0, |units| units.length / ENTRY_SIZE);
         let mut paths = Self {
             root: Some(image.superblock().root()),
+            // For either pass all there can be.
+            budget: entries.saturating_mul(2),
             ..Self::default()
         };
         let objects = || findings.iter().map(|finding| finding.object);
@@ -119,11 +127,19 @@ impl Paths {
         directory: &Directory,
         wanted: &HashSet<Ino>,
     ) {
-        let Ok(mut position) = image.seek(directory, Cookie::START) else {
+        let left = self.budget.checked_sub(directory.len().into());
+        let (Some(left), Ok(mut position)) = (left, image.seek(directory, Cookie::START)) else {
             return;
         };
+        self.budget = left;
         let mut buffer = NameBuf::new();
-        while let Ok(Some((entry, _))) = image.next_entry(directory, &mut position) {
+        loop {
+            let entry = match image.next_entry(directory, &mut position) {
+                Ok(Some((entry, _))) => entry,
+                Ok(None) | Err(Error::Memory(_)) => return,
+                // The entries after a broken one may be as they should.
+                Err(Error::Corrupt(_) | Error::Unsupported(_)) => continue,
+            };
             if wanted.contains(&entry.ino) && !self.names.contains_key(&entry.ino) {
                 if let Ok(name) = image.name(directory, &entry, &mut buffer) {
                     let name = name.to_vec();

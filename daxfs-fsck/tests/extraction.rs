@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Extraction: everything comes back, and nothing lands elsewhere. Takes root, as owners and devices do.
+#![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
+
+mod support;
+
+use std::fs::{self, Permissions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{symlink, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+use daxfs_fsck::extract::{self, Summary, Target};
+use daxfs_testtree::compare::Differences;
+use daxfs_testtree::{oddities, record};
+use rustix::fs::{lsetxattr, mkdirat, openat, Mode, OFlags, XattrFlags, CWD};
+use support::{check, damage, find, forge, fsck, inode, open, run, Run, Scratch};
+
+fn extract(image: &Path, target: &Path, arguments: &[&str]) -> Run {
+    run(fsck()
+        .args(arguments)
+        .arg("--extract")
+        .arg(target)
+        .arg(image))
+}
+
+/// Extracts without the check that comes before it, as from an image that changes after the check.
+fn extract_unchecked(image: &Path, target: &Path, reuse: bool) -> anyhow::Result<Summary> {
+    extract::extract(&open(image), &Target::new(target, reuse)?, &|_| {})
+}
+
+fn assert_same(left: &Path, right: &Path) {
+    let trees = [left, right].map(|root| record::read(root).unwrap());
+    let differences = Differences::between(&trees[0], &trees[1]);
+    let lines: Vec<String> = differences.lines().collect();
+    assert!(lines.is_empty(), "{}", lines.join("\n"));
+}
+
+#[test]
+fn every_type_of_file_comes_back_as_it_was() {
+    let scratch = Scratch::new();
+    let source = scratch.source();
+    oddities::add(&source).unwrap();
+    fs::set_permissions(&source, Permissions::from_mode(0o1751)).unwrap();
+    let image = scratch.image();
+    let target = scratch.join("target");
+    let result = extract(&image, &target, &["--verify-data"]);
+    assert_eq!(
+        (result.status, &*result.stderr),
+        (0, ""),
+        "{}",
+        result.stdout
+    );
+    assert_same(&source, &target);
+    // Again over what is there: the same, and nothing is left of the first time.
+    fs::write(target.join("srv/oddities/sizes/0"), b"changed").unwrap();
+    fs::remove_file(target.join("srv/oddities/links/b-first")).unwrap();
+    let again = extract(&image, &target, &["-q", "--force"]);
+    assert_eq!((again.status, &*again.stdout, &*again.stderr), (0, "", ""));
+    assert_same(&source, &target);
+}
+
+/// An ACL of the place where the target is made must not rub off on what is made in it.
+#[test]
+fn inherited_acls_are_not_added() {
+    let scratch = Scratch::new();
+    let source = scratch.source();
+    fs::create_dir(source.join("dir")).unwrap();
+    fs::write(source.join("dir/file"), b"x").unwrap();
+    let image = scratch.image();
+    let place = scratch.join("place");
+    fs::create_dir(&place).unwrap();
+    let entries: [(u16, u16, u32); 5] = [
+        (1, 7, u32::MAX),
+        (2, 6, 1000),
+        (4, 5, u32::MAX),
+        (16, 7, u32::MAX),
+        (32, 5, u32::MAX),
+    ];
+    let mut acl = vec![2, 0, 0, 0];
+    for (tag, permissions, id) in entries {
+        acl.extend(tag.to_le_bytes());
+        acl.extend(permissions.to_le_bytes());
+        acl.extend(id.to_le_bytes());
+    }
+    lsetxattr(
+        &place,
+        "system.posix_acl_default",
+        &acl,
+        XattrFlags::empty(),
+    )
+    .unwrap();
+    fs::create_dir(place.join("probe")).unwrap();
+    let inherited = record::xattrs(&place.join("probe")).unwrap();
+    assert_eq!(inherited.len(), 2, "the ACL would be inherited");
+    let target = place.join("target");
+    assert_eq!(extract(&image, &target, &[]).status, 0);
+    assert_same(&source, &target);
+    assert_eq!(extract(&image, &place.join("probe"), &[]).status, 0);
+    assert_same(&source, &place.join("probe"));
+}
+
+#[test]
+fn a_target_with_something_in_it_is_refused() {
+    let scratch = Scratch::new();
+    let image = scratch.small_image();
+    let target = scratch.join("target");
+    fs::create_dir(&target).unwrap();
+    fs::write(target.join("mine"), b"mine").unwrap();
+    let result = extract(&image, &target, &[]);
+    assert_eq!(result.status, 8);
+    assert!(result.stderr.contains("not empty"), "{}", result.stderr);
+    assert_eq!(fs::read_dir(&target).unwrap().count(), 1);
+
+    let result = extract(&image, &target, &["--force"]);
+    assert_eq!(
+        (result.status, &*result.stderr),
+        (0, ""),
+        "{}",
+        result.stdout
+    );
+    assert_eq!(fs::read(target.join("mine")).unwrap(), b"mine");
+    assert_eq!(fs::read(target.join("small")).unwrap(), b"a few bytes");
+
+    let file = scratch.join("a file");
+    fs::write(&file, b"").unwrap();
+    assert_eq!(extract(&image, &file, &["--force"]).status, 8);
+    assert_eq!(extract(&image, &scratch.join("no/parent"), &[]).status, 8);
+}
+
+#[test]
+fn what_is_in_the_way_is_replaced_and_never_followed() {
+    let scratch = Scratch::new();
+    let image = scratch.small_image();
+    let (target, outside) = (scratch.join("target"), scratch.join("outside"));
+    fs::create_dir(&target).unwrap();
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("victim"), b"untouched").unwrap();
+    symlink(&outside, target.join("dir")).unwrap();
+    symlink(outside.join("victim"), target.join("small")).unwrap();
+    fs::create_dir(target.join("link")).unwrap();
+    let result = extract(&image, &target, &["--force"]);
+    assert_eq!(
+        (result.status, &*result.stderr),
+        (0, ""),
+        "{}",
+        result.stdout
+    );
+    assert_same(&scratch.source(), &target);
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 1);
+    assert_eq!(fs::read(outside.join("victim")).unwrap(), b"untouched");
+
+    // A directory with something in it is not thrown away for a file.
+    fs::remove_file(target.join("small")).unwrap();
+    fs::create_dir(target.join("small")).unwrap();
+    fs::write(target.join("small/kept"), b"kept").unwrap();
+    let result = extract(&image, &target, &["--force"]);
+    assert_eq!(result.status, 8);
+    assert!(
+        result.stderr.contains("/small: cannot make the file"),
+        "{}",
+        result.stderr
+    );
+    assert_eq!(fs::read(target.join("small/kept")).unwrap(), b"kept");
+}
+
+#[test]
+fn an_image_with_findings_is_not_extracted() {
+    let scratch = Scratch::new();
+    let image = scratch.small_image();
+    let target = scratch.join("target");
+    damage(&image, |bytes| {
+        let place = find(bytes, b"a few bytes");
+        bytes[place] = b'A';
+    });
+    let result = extract(&image, &target, &["--verify-data"]);
+    assert_eq!((result.status, target.exists()), (4 | 8, false));
+    assert!(
+        result.stderr.contains("nothing was extracted"),
+        "{}",
+        result.stderr
+    );
+    // The contents are looked at only when that is asked for.
+    assert_eq!(extract(&image, &target, &[]).status, 0);
+}
+
+#[test]
+fn no_name_leads_out_of_the_target() {
+    for name in [
+        &b"../../etc"[..],
+        b"/etc/evil",
+        b"a/../../b",
+        b"..\0xxxxxx",
+        b"x/y/z/w/v",
+    ] {
+        let scratch = Scratch::new();
+        let source = scratch.source();
+        fs::write(source.join("climbs-up"), b"x").unwrap();
+        let image = scratch.image();
+        forge(&image, |bytes| {
+            let at = find(bytes, b"climbs-up");
+            bytes[at..][..9].copy_from_slice(name);
+        });
+        let target = scratch.join("a/b/c/target");
+        fs::create_dir_all(&target).unwrap();
+        let result = extract(&image, &target, &["-q"]);
+        assert_eq!(result.status, 4 | 8);
+        let error = extract_unchecked(&image, &target, false).unwrap_err();
+        assert!(format!("{error:#}").contains("entry-name"), "{error:#}");
+        assert_eq!(fs::read_dir(&target).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(scratch.join("a/b/c")).unwrap().count(), 1);
+    }
+    // Names of one and two bytes become the dots.
+    for (good, dots) in [("q", "."), ("qq", "..")] {
+        let scratch = Scratch::new();
+        fs::create_dir(scratch.source().join(good)).unwrap();
+        let image = scratch.image();
+        let unit = daxfs_image::format::SectionKind::Directories;
+        let unit = support::section(&image, unit);
+        forge(&image, |bytes| {
+            let at = unit.start + 16;
+            assert_eq!(&bytes[at..][..good.len()], good.as_bytes());
+            bytes[at..][..dots.len()].copy_from_slice(dots.as_bytes());
+        });
+        let target = scratch.join("target");
+        let error = extract_unchecked(&image, &target, true).unwrap_err();
+        assert!(format!("{error:#}").contains("entry-name"), "{error:#}");
+    }
+}
+
+/// A symlink and a directory with one name: what is in the directory must not go through the symlink.
+#[test]
+fn a_symlink_of_the_image_is_not_followed() {
+    for reuse in [false, true] {
+        let scratch = Scratch::new();
+        let outside = scratch.join("outside");
+        fs::create_dir(&outside).unwrap();
+        let source = scratch.source();
+        symlink(&outside, source.join("double-1")).unwrap();
+        fs::create_dir(source.join("double-2")).unwrap();
+        fs::write(source.join("double-2/inside"), b"x").unwrap();
+        let image = scratch.image();
+        forge(&image, |bytes| {
+            let (one, two) = (find(bytes, b"double-1"), find(bytes, b"double-2"));
+            bytes[one + 7] = b'x';
+            bytes[two + 7] = b'x';
+        });
+        let target = scratch.join("target");
+        assert_eq!(extract(&image, &target, &["-q"]).status, 4 | 8);
+        let result = extract_unchecked(&image, &target, reuse);
+        assert_eq!(result.is_ok(), reuse, "{result:?}");
+        assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+    }
+}
+
+/// A directory that holds itself, which a check would have found, is entered once.
+#[test]
+fn a_directory_in_itself_ends() {
+    let scratch = Scratch::new();
+    let source = scratch.source();
+    fs::create_dir_all(source.join("outer/inner")).unwrap();
+    let image = scratch.image();
+    let (outer, inner) = (inode(&image, "outer").ino, inode(&image, "outer/inner").ino);
+    forge(&image, |bytes| {
+        let units = support::section(&image, daxfs_image::format::SectionKind::Directories);
+        let entry = bytes[units.clone()]
+            .chunks_exact(4)
+            .position(|word| word == inner.get().to_le_bytes())
+            .unwrap();
+        let at = units.start + entry * 4;
+        bytes[at..][..4].copy_from_slice(&outer.get().to_le_bytes());
+    });
+    let error = extract_unchecked(&image, &scratch.join("target"), false).unwrap_err();
+    let text = format!("{error:#}");
+    assert!(
+        text.contains("a second time") || text.contains("directory-parent"),
+        "{text}"
+    );
+}
+
+/// More levels than descriptors, than fit a path, and than a small stack could hold.
+#[test]
+fn a_deep_tree_takes_neither_descriptors_nor_stack() {
+    const DEPTH: usize = 3000;
+    let scratch = Scratch::new();
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+    let mut at = openat(CWD, scratch.source(), flags, Mode::empty()).unwrap();
+    for _ in 0..DEPTH {
+        mkdirat(&at, "d", Mode::RWXU).unwrap();
+        at = openat(&at, "d", flags, Mode::empty()).unwrap();
+    }
+    let bottom = openat(&at, "bottom", OFlags::CREATE | OFlags::WRONLY, Mode::RUSR).unwrap();
+    drop((at, bottom));
+    let image = scratch.image();
+    let target = scratch.join("target");
+    let script = "ulimit -n 100 && ulimit -s 512 && exec \"$@\"";
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", script, "sh"])
+        .arg(env!("CARGO_BIN_EXE_daxfs-fsck"));
+    let result = run(command.args(["-q", "--extract"]).arg(&target).arg(&image));
+    assert_eq!(
+        (result.status, &*result.stderr),
+        (0, ""),
+        "{}",
+        result.stdout
+    );
+    let mut at = openat(CWD, &target, flags, Mode::empty()).unwrap();
+    for _ in 0..DEPTH {
+        at = openat(&at, "d", flags | OFlags::NOFOLLOW, Mode::empty()).unwrap();
+    }
+    openat(&at, "bottom", OFlags::RDONLY, Mode::empty()).unwrap();
+}
+
+/// An ordinary user gets the files, is told what is missing, and gets no set-ID program.
+#[test]
+fn without_privilege_the_rest_is_restored() {
+    let scratch = Scratch::new();
+    let source = scratch.source();
+    fs::write(source.join("program"), b"#!/bin/true\n").unwrap();
+    fs::set_permissions(source.join("program"), Permissions::from_mode(0o6755)).unwrap();
+    let make = |kind, name: &str, device| {
+        rustix::fs::mknodat(CWD, source.join(name), kind, Mode::RUSR, device).unwrap();
+    };
+    make(
+        rustix::fs::FileType::CharacterDevice,
+        "null",
+        rustix::fs::makedev(1, 3),
+    );
+    make(rustix::fs::FileType::Fifo, "fifo", 0);
+    fs::hard_link(source.join("null"), source.join("null-again")).unwrap();
+    let image = scratch.image();
+    let place = scratch.join("place");
+    fs::create_dir(&place).unwrap();
+    std::os::unix::fs::chown(&place, Some(65534), Some(65534)).unwrap();
+    fs::set_permissions(&*scratch, Permissions::from_mode(0o755)).unwrap();
+    let program = scratch.join("daxfs-fsck");
+    fs::copy(env!("CARGO_BIN_EXE_daxfs-fsck"), &program).unwrap();
+    let mut command = Command::new(&program);
+    command.uid(65534).gid(65534).arg("--extract");
+    let result = run(command.arg(place.join("target")).arg(&image));
+    assert_eq!(result.status, 8, "{result:?}");
+    assert!(result.stdout.contains("clean"), "{}", result.stdout);
+    assert!(
+        result.stderr.contains("/program: cannot set the owner 0:0"),
+        "{}",
+        result.stderr
+    );
+    assert!(
+        result.stderr.contains(": cannot make the node"),
+        "{}",
+        result.stderr
+    );
+    assert!(
+        result.stderr.contains("root can restore"),
+        "{}",
+        result.stderr
+    );
+    let target = place.join("target");
+    let program = fs::metadata(target.join("program")).unwrap();
+    assert_eq!((program.mode() & 0o7777, program.uid()), (0o755, 65534));
+    assert!(fs::metadata(target.join("fifo"))
+        .unwrap()
+        .file_type()
+        .is_fifo());
+    let absent = fs::symlink_metadata(target.join("null")).unwrap_err();
+    assert_eq!(absent.kind(), ErrorKind::NotFound);
+    assert_eq!(
+        fs::read_dir(&target).unwrap().count(),
+        2,
+        "and no directory of our own"
+    );
+}
+
+#[test]
+fn a_full_disk_is_an_error() {
+    let scratch = Scratch::new();
+    fs::write(scratch.source().join("large"), vec![1; 1 << 20]).unwrap();
+    let image = scratch.image();
+    let target = scratch.join("target");
+    let mut command = Command::new("sh");
+    // The largest file that may be written, in blocks of 512 bytes; without the signal for it.
+    let script = "trap '' XFSZ && ulimit -f 100 && exec \"$@\"";
+    command
+        .args(["-c", script, "sh"])
+        .arg(env!("CARGO_BIN_EXE_daxfs-fsck"));
+    let result = run(command.arg("--extract").arg(&target).arg(&image));
+    assert_eq!(result.status, 8);
+    assert!(
+        result.stderr.contains("/large: cannot write it"),
+        "{}",
+        result.stderr
+    );
+    let json = check(&image, &["--json"]);
+    assert_eq!(json.status, 0);
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The exit status, and what goes where.
+#![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
+
+mod support;
+
+use std::fs::{self, File};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+
+use daxfs_image::format::SectionKind;
+use support::{check, damage, fsck, inode, run, section, Scratch};
+
+#[test]
+fn a_clean_image_is_0() {
+    let scratch = Scratch::new();
+    let image = scratch.small_image();
+    for arguments in [
+        &[][..],
+        &["--verify-data"],
+        &["--verify-data", "-j1"],
+        &["-v"],
+    ] {
+        let run = check(&image, arguments);
+        assert_eq!((run.status, &*run.stderr), (0, ""), "{arguments:?}");
+        assert!(run.stdout.contains(": clean, 5 inodes"), "{}", run.stdout);
+    }
+}
+
+#[test]
+fn quiet_says_nothing_of_a_clean_image() {
+    let scratch = Scratch::new();
+    let image = scratch.small_image();
+    let run = check(&image, &["-q", "--verify-data"]);
+    assert_eq!((run.status, &*run.stdout, &*run.stderr), (0, "", ""));
+}
+
+#[test]
+fn a_broken_image_is_4() {
+    let scratch = Scratch::new();
+    let image = scratch.small_image();
+    let inodes = section(&image, SectionKind::Inodes);
+    damage(&image, |bytes| bytes[inodes.start + 64 + 4] ^= 1);
+    let run = check(&image, &["-q"]);
+    assert_eq!((run.status, &*run.stderr), (4, ""));
+    assert!(run.stdout.contains("[section-checksum]"), "{}", run.stdout);
+    assert!(run.stdout.contains("[section-digest]"), "{}", run.stdout);
+}
+
+#[test]
+fn what_cannot_be_read_is_8() {
+    let scratch = Scratch::new();
+    let fifo = scratch.join("fifo");
+    let mode = rustix::fs::Mode::RWXU;
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, mode).unwrap();
+    let cases = [
+        (scratch.join("absent"), "No such file"),
+        (scratch.to_path_buf(), "directory"),
+        (fifo, "a regular file or a block device"),
+    ];
+    for (path, reason) in cases {
+        let run = check(&path, &[]);
+        assert_eq!(run.status, 8, "{}", path.display());
+        assert!(run.stderr.contains(reason), "{}", run.stderr);
+        assert!(!run.stdout.contains("clean,"), "{}", run.stdout);
+    }
+}
+
+#[test]
+fn a_wrong_command_line_is_16() {
+    let zeros = "0".repeat(63);
+    let cases: [&[&str]; 7] = [
+        &[],
+        &["--no-such-option", "image"],
+        &["a", "b"],
+        &["--identity", "sha256:12", "image"],
+        &["--identity", &zeros, "image"],
+        &["--force", "image"],
+        &["-j0", "image"],
+    ];
+    for arguments in cases {
+        let run = run(fsck().args(arguments));
+        assert_eq!((run.status, &*run.stdout), (16, ""), "{arguments:?}");
+        assert!(run.stderr.starts_with("error: "), "{}", run.stderr);
+    }
+    for arguments in [["--help"], ["--version"]] {
+        let run = run(fsck().args(arguments));
+        assert_eq!((run.status, &*run.stderr), (0, ""));
+    }
+}
+
+#[test]
+fn what_is_no_image_is_4() {
+    let scratch = Scratch::new();
+    let path = scratch.join("text");
+    for (bytes, rule) in [
+        (vec![], "image-truncated"),
+        (b"a text".to_vec(), "image-truncated"),
+        (vec![b'x'; 5000], "superblock-magic"),
+        (vec![0; 1 << 20], "superblock-magic"),
+    ] {
+        fs::write(&path, bytes).unwrap();
+        let run = check(&path, &["-q", "--verify-data"]);
+        assert_eq!((run.status, &*run.stderr), (4, ""));
+        assert!(run.stdout.contains(&format!("[{rule}]")), "{}", run.stdout);
+    }
+}
+
+#[test]
+fn a_truncated_image_is_found_out_at_every_length() {
+    let scratch = Scratch::new();
+    let image = scratch.small_image();
+    let bytes = fs::read(&image).unwrap();
+    let data = section(&image, SectionKind::Data);
+    let edges = [0, 4096, data.start, data.end - 4096, data.end];
+    let edges = edges
+        .iter()
+        .flat_map(|&edge: &usize| [edge.saturating_sub(1), edge, edge + 1]);
+    let lengths = edges.chain((0..bytes.len()).step_by(509));
+    let path = scratch.join("short");
+    for length in lengths.filter(|&length| length < bytes.len()) {
+        fs::write(&path, &bytes[..length]).unwrap();
+        let run = check(&path, &["-q", "--verify-data"]);
+        assert_eq!((run.status, &*run.stderr), (4, ""), "{length} bytes");
+        assert!(run.stdout.contains("[image-truncated]"), "{}", run.stdout);
+    }
+    // What comes after the image belongs to somebody else.
+    fs::write(&path, [bytes, vec![0xff; 100]].concat()).unwrap();
+    assert_eq!(check(&path, &["--verify-data"]).status, 0);
+}
+
+#[test]
+fn only_the_image_with_the_identity_is_accepted() {
+    let scratch = Scratch::new();
+    let image = scratch.small_image();
+    let text = check(&image, &["-v"]).stdout;
+    let identity = text.lines().find_map(|line| line.strip_prefix("identity "));
+    let identity = identity.expect("an identity");
+    assert_eq!(check(&image, &["--identity", identity]).status, 0);
+    let upper = format!("sha256:{}", identity[7..].to_uppercase());
+    assert_eq!(check(&image, &["--identity", &upper]).status, 0);
+
+    let other = format!("sha256:{}", "00".repeat(32));
+    let run = check(&image, &["-q", "--identity", &other]);
+    assert_eq!(run.status, 4);
+    assert!(
+        run.stdout.contains(identity) && run.stdout.contains(&other),
+        "{}",
+        run.stdout
+    );
+    let target = scratch.join("target");
+    let run = self::run(
+        fsck()
+            .args(["--identity", &other, "--extract"])
+            .arg(&target)
+            .arg(&image),
+    );
+    assert_eq!((run.status, target.exists()), (4 | 8, false));
+
+    // The identity covers the sections through their digests, so these are compared too.
+    let inodes = section(&image, SectionKind::Inodes);
+    damage(&image, |bytes| bytes[inodes.start + 64 + 32] ^= 1);
+    let run = check(&image, &["-q", "--identity", identity]);
+    assert_eq!(run.status, 4);
+    assert!(run.stdout.contains("[section-digest]"), "{}", run.stdout);
+}
+
+#[test]
+fn json_holds_everything() {
+    let scratch = Scratch::new();
+    let image = scratch.small_image();
+    let parse = |run: &support::Run| -> serde_json::Value {
+        serde_json::from_str(&run.stdout).expect("one JSON object")
+    };
+    let run = check(&image, &["--json", "--verify-data"]);
+    let json = parse(&run);
+    assert_eq!(run.status, 0);
+    assert_eq!(json["clean"], true);
+    assert_eq!(json["status"], 0);
+    assert_eq!(json["total"], 0);
+    assert_eq!(json["description"]["inodes"], 5);
+    assert_eq!(
+        json["description"]["bytes"],
+        fs::metadata(&image).unwrap().len()
+    );
+    assert_eq!(json["verified"]["contents"], 2);
+    assert_eq!(json["error"], serde_json::Value::Null);
+
+    let large = inode(&image, "dir/large");
+    let daxfs_image::format::InodeKind::Regular(daxfs_image::format::FileData::Direct { offset }) =
+        large.kind
+    else {
+        panic!("{large:?}");
+    };
+    damage(&image, |bytes| bytes[usize::try_from(offset).unwrap()] ^= 1);
+    let run = check(&image, &["--json", "--verify-data"]);
+    let json = parse(&run);
+    let finding = &json["findings"][0];
+    assert_eq!(
+        (run.status, &json["clean"], &json["total"]),
+        (4, &false.into(), &1.into())
+    );
+    assert_eq!(finding["rule"], "content-digest");
+    assert_eq!(finding["path"], "/dir/large");
+    assert_eq!(finding["offset"], offset);
+    let content = large.content.unwrap();
+    assert_eq!(finding["object"], format!("content {content}"));
+    assert!(finding["text"].is_string() && finding["value"].is_u64());
+
+    let json = parse(&check(&scratch.join("absent"), &["--json"]));
+    assert_eq!(
+        (&json["clean"], &json["status"]),
+        (&false.into(), &8.into())
+    );
+    assert!(json["error"].as_str().unwrap().contains("absent"));
+}
+
+/// Whoever reads the output may stop: `daxfs-fsck IMAGE | head -1`.
+#[test]
+fn a_reader_that_goes_away_changes_nothing() {
+    let scratch = Scratch::new();
+    let image = scratch.join("none");
+    File::create(&image).unwrap();
+    let (writer, reader) = UnixStream::pair().unwrap();
+    drop(reader);
+    let run = run(fsck().arg(&image).stdout(OwnedFd::from(writer)));
+    assert_eq!((run.status, &*run.stderr), (4, ""));
+
+    // A full disk is another matter.
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let run = support::run(fsck().arg(&image).stdout(full));
+    assert_eq!(run.status, 4 | 8);
+    assert!(
+        run.stderr.contains("cannot write the result"),
+        "{}",
+        run.stderr
+    );
+}
