@@ -9,6 +9,7 @@
 //! | [`kernel`] | the guest kernel: its source, toolchain, configuration and build |
 //! | [`libtest`] | running `cargo test` and counting what it ran |
 //! | [`process`] | running other programs, with errors that name them |
+//! | [`qemu`] | guests: a shell, and the tests that run in them |
 //! | [`readme`] | the first command of README.md, run as a new user would type it |
 //! | [`report`] | stages, their logs, and the final `N passed, N failed` |
 //! | [`roundtrip`] | real trees through our tools and those of the peers |
@@ -25,6 +26,7 @@ mod dist;
 mod kernel;
 mod libtest;
 mod process;
+mod qemu;
 mod readme;
 mod report;
 mod roundtrip;
@@ -59,6 +61,10 @@ enum Task {
     Kernel(kernel::KernelArgs),
     /// Build the kernel module daxfs.ko.
     Kmod(kernel::KmodArgs),
+    /// Start a guest with an image mounted, and a shell.
+    Qemu(qemu::ShellArgs),
+    /// Run the tests that need a kernel, in guests.
+    QemuTest(qemu::TestArgs),
     /// Measure against the peers, side by side in one run.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -85,6 +91,8 @@ fn dispatch(task: &Task) -> Result<ExitCode> {
         Task::Dist => dist::run().map(|()| ExitCode::SUCCESS),
         Task::Kernel(arguments) => arguments.run(),
         Task::Kmod(arguments) => arguments.run(),
+        Task::Qemu(arguments) => arguments.run(),
+        Task::QemuTest(arguments) => arguments.run(),
         Task::Test(arguments) => arguments.run(),
     }
 }

@@ -29,6 +29,7 @@ const ALLOWED_DEPENDENCIES: &[(&str, &[&str])] = &[
     ("daxfs-dist", &["mkdaxfs", "daxfs-fsck", "daxfs-inspect"]),
     ("daxfs-hostile", &["daxfs-format", "daxfs-image"]),
     ("daxfs-testtree", &[]),
+    ("daxfs-guest", &[]),
     ("xtask", &["daxfs-testtree"]),
 ];
 

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A Debian root file system: it is what it was made from, and its programs run.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{ensure, Context, Result};
+
+use super::{debian, Case};
+use crate::init::{read_text, MOUNT};
+use crate::{manifest, sys};
+
+pub(super) const CASES: &[Case] = &[
+    debian("the-tree-is-what-it-was-made-from", same_tree),
+    debian("programs-in-a-chroot", in_chroot),
+    debian("programs-over-overlayfs", over_overlay),
+    debian("pivot-root", pivot),
+    debian("four-pythons-share-their-pages", pythons),
+];
+
+fn same_tree() -> Result<()> {
+    let wanted = read_text("/extra")?;
+    let wanted: Vec<&str> = wanted.lines().collect();
+    let found = manifest::lines(Path::new(MOUNT))?;
+    for (found, wanted) in found.iter().zip(&wanted) {
+        ensure!(found == wanted, "found {found:?}, not {wanted:?}");
+    }
+    ensure!(
+        found.len() == wanted.len(),
+        "{} entries, not {}",
+        found.len(),
+        wanted.len()
+    );
+    println!("{} entries compared", found.len());
+    Ok(())
+}
+
+/// Scripts that each use much of a user land; all of them work in /tmp.
+const PROGRAMS: &[(&str, &str)] = &[
+    (
+        "python",
+        "python3 -c 'import json, re, hashlib, subprocess, sqlite3, asyncio, decimal
+print(hashlib.sha256(json.dumps({\"a\": 1}).encode()).hexdigest()[:8], sum(range(1000)))
+subprocess.run([\"true\"], check=True)'",
+    ),
+    (
+        "git",
+        "rm -rf /tmp/repo && git init -q /tmp/repo && cd /tmp/repo && echo hello > file && git add file &&
+git -c user.name=a -c user.email=a@b commit -q -m first && git log --oneline | grep -q first && git fsck --strict",
+    ),
+    (
+        "gcc",
+        "cd /tmp && printf '#include <stdio.h>\\n#include <math.h>\\nint main(void){printf(\"%%d\\\\n\",(int)sqrt(1764.0));}' > a.c &&
+gcc -O2 -o a.out a.c -lm && test \"$(./a.out)\" = 42",
+    ),
+    ("perl", "perl -MFile::Find -MPOSIX -e 'my $n = 0; find(sub { $n++ }, \"/usr/share/perl\"); exit($n > 100 ? 0 : 1)'"),
+    (
+        "pipelines",
+        "set -o pipefail; find /usr/bin -type f | sort | head -c 100000000 | xargs -n 50 sha256sum | awk '{print $1}' | sort -u | wc -l | grep -q '^[0-9]'",
+    ),
+    ("archives", "tar -C /usr/share -cf - doc | gzip -1 | zcat | tar -tf - | wc -l | grep -qv '^0$'"),
+    ("linker", "ldd /usr/bin/git | grep -q libc.so.6 && dpkg -l | grep -q '^ii'"),
+];
+
+/// Runs all programs below `root`, which has /proc, /dev and a writable /tmp.
+fn run_programs(root: &str) -> Result<()> {
+    for (name, script) in PROGRAMS {
+        let output = Command::new("/bin/busybox")
+            .args(["chroot", root, "/bin/bash", "-c", script])
+            .env("HOME", "/tmp")
+            .env("LC_ALL", "C")
+            .stdin(Stdio::null())
+            .output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(
+            output.status.success(),
+            "{name}: {}: {}",
+            output.status,
+            said.trim()
+        );
+    }
+    Ok(())
+}
+
+/// The file systems that programs expect below their root, taken away when dropped.
+struct Furniture(String);
+
+impl Furniture {
+    fn new(root: &str, scratch: &[&str]) -> Result<Self> {
+        sys::mount("none", &format!("{root}/proc"), "proc", 0, "")?;
+        let furniture = Self(root.to_owned());
+        sys::mount("/dev", &format!("{root}/dev"), "", libc::MS_BIND, "")?;
+        for name in scratch {
+            sys::mount("none", &format!("{root}/{name}"), "tmpfs", 0, "")?;
+        }
+        Ok(furniture)
+    }
+}
+
+impl Drop for Furniture {
+    fn drop(&mut self) {
+        for name in ["tmp", "dev", "proc"] {
+            let _ = sys::unmount(&format!("{}/{name}", self.0), libc::MNT_DETACH);
+        }
+    }
+}
+
+fn in_chroot() -> Result<()> {
+    let _furniture = Furniture::new(MOUNT, &["tmp"])?;
+    run_programs(MOUNT)
+}
+
+fn over_overlay() -> Result<()> {
+    let base = "/tmp/layers";
+    fs::create_dir_all(base)?;
+    sys::mount("none", base, "tmpfs", 0, "")?;
+    for name in ["upper", "work", "root"] {
+        fs::create_dir_all(format!("{base}/{name}"))?;
+    }
+    let root = format!("{base}/root");
+    let options = format!("lowerdir={MOUNT},upperdir={base}/upper,workdir={base}/work,index=on,metacopy=on,redirect_dir=on,xino=on");
+    sys::mount("overlay", &root, "overlay", 0, &options)?;
+    let result = programs_and_changes(&root);
+    sys::unmount(&root, libc::MNT_DETACH)?;
+    sys::unmount(base, libc::MNT_DETACH)?;
+    result
+}
+
+fn programs_and_changes(root: &str) -> Result<()> {
+    let _furniture = Furniture::new(root, &[])?;
+    run_programs(root)?;
+    let script = "set -e; echo changed >> /etc/passwd; rm -r /usr/share/doc; mv /etc/alternatives /etc/other;
+cp -a /usr/lib/git-core /opt/git-core; ln /usr/bin/perl /usr/bin/perl-again; useradd -m someone; chmod -R go-rx /var/log";
+    let output = Command::new("/bin/busybox")
+        .args(["chroot", root, "/bin/bash", "-c", script])
+        .stdin(Stdio::null())
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "changes: {}", said.trim());
+    ensure!(
+        !Path::new(root).join("usr/share/doc").exists(),
+        "a removed directory is there"
+    );
+    ensure!(
+        Path::new(MOUNT).join("usr/share/doc").exists(),
+        "the image has changed"
+    );
+    Ok(())
+}
+
+/// As containers do it: the image becomes the root of a mount namespace, the old root goes.
+fn pivot() -> Result<()> {
+    sys::in_child(|| {
+        let flags = usize::try_from(libc::CLONE_NEWNS)?;
+        sys::syscall(libc::SYS_unshare, [flags, 0, 0, 0, 0])?;
+        sys::mount("none", "/", "", libc::MS_REC | libc::MS_PRIVATE, "")?;
+        // The initramfs itself cannot be pivoted away from, so there is a root between.
+        let between = "/tmp/between";
+        fs::create_dir_all(between)?;
+        sys::mount(MOUNT, between, "", libc::MS_BIND, "")?;
+        std::os::unix::fs::chroot(between)?;
+        std::env::set_current_dir("/")?;
+        let output = Command::new("/bin/sh")
+            .args(["-c", "test -x /usr/bin/python3"])
+            .stdin(Stdio::inherit())
+            .status()?;
+        ensure!(output.success(), "the shell failed: {output}");
+        Ok(())
+    })
+}
+
+fn free_memory() -> Result<i64> {
+    let text = read_text("/proc/meminfo")?;
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("MemFree:"))
+        .context("no MemFree")?;
+    Ok(line
+        .split_whitespace()
+        .nth(1)
+        .context("no number")?
+        .parse()?)
+}
+
+/// Program text and libraries are the image's pages; only what is written costs memory.
+fn pythons() -> Result<()> {
+    let _furniture = Furniture::new(MOUNT, &["tmp"])?;
+    let start = || {
+        Command::new("/bin/busybox")
+            .args([
+                "chroot",
+                MOUNT,
+                "/usr/bin/python3",
+                "-c",
+                "import time; print(1, flush=True); time.sleep(1000)",
+            ])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+    };
+    let ready = |child: &mut std::process::Child| -> Result<()> {
+        let mut byte = [0];
+        std::io::Read::read_exact(child.stdout.as_mut().context("no output")?, &mut byte)?;
+        Ok(())
+    };
+    let mut warm = start()?;
+    ready(&mut warm)?;
+    let before = free_memory()?;
+    let mut children = (0..4)
+        .map(|_| start())
+        .collect::<std::io::Result<Vec<_>>>()?;
+    children.iter_mut().try_for_each(ready)?;
+    let used = before - free_memory()?;
+    for child in children.iter_mut().chain([&mut warm]) {
+        child.kill()?;
+        child.wait()?;
+    }
+    println!("4 python3: {used} kB");
+    ensure!(used < 24_000, "4 python3 take {used} kB");
+    Ok(())
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! File handles.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::unix::fs::MetadataExt;
+
+use anyhow::{ensure, Result};
+
+use super::{at, sample, Case};
+use crate::sys::{self, cstring, expect_errno};
+
+pub(super) const CASES: &[Case] = &[
+    sample("handles-survive-an-empty-cache", survive),
+    sample("forged-handles-are-refused", forged),
+];
+
+/// `struct file_handle` with room for one.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Handle {
+    bytes: u32,
+    kind: i32,
+    words: [u32; 8],
+}
+
+fn handle_of(path: &str, flags: i32) -> Result<Handle> {
+    let path = cstring(at(path))?;
+    let mut handle = Handle {
+        bytes: 32,
+        ..Handle::default()
+    };
+    let mut mount = 0_i32;
+    // SAFETY: The path is a C string; the structures have the room that they state.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_name_to_handle_at,
+            libc::AT_FDCWD,
+            path.as_ptr(),
+            &raw mut handle,
+            &raw mut mount,
+            flags,
+        )
+    };
+    sys::check(result)?;
+    Ok(handle)
+}
+
+fn open(handle: &Handle) -> Result<File> {
+    let root = File::open("/mnt")?;
+    // SAFETY: The descriptor is open; the structure has the room that it states.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_open_by_handle_at,
+            root.as_raw_fd(),
+            std::ptr::from_ref(handle),
+            libc::O_RDONLY,
+        )
+    };
+    let fd = i32::try_from(sys::check(result)?)?;
+    // SAFETY: The descriptor is new and ours.
+    Ok(unsafe { File::from_raw_fd(fd) })
+}
+
+fn survive() -> Result<()> {
+    let deep = "deep/deeper/deeper/deeper/deeper";
+    let (file, dir) = (handle_of("deep/deeper/file", 0)?, handle_of(deep, 0)?);
+    let inode = fs::metadata(at(deep))?.ino();
+    fs::write("/proc/sys/vm/drop_caches", "3")?;
+    let mut text = String::new();
+    open(&file)?.read_to_string(&mut text)?;
+    ensure!(text == "deep", "read {text:?}");
+    let dir = open(&dir)?;
+    ensure!(dir.metadata()?.ino() == inode, "another directory");
+    let path = fs::read_link(format!("/proc/self/fd/{}", dir.as_raw_fd()))?;
+    ensure!(path == at(deep), "connected as {}", path.display());
+    Ok(())
+}
+
+fn forged() -> Result<()> {
+    let good = handle_of("small", 0)?;
+    ensure!(open(&good).is_ok(), "the true handle is refused");
+    let with = |word: usize, value: u32| {
+        let mut bad = good;
+        bad.words[word] = value;
+        open(&bad)
+    };
+    for number in [0, 1 << 30, 1 << 31, u32::MAX] {
+        expect_errno("another inode number", with(0, number), libc::ESTALE)?;
+    }
+    expect_errno(
+        "another generation",
+        with(1, good.words[1] ^ 1),
+        libc::ESTALE,
+    )?;
+    let short = Handle { bytes: 4, ..good };
+    ensure!(open(&short).is_err(), "a short handle is accepted");
+    for kind in [0, 3, 77, 255] {
+        ensure!(
+            open(&Handle { kind, ..good }).is_err(),
+            "kind {kind} is accepted"
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Mappings.
+
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
+
+use anyhow::{ensure, Context, Result};
+use libc::{c_int, MAP_PRIVATE, MAP_SHARED, PROT_EXEC, PROT_READ, PROT_WRITE, SIGBUS};
+
+use super::{at, sample, Case};
+use crate::init::read_text;
+use crate::sample::{
+    BIG_FILE, HUGE, HUGE_FILE, MIB, ODD_FILE, PAGE, SMALL_FILE, SPARSE_PIECES, SPARSE_SIZE,
+    WIDE_FILE,
+};
+use crate::sys::{expect_errno, faults, in_child, Child, End, Map};
+use crate::{pattern, sys};
+
+pub(super) const CASES: &[Case] = &[
+    sample("mappings-show-the-file", show),
+    sample("mappings-of-packed-and-sparse-files", cached),
+    sample("huge-entries", huge),
+    sample("huge-entries-at-the-end-and-in-parts", huge_parts),
+    sample("neighbours-of-a-fault", around),
+    sample("bytes-behind-the-end", tail),
+    sample("sigbus-behind-the-last-page", bus),
+    sample("private-writes-are-private", private),
+    sample("private-writes-below-huge-entries", private_huge),
+    sample("shared-writes-are-refused", shared_write),
+    sample("fork-mremap-mprotect", change),
+    sample("madvise-mlock-mincore", advise),
+    sample("resident-set-is-right", resident),
+    sample("pages-are-shared-between-processes", shared_pages),
+];
+
+/// The files that are mapped in place, and those that are mapped through the page cache.
+const DIRECT: [(&str, u64, u64); 4] = [ODD_FILE, WIDE_FILE, BIG_FILE, HUGE_FILE];
+
+pub(super) fn map(file: (&str, u64, u64), protection: c_int, flags: c_int) -> Result<Map> {
+    Map::new(&File::open(at(file.0))?, 0, file.2, protection, flags)
+}
+
+fn expect_all(map: &Map, seed: u64, offset: u64) -> Result<()> {
+    pattern::expect(&map.copy(0, map.length())?, seed, offset)
+}
+
+fn show() -> Result<()> {
+    for file in DIRECT {
+        for flags in [MAP_SHARED, MAP_PRIVATE, MAP_PRIVATE | libc::MAP_POPULATE] {
+            let whole = map(file, PROT_READ, flags)?;
+            expect_all(&whole, file.1, 0).with_context(|| format!("{} with {flags}", file.0))?;
+        }
+        let part = Map::new(
+            &File::open(at(file.0))?,
+            PAGE,
+            file.2 - PAGE,
+            PROT_READ,
+            MAP_SHARED,
+        )?;
+        expect_all(&part, file.1, PAGE).with_context(|| format!("a part of {}", file.0))?;
+    }
+    let code = map(BIG_FILE, PROT_READ | PROT_EXEC, MAP_PRIVATE)?;
+    expect_all(&code, BIG_FILE.1, 0)
+}
+
+fn cached() -> Result<()> {
+    let small = map(SMALL_FILE, PROT_READ, MAP_SHARED)?;
+    expect_all(&small, SMALL_FILE.1, 0)?;
+    let sparse = map(("sparse", 23, SPARSE_SIZE), PROT_READ, MAP_PRIVATE)?;
+    for (offset, length) in SPARSE_PIECES {
+        let found = sparse.copy(usize::try_from(offset)?, usize::try_from(length)?)?;
+        pattern::expect(&found, 23, offset)?;
+    }
+    let hole = sparse.copy(0, usize::try_from(MIB)?)?;
+    ensure!(hole.iter().all(|byte| *byte == 0), "bytes in a hole");
+    Ok(())
+}
+
+/// Touches a byte of every page; returns how many faults that took.
+fn touch_all(map: &Map) -> Result<i64> {
+    let before = faults()?;
+    for offset in (0..map.length()).step_by(usize::try_from(PAGE)?) {
+        map.touch(offset);
+    }
+    Ok(faults()? - before)
+}
+
+/// One fault maps 2 MiB where file, memory and address agree, and the kernel chooses the address so.
+fn huge() -> Result<()> {
+    let entries = i64::try_from(HUGE_FILE.2 / HUGE)?;
+    for flags in [MAP_SHARED, MAP_PRIVATE] {
+        let whole = map(HUGE_FILE, PROT_READ, flags)?;
+        let count = touch_all(&whole)?;
+        ensure!(count <= entries + 1, "{count} faults for {entries} entries");
+        expect_all(&whole, HUGE_FILE.1, 0)?;
+    }
+    println!("8 MiB touched with {entries} faults");
+    Ok(())
+}
+
+/// A file that does not end with 2 MiB, and a mapping that begins within them.
+fn huge_parts() -> Result<()> {
+    let big = map(BIG_FILE, PROT_READ, MAP_SHARED)?;
+    let count = touch_all(&big)?;
+    ensure!(
+        count <= 3 + 2,
+        "{count} faults for three huge entries and a page"
+    );
+    expect_all(&big, BIG_FILE.1, 0)?;
+    let start = HUGE / 2;
+    let part = Map::new(
+        &File::open(at(HUGE_FILE.0))?,
+        start,
+        5 * MIB,
+        PROT_READ,
+        MAP_SHARED,
+    )?;
+    touch_all(&part)?;
+    expect_all(&part, HUGE_FILE.1, start)
+}
+
+/// Where only small pages fit, one fault maps its neighbours too, but none outside the area.
+fn around() -> Result<()> {
+    let pages = i64::try_from(WIDE_FILE.2 / PAGE)?;
+    let wide = map(WIDE_FILE, PROT_READ, MAP_PRIVATE)?;
+    let count = touch_all(&wide)?;
+    ensure!(count <= pages / 16 + 2, "{count} faults for {pages} pages");
+    println!("{pages} pages touched with {count} faults");
+    let part = Map::new(
+        &File::open(at(WIDE_FILE.0))?,
+        3 * PAGE,
+        2 * PAGE,
+        PROT_READ,
+        MAP_PRIVATE,
+    )?;
+    ensure!(touch_all(&part)? <= 2, "faults for two pages");
+    expect_all(&part, WIDE_FILE.1, 3 * PAGE)
+}
+
+/// The last page is zero behind the file's end.
+fn tail() -> Result<()> {
+    for (name, seed, size) in [ODD_FILE, BIG_FILE, SMALL_FILE] {
+        let length = size.next_multiple_of(PAGE);
+        let map = Map::new(&File::open(at(name))?, 0, length, PROT_READ, MAP_SHARED)?;
+        let end = usize::try_from(size)?;
+        let rest = map.copy(end, usize::try_from(length - size)?)?;
+        ensure!(
+            rest.iter().all(|byte| *byte == 0),
+            "{name}: bytes behind the end"
+        );
+        pattern::expect(&map.copy(end - 50, 50)?, seed, size - 50)?;
+    }
+    Ok(())
+}
+
+fn bus() -> Result<()> {
+    for (name, _, size) in [ODD_FILE, BIG_FILE, SMALL_FILE, ("empty", 0, 0)] {
+        for flags in [MAP_SHARED, MAP_PRIVATE] {
+            let length = size.next_multiple_of(PAGE) + 2 * PAGE;
+            let first = usize::try_from(size.next_multiple_of(PAGE))?;
+            let end = Child::fork(|| {
+                let map = Map::new(&File::open(at(name))?, 0, length, PROT_READ, flags)?;
+                map.touch(first);
+                Ok(())
+            })?;
+            let end = end.wait()?;
+            ensure!(
+                end == End::Signal(SIGBUS),
+                "{name}: behind the last page the child got {end:?}"
+            );
+        }
+    }
+    Ok(())
+}
+
+fn private() -> Result<()> {
+    for file in [ODD_FILE, WIDE_FILE, SMALL_FILE] {
+        let mine = map(file, PROT_READ | PROT_WRITE, MAP_PRIVATE)?;
+        let other = map(file, PROT_READ, MAP_SHARED)?;
+        for offset in (0..mine.length()).step_by(usize::try_from(PAGE)?) {
+            let before = mine.touch(offset);
+            mine.write(offset, before.wrapping_add(1));
+            ensure!(
+                mine.touch(offset) == before.wrapping_add(1),
+                "the write is lost"
+            );
+        }
+        let first = other.copy(0, other.length())?;
+        pattern::expect(&first, file.1, 0).context("another mapping sees the write")?;
+        let fresh = super::reading::read_at(&at(file.0), 0, usize::try_from(file.2)?)?;
+        pattern::expect(&fresh, file.1, 0).context("the image has changed")?;
+    }
+    // Written before it is ever read.
+    let mine = map(WIDE_FILE, PROT_READ | PROT_WRITE, MAP_PRIVATE)?;
+    mine.write(5000, 1);
+    let page = mine.copy(usize::try_from(PAGE)?, 904)?;
+    pattern::expect(&page, WIDE_FILE.1, PAGE)
+}
+
+fn private_huge() -> Result<()> {
+    let mine = map(HUGE_FILE, PROT_READ | PROT_WRITE, MAP_PRIVATE)?;
+    let page = usize::try_from(PAGE)?;
+    touch_all(&mine)?;
+    for offset in [0, 7 * page, usize::try_from(HUGE)? + 3] {
+        let before = mine.touch(offset);
+        mine.write(offset, before.wrapping_add(1));
+    }
+    let mut copy = mine.copy(0, mine.length())?;
+    for offset in [0, 7 * page, usize::try_from(HUGE)? + 3] {
+        copy[offset] = copy[offset].wrapping_sub(1);
+    }
+    pattern::expect(&copy, HUGE_FILE.1, 0)?;
+    expect_all(&map(HUGE_FILE, PROT_READ, MAP_SHARED)?, HUGE_FILE.1, 0).context("the image")
+}
+
+fn shared_write() -> Result<()> {
+    for file in [ODD_FILE, SMALL_FILE] {
+        let writable = map(file, PROT_READ | PROT_WRITE, MAP_SHARED);
+        expect_errno("a writable shared mapping", writable, libc::EACCES)?;
+        let shared = map(file, PROT_READ, MAP_SHARED)?;
+        let protected = shared.protect(PROT_READ | PROT_WRITE);
+        expect_errno("mprotect of a shared mapping", protected, libc::EACCES)?;
+        let end = Child::fork(move || {
+            shared.write(0, 1);
+            Ok(())
+        })?;
+        ensure!(
+            end.wait()? == End::Signal(libc::SIGSEGV),
+            "a write to a shared mapping"
+        );
+    }
+    Ok(())
+}
+
+fn change() -> Result<()> {
+    for file in [WIDE_FILE, HUGE_FILE] {
+        let mut mine = map(file, PROT_READ, MAP_PRIVATE)?;
+        touch_all(&mine)?;
+        in_child(|| {
+            expect_all(&mine, file.1, 0)?;
+            mine.protect(PROT_READ | PROT_WRITE)?;
+            mine.write(10, 0);
+            Ok(())
+        })?;
+        expect_all(&mine, file.1, 0).context("the child's write is seen")?;
+        let length = mine.length();
+        mine.resize(length / 2)?;
+        mine.resize(length)?;
+        expect_all(&mine, file.1, 0).context("after mremap")?;
+        mine.protect(PROT_READ | PROT_WRITE)?;
+        mine.write(length - 1, 0);
+        mine.write(length / 2 + 5000, 0);
+        in_child(|| {
+            mine.write(20, 1);
+            Ok(())
+        })?;
+        mine.protect(PROT_READ)?;
+        pattern::expect(&mine.copy(0, 4096)?, file.1, 0)?;
+        mine.protect(libc::PROT_NONE)?;
+    }
+    Ok(())
+}
+
+fn advise() -> Result<()> {
+    for file in [WIDE_FILE, HUGE_FILE, SMALL_FILE] {
+        let whole = map(file, PROT_READ, MAP_SHARED)?;
+        for advice in [
+            libc::MADV_WILLNEED,
+            libc::MADV_SEQUENTIAL,
+            libc::MADV_RANDOM,
+            libc::MADV_NORMAL,
+            libc::MADV_COLD,
+            libc::MADV_PAGEOUT,
+            libc::MADV_POPULATE_READ,
+            libc::MADV_HUGEPAGE,
+            libc::MADV_NOHUGEPAGE,
+            libc::MADV_DONTNEED,
+        ] {
+            // Some make no sense for a file; what matters is that the mapping stays what it is.
+            let _ = whole.advise(advice);
+            expect_all(&whole, file.1, 0).with_context(|| format!("after advice {advice}"))?;
+        }
+        whole.lock()?;
+        expect_all(&whole, file.1, 0)?;
+        ensure!(
+            whole.resident()? == whole.length().div_ceil(4096),
+            "a locked page is not there"
+        );
+    }
+    Ok(())
+}
+
+/// A number of /proc/self/smaps for the mapping at `address`, in kB.
+fn smaps(address: usize, field: &str) -> Result<u64> {
+    let text = read_text("/proc/self/smaps")?;
+    let head = format!("{address:x}-");
+    let mut lines = text.lines().skip_while(|line| !line.starts_with(&head));
+    let line = lines
+        .find(|line| line.starts_with(field))
+        .context("no such mapping")?;
+    Ok(line
+        .split_whitespace()
+        .nth(1)
+        .context("no number")?
+        .parse()?)
+}
+
+fn resident() -> Result<()> {
+    for file in [WIDE_FILE, HUGE_FILE] {
+        let whole = map(file, PROT_READ, MAP_SHARED)?;
+        let address = whole.address().addr();
+        ensure!(
+            smaps(address, "Rss:")? == 0,
+            "pages before they are touched"
+        );
+        touch_all(&whole)?;
+        let rss = smaps(address, "Rss:")?;
+        ensure!(rss == file.2 / 1024, "{}: {rss} kB resident", file.0);
+        let pss = smaps(address, "Pss:")?;
+        ensure!(pss == rss, "{}: {pss} kB in proportion", file.0);
+        let (ready, done) = (sys::pipe()?, sys::pipe()?);
+        let (ready_end, done_end) = (ready.1.as_raw_fd(), done.0.as_raw_fd());
+        let other = Child::fork(|| {
+            touch_all(&whole)?;
+            let byte = 0_u8;
+            let at = sys::address_of(&byte);
+            sys::syscall(libc::SYS_write, [usize::try_from(ready_end)?, at, 1, 0, 0])?;
+            sys::syscall(libc::SYS_read, [usize::try_from(done_end)?, at, 1, 0, 0]).map(drop)
+        })?;
+        let byte = [0_u8];
+        let fd = usize::try_from(ready.0.as_raw_fd())?;
+        sys::syscall(libc::SYS_read, [fd, sys::address_of(&byte), 1, 0, 0])?;
+        let half = smaps(address, "Pss:")?;
+        let fd = usize::try_from(done.1.as_raw_fd())?;
+        sys::syscall(libc::SYS_write, [fd, sys::address_of(&byte), 1, 0, 0])?;
+        ensure!(other.wait()? == End::Exit(0), "the other process failed");
+        ensure!(
+            half.abs_diff(rss / 2) <= 1,
+            "{}: shared by two it counts {half} of {rss}",
+            file.0
+        );
+    }
+    Ok(())
+}
+
+fn available() -> Result<i64> {
+    let text = read_text("/proc/meminfo")?;
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("MemFree:"))
+        .context("no MemFree")?;
+    Ok(line
+        .split_whitespace()
+        .nth(1)
+        .context("no number")?
+        .parse()?)
+}
+
+/// Four processes map 8 MiB privately and touch all of it: that takes no memory for the content.
+fn shared_pages() -> Result<()> {
+    fs::write("/proc/sys/vm/drop_caches", "3")?;
+    let before = available()?;
+    let ready = sys::pipe()?;
+    let end = ready.1.as_raw_fd();
+    let children: Vec<Child> = (0..4)
+        .map(|_| {
+            Child::fork(|| {
+                let mine = map(HUGE_FILE, PROT_READ, MAP_PRIVATE)?;
+                touch_all(&mine)?;
+                let byte = 0_u8;
+                let fd = usize::try_from(end)?;
+                sys::syscall(libc::SYS_write, [fd, sys::address_of(&byte), 1, 0, 0])?;
+                loop {
+                    // SAFETY: Waits for a signal.
+                    unsafe { libc::pause() };
+                }
+            })
+        })
+        .collect::<Result<_>>()?;
+    let byte = [0_u8];
+    for _ in 0..children.len() {
+        let fd = usize::try_from(ready.0.as_raw_fd())?;
+        sys::syscall(libc::SYS_read, [fd, sys::address_of(&byte), 1, 0, 0])?;
+    }
+    let used = before - available()?;
+    for child in children {
+        child.signal(libc::SIGKILL)?;
+        child.wait()?;
+    }
+    println!("4 processes with 8 MiB each: {used} kB");
+    ensure!(used < 4096, "{used} kB for four mappings of 8 MiB");
+    Ok(())
+}

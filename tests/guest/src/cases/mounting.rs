@@ -1,0 +1,511 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Mounting and unmounting, with good and bad arguments; these cases come last.
+
+use std::ffi::CString;
+use std::fs;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+
+use anyhow::{ensure, Context, Result};
+
+use super::{at, sample, Case};
+use crate::init::{mount_image, phys, read_text, MOUNT};
+use crate::sample::USER;
+use crate::sys;
+
+pub(super) const CASES: &[Case] = &[
+    sample("bad-arguments", bad_arguments),
+    sample("identity", identity),
+    sample("validate", validate),
+    sample("mounting-twice-shares", twice),
+    sample("mounting-needs-privilege", privilege),
+    sample("a-mount-in-use-stays", busy),
+    sample("idmapped-mounts", idmapped),
+    sample("pages-that-outlive-the-mount", outlive),
+    sample("unmounting-gives-everything-back", give_back),
+    sample("unloading-gives-everything-back", unload),
+];
+
+const FSCONFIG_SET_FLAG: usize = 0;
+const FSCONFIG_SET_STRING: usize = 1;
+const FSCONFIG_CMD_CREATE: usize = 6;
+
+/// A mount context of the new mount API.
+struct MountContext(OwnedFd);
+
+impl MountContext {
+    fn open() -> Result<Self> {
+        let fd = sys::syscall(
+            libc::SYS_fsopen,
+            [sys::address_of(c"daxfs".to_bytes_with_nul()), 1, 0, 0, 0],
+        )?;
+        // SAFETY: The descriptor is new and ours.
+        Ok(Self(unsafe { OwnedFd::from_raw_fd(i32::try_from(fd)?) }))
+    }
+
+    fn set(&self, option: &str) -> Result<()> {
+        let fd = usize::try_from(self.0.as_raw_fd())?;
+        let (command, key, value) = match option.split_once('=') {
+            Some((key, value)) => (FSCONFIG_SET_STRING, key, Some(CString::new(value)?)),
+            None => (FSCONFIG_SET_FLAG, option, None),
+        };
+        let key = CString::new(key)?;
+        let value = value
+            .as_ref()
+            .map_or(0, |value| sys::address_of(value.to_bytes_with_nul()));
+        let key = sys::address_of(key.to_bytes_with_nul());
+        sys::syscall(libc::SYS_fsconfig, [fd, command, key, value, 0]).map(drop)
+    }
+
+    fn create(&self) -> Result<()> {
+        let fd = usize::try_from(self.0.as_raw_fd())?;
+        sys::syscall(libc::SYS_fsconfig, [fd, FSCONFIG_CMD_CREATE, 0, 0, 0]).map(drop)
+    }
+
+    /// What the file system had to say.
+    fn messages(&self) -> String {
+        let mut all = String::new();
+        let fd = usize::try_from(self.0.as_raw_fd()).unwrap_or(0);
+        let mut buffer = [0_u8; 1000];
+        loop {
+            let room = sys::address_of_mut(&mut buffer);
+            match sys::syscall(libc::SYS_read, [fd, room, 1000, 0, 0]).map(usize::try_from) {
+                Ok(Ok(length)) => all.push_str(&String::from_utf8_lossy(&buffer[..length])),
+                _ => return all,
+            }
+        }
+    }
+}
+
+/// Tries to create a mount with these options; returns the error number (0 for none) and the messages.
+fn attempt(options: &str) -> Result<(i32, String)> {
+    let context = MountContext::open()?;
+    let mut result = Ok(());
+    for option in options.split(',').filter(|option| !option.is_empty()) {
+        result = result.and_then(|()| context.set(option));
+    }
+    let result = result.and_then(|()| context.create());
+    let number = result.as_ref().err().map_or(0, sys::errno);
+    Ok((number, context.messages()))
+}
+
+fn refused(options: &str, number: i32, says: &str) -> Result<()> {
+    let (found, messages) = attempt(options)?;
+    ensure!(
+        found == number,
+        "{options:?}: error {found}, not {number}: {messages}"
+    );
+    ensure!(
+        messages.contains(says),
+        "{options:?}: says {messages:?}, not {says:?}"
+    );
+    Ok(())
+}
+
+fn bad_arguments() -> Result<()> {
+    let here = phys();
+    let ram = 64 << 20;
+    for (options, number, says) in [
+        (String::new(), libc::EINVAL, "phys=ADDR is needed"),
+        ("phys=".to_owned(), libc::EINVAL, "phys"),
+        ("phys=abc".to_owned(), libc::EINVAL, "takes a number"),
+        ("phys=0x".to_owned(), libc::EINVAL, "takes a number"),
+        ("phys=-4096".to_owned(), libc::EINVAL, "takes a number"),
+        ("phys=1Q".to_owned(), libc::EINVAL, "takes a number"),
+        (
+            "phys=0x1000".to_owned(),
+            libc::EINVAL,
+            "no multiple of 2 MiB",
+        ),
+        (
+            format!("phys={ram:#x}"),
+            libc::EINVAL,
+            "is RAM that the kernel uses",
+        ),
+        (
+            "phys=0xffffffffffe00000".to_owned(),
+            libc::EINVAL,
+            "ends beyond",
+        ),
+        (
+            "phys=0x8000000000000000".to_owned(),
+            libc::EINVAL,
+            "ends beyond",
+        ),
+        (
+            format!("phys={here},size=0"),
+            libc::EINVAL,
+            "holds no image",
+        ),
+        (
+            format!("phys={here},size=4096"),
+            libc::EINVAL,
+            "is less than the image's",
+        ),
+        (
+            format!("phys={here},size=0xffffffffffffffff"),
+            libc::EINVAL,
+            "ends beyond",
+        ),
+        (format!("phys={here},size=64T"), libc::EINVAL, ""),
+        (
+            format!("phys={here},phys={here}"),
+            libc::EINVAL,
+            "given twice",
+        ),
+        (
+            format!("phys={here},validate,validate"),
+            libc::EINVAL,
+            "given twice",
+        ),
+        (format!("phys={here},validate=1"), libc::EINVAL, "validate"),
+        (
+            format!("phys={here},identity=sha256:12"),
+            libc::EINVAL,
+            "64 hexadecimal digits",
+        ),
+        (
+            format!("phys={here},identity={}", "0".repeat(64)),
+            libc::EINVAL,
+            "64 hexadecimal digits",
+        ),
+        (format!("phys={here},branch=x"), libc::EINVAL, "branch"),
+    ] {
+        refused(&options, number, says)?;
+    }
+    let next = parse(&here)? + (2 << 20);
+    let (number, messages) = attempt(&format!("phys={next:#x}"))?;
+    ensure!(
+        number != 0,
+        "the middle of an image was mounted: {messages}"
+    );
+    Ok(())
+}
+
+fn parse(number: &str) -> Result<u64> {
+    Ok(u64::from_str_radix(number.trim_start_matches("0x"), 16)?)
+}
+
+/// The identity that a refusal names is the one that is accepted.
+fn identity() -> Result<()> {
+    let options = |digits: &str| format!("phys={},identity=sha256:{digits}", phys());
+    let (number, messages) = attempt(&options(&"0".repeat(64)))?;
+    ensure!(number == libc::EKEYREJECTED, "error {number}: {messages}");
+    let (_, found) = messages
+        .split_once("sha256:")
+        .context("no identity in the message")?;
+    let digits = found.get(..64).context("a short identity")?;
+    let (number, messages) = attempt(&options(digits))?;
+    ensure!(number == 0, "the right identity is refused: {messages}");
+    let (number, _) = attempt(&options(&digits.to_uppercase()))?;
+    ensure!(number == 0, "upper case is refused");
+    sys::unmount(MOUNT, 0)?;
+    let fresh = attempt(&options(&"1".repeat(64)))?;
+    sys::mount("none", MOUNT, "daxfs", 0, &options(digits))?;
+    ensure!(
+        fresh.0 == libc::EKEYREJECTED,
+        "a fresh mount of another identity: {fresh:?}"
+    );
+    let mounts = read_text("/proc/mounts")?;
+    ensure!(
+        mounts.contains(&format!("identity=sha256:{digits}")),
+        "not shown: {mounts}"
+    );
+    Ok(())
+}
+
+fn validate() -> Result<()> {
+    let (number, messages) = attempt(&format!("phys={},validate", phys()))?;
+    ensure!(number == 0, "a good image is refused: {messages}");
+    sys::unmount(MOUNT, 0)?;
+    sys::mount(
+        "none",
+        MOUNT,
+        "daxfs",
+        0,
+        &format!("phys={},validate", phys()),
+    )?;
+    ensure!(read_text("/proc/mounts")?.contains("validate"), "not shown");
+    Ok(())
+}
+
+fn twice() -> Result<()> {
+    fs::create_dir_all("/tmp/second")?;
+    sys::mount(
+        "none",
+        "/tmp/second",
+        "daxfs",
+        0,
+        &format!("phys={}", phys()),
+    )?;
+    let (one, two) = (
+        fs::metadata(at("small"))?,
+        fs::metadata("/tmp/second/small")?,
+    );
+    let again = fs::read("/tmp/second/small")?;
+    sys::unmount("/tmp/second", 0)?;
+    ensure!(
+        one.dev() == two.dev() && one.ino() == two.ino(),
+        "two superblocks for one image"
+    );
+    ensure!(again == fs::read(at("small"))?, "content differs");
+    Ok(())
+}
+
+fn privilege() -> Result<()> {
+    let options = format!("phys={}", phys());
+    sys::in_child(|| {
+        sys::become_user(USER, USER)?;
+        let result = sys::mount("none", "/tmp", "daxfs", 0, &options);
+        sys::expect_errno("a user's mount", result, libc::EPERM)
+    })?;
+    sys::in_child(|| {
+        // In a user namespace of its own a user is root, but not of this machine's memory.
+        let flags = usize::try_from(libc::CLONE_NEWUSER | libc::CLONE_NEWNS)?;
+        sys::become_user(USER, USER)?;
+        sys::syscall(libc::SYS_unshare, [flags, 0, 0, 0, 0])?;
+        let result = sys::mount("none", "/tmp", "daxfs", 0, &options);
+        sys::expect_errno("a mount in a user namespace", result, libc::EPERM)
+    })
+}
+
+fn busy() -> Result<()> {
+    let file = fs::File::open(at("small"))?;
+    sys::expect_errno(
+        "an unmount with an open file",
+        sys::unmount(MOUNT, 0),
+        libc::EBUSY,
+    )?;
+    drop(file);
+    let unloaded = sys::unload_module(c"daxfs");
+    ensure!(unloaded.is_err(), "the module was unloaded under a mount");
+    // A lazy unmount leaves what is in use alone until it is not.
+    let map = super::mapping::map(crate::sample::HUGE_FILE, libc::PROT_READ, libc::MAP_SHARED)?;
+    sys::unmount(MOUNT, libc::MNT_DETACH)?;
+    crate::pattern::expect(&map.copy(0, map.length())?, crate::sample::HUGE_FILE.1, 0)?;
+    drop(map);
+    remount()
+}
+
+/// Mounts again; what a lazy unmount left is gone a moment after its last use.
+fn remount() -> Result<()> {
+    mount_image()
+}
+
+/// An idmapped mount shows root's files as the user's.
+fn idmapped() -> Result<()> {
+    let (ready, go) = (sys::pipe()?, sys::pipe()?);
+    let (ready_end, go_end) = (
+        usize::try_from(ready.1.as_raw_fd())?,
+        usize::try_from(go.0.as_raw_fd())?,
+    );
+    let holder = sys::Child::fork(|| {
+        let byte = [0_u8];
+        let flags = usize::try_from(libc::CLONE_NEWUSER)?;
+        sys::syscall(libc::SYS_unshare, [flags, 0, 0, 0, 0])?;
+        sys::syscall(
+            libc::SYS_write,
+            [ready_end, sys::address_of(&byte), 1, 0, 0],
+        )?;
+        sys::syscall(libc::SYS_read, [go_end, sys::address_of(&byte), 1, 0, 0]).map(drop)
+    })?;
+    let byte = [0_u8];
+    let fd = usize::try_from(ready.0.as_raw_fd())?;
+    sys::syscall(libc::SYS_read, [fd, sys::address_of(&byte), 1, 0, 0])?;
+    for map in ["uid_map", "gid_map"] {
+        fs::write(format!("/proc/{}/{map}", holder.pid()), "0 7000 10000")?;
+    }
+    let result = mount_idmapped(&format!("/proc/{}/ns/user", holder.pid()));
+    holder.signal(libc::SIGKILL)?;
+    holder.wait()?;
+    result
+}
+
+/// `struct mount_attr`.
+#[repr(C)]
+struct MountAttributes {
+    set: u64,
+    clear: u64,
+    propagation: u64,
+    user_namespace: u64,
+}
+
+fn mount_idmapped(namespace: &str) -> Result<()> {
+    const OPEN_TREE_CLONE: usize = 1;
+    const AT_EMPTY_PATH: usize = 0x1000;
+    const MOUNT_ATTR_IDMAP: u64 = 0x0010_0000;
+    const MOVE_MOUNT_F_EMPTY_PATH: usize = 4;
+    let cwd = usize::from_ne_bytes(i64::from(libc::AT_FDCWD).to_ne_bytes());
+    let namespace = fs::File::open(namespace)?;
+    let path = sys::address_of(c"/mnt".to_bytes_with_nul());
+    let tree = sys::syscall(libc::SYS_open_tree, [cwd, path, OPEN_TREE_CLONE, 0, 0])?;
+    let tree = usize::try_from(tree)?;
+    let attributes = MountAttributes {
+        set: MOUNT_ATTR_IDMAP,
+        clear: 0,
+        propagation: 0,
+        user_namespace: u64::try_from(namespace.as_raw_fd())?,
+    };
+    let (empty, size) = (
+        sys::address_of(c"".to_bytes_with_nul()),
+        size_of::<MountAttributes>(),
+    );
+    let at = sys::address_of(&attributes);
+    sys::syscall(
+        libc::SYS_mount_setattr,
+        [tree, empty, AT_EMPTY_PATH, at, size],
+    )?;
+    fs::create_dir_all("/tmp/mapped")?;
+    let target = sys::address_of(c"/tmp/mapped".to_bytes_with_nul());
+    sys::syscall(
+        libc::SYS_move_mount,
+        [tree, empty, cwd, target, MOVE_MOUNT_F_EMPTY_PATH],
+    )?;
+    let (private, owned) = (
+        fs::metadata("/tmp/mapped/private")?,
+        fs::metadata("/tmp/mapped/owned")?,
+    );
+    let readable = sys::in_child(|| {
+        sys::become_user(7000, 7000)?;
+        ensure!(
+            fs::read("/tmp/mapped/private")? == b"private",
+            "content differs"
+        );
+        Ok(())
+    });
+    sys::unmount("/tmp/mapped", libc::MNT_DETACH)?;
+    sys::syscall(libc::SYS_close, [tree, 0, 0, 0, 0])?;
+    ensure!(
+        private.uid() == 7000,
+        "root's file belongs to {}",
+        private.uid()
+    );
+    ensure!(
+        owned.uid() == 7000 + USER && owned.gid() == 9000,
+        "owned by {}",
+        owned.uid()
+    );
+    readable
+}
+
+/// Pages in a pipe when mapping and mount are gone: the memory stays until the pipe is empty.
+fn outlive() -> Result<()> {
+    let file = crate::sample::HUGE_FILE;
+    let (read, write) = sys::pipe()?;
+    let map = super::mapping::map(file, libc::PROT_READ, libc::MAP_SHARED)?;
+    let vector = libc::iovec {
+        iov_base: map.address().cast(),
+        iov_len: 8 * 4096,
+    };
+    // SAFETY: The range is mapped; the kernel takes references to its pages.
+    let moved = unsafe { libc::vmsplice(write.as_raw_fd(), &vector, 1, 0) };
+    let moved = usize::try_from(sys::check(i64::try_from(moved)?)?)?;
+    drop(map);
+    let child = sys::Child::fork(|| {
+        std::thread::sleep(std::time::Duration::from_millis(700));
+        let mut bytes = vec![0; moved];
+        std::io::Read::read_exact(&mut fs::File::from(read), &mut bytes)?;
+        crate::pattern::expect(&bytes, file.1, 0)
+    })?;
+    let start = std::time::Instant::now();
+    sys::unmount(MOUNT, 0)?;
+    let waited = start.elapsed();
+    ensure!(
+        child.wait()? == sys::End::Exit(0),
+        "the pages in the pipe changed"
+    );
+    ensure!(
+        waited.as_millis() >= 300,
+        "the memory was given back while its pages were in use"
+    );
+    mount_image()
+}
+
+/// Lines of /proc/iomem that are ours.
+fn claims() -> Result<usize> {
+    Ok(read_text("/proc/iomem")?
+        .lines()
+        .filter(|line| line.ends_with(": daxfs"))
+        .count())
+}
+
+/// Inodes in the cache, from /proc/slabinfo.
+fn inodes() -> Result<u64> {
+    let text = read_text("/proc/slabinfo")?;
+    let line = text.lines().find(|line| line.starts_with("daxfs_inode"));
+    line.map_or(Ok(0), |line| {
+        Ok(line
+            .split_whitespace()
+            .nth(1)
+            .context("no count")?
+            .parse()?)
+    })
+}
+
+fn free_memory() -> Result<i64> {
+    fs::write("/proc/sys/vm/drop_caches", "3")?;
+    let text = read_text("/proc/meminfo")?;
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("MemFree:"))
+        .context("no MemFree")?;
+    Ok(line
+        .split_whitespace()
+        .nth(1)
+        .context("no number")?
+        .parse()?)
+}
+
+fn cycle() -> Result<()> {
+    mount_image()?;
+    for name in [
+        "small",
+        "huge",
+        "link",
+        "sparse",
+        "deep/deeper/file",
+        "many/x",
+    ] {
+        let _ = fs::read(at(name));
+    }
+    let map = super::mapping::map(crate::sample::BIG_FILE, libc::PROT_READ, libc::MAP_PRIVATE)?;
+    for offset in (0..map.length()).step_by(4096) {
+        map.touch(offset);
+    }
+    drop(map);
+    sys::unmount(MOUNT, 0)
+}
+
+fn give_back() -> Result<()> {
+    ensure!(claims()? == 1, "{} claims while mounted", claims()?);
+    sys::unmount(MOUNT, 0)?;
+    ensure!(claims()? == 0, "a claim is left");
+    cycle()?;
+    let before = free_memory()?;
+    for _ in 0..120 {
+        cycle()?;
+    }
+    let lost = before - free_memory()?;
+    println!("30 mounts lost {lost} kB");
+    ensure!(lost < 2000, "30 mounts lost {lost} kB");
+    mount_image()
+}
+
+fn unload() -> Result<()> {
+    sys::unmount(MOUNT, 0)?;
+    fs::write("/proc/sys/vm/drop_caches", "3")?;
+    sys::unload_module(c"daxfs").context("cannot unload the module")?;
+    ensure!(claims()? == 0 && inodes()? == 0, "something is left");
+    ensure!(
+        !read_text("/proc/filesystems")?.contains("daxfs"),
+        "still registered"
+    );
+    ensure!(
+        !read_text("/proc/modules")?.contains("daxfs"),
+        "still loaded"
+    );
+    sys::load_module("/daxfs.ko").context("cannot load it again")?;
+    mount_image()?;
+    ensure!(fs::metadata(at("small"))?.len() == 100, "another image");
+    Ok(())
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The image below others: overlayfs, bind mounts, chroot.
+
+use std::fs;
+use std::os::unix::fs::{symlink, MetadataExt};
+use std::path::Path;
+
+use anyhow::{ensure, Result};
+
+use super::{at, sample, Case};
+use crate::sample::BIG_FILE;
+use crate::{pattern, sys};
+
+pub(super) const CASES: &[Case] = &[
+    sample("overlayfs-lower-layer", overlay),
+    sample("overlayfs-with-all-features", overlay_features),
+    sample("bind-mounts", bind),
+    sample("chroot", chroot),
+];
+
+/// An overlay over the mount, taken away when dropped.
+struct Overlay(&'static str);
+
+impl Overlay {
+    fn new(options: &str) -> Result<Self> {
+        let base = "/tmp/overlay";
+        fs::create_dir_all(base)?;
+        sys::mount("none", base, "tmpfs", 0, "")?;
+        for dir in ["upper", "work", "merged"] {
+            fs::create_dir_all(Path::new(base).join(dir))?;
+        }
+        let options = format!("lowerdir=/mnt,upperdir={base}/upper,workdir={base}/work{options}");
+        sys::mount("overlay", "/tmp/overlay/merged", "overlay", 0, &options)?;
+        Ok(Self("/tmp/overlay/merged"))
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        Path::new(self.0).join(name)
+    }
+}
+
+impl Drop for Overlay {
+    fn drop(&mut self) {
+        let _ = sys::unmount(self.0, 0);
+        let _ = sys::unmount("/tmp/overlay", libc::MNT_DETACH);
+    }
+}
+
+fn exercise(overlay: &Overlay) -> Result<()> {
+    let (name, seed, size) = BIG_FILE;
+    let bytes = fs::read(overlay.path(name))?;
+    ensure!(u64::try_from(bytes.len())? == size, "{} bytes", bytes.len());
+    pattern::expect(&bytes, seed, 0)?;
+    fs::write(overlay.path("small"), "changed")?;
+    fs::remove_file(overlay.path("odd"))?;
+    fs::rename(overlay.path("page"), overlay.path("moved"))?;
+    fs::write(overlay.path("deep/deeper/new"), "new")?;
+    sys::chmod(&overlay.path("hard1"), 0o600)?;
+    ensure!(
+        fs::read(overlay.path("small"))? == b"changed",
+        "the change is gone"
+    );
+    ensure!(
+        !overlay.path("odd").exists() && overlay.path("moved").exists(),
+        "names are wrong"
+    );
+    ensure!(
+        fs::read(overlay.path("deep/deeper/file"))? == b"deep",
+        "a lower file is gone"
+    );
+    let names = fs::read_dir(overlay.path("many"))?.count();
+    ensure!(
+        names == crate::sample::MANY,
+        "{names} names in a merged directory"
+    );
+    ensure!(
+        fs::metadata(overlay.path("hard1"))?.mode() & 0o777 == 0o600,
+        "the mode is lost"
+    );
+    ensure!(
+        fs::metadata(at("hard1"))?.mode() & 0o777 == 0o644,
+        "the image has changed"
+    );
+    ensure!(
+        fs::metadata(at("small"))?.len() == 100 && at("odd").exists(),
+        "the image has changed"
+    );
+    Ok(())
+}
+
+fn overlay() -> Result<()> {
+    exercise(&Overlay::new("")?)
+}
+
+/// These need file handles and a file system identity of the lower layer.
+fn overlay_features() -> Result<()> {
+    let overlay = Overlay::new(",index=on,metacopy=on,redirect_dir=on,xino=on")?;
+    let options = crate::init::read_text("/proc/mounts")?;
+    let line = options
+        .lines()
+        .find(|line| line.starts_with("overlay"))
+        .unwrap_or_default();
+    ensure!(
+        line.contains("index=on") && line.contains("metacopy=on"),
+        "shown as {line}"
+    );
+    exercise(&overlay)?;
+    fs::rename(overlay.path("deep"), overlay.path("shallow"))?;
+    ensure!(
+        fs::read(overlay.path("shallow/deeper/file"))? == b"deep",
+        "a renamed directory is lost"
+    );
+    fs::write(overlay.path("hard2"), "both change")?;
+    ensure!(
+        fs::read(overlay.path("hard1"))? == b"both change",
+        "a hard link is broken"
+    );
+    Ok(())
+}
+
+fn bind() -> Result<()> {
+    fs::create_dir_all("/tmp/bound")?;
+    sys::mount("/mnt/deep", "/tmp/bound", "", libc::MS_BIND, "")?;
+    let text = fs::read("/tmp/bound/deeper/file");
+    sys::unmount("/tmp/bound", 0)?;
+    ensure!(text? == b"deep", "another file");
+    Ok(())
+}
+
+fn chroot() -> Result<()> {
+    sys::in_child(|| {
+        std::os::unix::fs::chroot("/mnt")?;
+        std::env::set_current_dir("/")?;
+        ensure!(fs::read("/deep/deeper/file")? == b"deep", "another file");
+        ensure!(symlink("x", "/y").is_err(), "a link in the image");
+        let output = std::process::Command::new("/prog")
+            .arg("hello")
+            .stdin(std::process::Stdio::inherit())
+            .output()?;
+        ensure!(
+            output.status.success(),
+            "the program ended with {}",
+            output.status
+        );
+        Ok(())
+    })
+}

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Reading, by every system call that reads.
+
+use std::fs::File;
+use std::io::{IoSliceMut, Read, Seek, SeekFrom};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use anyhow::{ensure, Result};
+
+use super::{at, sample, Case};
+use crate::sample::{
+    BIG_FILE, HUGE_FILE, MIB, ODD_FILE, PAGE, SMALL_FILE, SPARSE_PIECES, SPARSE_SIZE, VAST_PIECE,
+    VAST_SIZE,
+};
+use crate::{pattern, sys};
+
+pub(super) const CASES: &[Case] = &[
+    sample("read-and-pread", reads),
+    sample("reads-at-and-behind-the-end", ends),
+    sample("readv", readv),
+    sample("bad-buffers", bad_buffers),
+    sample("sparse-files", sparse),
+    sample("offsets-beyond-4-gib", vast),
+    sample("direct-io", direct),
+    sample("splice-and-sendfile", splice),
+    sample("copying-to-another-file-system", copy),
+    sample("seek-data-and-hole", seek),
+    sample("fiemap", fiemap),
+];
+
+/// Up to `length` bytes of a file from `offset` on.
+pub(super) fn read_at(path: &Path, offset: u64, length: usize) -> Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let mut bytes = vec![0; length];
+    let mut done = 0;
+    while done < length {
+        match file.read_at(&mut bytes[done..], offset + u64::try_from(done)?)? {
+            0 => break,
+            more => done += more,
+        }
+    }
+    bytes.truncate(done);
+    Ok(bytes)
+}
+
+/// Reads of many lengths at many offsets give the bytes of that place.
+fn reads() -> Result<()> {
+    for (name, seed, size) in [SMALL_FILE, ODD_FILE, BIG_FILE, HUGE_FILE] {
+        let lengths = [1, 7, 100, 4095, 4096, 4097, 70_000, 2 * MIB + 5];
+        let offsets = [0, 1, 4095, 4096, 8191, 2 * MIB - 3, 2 * MIB, size - 1];
+        for offset in offsets.into_iter().filter(|offset| *offset < size) {
+            for length in lengths {
+                let found = read_at(&at(name), offset, usize::try_from(length)?)?;
+                let wanted = length.min(size - offset);
+                ensure!(
+                    u64::try_from(found.len())? == wanted,
+                    "{name}: {} bytes",
+                    found.len()
+                );
+                pattern::expect(&found, seed, offset)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn ends() -> Result<()> {
+    let (name, seed, size) = ODD_FILE;
+    let mut file = File::open(at(name))?;
+    let mut all = Vec::new();
+    file.read_to_end(&mut all)?;
+    ensure!(u64::try_from(all.len())? == size, "{} bytes", all.len());
+    pattern::expect(&all, seed, 0)?;
+    ensure!(file.read(&mut [0; 10])? == 0, "bytes behind the end");
+    for offset in [
+        size,
+        size + 1,
+        size + PAGE,
+        1 << 40,
+        u64::try_from(i64::MAX)? - 100,
+    ] {
+        ensure!(
+            file.read_at(&mut [0; 100], offset)? == 0,
+            "bytes at {offset}"
+        );
+    }
+    ensure!(
+        file.seek(SeekFrom::End(-3))? == size - 3,
+        "the end is elsewhere"
+    );
+    ensure!(file.read(&mut [0; 10])? == 3, "not the last three bytes");
+    Ok(())
+}
+
+fn readv() -> Result<()> {
+    let (name, seed, _) = ODD_FILE;
+    let mut file = File::open(at(name))?;
+    let (mut one, mut two, mut three) = ([0; 3], [0; 5000], [0; 1]);
+    let buffers = &mut [
+        IoSliceMut::new(&mut one),
+        IoSliceMut::new(&mut two),
+        IoSliceMut::new(&mut three),
+    ];
+    ensure!(file.read_vectored(buffers)? == 5004, "short");
+    pattern::expect(&[&one[..], &two, &three].concat(), seed, 0)
+}
+
+/// A buffer that cannot be written is an error; one that ends early gives a short read.
+fn bad_buffers() -> Result<()> {
+    let file = File::open(at(BIG_FILE.0))?;
+    let read = |address: usize, length: usize| {
+        let fd = usize::try_from(file.as_raw_fd())?;
+        sys::syscall(libc::SYS_pread64, [fd, address, length, 0, 0])
+    };
+    sys::expect_errno("a null buffer", read(0, 100), libc::EFAULT)?;
+    sys::expect_errno(
+        "a kernel address",
+        read(0xffff_8880_0000_0000, 100),
+        libc::EFAULT,
+    )?;
+    let zero = File::open("/dev/zero")?;
+    let room = sys::Map::new(
+        &zero,
+        0,
+        2 * PAGE,
+        libc::PROT_READ | libc::PROT_WRITE,
+        libc::MAP_PRIVATE,
+    )?;
+    let second = room.address().addr() + usize::try_from(PAGE)?;
+    let page = usize::try_from(PAGE)?;
+    sys::syscall(libc::SYS_munmap, [second, page, 0, 0, 0])?;
+    ensure!(
+        read(room.address().addr(), 2 * page)? == i64::try_from(PAGE)?,
+        "not one page"
+    );
+    pattern::expect(&room.copy(0, page)?, BIG_FILE.1, 0)
+}
+
+/// Holes are zeros, pieces are in their places.
+fn sparse() -> Result<()> {
+    let found = read_at(&at("sparse"), 0, usize::try_from(SPARSE_SIZE + 100)?)?;
+    ensure!(
+        u64::try_from(found.len())? == SPARSE_SIZE,
+        "{} bytes",
+        found.len()
+    );
+    let mut wanted = vec![0; found.len()];
+    for (offset, length) in SPARSE_PIECES {
+        let start = usize::try_from(offset)?;
+        let bytes = pattern::bytes(23, offset, usize::try_from(length)?);
+        wanted[start..start + bytes.len()].copy_from_slice(&bytes);
+    }
+    ensure!(found == wanted, "content differs");
+    let hole = read_at(&at("hole"), 5 * MIB, 1 << 20)?;
+    ensure!(
+        hole.len() == 1 << 20 && hole.iter().all(|byte| *byte == 0),
+        "no hole"
+    );
+    Ok(())
+}
+
+fn vast() -> Result<()> {
+    let (offset, length) = VAST_PIECE;
+    let found = read_at(&at("vast"), offset - 100, usize::try_from(length + 200)?)?;
+    ensure!(
+        found[..100].iter().all(|byte| *byte == 0),
+        "bytes before the piece"
+    );
+    pattern::expect(&found[100..100 + usize::try_from(length)?], 24, offset)?;
+    ensure!(
+        found[found.len() - 100..].iter().all(|byte| *byte == 0),
+        "bytes behind the piece"
+    );
+    ensure!(
+        read_at(&at("vast"), VAST_SIZE - 5, 100)?.len() == 5,
+        "the end is elsewhere"
+    );
+    Ok(())
+}
+
+fn direct() -> Result<()> {
+    for (name, seed, size) in [BIG_FILE, SMALL_FILE] {
+        let file = File::from(sys::open(at(name), libc::O_RDONLY | libc::O_DIRECT)?);
+        let mut buffer = vec![0; 1 << 20];
+        let length = file.read_at(&mut buffer, 0)?;
+        ensure!(
+            u64::try_from(length)? == size.min(1 << 20),
+            "{name}: {length} bytes"
+        );
+        pattern::expect(&buffer[..length], seed, 0)?;
+    }
+    Ok(())
+}
+
+fn splice() -> Result<()> {
+    let (name, seed, size) = BIG_FILE;
+    let file = File::open(at(name))?;
+    let (read, write) = sys::pipe()?;
+    let mut pipe = File::from(read);
+    let mut done = 0_u64;
+    while done < size {
+        let fd = |fd: &dyn AsRawFd| usize::try_from(fd.as_raw_fd());
+        let moved = sys::syscall(libc::SYS_splice, [fd(&file)?, 0, fd(&write)?, 0, 50_000])?;
+        let mut bytes = vec![0; usize::try_from(moved)?];
+        pipe.read_exact(&mut bytes)?;
+        pattern::expect(&bytes, seed, done)?;
+        done += u64::try_from(moved)?;
+    }
+    let target = File::options()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .read(true)
+        .open("/tmp/sent")?;
+    let mut left = usize::try_from(size)?;
+    let mut offset = 0_i64;
+    while left > 0 {
+        // SAFETY: The descriptors are open, the offset is writable.
+        let sent =
+            unsafe { libc::sendfile(target.as_raw_fd(), file.as_raw_fd(), &mut offset, left) };
+        left -= usize::try_from(sys::check(i64::try_from(sent)?)?)?;
+    }
+    let sent = read_at(Path::new("/tmp/sent"), 0, usize::try_from(size)?)?;
+    pattern::expect(&sent, seed, 0)
+}
+
+/// As cp(1) and the standard library do it: copy_file_range, or what they fall back to.
+fn copy() -> Result<()> {
+    for name in ["big", "small", "sparse", "empty"] {
+        std::fs::copy(at(name), "/tmp/copy")?;
+        ensure!(
+            std::fs::read("/tmp/copy")? == std::fs::read(at(name))?,
+            "{name} differs"
+        );
+    }
+    Ok(())
+}
+
+fn seek() -> Result<()> {
+    let find = |name: &str, offset: u64, whence| {
+        sys::seek(&File::open(at(name))?, i64::try_from(offset)?, whence)
+    };
+    let [(first, first_length), (second, second_length)] = SPARSE_PIECES;
+    for (name, offset, whence, wanted) in [
+        ("sparse", 0, libc::SEEK_DATA, first),
+        ("sparse", 0, libc::SEEK_HOLE, 0),
+        ("sparse", first + 5, libc::SEEK_DATA, first + 5),
+        ("sparse", first + 5, libc::SEEK_HOLE, first + first_length),
+        ("sparse", first + first_length, libc::SEEK_DATA, second),
+        ("sparse", second, libc::SEEK_HOLE, second + second_length),
+        ("big", 0, libc::SEEK_HOLE, BIG_FILE.2),
+        ("big", 77, libc::SEEK_DATA, 77),
+        ("small", 3, libc::SEEK_HOLE, SMALL_FILE.2),
+        ("hole", 3, libc::SEEK_HOLE, 3),
+        ("vast", 0, libc::SEEK_DATA, VAST_PIECE.0),
+    ] {
+        let found = find(name, offset, whence)?;
+        ensure!(
+            u64::try_from(found)? == wanted,
+            "{name} from {offset}: {found}, not {wanted}"
+        );
+    }
+    for (name, offset) in [
+        ("sparse", second + second_length),
+        ("hole", 0),
+        ("big", BIG_FILE.2),
+    ] {
+        sys::expect_errno(name, find(name, offset, libc::SEEK_DATA), libc::ENXIO)?;
+    }
+    sys::expect_errno(
+        "the end",
+        find("big", BIG_FILE.2, libc::SEEK_HOLE),
+        libc::ENXIO,
+    )
+}
+
+/// `struct fiemap` with room for some extents.
+#[repr(C)]
+struct Fiemap {
+    start: u64,
+    length: u64,
+    flags: u32,
+    mapped: u32,
+    count: u32,
+    reserved: u32,
+    extents: [FiemapExtent; 8],
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct FiemapExtent {
+    logical: u64,
+    physical: u64,
+    length: u64,
+    reserved: [u64; 2],
+    flags: u32,
+    reserved_2: [u32; 3],
+}
+
+fn extents(name: &str) -> Result<Vec<FiemapExtent>> {
+    const FS_IOC_FIEMAP: u64 = 0xc020_660b;
+    let file = File::open(at(name))?;
+    let mut map = Fiemap {
+        start: 0,
+        length: u64::MAX,
+        flags: 0,
+        mapped: 0,
+        count: 8,
+        reserved: 0,
+        extents: [FiemapExtent::default(); 8],
+    };
+    // SAFETY: The descriptor is open, and the structure has the room that it states.
+    sys::check(unsafe { libc::ioctl(file.as_raw_fd(), FS_IOC_FIEMAP, &raw mut map) })?;
+    Ok(map.extents[..usize::try_from(map.mapped)?].to_vec())
+}
+
+fn fiemap() -> Result<()> {
+    let found = extents("sparse")?;
+    let places: Vec<_> = found
+        .iter()
+        .map(|extent| (extent.logical, extent.length))
+        .collect();
+    ensure!(places == SPARSE_PIECES, "sparse has {places:?}");
+    let found = extents("huge")?;
+    ensure!(
+        found.len() == 1 && found[0].length == HUGE_FILE.2,
+        "huge has {} extents",
+        found.len()
+    );
+    ensure!(found[0].flags & 1 != 0, "the last extent is not marked");
+    ensure!(
+        found[0].physical % (2 * MIB) == 0,
+        "huge lies at {:#x}",
+        found[0].physical
+    );
+    ensure!(
+        extents("empty")?.is_empty() && extents("hole")?.is_empty(),
+        "extents of nothing"
+    );
+    let twins = [extents("twin1")?, extents("twin2")?];
+    ensure!(
+        twins[0][0].physical == twins[1][0].physical,
+        "equal files are not shared"
+    );
+    Ok(())
+}

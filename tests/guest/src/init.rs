@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Process 1: sets the guest up, runs cases, says what came of them, powers off.
+//!
+//! The host reads the console. Lines that begin with `daxfs-guest: ` are for it:
+//!
+//! | line | says |
+//! |---|---|
+//! | `start NAME` | a case begins |
+//! | `ok NAME` | it passed |
+//! | `failed NAME: WHY` | it did not |
+//! | `note TEXT` | something measured |
+//! | `end` | all cases have been run |
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+
+use crate::{cases, sys};
+
+/// Where the image is mounted.
+pub(crate) const MOUNT: &str = "/mnt";
+
+/// What the kernel's command line says after `--`.
+#[derive(Debug, Default)]
+struct Arguments {
+    phys: String,
+    suite: String,
+    filter: String,
+    shell: bool,
+    booted: bool,
+}
+
+impl Arguments {
+    fn parse(arguments: &[&str]) -> Self {
+        let mut parsed = Self::default();
+        for argument in arguments {
+            match argument.split_once('=') {
+                Some(("phys", value)) => parsed.phys = value.to_owned(),
+                Some(("suite", value)) => parsed.suite = value.to_owned(),
+                Some(("filter", value)) => parsed.filter = value.to_owned(),
+                None if *argument == "shell" => parsed.shell = true,
+                None if *argument == BOOTED => parsed.booted = true,
+                _ => {}
+            }
+        }
+        parsed
+    }
+}
+
+/// Runs the guest. It powers off, whatever happens.
+pub(crate) fn run(arguments: &[&str]) -> Result<()> {
+    let arguments = Arguments::parse(arguments);
+    if let Err(error) = work(&arguments) {
+        println!("daxfs-guest: cannot run: {error:#}");
+    }
+    // SAFETY: Writes what is in memory, of which there is nothing.
+    unsafe { libc::sync() };
+    // SAFETY: Ends this machine.
+    unsafe { libc::reboot(libc::RB_POWER_OFF) };
+    Ok(())
+}
+
+fn work(arguments: &Arguments) -> Result<()> {
+    if !arguments.booted {
+        set_up(arguments)?;
+    }
+    if arguments.shell {
+        return shell();
+    }
+    if arguments.suite == "boot" && !arguments.booted {
+        return boot(arguments);
+    }
+    run_cases(arguments);
+    println!("daxfs-guest: end");
+    Ok(())
+}
+
+fn set_up(arguments: &Arguments) -> Result<()> {
+    for (kind, target) in [
+        ("proc", "/proc"),
+        ("sysfs", "/sys"),
+        ("devtmpfs", "/dev"),
+        ("tmpfs", "/tmp"),
+    ] {
+        // The kernel may have mounted devtmpfs before.
+        match sys::mount("none", target, kind, 0, "") {
+            Err(error) if sys::errno(&error) == libc::EBUSY => {}
+            result => result.with_context(|| format!("cannot mount {target}"))?,
+        }
+    }
+    std::env::set_var("DAXFS_PHYS", &arguments.phys);
+    std::env::set_var("PATH", "/bin:/usr/bin:/sbin:/usr/sbin");
+    sys::load_module("/daxfs.ko").context("cannot load daxfs.ko")?;
+    mount_image().context("cannot mount the image")
+}
+
+/// The physical address of the image.
+pub(crate) fn phys() -> String {
+    std::env::var("DAXFS_PHYS").unwrap_or_default()
+}
+
+/// Mounts the image where the cases expect it.
+pub(crate) fn mount_image() -> Result<()> {
+    sys::mount("none", MOUNT, "daxfs", 0, &format!("phys={}", phys()))
+}
+
+/// What init is called with once the image is its root.
+const BOOTED: &str = "booted";
+
+/// Makes the image the root, as an initramfs does, and goes on there.
+fn boot(arguments: &Arguments) -> Result<()> {
+    sys::mount("none", "/mnt/run", "tmpfs", 0, "")?;
+    fs::copy("/init", "/mnt/run/init").context("cannot copy the program")?;
+    for name in ["dev", "proc", "sys", "tmp"] {
+        let target = format!("{MOUNT}/{name}");
+        sys::mount(&format!("/{name}"), &target, "", libc::MS_MOVE, "")
+            .with_context(|| format!("cannot move /{name}"))?;
+    }
+    std::env::set_current_dir(MOUNT)?;
+    sys::mount(".", "/", "", libc::MS_MOVE, "").context("cannot move the root")?;
+    std::os::unix::fs::chroot(".")?;
+    std::env::set_current_dir("/")?;
+    let error = Command::new("/run/init")
+        .args([
+            BOOTED,
+            "suite=boot",
+            &format!("filter={}", arguments.filter),
+        ])
+        .exec();
+    Err(error).context("cannot start the program on the new root")
+}
+
+fn shell() -> Result<()> {
+    Command::new("/bin/busybox")
+        .args([
+            "sh",
+            "-c",
+            "/bin/busybox --install -s /bin; cd /mnt; exec setsid cttyhack sh",
+        ])
+        .status()
+        .context("cannot start a shell")?;
+    Ok(())
+}
+
+fn run_cases(arguments: &Arguments) {
+    for case in cases::of_suite(&arguments.suite) {
+        let name = case.name;
+        if !format!("{}/{name}", arguments.suite).contains(&arguments.filter) {
+            continue;
+        }
+        println!("daxfs-guest: start {name}");
+        match run_case(name) {
+            Ok(notes) => {
+                for note in notes {
+                    println!("daxfs-guest: note {name}: {note}");
+                }
+                println!("daxfs-guest: ok {name}");
+            }
+            Err(error) => {
+                let why = format!("{error:#}").replace('\n', "; ");
+                println!("daxfs-guest: failed {name}: {why}");
+            }
+        }
+    }
+}
+
+/// Runs one case as a process of its own; returns what it noted.
+fn run_case(name: &str) -> Result<Vec<String>> {
+    let output = Command::new("/proc/self/exe")
+        .args(["case", name])
+        .stdin(Stdio::null())
+        .output()
+        .context("cannot start the case")?;
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    anyhow::ensure!(output.status.success(), "{} ({})", said, output.status);
+    let notes = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    Ok(notes)
+}
+
+/// The text of a file of /proc or /sys.
+pub(crate) fn read_text(path: &str) -> Result<String> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {path}"))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The program that runs in guests, as their init and as each of their tests.
+//!
+//! | called as | does |
+//! |---|---|
+//! | process 1 | sets the guest up, runs the cases of a suite, says what came of them, powers off |
+//! | `case NAME` | one case; its exit status is the result, its standard error the reason |
+//! | `manifest DIR` | lists everything in a tree (on the host) |
+//! | `make-tree DIR` | makes the tree that the sample image holds (on the host) |
+//! | `hello` | prints a line: what the cases execute from the file system under test |
+//!
+//! A case is a process of its own, so that one that dies takes no other with it.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`cases`] | the cases, one file for each part of the file system |
+//! | [`init`] | process 1 |
+//! | [`manifest`] | lists of everything in a tree |
+//! | [`pattern`] | contents that tell where they belong |
+//! | [`sample`] | the tree that the sample image holds |
+//! | [`sys`] | system calls that the standard library lacks |
+#![allow(
+    unsafe_code,
+    reason = "the tests make system calls that no safe interface has"
+)]
+
+mod cases;
+mod init;
+mod manifest;
+mod pattern;
+mod sample;
+mod sys;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{bail, Result};
+
+/// What `hello` prints.
+const HELLO: &str = "hello from the image";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = if std::process::id() == 1 {
+        init::run(&arguments)
+    } else {
+        dispatch(&arguments)
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[&str]) -> Result<()> {
+    match arguments {
+        ["case", name] => cases::run(name),
+        ["manifest", dir] => manifest::print(Path::new(dir)),
+        ["make-tree", dir] => sample::make(Path::new(dir)),
+        ["hello", ..] => {
+            println!("{HELLO}");
+            Ok(())
+        }
+        _ => bail!("usage: daxfs-guest make-tree|manifest DIR"),
+    }
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a guest is made of, built as far as it is not there.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::kernel::{build, kmod, toolchain};
+use crate::{process, workspace};
+
+/// The programs that guests and their images need, each with a file that tells whether it is there.
+const PACKAGES: &[(&str, &str)] = &[
+    ("qemu-system-x86", "/usr/bin/qemu-system-x86_64"),
+    ("busybox-static", "/bin/busybox"),
+    ("cpio", "/usr/bin/cpio"),
+];
+
+/// The target whose standard library can be linked statically with what every machine has.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// What guests are made of.
+#[derive(Debug)]
+pub(crate) struct Artifacts {
+    /// The bootable kernel.
+    pub(crate) kernel: PathBuf,
+    /// The kernel module.
+    pub(crate) module: PathBuf,
+    /// The static program that runs in guests.
+    pub(crate) program: PathBuf,
+    /// The image builder.
+    pub(crate) mkdaxfs: PathBuf,
+}
+
+impl Artifacts {
+    /// Builds what is not there.
+    pub(crate) fn build() -> Result<Self> {
+        toolchain::install_packages(PACKAGES)?;
+        let kernel = build::ensure(None)?;
+        let module = kmod::build(&kernel)?;
+        Ok(Self {
+            kernel: kernel.image,
+            module,
+            program: program()?,
+            mkdaxfs: mkdaxfs()?,
+        })
+    }
+}
+
+/// The program of `tests/guest`, linked statically: an initramfs has no libraries.
+fn program() -> Result<PathBuf> {
+    let target_dir = workspace::target_dir().join("guest");
+    let mut cargo = process::cargo();
+    cargo
+        .args([
+            "build",
+            "--quiet",
+            "--release",
+            "--package",
+            "daxfs-guest",
+            "--target",
+            TARGET,
+        ])
+        .arg("--target-dir")
+        .arg(&target_dir)
+        .env("RUSTFLAGS", "-C target-feature=+crt-static");
+    process::run(&mut cargo)?;
+    Ok(target_dir.join(TARGET).join("release/daxfs-guest"))
+}
+
+fn mkdaxfs() -> Result<PathBuf> {
+    let mut cargo: Command = process::cargo();
+    process::run(cargo.args(["build", "--quiet", "--release", "--package", "mkdaxfs"]))?;
+    Ok(workspace::release_binary("mkdaxfs"))
+}

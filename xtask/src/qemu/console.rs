@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Reading a guest's console: results, and signs of trouble.
+//!
+//! The program in the guest prints lines that begin with [`PREFIX`]; all else comes from the kernel.
+//! A run is good only if the guest says so once, in its last words, and the kernel said nothing bad.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{anyhow, bail, Context, Result};
+
+/// What the lines of the program in the guest begin with.
+const PREFIX: &str = "daxfs-guest: ";
+
+/// What a kernel in trouble prints.
+const TROUBLE: &[&str] = &[
+    "Kernel panic",
+    "BUG:",
+    "Oops",
+    "WARNING:",
+    "general protection fault",
+    "soft lockup",
+    "hard LOCKUP",
+    "blocked for more than",
+    "self-detected stall",
+    "detected stalls",
+    "leaked",
+    "unable to handle",
+    "Bad page state",
+    "Bad rss-counter",
+    "Out of memory",
+];
+
+/// How long a guest may say nothing.
+const SILENCE: Duration = Duration::from_secs(120);
+
+/// How long after trouble the console is still read, for the rest of the message.
+const AFTERMATH: Duration = Duration::from_secs(3);
+
+/// The result of one case in a guest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CaseResult {
+    /// The name of the case.
+    pub(crate) name: String,
+    /// What was wrong, if it failed.
+    pub(crate) failure: Option<String>,
+}
+
+/// What a guest's run came to.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    /// The cases, in the order in which they ended.
+    pub(crate) cases: Vec<CaseResult>,
+    /// What the guest measured or remarked.
+    pub(crate) notes: Vec<String>,
+    /// Everything that was on the console.
+    pub(crate) console: String,
+    /// Why the run is no good, whatever the cases say.
+    pub(crate) trouble: Option<String>,
+    started: Option<String>,
+    endings: u32,
+}
+
+impl Report {
+    /// Takes one line of the console.
+    fn take(&mut self, line: &str) {
+        self.console.push_str(line);
+        self.console.push('\n');
+        if let Some((_, words)) = line.split_once(PREFIX) {
+            return self.take_words(words.trim_end());
+        }
+        if let Some(sign) = TROUBLE.iter().find(|sign| line.contains(**sign)) {
+            self.fail(&format!("the kernel printed \"{sign}\""));
+        }
+    }
+
+    fn take_words(&mut self, words: &str) {
+        if let Some(name) = words.strip_prefix("start ") {
+            self.started = Some(name.to_owned());
+        } else if let Some(name) = words.strip_prefix("ok ") {
+            self.finish(name, None);
+        } else if let Some((name, why)) = words
+            .strip_prefix("failed ")
+            .and_then(|rest| rest.split_once(": "))
+        {
+            self.finish(name, Some(why.to_owned()));
+        } else if let Some(note) = words.strip_prefix("note ") {
+            self.notes.push(note.to_owned());
+        } else if words == "end" {
+            self.endings += 1;
+        } else {
+            self.fail(&format!("the guest said \"{words}\""));
+        }
+    }
+
+    fn finish(&mut self, name: &str, failure: Option<String>) {
+        self.started = None;
+        self.cases.push(CaseResult {
+            name: name.to_owned(),
+            failure,
+        });
+    }
+
+    fn fail(&mut self, why: &str) {
+        let during = self
+            .started
+            .as_ref()
+            .map_or(String::new(), |name| format!(" during {name}"));
+        self.trouble.get_or_insert(format!("{why}{during}"));
+    }
+
+    fn conclude(&mut self) {
+        match self.endings {
+            1 => {}
+            0 => self.fail("the guest ended without saying that it was done"),
+            _ => self.fail("the guest ended more than once"),
+        }
+    }
+}
+
+/// Runs a guest until it powers off, fails, falls silent, or takes longer than `limit`.
+pub(crate) fn watch(command: &mut Command, limit: Duration) -> Result<Report> {
+    let mut guest = Guest::start(command)?;
+    let mut report = Report::default();
+    let deadline = Instant::now() + limit;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let patience = if report.trouble.is_some() {
+            AFTERMATH
+        } else {
+            SILENCE
+        };
+        match guest.lines.recv_timeout(patience.min(left)) {
+            Ok(line) => report.take(&line),
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {
+                let why = if left < patience {
+                    "took too long"
+                } else {
+                    "fell silent"
+                };
+                report.fail(&format!("the guest {why}"));
+                break;
+            }
+        }
+    }
+    guest.stop();
+    report.conclude();
+    Ok(report)
+}
+
+/// A running QEMU; it is stopped when dropped.
+struct Guest {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Guest {
+    fn start(command: &mut Command) -> Result<Self> {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .context("cannot start qemu-system-x86_64")?;
+        let output = child
+            .stdout
+            .take()
+            .ok_or_else(|| anyhow!("QEMU has no output"))?;
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+                let line = String::from_utf8_lossy(&line)
+                    .trim_end_matches('\r')
+                    .to_owned();
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Self { child, lines })
+    }
+
+    fn stop(&mut self) {
+        // A guest that has powered off is gone already; then there is nothing to stop.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Runs a guest with the terminal as its console.
+pub(crate) fn attach(command: &mut Command) -> Result<()> {
+    std::io::stdout().flush()?;
+    let status = command
+        .status()
+        .context("cannot start qemu-system-x86_64")?;
+    if !status.success() {
+        bail!("qemu-system-x86_64 failed: {status}");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(lines: &[&str]) -> Report {
+        let mut report = Report::default();
+        lines.iter().for_each(|line| report.take(line));
+        report.conclude();
+        report
+    }
+
+    #[test]
+    fn a_good_run_ends_once() {
+        let report = report(&[
+            "[ 0.1] Linux",
+            "daxfs-guest: start a",
+            "daxfs-guest: ok a",
+            "daxfs-guest: end",
+        ]);
+        assert_eq!(report.trouble, None);
+        assert_eq!(
+            report.cases,
+            [CaseResult {
+                name: "a".to_owned(),
+                failure: None
+            }]
+        );
+    }
+
+    #[test]
+    fn a_failed_case_keeps_its_reason() {
+        let report = report(&[
+            "daxfs-guest: failed a: 1 is not 2: really",
+            "daxfs-guest: end",
+        ]);
+        let failure = Some("1 is not 2: really".to_owned());
+        assert_eq!(
+            report.cases,
+            [CaseResult {
+                name: "a".to_owned(),
+                failure
+            }]
+        );
+    }
+
+    #[test]
+    fn trouble_of_the_kernel_names_the_case() {
+        let report = report(&[
+            "daxfs-guest: start a",
+            "[ 1.0] WARNING: mm/x.c:1",
+            "daxfs-guest: end",
+        ]);
+        let trouble = "the kernel printed \"WARNING:\" during a";
+        assert_eq!(report.trouble.as_deref(), Some(trouble));
+    }
+
+    #[test]
+    fn an_end_that_is_missing_or_repeated_is_trouble() {
+        assert!(report(&["daxfs-guest: ok a"]).trouble.is_some());
+        assert!(report(&["daxfs-guest: end", "daxfs-guest: end"])
+            .trouble
+            .is_some());
+    }
+}

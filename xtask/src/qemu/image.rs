@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The images that guests mount.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::artifacts::Artifacts;
+use crate::{process, tree, workspace};
+
+/// An image of the tree that the program in the guest knows by heart: it makes the tree here, and
+/// compares what it finds in the guest with what it would make.
+pub(crate) fn sample(artifacts: &Artifacts) -> Result<PathBuf> {
+    let dir = workspace::scratch_dir()?.join("sample");
+    if dir.exists() {
+        fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
+    }
+    process::run(Command::new(&artifacts.program).arg("make-tree").arg(&dir))?;
+    build(artifacts, &dir, "sample")
+}
+
+/// An image of a Debian root file system.
+pub(crate) fn debian(artifacts: &Artifacts) -> Result<PathBuf> {
+    build(artifacts, &tree::debian::obtain()?, "debian")
+}
+
+/// A list of everything in the Debian tree, which the guest compares with what it finds.
+pub(crate) fn debian_manifest(artifacts: &Artifacts) -> Result<PathBuf> {
+    let dir = tree::debian::obtain()?;
+    let list = process::capture(Command::new(&artifacts.program).arg("manifest").arg(&dir))?;
+    let manifest = workspace::scratch_dir()?.join("debian.manifest");
+    fs::write(&manifest, list).with_context(|| format!("cannot write {}", manifest.display()))?;
+    Ok(manifest)
+}
+
+fn build(artifacts: &Artifacts, dir: &Path, name: &str) -> Result<PathBuf> {
+    let image = workspace::scratch_dir()?.join(format!("{name}.daxfs"));
+    if image.exists() {
+        fs::remove_file(&image).with_context(|| format!("cannot remove {}", image.display()))?;
+    }
+    process::capture(Command::new(&artifacts.mkdaxfs).arg(dir).arg(&image))?;
+    Ok(image)
+}

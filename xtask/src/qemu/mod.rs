@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Guests: machines in QEMU that boot the guest kernel with an image in their memory.
+//!
+//! A guest is a kernel, an initramfs with one static program (`tests/guest`), and a piece of memory
+//! that the kernel does not use, into which QEMU loads an image. QEMU emulates (TCG): nothing of the
+//! host but its processor time decides what a guest does.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`artifacts`] | what a guest is made of: kernel, module, program, tools |
+//! | [`console`] | reading a guest's console: results, and signs of trouble |
+//! | [`image`] | the images that guests mount |
+//! | [`initramfs`] | the archive that a guest starts from |
+//! | [`machine`] | the QEMU command |
+//! | [`shell`] | `cargo xtask qemu` |
+//! | [`suite`] | `cargo xtask qemu-test` |
+
+mod artifacts;
+mod console;
+mod image;
+mod initramfs;
+mod machine;
+mod shell;
+mod suite;
+
+pub(crate) use shell::Args as ShellArgs;
+pub(crate) use suite::Args as TestArgs;

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `cargo xtask qemu`: a shell in a guest with an image mounted.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use super::artifacts::Artifacts;
+use super::machine::Machine;
+use super::{console, image, initramfs};
+
+/// Options of `cargo xtask qemu`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The image to mount on /mnt; a small sample by default
+    image: Option<PathBuf>,
+    /// Use the host's KVM instead of emulation
+    #[arg(long)]
+    kvm: bool,
+}
+
+impl Args {
+    /// Runs the guest until its shell exits.
+    pub(crate) fn run(&self) -> Result<ExitCode> {
+        let artifacts = Artifacts::build()?;
+        let image = match &self.image {
+            Some(image) => image.canonicalize()?,
+            None => image::sample(&artifacts)?,
+        };
+        let machine = Machine {
+            initramfs: initramfs::make("shell", &artifacts, None)?,
+            kernel: artifacts.kernel,
+            image,
+            kvm: self.kvm,
+        };
+        eprintln!("the image is on /mnt; `exit` ends the guest, as does Ctrl-A X");
+        console::attach(
+            machine
+                .command(&["shell".to_owned()])?
+                .arg("-echr")
+                .arg("1"),
+        )?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
