@@ -7,6 +7,7 @@
 //! | [`reference`](mod@reference) | the reference image, one of every kind of object, and small variants |
 //! | [`classes`] | the classes of bad input: generator and finding |
 //! | [`collide`] | names with a given hash |
+//! | [`mutate`] | mutants of single bytes and of words |
 //! | [`memory`] | a memory that watches its readers |
 //! | [`fuzz`] | what the fuzz targets do with an input |
 //! | [`seal`] | seals for those who change many images |
@@ -19,6 +20,7 @@ pub mod collide;
 pub mod examine;
 pub mod fuzz;
 pub mod memory;
+pub mod mutate;
 mod num;
 pub mod reference;
 pub mod seal;

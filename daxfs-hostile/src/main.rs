@@ -6,7 +6,10 @@ use std::{fs, process::ExitCode};
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
+use daxfs_format::Rule;
 use daxfs_hostile::fuzz::TARGETS;
+use daxfs_hostile::mutate::{self, Counts, Extent};
+use daxfs_hostile::reference::reference;
 
 /// Hostile images: counts, tables and seeds.
 #[derive(Parser)]
@@ -17,6 +20,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Judge every mutant of the reference image and print the counts; fails when one is bad.
+    Mutate {
+        /// Try about eight values of each byte instead of all.
+        #[arg(long)]
+        quick: bool,
+    },
     /// Write the inputs that fuzzing begins with, a directory for each target.
     Seeds {
         /// Where the directories are made.
@@ -26,9 +35,59 @@ enum Command {
 
 fn main() -> Result<ExitCode> {
     match Arguments::parse().command {
+        Command::Mutate { quick } => return Ok(judge_mutants(quick)),
         Command::Seeds { directory } => write_seeds(&directory)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn judge_mutants(quick: bool) -> ExitCode {
+    let extent = if quick { Extent::Quick } else { Extent::Full };
+    let image = reference();
+    println!("reference image: {} bytes", image.len());
+    let single = mutate::bytes(&image, extent);
+    report("values of single bytes", &single);
+    let words = mutate::boundaries(&image, extent);
+    report("boundary values of words", &words);
+    let unsealed = mutate::unsealed(&image, extent);
+    report("values of single bytes, not sealed", &unsealed);
+    let sealed = report_rules(single.clone(), &words);
+    let bad = [&single, &words, &unsealed]
+        .iter()
+        .any(|counts| !counts.bad.is_empty());
+    if bad || sealed == 0 {
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+fn report(what: &str, counts: &Counts) {
+    println!(
+        "{what}: {} mutants: {} rejected ({} of them in the section that was changed), \
+         {} rejected by the digest of a content, {} harmless, {} bad",
+        counts.mutants,
+        counts.rejected,
+        counts.near,
+        counts.contents,
+        counts.harmless,
+        counts.bad.len()
+    );
+    for bad in counts.bad.iter().take(50) {
+        println!("  {bad}");
+    }
+}
+
+/// Prints how many sealed mutants reached each rule, and returns how many rules were reached.
+fn report_rules(mut counts: Counts, words: &Counts) -> usize {
+    counts += words.clone();
+    println!("\nmutants that reached each rule:");
+    for (rule, count) in Rule::ALL.iter().zip(&counts.reached) {
+        println!("  {count:>9}  {rule}");
+    }
+    for rule in counts.unreached() {
+        println!("no mutant reached {rule}; a named class does");
+    }
+    Rule::ALL.len() - counts.unreached().len()
 }
 
 fn write_seeds(directory: &Path) -> Result<()> {

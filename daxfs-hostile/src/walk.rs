@@ -50,13 +50,21 @@ pub struct Report {
 
 /// Walks over all that `image` has, and goes on after problems.
 pub fn walk<M: Memory, X: Xxh64>(image: &Image<M, X>) -> Report {
+    walk_with(image, &mut vec![0; BUFFER])
+}
+
+/// The length of the buffer of a walk in bytes: the longest value of an attribute.
+pub const BUFFER: usize = 65536;
+
+/// As [`walk`], through a buffer of [`BUFFER`] bytes that the caller keeps.
+pub fn walk_with<M: Memory, X: Xxh64>(image: &Image<M, X>, buffer: &mut [u8]) -> Report {
     let inodes = to_usize(image.inode_count().into());
     let mut walker = Walker {
         image,
         report: Report::default(),
         visited: vec![false; inodes + 1],
         stack: vec![image.superblock().root()],
-        buffer: vec![0; 65536],
+        buffer,
     };
     walker.run();
     walker.report
@@ -69,21 +77,21 @@ pub fn visit<M: Memory, X: Xxh64>(image: &Image<M, X>, ino: Ino) -> Report {
         report: Report::default(),
         visited: Vec::new(),
         stack: Vec::new(),
-        buffer: vec![0; 65536],
+        buffer: &mut vec![0; BUFFER],
     };
     walker.inode(ino);
     walker.report
 }
 
-struct Walker<'i, M, X> {
+struct Walker<'i, 'b, M, X> {
     image: &'i Image<M, X>,
     report: Report,
     visited: Vec<bool>,
     stack: Vec<Ino>,
-    buffer: Vec<u8>,
+    buffer: &'b mut [u8],
 }
 
-impl<M: Memory, X: Xxh64> Walker<'_, M, X> {
+impl<M: Memory, X: Xxh64> Walker<'_, '_, M, X> {
     fn run(&mut self) {
         while let Some(ino) = self.stack.pop() {
             self.enter(ino);
@@ -177,10 +185,7 @@ impl<M: Memory, X: Xxh64> Walker<'_, M, X> {
                 "list and get of an attribute",
                 ino,
             );
-            let length = self
-                .image
-                .xattr_value(&xattr, &mut self.buffer)
-                .map(<[u8]>::len);
+            let length = self.image.xattr_value(&xattr, self.buffer).map(<[u8]>::len);
             let whole = self.note(length).map(from_usize);
             self.agree(
                 whole == Some(xattr.value_length().into()),
@@ -192,10 +197,7 @@ impl<M: Memory, X: Xxh64> Walker<'_, M, X> {
 
     fn symlink(&mut self, ino: Ino, link: &Symlink) {
         self.inside(SectionKind::Symlinks, link.offset(), link.length().into());
-        let target = self
-            .image
-            .read_link(link, &mut self.buffer)
-            .map(<[u8]>::len);
+        let target = self.image.read_link(link, self.buffer).map(<[u8]>::len);
         let length = self.note(target);
         self.agree(
             length == Some(link.length().into()),

@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Mutants of the reference image: every value of every byte, and boundary values of every word.
+//!
+//! Each mutant is re-sealed, for else the checksums would reject them all and prove nothing about the
+//! rules. A mutant is *rejected*, with a finding whose offset lies in the image; or it is *harmless*:
+//! then a walk reads everything, each way to read a thing agrees with the others, and no content has
+//! another digest than before; or only the digest of a *content* rejects it. Anything else is *bad*.
+//!
+//! Seals are recomputed as far as anything looks at them: the checks of structure and the readers do
+//! not look at the hashes of sections, so those are verified only for mutants of the hashes.
+
+use std::ops::{AddAssign, ControlFlow, Range};
+
+use daxfs_format::superblock::SUPERBLOCK_SIZE;
+use daxfs_format::{Error, FileData, Finding, Image, InodeKind, Rule};
+use daxfs_image::hash::Xxh64;
+use rayon::prelude::*;
+
+use crate::examine::Examiner;
+use crate::num::{from_usize, to_usize};
+use crate::seal::seal_superblock;
+use crate::walk;
+
+/// How many values a run tries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// About eight values of every byte: fast enough for a test.
+    Quick,
+    /// All of them.
+    Full,
+}
+
+/// What became of the mutants of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    /// How many there were.
+    pub mutants: u64,
+    /// Rejected by superblock, section table, checksums or structure.
+    pub rejected: u64,
+    /// Of the rejected: those whose first finding is in the section that was changed.
+    pub near: u64,
+    /// Rejected by the digest of a content.
+    pub contents: u64,
+    /// Accepted, and everything could be read.
+    pub harmless: u64,
+    /// What must not be.
+    pub bad: Vec<String>,
+    /// How many mutants reached each rule, in the order of [`Rule::ALL`].
+    pub reached: Vec<u64>,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.mutants += other.mutants;
+        self.rejected += other.rejected;
+        self.near += other.near;
+        self.contents += other.contents;
+        self.harmless += other.harmless;
+        self.bad.extend(other.bad);
+        self.reached.resize(Rule::ALL.len(), 0);
+        for (sum, count) in self.reached.iter_mut().zip(other.reached) {
+            *sum += count;
+        }
+    }
+}
+
+impl Counts {
+    /// The rules that no mutant reached.
+    #[must_use]
+    pub fn unreached(&self) -> Vec<Rule> {
+        let counts = Rule::ALL.iter().zip(&self.reached);
+        counts
+            .filter(|&(_, &count)| count == 0)
+            .map(|(&rule, _)| rule)
+            .collect()
+    }
+}
+
+/// Every value of every byte of an image, contents included.
+#[must_use]
+pub fn bytes(image: &[u8], extent: Extent) -> Counts {
+    let contents = contents_of(image);
+    run(image, image.len(), |worker, at, counts| {
+        let old = worker.bytes[at];
+        // No reader looks at contents, so one walk for each of their bytes is enough.
+        let is_content = contents[at];
+        for value in values(old, extent) {
+            let unread = is_content && value != !old;
+            let look = if unread { Look::Checks } else { Look::Walk };
+            worker.bytes[at] = value;
+            worker.judge(at..at + 1, look, counts);
+        }
+        worker.bytes[at] = old;
+    })
+}
+
+/// The other values of a byte that a run tries.
+fn values(old: u8, extent: Extent) -> Vec<u8> {
+    let mut values: Vec<u8> = match extent {
+        Extent::Full => (0..=u8::MAX).collect(),
+        Extent::Quick => {
+            let near = [old.wrapping_add(1), old.wrapping_sub(1), !old, old ^ 4];
+            [&[0, 1, 0x80, 0xff][..], &near].concat()
+        }
+    };
+    values.sort_unstable();
+    values.dedup();
+    values.retain(|&value| value != old);
+    values
+}
+
+/// Boundary values of every aligned word of 4 and 8 bytes outside the contents, and in a full run of 2.
+#[must_use]
+pub fn boundaries(image: &[u8], extent: Extent) -> Counts {
+    let contents = contents_of(image);
+    let interesting = interesting(image);
+    run(image, image.len() / 2, |worker, index, counts| {
+        let at = index * 2;
+        let widths: &[usize] = match extent {
+            Extent::Quick => &[4, 8],
+            Extent::Full => &[2, 4, 8],
+        };
+        for &width in widths {
+            if at % width != 0 || at + width > image.len() || contents[at] {
+                continue;
+            }
+            let old: Vec<u8> = worker.bytes[at..at + width].to_vec();
+            for value in words(&old, &interesting) {
+                worker.bytes[at..at + width].copy_from_slice(&value);
+                worker.judge(at..at + width, Look::Walk, counts);
+            }
+            worker.bytes[at..at + width].copy_from_slice(&old);
+        }
+    })
+}
+
+/// Numbers that mean something in an image: its size, and where its sections begin and end.
+fn interesting(image: &[u8]) -> Vec<u64> {
+    let mut numbers = vec![
+        from_usize(image.len()),
+        4095,
+        4096,
+        65536,
+        1 << 31,
+        1 << 48,
+        1 << 63,
+    ];
+    let opened = Examiner::default().open(image).expect("a sound image");
+    for section in opened.superblock().sections().iter() {
+        numbers.extend([section.offset, section.length, section.end()]);
+    }
+    numbers.push(opened.inode_count().into());
+    numbers.push(u64::from(opened.inode_count()) + 1);
+    numbers
+}
+
+/// Other values of a little-endian word, of its width.
+fn words(old: &[u8], interesting: &[u64]) -> Vec<Vec<u8>> {
+    let mut wide = [0; 8];
+    wide[..old.len()].copy_from_slice(old);
+    let number = u64::from_le_bytes(wide);
+    let bits = 8 * u32::try_from(old.len()).expect("a width");
+    let max = u64::MAX >> (64 - bits);
+    let sign = 1 << (bits - 1);
+    let mut numbers = vec![0, 1, 2, max, max - 1, sign, sign - 1, sign + 1, max - 4095];
+    for step in [1, 8, 16, 64, 4096] {
+        numbers.extend([number.wrapping_add(step), number.wrapping_sub(step)]);
+    }
+    numbers.extend([number.wrapping_mul(2), number / 2]);
+    numbers.extend(interesting);
+    numbers.iter_mut().for_each(|number| *number &= max);
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers.retain(|&other| other != number);
+    numbers
+        .iter()
+        .map(|number| number.to_le_bytes()[..old.len()].to_vec())
+        .collect()
+}
+
+/// Mutants that are not re-sealed, of superblock and metadata sections: the checksums and the digests
+/// must each catch all of them.
+#[must_use]
+pub fn unsealed(image: &[u8], extent: Extent) -> Counts {
+    let covered = covered(image);
+    run(image, image.len(), |worker, at, counts| {
+        if !covered[at] {
+            return;
+        }
+        let old = worker.bytes[at];
+        for value in values(old, extent) {
+            worker.bytes[at] = value;
+            worker.judge_unsealed(at, counts);
+        }
+        worker.bytes[at] = old;
+    })
+}
+
+/// Which bytes a checksum covers.
+fn covered(image: &[u8]) -> Vec<bool> {
+    let opened = Examiner::default().open(image).expect("a sound image");
+    let mut covered = vec![false; image.len()];
+    covered[..SUPERBLOCK_SIZE].fill(true);
+    for section in opened.superblock().sections().iter() {
+        if section.kind.is_metadata() {
+            covered[to_usize(section.offset)..to_usize(section.end())].fill(true);
+        }
+    }
+    covered
+}
+
+/// Which bytes are contents of files.
+fn contents_of(image: &[u8]) -> Vec<bool> {
+    let opened = Examiner::default().open(image).expect("a sound image");
+    let mut contents = vec![false; image.len()];
+    let mut mark = |offset: u64, length: u64| {
+        contents[to_usize(offset)..to_usize(offset + length)].fill(true);
+    };
+    for ino in opened.inode_numbers() {
+        let inode = opened.inode(ino).expect("a sound inode");
+        match inode.kind {
+            InodeKind::Regular(FileData::Direct { offset } | FileData::Packed { offset }) => {
+                mark(offset, inode.size);
+            }
+            InodeKind::Regular(FileData::Sparse(list)) => {
+                for index in 0..list.count() {
+                    let extent = opened.extent(&list, index).expect("a sound list");
+                    let extent = extent.expect("an extent");
+                    mark(extent.offset, extent.length);
+                }
+            }
+            _ => {}
+        }
+    }
+    contents
+}
+
+/// Runs `each` for the numbers below `count` on all processors, each with an image of its own.
+fn run(
+    image: &[u8],
+    count: usize,
+    each: impl Fn(&mut Worker, usize, &mut Counts) + Sync,
+) -> Counts {
+    let fold = |(mut worker, mut counts): (Worker, Counts), index| {
+        each(&mut worker, index, &mut counts);
+        (worker, counts)
+    };
+    (0..count)
+        .into_par_iter()
+        .with_max_len(64)
+        .fold(|| (Worker::new(image), Counts::empty()), fold)
+        .map(|(_, counts)| counts)
+        .reduce(Counts::empty, |mut sum, counts| {
+            sum += counts;
+            sum
+        })
+}
+
+impl Counts {
+    fn empty() -> Self {
+        Self {
+            reached: vec![0; Rule::ALL.len()],
+            ..Self::default()
+        }
+    }
+}
+
+/// How closely an accepted mutant is looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Checks,
+    Walk,
+}
+
+/// An image to be changed, and what judges it.
+struct Worker {
+    bytes: Vec<u8>,
+    checksum: Vec<u8>,
+    examiner: Examiner,
+    buffer: Vec<u8>,
+    sections: Vec<Range<u64>>,
+    inodes: u64,
+}
+
+/// Where the superblock's checksum lies.
+const CHECKSUM: Range<usize> = 4088..4096;
+/// Where the section table lies, and where in an entry of it the hashes begin.
+const TABLE: Range<usize> = 192..4032;
+const HASHES: usize = 24;
+
+impl Worker {
+    fn new(image: &[u8]) -> Self {
+        let opened = Examiner::default().open(image).expect("a sound image");
+        let known = opened.superblock().sections().iter();
+        let mut sections: Vec<_> = known.map(|section| section.offset..section.end()).collect();
+        sections.push(0..from_usize(SUPERBLOCK_SIZE));
+        Self {
+            bytes: image.to_vec(),
+            checksum: image[CHECKSUM].to_vec(),
+            examiner: Examiner::default(),
+            buffer: vec![0; walk::BUFFER],
+            sections,
+            inodes: opened.inode_count().into(),
+        }
+    }
+
+    /// Judges the mutant whose `changed` bytes differ.
+    fn judge(&mut self, changed: Range<usize>, look: Look, counts: &mut Counts) {
+        let in_superblock = changed.start < SUPERBLOCK_SIZE;
+        if in_superblock && changed.end <= CHECKSUM.start {
+            seal_superblock(&mut self.bytes);
+        }
+        let in_hashes = TABLE.contains(&changed.start)
+            && (changed.start - TABLE.start) % 64 + changed.len() > HASHES;
+        let mut seen = Seen::default();
+        let bytes = &self.bytes[..];
+        match self.examiner.open(bytes) {
+            Ok(image) => {
+                let mut sink = |finding| seen.take(finding);
+                let mut outcome = Ok(());
+                if in_hashes {
+                    outcome = self.examiner.checksums(&image, &mut sink);
+                }
+                let outcome = outcome.and_then(|()| self.examiner.structure(&image, &mut sink));
+                if let Err(stop) = outcome {
+                    seen.bad = Some(format!("the check stopped: {stop:?}"));
+                } else if seen.first.is_none() {
+                    let (examiner, buffer) = (&mut self.examiner, &mut self.buffer);
+                    let walker = (look == Look::Walk).then_some((&mut buffer[..], self.inodes));
+                    read_accepted(&image, examiner, walker, &mut seen, counts);
+                }
+            }
+            Err(error) => seen.take_error(&error),
+        }
+        self.count(changed, seen, counts);
+        if in_superblock {
+            self.bytes[CHECKSUM].copy_from_slice(&self.checksum);
+        }
+    }
+
+    fn count(&self, changed: Range<usize>, seen: Seen, counts: &mut Counts) {
+        counts.mutants += 1;
+        for (rule, count) in counts.reached.iter_mut().enumerate() {
+            *count += u64::from(seen.rules >> rule & 1 == 1);
+        }
+        let Some(first) = seen.first else {
+            if let Some(bad) = seen.bad {
+                let value = &self.bytes[changed.clone()];
+                counts
+                    .bad
+                    .push(format!("{:#x} = {value:02x?}: {bad}", changed.start));
+            }
+            return;
+        };
+        counts.rejected += 1;
+        let at = from_usize(changed.start);
+        let same = |section: &Range<u64>| section.contains(&at) && section.contains(&first);
+        counts.near += u64::from(at.abs_diff(first) < 64 || self.sections.iter().any(same));
+        let size = from_usize(self.bytes.len());
+        if let Some(bad) = seen
+            .bad
+            .or((first > size).then(|| format!("found at {first:#x}")))
+        {
+            let value = &self.bytes[changed];
+            counts.bad.push(format!("{at:#x} = {value:02x?}: {bad}"));
+        }
+    }
+
+    /// Judges a mutant that keeps its checksums.
+    fn judge_unsealed(&mut self, at: usize, counts: &mut Counts) {
+        counts.mutants += 1;
+        let mut rules = Vec::new();
+        let bytes = &self.bytes[..];
+        match self.examiner.open(bytes) {
+            Ok(image) => {
+                let mut sink = |finding: Finding| {
+                    rules.push(finding.rule);
+                    ControlFlow::Continue(())
+                };
+                let outcome = self.examiner.checksums(&image, &mut sink);
+                outcome.expect("a check of bytes in memory");
+                if rules != [Rule::SectionChecksum, Rule::SectionDigest] {
+                    counts
+                        .bad
+                        .push(format!("{at:#x} is not covered: {rules:?}"));
+                    return;
+                }
+            }
+            Err(Error::Corrupt(finding) | Error::Unsupported(finding)) => rules.push(finding.rule),
+            Err(Error::Memory(fault)) => counts.bad.push(format!("{at:#x}: {fault}")),
+        }
+        counts.rejected += 1;
+        for rule in rules {
+            counts.reached[index_of(rule)] += 1;
+        }
+    }
+}
+
+/// Reads an accepted mutant in every way: by a walk, if there are a buffer and a number of inodes for
+/// it, and for the digests.
+fn read_accepted(
+    image: &Image<&[u8], Xxh64>,
+    examiner: &mut Examiner,
+    walker: Option<(&mut [u8], u64)>,
+    seen: &mut Seen,
+    counts: &mut Counts,
+) {
+    if let Some((buffer, inodes)) = walker {
+        let report = walk::walk_with(image, buffer);
+        seen.bad = report
+            .first
+            .map(|problem| format!("accepted, but {problem:?}"));
+        let found = report.tally.inodes;
+        if found != inodes && seen.bad.is_none() {
+            seen.bad = Some(format!("accepted with {found} inodes"));
+        }
+    }
+    match examiner.contents(image) {
+        _ if seen.bad.is_some() => {}
+        Ok(()) => counts.harmless += 1,
+        Err(Error::Corrupt(finding)) if finding.rule == Rule::ContentDigest => {
+            seen.mark(finding.rule);
+            counts.contents += 1;
+        }
+        Err(error) => seen.bad = Some(format!("accepted, but {error}")),
+    }
+}
+
+/// What the checks of one mutant have found.
+#[derive(Default)]
+struct Seen {
+    rules: u128,
+    first: Option<u64>,
+    bad: Option<String>,
+}
+
+impl Seen {
+    fn mark(&mut self, rule: Rule) {
+        self.rules |= 1 << index_of(rule);
+    }
+
+    fn take(&mut self, finding: Finding) -> ControlFlow<()> {
+        self.mark(finding.rule);
+        self.first.get_or_insert(finding.offset);
+        ControlFlow::Continue(())
+    }
+
+    fn take_error(&mut self, error: &Error) {
+        match error {
+            Error::Corrupt(finding) | Error::Unsupported(finding) => {
+                let _ = self.take(*finding);
+            }
+            Error::Memory(fault) => self.bad = Some(fault.to_string()),
+        }
+    }
+}
+
+/// The place of a rule in [`Rule::ALL`].
+fn index_of(rule: Rule) -> usize {
+    Rule::ALL
+        .binary_search(&rule)
+        .expect("every rule is among all")
+}
+
+const _: () = assert!(Rule::ALL.len() <= 128);
