@@ -170,12 +170,13 @@ impl<'a> Lister<'a> {
         }
         at.check_limits(&status)?;
         let linked = (stat.st_nlink > 1 && !is_directory).then_some((stat.st_dev, stat.st_ino));
+        let xattrs = self.xattrs(directory, name, parent)?;
         Ok(Some(Listed {
             name: (0, 0),
             hash: NameHash::of::<Xxh64>(name).0,
             status,
-            xattrs: self.xattrs(directory, name, parent)?,
-            kind: self.kind(directory, &at, &stat, file_type)?,
+            kind: self.kind(directory, &at, &stat, file_type, &xattrs)?,
+            xattrs,
             linked,
             is_scanned: is_directory && !elsewhere,
         }))
@@ -223,9 +224,10 @@ impl<'a> Lister<'a> {
         at: &Place<'_>,
         stat: &Stat,
         file_type: FileType,
+        xattrs: &[u8],
     ) -> Result<Kind> {
         Ok(match file_type {
-            FileType::Regular => Kind::Regular(self.pieces(directory, at, stat)?),
+            FileType::Regular => Kind::Regular(self.pieces(directory, at, stat, xattrs)?),
             FileType::Directory => Kind::Directory,
             FileType::Symlink => Kind::Symlink(target(directory, at)?),
             FileType::CharDevice | FileType::BlockDevice => Kind::Device(device(at, stat)?),
@@ -233,18 +235,20 @@ impl<'a> Lister<'a> {
         })
     }
 
-    /// The pieces of a file that is sparse. Only one with less storage than bytes can be.
+    /// The pieces of a file that is sparse. Only one with less storage than bytes can be; but storage
+    /// counts attributes too, in blocks that may be as long as the hole.
     fn pieces(
         &self,
         directory: BorrowedFd<'_>,
         at: &Place<'_>,
         stat: &Stat,
+        xattrs: &[u8],
     ) -> Result<Option<Vec<Piece>>> {
         let size = u64::try_from(stat.st_size).unwrap_or(0);
         let stored = u64::try_from(stat.st_blocks)
             .unwrap_or(0)
             .saturating_mul(512);
-        if size < self.page || stored >= size {
+        if size < self.page || (stored >= size && xattrs.is_empty()) {
             return Ok(None);
         }
         let file = source::open_file(directory, at.name)

@@ -8,12 +8,14 @@
 //! |---|---|
 //! | [`compare`] | the differences of two recorded trees, sorted by what they concern |
 //! | [`oddities`] | entries that a distribution does not ship: devices, holes, ACLs, odd names |
+//! | [`random`] | trees that proptest makes up |
 //! | [`record`] | everything observable about each entry of a tree |
 //! | [`replicate`] | a faithful copy of a tree, created in a chosen order |
 #![forbid(unsafe_code)]
 
 pub mod compare;
 pub mod oddities;
+pub mod random;
 pub mod record;
 pub mod replicate;
 

@@ -32,8 +32,26 @@ pub enum Order {
 /// # Errors
 /// When an entry cannot be read or created; root is needed for owners and devices.
 pub fn copy(source: &Path, records: &[Record], target: &Path, order: Order) -> Result<()> {
+    make(records, target, order, &|record, to| {
+        let from = File::open(source.join(&record.path))?;
+        let mut buffer = vec![0; 1024 * 1024];
+        for &(start, end) in &record.data {
+            copy_range(&from, to, start..end, &mut buffer)?;
+        }
+        Ok(())
+    })
+}
+
+/// Writes the data of a regular file, which is there already and has its size.
+pub type Fill<'a> = &'a dyn Fn(&Record, &File) -> Result<()>;
+
+/// Makes the tree that `records` describes in the new directory `target`, with contents from `fill`.
+///
+/// # Errors
+/// When an entry cannot be created; root is needed for owners and devices.
+pub fn make(records: &[Record], target: &Path, order: Order, fill: Fill<'_>) -> Result<()> {
     let mut copy = Copy {
-        source,
+        fill,
         target,
         made: HashMap::new(),
     };
@@ -55,7 +73,7 @@ pub fn copy(source: &Path, records: &[Record], target: &Path, order: Order) -> R
 }
 
 struct Copy<'a> {
-    source: &'a Path,
+    fill: Fill<'a>,
     target: &'a Path,
     /// Where the first name of each hard-linked inode was created.
     made: HashMap<&'a Path, PathBuf>,
@@ -111,14 +129,9 @@ impl<'a> Copy<'a> {
     }
 
     fn regular(&self, record: &Record, place: &Path) -> Result<()> {
-        let from = File::open(self.source.join(&record.path))?;
         let to = File::create_new(place)?;
         to.set_len(record.size)?;
-        let mut buffer = vec![0; 1024 * 1024];
-        for &(start, end) in &record.data {
-            copy_range(&from, &to, start..end, &mut buffer)?;
-        }
-        Ok(())
+        (self.fill)(record, &to)
     }
 
     fn metadata(&mut self, record: &'a Record) -> Result<()> {
