@@ -9,6 +9,7 @@
 //! | `readdir` | a cookie (8 bytes), count of entries (2 bytes), a directory unit |
 //! | `xattr` | namespace, length of a name, the name, an xattr section |
 
+use std::cell::RefCell;
 use std::ops::ControlFlow;
 
 use daxfs_format::inode::RawInode;
@@ -23,7 +24,7 @@ use crate::examine::Examiner;
 use crate::memory::Watched;
 use crate::num::{from_usize, len64, to_u32, to_usize};
 use crate::seal::seal_superblock;
-use crate::walk::walk;
+use crate::walk::{walk_with, BUFFER};
 use crate::writer::ROOT;
 
 /// A target: its name, what it does with an input, and inputs to begin with.
@@ -64,13 +65,22 @@ pub const TARGETS: &[Target] = &[
 ];
 
 /// What any input may cost in loads before its memory refuses.
-const FUEL: u64 = 1 << 18;
+const FUEL: u64 = 1 << 16;
+
+thread_local! {
+    /// What one run leaves to the next, which does not care what it holds.
+    static KEPT: RefCell<(Examiner, Vec<u8>)> =
+        RefCell::new((Examiner::default(), vec![0; BUFFER]));
+}
 
 /// Opens, checks and walks an image; one that was accepted must be walkable without a problem.
 pub fn open_check_walk(input: &[u8]) {
+    KEPT.with_borrow_mut(|(examiner, buffer)| run_image(input, examiner, buffer));
+}
+
+fn run_image(input: &[u8], examiner: &mut Examiner, buffer: &mut [u8]) {
     let mut bytes = input.to_vec();
     seal_superblock(&mut bytes);
-    let mut examiner = Examiner::default();
     let memory = Watched::new(&bytes, FUEL);
     let Ok(image) = examiner.open(&memory) else {
         return;
@@ -83,17 +93,25 @@ pub fn open_check_walk(input: &[u8]) {
         findings += 1;
         ControlFlow::Continue(())
     });
-    memory.refuel(FUEL);
-    let report = walk(&image);
-    if outcome.is_ok() && findings == 0 {
-        memory.refuel(u64::MAX);
-        let report = if report.first.is_some() {
-            walk(&image)
-        } else {
-            report
-        };
-        assert_eq!(report.first, None, "an accepted image");
-    }
+    let (loads, loaded) = memory.loads();
+    assert_eq!(
+        outcome,
+        Ok(()),
+        "a check of {} bytes took {loads} loads",
+        bytes.len()
+    );
+    assert!(
+        loaded <= 16 * image_size,
+        "a check of {image_size} bytes loaded {loaded}"
+    );
+    let accepted = findings == 0;
+    memory.refuel(if accepted { u64::MAX } else { FUEL });
+    let report = walk_with(&image, buffer);
+    assert!(
+        !accepted || report.first.is_none(),
+        "accepted, but {:?}",
+        report.first
+    );
 }
 
 /// Looks a name up in an arbitrary unit.
