@@ -121,6 +121,7 @@ impl<'a> DataCheck<'a> {
         findings: &mut Findings,
     ) -> Result<DataSummary, CheckError> {
         let bytes = self.bytes();
+        let threads = threads.min(self.work.pieces.len());
         let helpers = (1..threads).map(|_| Ok((view(self.image)?, findings.sibling())));
         let mut helpers = helpers.collect::<Result<Vec<_>, CheckError>>()?;
         let work = &self.work;
