@@ -33,20 +33,21 @@ pub fn run(arguments: &LsArgs, console: &mut Console<'_>) -> Result<()> {
     } else {
         &arguments.paths[..]
     };
-    let mut directories = Vec::new();
+    let (mut files, mut directories) = (Vec::new(), Vec::new());
     for path in paths {
         match lookup::find(&image, path.as_bytes(), LastLink::Keep) {
             Ok(found) if found.inode.file_type() == FileType::Directory => directories.push(found),
-            Ok(found) => ls.print_file(&found, console)?,
+            Ok(found) => files.push(found),
             Err(error) => {
                 let path = console.name(path.as_bytes());
                 console.problem(format_args!("{path}: {error}"));
             }
         }
     }
+    ls.print_files(&files, console)?;
     let mut titles = Titles {
         wanted: arguments.recursive || paths.len() > 1,
-        first: true,
+        first: files.is_empty(),
     };
     for directory in directories {
         ls.print_tree(&directory, &mut titles, console)?;
@@ -172,17 +173,22 @@ impl Ls<'_> {
         self.arguments.bytes.into()
     }
 
-    fn print_file(&self, found: &Found, console: &mut Console<'_>) -> Result<()> {
-        let inode = &found.inode;
+    fn print_files(&self, files: &[Found], console: &mut Console<'_>) -> Result<()> {
         let mut widths = Widths::default();
-        widths.include(inode.ino, Some(inode), self.exact());
-        let name = found.path.as_slice();
-        let listed = Listed {
-            name: name.into(),
-            ino: inode.ino,
-            file_type: inode.file_type(),
-        };
-        self.print_line(&listed, name, Some(inode), &widths, console)
+        for Found { inode, .. } in files {
+            widths.include(inode.ino, Some(inode), self.exact());
+        }
+        for Found { inode, path } in files {
+            let (name, ino) = (path.as_slice().into(), inode.ino);
+            let file_type = inode.file_type();
+            let listed = Listed {
+                name,
+                ino,
+                file_type,
+            };
+            self.print_line(&listed, path, Some(inode), &widths, console)?;
+        }
+        Ok(())
     }
 
     /// Prints a directory and, if asked to, all directories below it.
@@ -293,7 +299,9 @@ impl Ls<'_> {
         console: &mut Console<'_>,
     ) -> Result<()> {
         let target = match inode.map(|inode| inode.kind) {
-            Some(InodeKind::Symlink(link)) => self.target(&link, path, console),
+            Some(InodeKind::Symlink(link)) if self.needs_inodes() => {
+                self.target(&link, path, console)
+            }
             _ => None,
         };
         if self.arguments.json {

@@ -125,10 +125,7 @@ impl Fields {
             ("root", format!("inode {}", self.root)),
             ("sections", self.section_count.to_string()),
         ];
-        writeln!(
-            console.out,
-            "the superblock is damaged; its fields as they are:"
-        )?;
+        writeln!(console.out, "fields of the superblock as they are:")?;
         for (name, value) in lines {
             writeln!(console.out, "{name:<10} {value}")?;
         }

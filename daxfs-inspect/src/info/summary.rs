@@ -166,7 +166,7 @@ impl Summary {
             b"" => "(none)".to_owned(),
             label => console.name(label),
         };
-        let page = size(self.page_size);
+        let page = self.page_size / 1024;
         let digests = if self.digests {
             "SHA-256 of every content"
         } else {
@@ -178,7 +178,7 @@ impl Summary {
             ("identity", self.identity.clone()),
             (
                 "format",
-                format!("version {}, pages of {page}", self.version),
+                format!("version {}, pages of {page} KiB", self.version),
             ),
             ("size", size_and_bytes(self.image_size)),
             ("inodes", format!("{}: {}", self.inodes, self.types.text())),

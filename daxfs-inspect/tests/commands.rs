@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What each command prints of a sound image that holds one of every kind of object.
+#![allow(clippy::unwrap_used, reason = "a test that panics fails")]
+
+mod support;
+
+use std::process::{Command, Stdio};
+
+use daxfs_hostile::writer::{Body, Form, Tree, ROOT};
+use daxfs_inspect::console::Charset;
+use serde_json::{json, Value};
+use support::{inspect, inspect_as, ImageFile};
+
+/// The values of a key of all lines.
+fn column<'a>(lines: &'a [Value], key: &str) -> Vec<&'a Value> {
+    lines.iter().map(|line| &line[key]).collect()
+}
+
+#[test]
+fn info_counts_what_is_there() {
+    let image = ImageFile::reference();
+    let info = &image.run("info", &["--json"]).clean().json()[0];
+    assert_eq!(info["label"], "reference");
+    assert_eq!(info["page_size"], 4096);
+    assert_eq!(info["types"]["char_device"], 1);
+    assert_eq!(info["types"]["unreadable"], 0);
+    let types: u64 = info["types"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|n| n.as_u64().unwrap())
+        .sum();
+    assert_eq!(info["inodes"], types);
+    let sections = info["sections"].as_array().unwrap();
+    assert_eq!(column(sections, "kind")[..2], ["inode", "directory"]);
+    assert!(sections
+        .iter()
+        .all(|section| section["checksum"] != "wrong"));
+    let text = image.run("info", &[]).clean();
+    assert!(
+        text.text().contains("label     reference\n"),
+        "{}",
+        text.text()
+    );
+    assert!(text
+        .text()
+        .contains("1 character device, 1 block device, 1 fifo, 1 socket"));
+}
+
+#[test]
+fn ls_lists_sorted_names() {
+    let image = ImageFile::reference();
+    let run = image.run("ls", &[]).clean();
+    let names: Vec<&str> = run.text().lines().collect();
+    assert!(names.contains(&"not utf-8 \\xff\\xfe"), "{names:?}");
+    let json = image.run("ls", &["--json"]).clean().json();
+    assert_eq!(json.len(), names.len());
+    let mut paths: Vec<String> = json
+        .iter()
+        .filter_map(|line| line["path"].as_str().map(str::to_owned))
+        .collect();
+    let listed = paths.clone();
+    paths.sort();
+    assert_eq!(listed, paths);
+    let hex = json!({"hex": "2f6e6f74207574662d3820fffe"});
+    assert!(column(&json, "path").contains(&&hex));
+}
+
+#[test]
+fn ls_shows_what_ls_shows() {
+    let image = ImageFile::reference();
+    let run = image
+        .run("ls", &["-li", "char", "link", "before-1970", "with-xattrs"])
+        .clean();
+    let text = run.text();
+    assert!(text.contains("1, 3"), "{text}");
+    assert!(text.contains("link -> directory/nested\n"), "{text}");
+    assert!(text.contains("-rwsr-sr-x  1 4294967294 1000"), "{text}");
+    assert!(text.contains("1969-12-31 00:00:00"), "{text}");
+    assert!(text.contains("-rwxr-xr-x+ 1"), "{text}");
+    let ends: Vec<_> = text
+        .lines()
+        .map(|line| line.find(" 2023-").or(line.find(" 1969-")))
+        .collect();
+    assert!(
+        ends.iter().all(|end| *end == ends[0]),
+        "columns are not aligned:\n{text}"
+    );
+}
+
+#[test]
+fn ls_of_a_symlink_shows_it_and_a_slash_follows_it() {
+    let image = ImageFile::reference();
+    assert_eq!(image.run("ls", &["/link"]).clean().text(), "/link\n");
+    assert_eq!(image.run("ls", &["/link/"]).clean().text(), "deeper\n");
+    assert_eq!(
+        image.run("ls", &["//link/.././/nested/"]).clean().text(),
+        "deeper\n"
+    );
+}
+
+#[test]
+fn ls_descends_in_order() {
+    let image = ImageFile::reference();
+    let run = image.run("ls", &["-R", "directory"]).clean();
+    let expected = "/directory:\nnested\nsibling\n\n/directory/nested:\ndeeper\n\n\
+                    /directory/nested/deeper:\nfile\n\n/directory/sibling:\n";
+    assert_eq!(run.text(), expected);
+}
+
+#[test]
+fn a_path_that_is_not_there_names_the_component() {
+    let image = ImageFile::reference();
+    let run = image.run("stat", &["directory/nested", "directory/nexted/deeper"]);
+    assert_eq!(run.code, 1);
+    assert!(run.text().starts_with("path     /directory/nested\n"));
+    let expected = "daxfs-inspect: directory/nexted/deeper: no entry \"nexted\" in /directory\n";
+    assert_eq!(run.err, expected);
+    let run = image.run("cat", &["empty/x"]);
+    assert_eq!((run.code, run.out.len()), (1, 0));
+    assert!(run.err.contains("/empty is not a directory"), "{}", run.err);
+}
+
+#[test]
+fn stat_tells_everything() {
+    let image = ImageFile::reference();
+    let json = image.run(
+        "stat",
+        &["--json", "packed-twin", "sparse", "block", "link"],
+    );
+    let lines = json.clean().json();
+    assert_eq!(lines[0]["sharers"], 2);
+    assert_eq!(lines[0]["layout"], "packed");
+    assert!(lines[0]["digest"].as_str().unwrap().starts_with("sha256:"));
+    assert_eq!(
+        (&lines[1]["size"], &lines[1]["count"]),
+        (&json!(20_580), &json!(2))
+    );
+    assert_eq!(lines[2]["device"], json!([259, 0x1_2345]));
+    assert_eq!(lines[3]["target"], "directory/nested");
+    let text = image.run("stat", &["with-xattrs"]).clean();
+    assert!(
+        text.text()
+            .contains("xattr    user.comment = \"a value\"\n"),
+        "{}",
+        text.text()
+    );
+    assert!(text
+        .text()
+        .contains("xattr    security.capability = \"\\x01\\x00"));
+}
+
+#[test]
+fn an_inode_number_is_a_path() {
+    let image = ImageFile::reference();
+    let deeper = &image
+        .run("stat", &["--json", "directory/nested/deeper"])
+        .json()[0];
+    let path = format!("<{}>/file", deeper["inode"]);
+    assert_eq!(image.run("cat", &[&path]).clean().text(), "deep");
+    let up = format!("<{}>/../..", deeper["inode"]);
+    assert_eq!(image.run("ls", &[&up]).clean().text(), "nested\nsibling\n");
+}
+
+#[test]
+fn cat_prints_contents_and_holes() {
+    let image = ImageFile::reference();
+    assert_eq!(
+        image.run("cat", &["packed", "hard"]).clean().out,
+        [vec![b'p'; 300], vec![b'h'; 9]].concat()
+    );
+    let pattern = |length| (1..=251).cycle().take(length).collect::<Vec<u8>>();
+    assert_eq!(image.run("cat", &["direct"]).clean().out, pattern(5000));
+    let sparse = [pattern(4096), vec![0; 20_480 - 4096], pattern(100)].concat();
+    assert_eq!(image.run("cat", &["sparse"]).clean().out, sparse);
+    assert_eq!(
+        image.run("cat", &["sparse-hole"]).clean().out,
+        vec![0; 1 << 20]
+    );
+    let pieces = image
+        .run("cat", &["--json", "sparse-middle"])
+        .clean()
+        .json();
+    let places: Vec<_> = pieces
+        .iter()
+        .map(|p| (p["offset"].as_u64(), p["data"].is_null()))
+        .collect();
+    let middle = 1 << 39;
+    assert_eq!(
+        places,
+        [
+            (Some(0), true),
+            (Some(middle), false),
+            (Some(middle + 4096), true)
+        ]
+    );
+}
+
+#[test]
+fn cat_of_what_has_no_contents_says_so() {
+    let image = ImageFile::reference();
+    for (path, name) in [
+        ("directory", "directory"),
+        ("fifo", "fifo"),
+        ("link", "directory"),
+    ] {
+        let run = image.run("cat", &[path]);
+        assert_eq!(run.code, 1);
+        assert!(
+            run.err
+                .contains(&format!("is a {name}, not a regular file")),
+            "{}",
+            run.err
+        );
+    }
+}
+
+#[test]
+fn tree_draws_every_level() {
+    let image = ImageFile::reference();
+    let run = image.run("tree", &["directory"]).clean();
+    let ascii = "/directory\n|-- nested\n|   `-- deeper\n|       `-- file\n`-- sibling\n\n\
+                 3 directories, 1 file\n";
+    assert_eq!(run.text(), ascii);
+    let arguments = [
+        "tree".as_ref(),
+        image.path().as_os_str(),
+        "directory".as_ref(),
+        "-L2".as_ref(),
+    ];
+    let run = inspect_as(&arguments, Charset::Utf8).clean();
+    let utf8 = "/directory\n├── nested\n│   └── deeper\n└── sibling\n\n3 directories, 0 files\n";
+    assert_eq!(run.text(), utf8);
+    let paths = image.run("tree", &["--json", "directory"]).clean().json();
+    assert_eq!(column(&paths, "depth"), [1, 2, 3, 1]);
+}
+
+/// Every byte of the image is accounted for once.
+#[test]
+fn map_accounts_for_every_byte() {
+    for bytes in images() {
+        let image = ImageFile::new(&bytes);
+        let lines = image.run("map", &["--json"]).clean().json();
+        let summary = &lines.last().unwrap()["summary"];
+        let number = |value: &Value| value.as_u64().unwrap();
+        let part = |name: &str| number(&summary[name]["bytes"]) + number(&summary[name]["padding"]);
+        let whole = &summary["image"];
+        let sum = part("direct")
+            + part("packed")
+            + part("sparse")
+            + number(&whole["unused_pages"])
+            + number(&whole["gaps"])
+            + number(&whole["metadata"]);
+        assert_eq!(sum, u64::try_from(bytes.len()).unwrap());
+        let extents = &lines[..lines.len() - 1];
+        let offsets: Vec<u64> = extents.iter().map(|line| number(&line["offset"])).collect();
+        assert!(offsets.is_sorted(), "{offsets:?}");
+    }
+}
+
+fn images() -> Vec<Vec<u8>> {
+    let variants = daxfs_hostile::reference::variants();
+    let small = variants.into_iter().map(|(_, bytes)| bytes);
+    small
+        .chain([daxfs_hostile::reference::reference()])
+        .collect()
+}
+
+#[test]
+fn map_tells_sharing_and_huge_pages() {
+    let mut tree = Tree::new(Form::default());
+    tree.add(ROOT, b"huge", Body::Direct(vec![1; 5 << 20]));
+    tree.add(ROOT, b"twin", Body::Direct(vec![1; 5 << 20]));
+    let below = tree.add(ROOT, b"below", Body::Directory);
+    tree.add(below, b"other", Body::Direct(vec![2; 10]));
+    let image = ImageFile::new(&tree.write());
+    let lines = image.run("map", &["--json"]).clean().json();
+    assert_eq!(column(&lines[..2], "path"), ["/huge", "/below/other"]);
+    assert_eq!(column(&lines[..2], "sharers"), [2, 1]);
+    assert_eq!(lines[1]["padding"], 4086);
+    let summary = &lines[2]["summary"];
+    assert_eq!(
+        (&summary["sharing_files"], &summary["shared_bytes"]),
+        (&json!(2), &json!(5 << 20))
+    );
+    let below = image.run("map", &["--json", "below"]).clean().json();
+    assert_eq!(column(&below[..1], "path"), ["/below/other"]);
+    assert_eq!(below[1]["summary"]["files"], 1);
+    assert!(below[1]["summary"]["image"].is_null());
+    let text = image.run("map", &["-b"]).clean();
+    assert!(
+        text.text()
+            .contains("  direct      -          -      2  /huge\n"),
+        "{}",
+        text.text()
+    );
+}
+
+/// Nothing but what is asked for, in the way that a script expects it.
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let image = ImageFile::reference();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_daxfs-inspect"))
+        .arg("cat")
+        .arg(image.path())
+        .arg("sparse-middle")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Half a terabyte of zeros is about to come.
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    assert!(output.status.success());
+}
+
+#[test]
+fn wrong_usage_has_its_own_exit_status() {
+    for arguments in [
+        &["frobnicate"][..],
+        &["ls"],
+        &["stat", "image"],
+        &["ls", "--colour", "x"],
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_daxfs-inspect"))
+            .args(arguments)
+            .output();
+        assert_eq!(output.unwrap().status.code(), Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
+fn what_is_no_image_is_named() {
+    for (path, message) in [
+        (
+            "/nonexistent/image",
+            "cannot read /nonexistent/image: No such file",
+        ),
+        ("/", "cannot read /: "),
+        (
+            "/dev/null",
+            "/dev/null: corrupt image: superblock at 0x0: the memory holds the whole image",
+        ),
+    ] {
+        for command in ["ls", "info", "dump", "map"] {
+            let run = inspect(&[command, path]);
+            assert_eq!((run.code, run.out.len()), (1, 0));
+            assert!(run.err.contains(message), "{}", run.err);
+        }
+        let run = inspect(&["diff", path, path]);
+        assert_eq!(run.code, 2);
+    }
+}
