@@ -20,7 +20,7 @@ use kernel::prelude::*;
 use crate::errno;
 use crate::hash::{Sha256, Xxh64};
 use crate::options::Options;
-use crate::region::{Peek, PhysicalRange, Region};
+use crate::region::{self, Peek, PhysicalRange, Region};
 use crate::sys::log::Log;
 
 /// An image in claimed memory.
@@ -44,14 +44,10 @@ const BUFFER: usize = 64 * 1024;
 impl Mounted {
     /// Opens the image at `phys` and checks what `options` asks for; `log` hears what is wrong.
     pub(crate) fn open(phys: u64, options: &Options, log: Log) -> Result<Self> {
-        let refuse = |error: crate::region::Refusal| {
-            log.error(format_args!("memory at phys={phys:#x} {error}"));
-            error.errno()
-        };
         let mut copy = superblock_room()?;
         let length = image_length(phys, options, &mut copy, log)?;
-        let range = PhysicalRange::new(phys, length).map_err(refuse)?;
-        let region = Region::claim(range).map_err(refuse)?;
+        let region = Region::claim(range(phys, length, log)?)
+            .map_err(|refusal| refused_memory(phys, refusal, log))?;
         let image = Image::open(region, &mut copy).map_err(|error| refused(error, log))?;
         let identity = copy.identity::<Sha256>();
         let mounted = Self { image, superblock: copy, identity, options: *options };
@@ -105,13 +101,12 @@ impl Mounted {
 
     fn require_size(&self, options: &Options, log: Log) -> Result {
         let needed = self.image.superblock().image_size();
-        match options.size {
-            Some(size) if size < needed => {
-                log.error(format_args!("size={size:#x} is less than the image's {needed:#x}"));
-                Err(code::EINVAL)
-            }
-            _ => Ok(()),
+        let Some(size) = options.size else { return Ok(()) };
+        if size < needed {
+            log.error(format_args!("size={size:#x} is less than the image's {needed:#x}"));
+            return Err(code::EINVAL);
         }
+        range(self.image.memory().physical(0), size, log).map(drop)
     }
 
     /// Kernels with larger pages than the image's cannot map its files, nor tell them apart.
@@ -176,17 +171,23 @@ fn image_length(
     copy: &mut SuperblockCopy,
     log: Log,
 ) -> Result<u64> {
-    let refuse = |error: crate::region::Refusal| {
-        log.error(format_args!("memory at phys={phys:#x} {error}"));
-        error.errno()
-    };
     let header = SUPERBLOCK_SIZE as u64;
-    let range = PhysicalRange::new(phys, options.size.unwrap_or(header)).map_err(refuse)?;
-    let peek = Peek::new(range, header).map_err(refuse)?;
+    let range = range(phys, options.size.unwrap_or(header), log)?;
+    let peek = Peek::new(range, header).map_err(|refusal| refused_memory(phys, refusal, log))?;
     copy.fill(&peek).map_err(|error| refused(error, log))?;
     let limit = options.size.unwrap_or(u64::MAX);
     let superblock = copy.validate::<Xxh64>(limit).map_err(|error| refused(error, log))?;
     Ok(superblock.image_size())
+}
+
+/// The physical range, if a mount may have it.
+fn range(phys: u64, length: u64, log: Log) -> Result<PhysicalRange> {
+    PhysicalRange::new(phys, length).map_err(|refusal| refused_memory(phys, refusal, log))
+}
+
+fn refused_memory(phys: u64, refusal: region::Refusal, log: Log) -> Error {
+    log.error(format_args!("memory at phys={phys:#x} {refusal}"));
+    refusal.errno()
 }
 
 fn refused(error: daxfs_format::Error, log: Log) -> Error {

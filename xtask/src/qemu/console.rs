@@ -47,6 +47,8 @@ pub(crate) struct CaseResult {
     pub(crate) name: String,
     /// What was wrong, if it failed.
     pub(crate) failure: Option<String>,
+    /// How long it took, on the host's clock.
+    pub(crate) duration: Duration,
 }
 
 /// What a guest's run came to.
@@ -60,7 +62,7 @@ pub(crate) struct Report {
     pub(crate) console: String,
     /// Why the run is no good, whatever the cases say.
     pub(crate) trouble: Option<String>,
-    started: Option<String>,
+    started: Option<(String, Instant)>,
     endings: u32,
 }
 
@@ -79,7 +81,7 @@ impl Report {
 
     fn take_words(&mut self, words: &str) {
         if let Some(name) = words.strip_prefix("start ") {
-            self.started = Some(name.to_owned());
+            self.started = Some((name.to_owned(), Instant::now()));
         } else if let Some(name) = words.strip_prefix("ok ") {
             self.finish(name, None);
         } else if let Some((name, why)) = words
@@ -97,10 +99,11 @@ impl Report {
     }
 
     fn finish(&mut self, name: &str, failure: Option<String>) {
-        self.started = None;
+        let started = self.started.take();
         self.cases.push(CaseResult {
             name: name.to_owned(),
             failure,
+            duration: started.map_or(Duration::ZERO, |(_, at)| at.elapsed()),
         });
     }
 
@@ -108,7 +111,7 @@ impl Report {
         let during = self
             .started
             .as_ref()
-            .map_or(String::new(), |name| format!(" during {name}"));
+            .map_or(String::new(), |(name, _)| format!(" during {name}"));
         self.trouble.get_or_insert(format!("{why}{during}"));
     }
 
@@ -229,13 +232,15 @@ mod tests {
             "daxfs-guest: end",
         ]);
         assert_eq!(report.trouble, None);
-        assert_eq!(
-            report.cases,
-            [CaseResult {
-                name: "a".to_owned(),
-                failure: None
-            }]
-        );
+        assert_eq!(failures(&report), [("a", None)]);
+    }
+
+    fn failures(report: &Report) -> Vec<(&str, Option<&str>)> {
+        report
+            .cases
+            .iter()
+            .map(|case| (case.name.as_str(), case.failure.as_deref()))
+            .collect()
     }
 
     #[test]
@@ -244,14 +249,7 @@ mod tests {
             "daxfs-guest: failed a: 1 is not 2: really",
             "daxfs-guest: end",
         ]);
-        let failure = Some("1 is not 2: really".to_owned());
-        assert_eq!(
-            report.cases,
-            [CaseResult {
-                name: "a".to_owned(),
-                failure
-            }]
-        );
+        assert_eq!(failures(&report), [("a", Some("1 is not 2: really"))]);
     }
 
     #[test]

@@ -109,22 +109,23 @@ impl Args {
 
     fn print(&self, suite: &str, report: &Report, counts: &mut Counts) {
         for case in &report.cases {
+            let seconds = case.duration.as_secs_f64();
             match &case.failure {
                 None => {
-                    println!("ok      {suite}/{}", case.name);
+                    println!("ok     {seconds:6.1} s  {suite}/{}", case.name);
                     counts.passed += 1;
                 }
                 Some(why) => {
-                    println!("FAILED  {suite}/{}: {why}", case.name);
+                    println!("FAILED {seconds:6.1} s  {suite}/{}: {why}", case.name);
                     counts.failed += 1;
                 }
             }
         }
         for note in &report.notes {
-            println!("        {suite}: {note}");
+            println!("                 {suite}/{note}");
         }
         if let Some(trouble) = &report.trouble {
-            println!("FAILED  {suite}: {trouble}");
+            println!("FAILED           {suite}: {trouble}");
             counts.failed += 1;
         }
         let failed =

@@ -322,7 +322,7 @@ fn step(area: &mut Map, file: (&str, u64, u64), flags: i32, what: u64, place: u6
 
 /// Two threads fault the same area, so that huge and small entries meet.
 fn race() -> Result<()> {
-    for round in 0..40_usize {
+    for round in 0..8_usize {
         let area = map(HUGE_FILE, PROT_READ | PROT_WRITE, MAP_PRIVATE)?;
         let (start, length) = (area.address().addr(), area.length());
         std::thread::scope(|scope| {

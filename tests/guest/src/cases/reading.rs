@@ -316,6 +316,12 @@ fn extents(name: &str) -> Result<Vec<FiemapExtent>> {
     Ok(map.extents[..usize::try_from(map.mapped)?].to_vec())
 }
 
+/// Where in physical memory a file begins.
+pub(super) fn physical_address(name: &str) -> Result<u64> {
+    let first = extents(name)?.first().map(|extent| extent.physical);
+    first.ok_or_else(|| anyhow::anyhow!("{name} has no extents"))
+}
+
 fn fiemap() -> Result<()> {
     let found = extents("sparse")?;
     let places: Vec<_> = found
