@@ -145,14 +145,15 @@ impl<'a> Reader<'a> {
         into: &mut [u8],
         offset: u64,
     ) -> Result<()> {
-        open.read_exact_at(into, offset)
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::UnexpectedEof => match self.verify(file, open) {
-                    Err(changed) => changed,
-                    Ok(()) => self.changed(file, Change::Modified),
-                },
-                _ => Error::io("read", self.path(file))(error),
-            })
+        let Err(error) = open.read_exact_at(into, offset) else {
+            return Ok(());
+        };
+        // What cannot be read because it is another file now, is reported as that.
+        self.verify(file, open)?;
+        Err(match error.kind() {
+            io::ErrorKind::UnexpectedEof => self.changed(file, Change::Modified),
+            _ => Error::io("read", self.path(file))(error),
+        })
     }
 
     /// Compares an open file that has been read with what the scan has seen.

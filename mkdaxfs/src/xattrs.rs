@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
+use daxfs_format::acl::AclCheck;
 use daxfs_format::limits::MAX_XATTR_LIST;
 use daxfs_format::xattr::{RawXattr, ALIGN_SHIFT};
-use daxfs_format::Namespace;
+use daxfs_format::{FileType, Namespace};
 use rustix::fs::{lgetxattr, llistxattr};
 use rustix::io::Errno;
 use zerocopy::IntoBytes as _;
@@ -38,6 +39,9 @@ pub(crate) enum XattrError {
     System(Errno),
     /// The names are longer than a list that Linux gives.
     TooLong,
+    /// An ACL is malformed, or is not that of a file with this type and these permissions. The file
+    /// systems of Linux have no such ACLs; one in user space may have.
+    Acl,
 }
 
 impl From<Errno> for XattrError {
@@ -54,11 +58,12 @@ impl XattrReader {
         }
     }
 
-    /// The attributes of the file `name` in `directory`.
+    /// The attributes of the file `name` in `directory`, which has this mode.
     pub(crate) fn read(
         &mut self,
         directory: BorrowedFd<'_>,
         name: &[u8],
+        mode: u16,
     ) -> Result<Xattrs, XattrError> {
         let mut path = format!("/proc/self/fd/{}/", directory.as_raw_fd()).into_bytes();
         path.extend_from_slice(name);
@@ -84,13 +89,41 @@ impl XattrReader {
         let mut set = Vec::new();
         for &(namespace, name, full) in &known {
             let length = lgetxattr(&path[..], full, &mut self.value[..])?;
-            append(&mut set, namespace, name, &self.value[..length]);
+            let value = &self.value[..length];
+            if namespace.is_acl() && !acl_fits(namespace, value, mode) {
+                return Err(XattrError::Acl);
+            }
+            append(&mut set, namespace, name, value);
         }
         Ok(Xattrs {
             set,
             foreign: known.len() != full.len(),
         })
     }
+}
+
+/// Whether a file with this mode may have this ACL.
+fn acl_fits(namespace: Namespace, value: &[u8], mode: u16) -> bool {
+    let Some((&header, entries)) = value.split_first_chunk() else {
+        return false;
+    };
+    let mut check = AclCheck::default();
+    check.header(header);
+    let entries = entries.chunks(index(AclCheck::ENTRY));
+    for entry in entries {
+        match entry.first_chunk() {
+            Some(entry) => check.entry(*entry),
+            None => return false,
+        }
+    }
+    let file_type = FileType::from_mode(mode);
+    let fits = match namespace {
+        Namespace::AclAccess => {
+            file_type != Some(FileType::Symlink) && check.permissions() == mode & 0o777
+        }
+        _ => file_type == Some(FileType::Directory),
+    };
+    fits && check.is_complete()
 }
 
 fn append(set: &mut Vec<u8>, namespace: Namespace, name: &[u8], value: &[u8]) {
@@ -132,5 +165,57 @@ impl Sets {
         let mut sets: Vec<_> = self.numbers.into_iter().collect();
         sets.sort_unstable_by_key(|&(_, number)| number);
         sets.into_iter().map(|(set, _)| set).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Owner, owning group and others.
+    fn acl(permissions: [u8; 3]) -> Vec<u8> {
+        let [owner, group, others] = permissions;
+        let entry = |tag, permissions| [tag, 0, permissions, 0, 255, 255, 255, 255];
+        let entries = [entry(1, owner), entry(4, group), entry(32, others)];
+        [&[2, 0, 0, 0][..], &entries.concat()].concat()
+    }
+
+    #[test]
+    fn an_acl_is_that_of_a_file_with_its_mode() {
+        let (access, default) = (Namespace::AclAccess, Namespace::AclDefault);
+        assert!(acl_fits(access, &acl([6, 4, 0]), 0o100_640));
+        assert!(acl_fits(default, &acl([6, 4, 0]), 0o040_755));
+        assert!(
+            !acl_fits(access, &acl([6, 4, 0]), 0o100_644),
+            "other permissions"
+        );
+        assert!(!acl_fits(access, &acl([6, 4, 0]), 0o120_640), "a symlink");
+        assert!(
+            !acl_fits(default, &acl([6, 4, 0]), 0o100_640),
+            "no directory"
+        );
+        assert!(
+            !acl_fits(access, &acl([6, 4, 0])[..20], 0o100_640),
+            "no others"
+        );
+        assert!(
+            !acl_fits(access, &acl([6, 4, 0])[..27], 0o100_640),
+            "half an entry"
+        );
+        assert!(!acl_fits(access, b"", 0o100_640), "no header");
+    }
+
+    #[test]
+    fn equal_sets_have_one_number_and_the_empty_one_none() {
+        let mut sets = Sets::default();
+        assert_eq!(
+            [sets.intern(b""), sets.intern(b"b"), sets.intern(b"a")],
+            [0, 1, 2]
+        );
+        assert_eq!(sets.intern(b"b"), 1);
+        assert_eq!(
+            sets.into_sets(),
+            [Box::from(&b"b"[..]), Box::from(&b"a"[..])]
+        );
     }
 }

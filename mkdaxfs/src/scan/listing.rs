@@ -170,7 +170,7 @@ impl<'a> Lister<'a> {
         }
         at.check_limits(&status)?;
         let linked = (stat.st_nlink > 1 && !is_directory).then_some((stat.st_dev, stat.st_ino));
-        let xattrs = self.xattrs(directory, name, parent)?;
+        let xattrs = self.xattrs(directory, name, parent, status.mode)?;
         Ok(Some(Listed {
             name: (0, 0),
             hash: NameHash::of::<Xxh64>(name).0,
@@ -188,6 +188,7 @@ impl<'a> Lister<'a> {
         directory: BorrowedFd<'_>,
         name: &[u8],
         parent: &[u8],
+        mode: u16,
     ) -> Result<Vec<u8>> {
         let Some(reader) = &mut self.reader else {
             return Ok(Vec::new());
@@ -197,7 +198,7 @@ impl<'a> Lister<'a> {
             parent,
             name,
         };
-        match reader.read(directory, name) {
+        match reader.read(directory, name, mode) {
             Ok(xattrs) => {
                 if xattrs.foreign {
                     self.scanner.observer.left_out(&at.path(), LeftOut::Xattr);
@@ -208,6 +209,13 @@ impl<'a> Lister<'a> {
                 "read the extended attributes of",
                 at.path(),
             )(errno)),
+            Err(XattrError::Acl) => {
+                let limit = "its ACL is malformed, or does not agree with its mode".to_owned();
+                Err(Error::Limit {
+                    path: at.path(),
+                    limit,
+                })
+            }
             Err(XattrError::TooLong) => {
                 let limit = "the names of its extended attributes exceed 65536 bytes".to_owned();
                 Err(Error::Limit {

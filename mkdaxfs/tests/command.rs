@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The command: options, output, exit status, signals, limits.
+
+#![allow(clippy::unwrap_used, reason = "a test may end where it fails")]
+
+mod support;
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use daxfs_image::format::Timestamp;
+use mkdaxfs::Keep;
+use support::{check, inode, noise, Scene};
+
+fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mkdaxfs"));
+    command.env_remove("SOURCE_DATE_EPOCH").stdin(Stdio::null());
+    command
+}
+
+fn run(scene: &Scene, args: &[&str]) -> Output {
+    command()
+        .args(args)
+        .arg(scene.source())
+        .arg(scene.image())
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// Builds with these arguments and returns the checked image.
+fn built(scene: &Scene, args: &[&str]) -> daxfs_image::FileImage {
+    let output = run(scene, args);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let image = check(&scene.image(), Keep::No);
+    fs::remove_file(scene.image()).unwrap();
+    image
+}
+
+fn names(image: &daxfs_image::FileImage) -> Vec<String> {
+    let mut walk = daxfs_image::walk::Walk::new(image).unwrap();
+    let mut names = Vec::new();
+    while let Some(step) = walk.step() {
+        names.push(String::from_utf8(step.path.to_vec()).unwrap());
+    }
+    names.sort();
+    names
+}
+
+#[test]
+fn label_and_uuid_are_as_asked_for() {
+    let scene = Scene::new();
+    let uuid = "12345678-9abc-def0-1234-56789abcdef0";
+    let image = built(&scene, &["-L", "root", "--uuid", uuid]);
+    assert_eq!(image.superblock().label(), b"root");
+    assert_eq!(image.superblock().uuid()[..4], [0x12, 0x34, 0x56, 0x78]);
+    let derived = |content: &str| {
+        scene.write("file", content);
+        built(&scene, &["--mtime", "0"]).superblock().uuid()
+    };
+    let (one, two) = (derived("one"), derived("two"));
+    assert_ne!(one, two);
+    assert_eq!(derived("one"), one);
+    assert_eq!((one[6] >> 4, one[8] >> 6), (8, 2), "version and variant");
+}
+
+#[test]
+fn owners_can_be_forced() {
+    let scene = Scene::new();
+    scene.write("d/file", "bytes");
+    for (args, owner) in [
+        (&["--all-root"][..], (0, 0)),
+        (
+            &["--force-uid", "7", "--force-gid", "4294967294"],
+            (7, 4_294_967_294),
+        ),
+    ] {
+        let image = built(&scene, args);
+        for ino in image.inode_numbers() {
+            let inode = image.inode(ino).unwrap();
+            assert_eq!((inode.uid, inode.gid), owner);
+        }
+    }
+}
+
+#[test]
+fn times_can_be_set_and_clamped() {
+    let scene = Scene::new();
+    let old = Timestamp {
+        seconds: 1000,
+        nanoseconds: 5,
+    };
+    let file = File::options()
+        .write(true)
+        .open(scene.write("old", "x"))
+        .unwrap();
+    file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::new(1000, 5))
+        .unwrap();
+    scene.write("new", "x");
+    let at = |seconds, nanoseconds| Timestamp {
+        seconds,
+        nanoseconds,
+    };
+    let times = |args: &[&str], epoch: Option<&str>| {
+        let mut command = command();
+        command
+            .args(args)
+            .arg("-f")
+            .arg(scene.source())
+            .arg(scene.image());
+        let output = command
+            .envs(epoch.map(|epoch| ("SOURCE_DATE_EPOCH", epoch)))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let image = check(&scene.image(), Keep::Yes);
+        (inode(&image, b"old").mtime, inode(&image, b"new").mtime)
+    };
+    let set = at(-2, 500_000_000);
+    assert_eq!(times(&["--mtime", "-1.5"], None), (set, set));
+    assert_eq!(
+        times(&["--mtime", "2000", "--clamp-mtime"], None),
+        (old, at(2000, 0))
+    );
+    assert_eq!(times(&[], Some("3000")), (old, at(3000, 0)));
+    assert_eq!(times(&["--clamp-mtime"], Some("3000")), (old, at(3000, 0)));
+    assert_eq!(times(&["--mtime", "7"], Some("3000")), (at(7, 0), at(7, 0)));
+    let output = run(&scene, &["--clamp-mtime", "-f"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("SOURCE_DATE_EPOCH"));
+}
+
+#[test]
+fn what_matches_is_left_out() {
+    let scene = Scene::new();
+    for path in [
+        "a.o", "a.c", "d/b.o", "d/e/c", "d/e/f/c", "cache/x", "d/cache", "tmp/y",
+    ] {
+        scene.write(path, "x");
+    }
+    let globs = scene.dir.path().join("globs");
+    fs::write(&globs, "# objects\n*.o\n\n/tmp\n").unwrap();
+    let image = built(
+        &scene,
+        &[
+            "--exclude",
+            "cache/",
+            "--exclude",
+            "d/*/c",
+            "--exclude-from",
+            globs.to_str().unwrap(),
+        ],
+    );
+    assert_eq!(
+        names(&image),
+        ["a.c", "d", "d/cache", "d/e", "d/e/f", "d/e/f/c"]
+    );
+    let output = run(&scene, &["-v", "--exclude", "*.c"]);
+    assert!(
+        text(&output.stderr).contains("a.c: a pattern matches"),
+        "{}",
+        text(&output.stderr)
+    );
+    let output = run(&scene, &["--exclude-from", "absent", "-f"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("cannot read the globs in absent: No such file"));
+}
+
+#[test]
+fn extended_attributes_can_be_left_out() {
+    let scene = Scene::new();
+    let file = scene.write("file", "x");
+    rustix::fs::setxattr(file, "user.a", b"1", rustix::fs::XattrFlags::empty()).unwrap();
+    assert!(inode(&built(&scene, &[]), b"file").xattrs.is_some());
+    assert!(inode(&built(&scene, &["--no-xattrs"]), b"file")
+        .xattrs
+        .is_none());
+}
+
+#[test]
+fn pages_have_the_size_that_is_asked_for() {
+    let scene = Scene::new();
+    scene.write("file", noise(1, 100_000));
+    for (size, shift) in [("4K", 12), ("16k", 14), ("64K", 16), ("16384", 14)] {
+        assert_eq!(
+            built(&scene, &["--page-size", size])
+                .superblock()
+                .page_shift(),
+            shift
+        );
+    }
+}
+
+#[test]
+fn the_summary_says_what_the_image_is() {
+    let scene = Scene::new();
+    scene.write("file", noise(1, 10_000));
+    let output = run(&scene, &["--json"]);
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let (_, superblock) = daxfs_image::file::open_with_superblock(&scene.image()).unwrap();
+    let identity = superblock.identity::<daxfs_image::hash::Sha256>();
+    let hex: String = identity.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(summary["identity"], format!("sha256:{hex}"));
+    assert_eq!(summary["files"], 1);
+    assert_eq!(summary["content_bytes"], 10_000);
+    let output = run(&scene, &["-f"]);
+    assert!(text(&output.stdout).contains(&format!("sha256:{hex}")));
+    assert!(output.stderr.is_empty(), "no progress where nobody watches");
+    let output = run(&scene, &["-f", "-q"]);
+    assert!(output.stdout.is_empty() && output.stderr.is_empty());
+    let output = run(&scene, &["-n", "--page-size", "64K"]);
+    assert!(text(&output.stdout).contains("would be"));
+    assert_eq!(
+        check(&scene.image(), Keep::Yes).superblock().page_shift(),
+        12,
+        "untouched"
+    );
+}
+
+#[test]
+fn a_wrong_command_line_is_told_from_a_failure() {
+    let scene = Scene::new();
+    for args in [
+        &["--page-size", "8K"][..],
+        &["--pack-below", "65K"],
+        &["--force-uid", "4294967295"],
+        &["--all-root", "--force-uid", "1"],
+        &["-U", "x"],
+        &["-j", "0"],
+        &["-q", "-v"],
+        &["--mtime", "noon"],
+        &["--frobnicate"],
+    ] {
+        assert_eq!(run(&scene, args).status.code(), Some(2), "{args:?}");
+    }
+    fs::write(scene.image(), "").unwrap();
+    let output = run(&scene, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("exists"));
+    assert!(text(&output.stderr).contains("--force"));
+    let short = command().arg(scene.source()).output().unwrap();
+    assert_eq!(short.status.code(), Some(2));
+}
+
+/// Runs a shell with a script; `$1` is the command, `$2` the source, `$3` the image.
+fn shell(scene: &Scene, script: &str) -> Output {
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_mkdaxfs")]);
+    command
+        .arg(scene.source())
+        .arg(scene.image())
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_limit_on_file_sizes_is_an_error_of_the_write() {
+    let scene = Scene::new();
+    scene.write("file", noise(1, 3_000_000));
+    // In blocks of 512 bytes.
+    let output = shell(&scene, "ulimit -f 1000; exec \"$1\" \"$2\" \"$3\"");
+    assert_eq!(output.status.code(), Some(1), "{:?}", output.status);
+    let message = text(&output.stderr);
+    assert!(message.contains("cannot write the image") && message.contains("File too large"));
+    assert!(message.contains("ulimit"));
+    assert!(scene.leftovers().is_empty());
+}
+
+#[test]
+fn a_full_disk_is_an_error_of_the_write() {
+    assert!(
+        rustix::process::geteuid().is_root(),
+        "this test mounts a small file system: run it as root"
+    );
+    let scene = Scene::new();
+    scene.write("file", noise(1, 3_000_000));
+    let script = "mkdir \"$3\" && mount -t tmpfs -o size=1M none \"$3\" && \
+                  \"$1\" \"$2\" \"$3/image\"; code=$?; ls -A \"$3\"; umount \"$3\"; exit $code";
+    let output = Command::new("unshare")
+        .args([
+            "-m",
+            "sh",
+            "-c",
+            script,
+            "sh",
+            env!("CARGO_BIN_EXE_mkdaxfs"),
+        ])
+        .arg(scene.source())
+        .arg(scene.dir.path().join("small"))
+        .output()
+        .unwrap();
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("cannot write the image"), "{message}");
+    assert!(
+        message.contains("No space left") && message.contains("--dry-run"),
+        "{message}"
+    );
+    assert!(
+        output.stdout.is_empty(),
+        "left behind: {}",
+        text(&output.stdout)
+    );
+}
+
+#[test]
+fn mount_points_are_crossed_or_kept_as_empty_directories() {
+    assert!(
+        rustix::process::geteuid().is_root(),
+        "this test mounts a file system: run it as root"
+    );
+    let scene = Scene::new();
+    scene.write("file", "x");
+    scene.write("covered", "x");
+    fs::create_dir(scene.source().join("mnt")).unwrap();
+    // SOURCE is a mount point too.
+    let script = "set -e; mount --bind \"$2\" \"$2\"; mount -t tmpfs none \"$2/mnt\"; \
+                  echo y >\"$2/mnt/y\"; mount --bind \"$2/mnt/y\" \"$2/covered\"; \
+                  \"$1\" -q \"$2\" \"$3\"; \"$1\" -q -x \"$2\" \"$3.x\"";
+    let output = Command::new("unshare")
+        .args([
+            "-m",
+            "sh",
+            "-c",
+            script,
+            "sh",
+            env!("CARGO_BIN_EXE_mkdaxfs"),
+        ])
+        .arg(scene.source())
+        .arg(scene.image())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let crossed = check(&scene.image(), Keep::Yes);
+    assert_eq!(names(&crossed), ["covered", "file", "mnt", "mnt/y"]);
+    let stayed = check(&scene.image().with_extension("x"), Keep::Yes);
+    assert_eq!(names(&stayed), ["file", "mnt"]);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    assert!(
+        rustix::process::geteuid().is_root(),
+        "this test gives up rights: run it as root"
+    );
+    let scene = Scene::new();
+    let secret = scene.write("d/secret", "x");
+    for path in [scene.dir.path(), &scene.source(), &scene.source().join("d")] {
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    }
+    fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let script = "cp \"$1\" \"$(dirname \"$3\")/mkdaxfs\" && cd / && exec setpriv --reuid=65534 --regid=65534 \
+                  --clear-groups \"$(dirname \"$3\")/mkdaxfs\" \"$2\" \"$3\"";
+    let output = shell(&scene, script);
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    let expected = format!("cannot open {}: Permission denied", secret.display());
+    assert!(message.contains(&expected), "{message}");
+    assert!(message.contains("--exclude"), "{message}");
+    assert_eq!(scene.leftovers(), ["mkdaxfs"]);
+}
+
+/// Standard error is a full pipe, so the process stands still where it reports the phase in which
+/// contents are copied: its output file is open.
+#[test]
+fn a_signal_ends_the_build_and_leaves_nothing() {
+    for signal in [
+        rustix::process::Signal::INT,
+        rustix::process::Signal::TERM,
+        rustix::process::Signal::HUP,
+    ] {
+        let scene = Scene::new();
+        scene.write("file", noise(1, 3_000_000));
+        let (_read, write) = rustix::pipe::pipe().unwrap();
+        let write = File::from(write);
+        let mut child = command();
+        child
+            .args(["-v", "-f"])
+            .arg(scene.source())
+            .arg(scene.image());
+        // Room for the message of the scan, and for no other.
+        fill_pipe(&write, 40);
+        let child = child.stderr(write).stdout(Stdio::null());
+        let mut child = child.spawn().unwrap();
+        let pid = rustix::process::Pid::from_child(&child);
+        wait_until_it_writes(Path::new(&format!("/proc/{}", child.id())));
+        rustix::process::kill_process(pid, signal).unwrap();
+        let status = child.wait().unwrap();
+        assert_eq!(status.signal(), Some(signal.as_raw()), "{status:?}");
+        assert!(scene.leftovers().is_empty(), "{:?}", scene.leftovers());
+    }
+}
+
+/// Fills a pipe so that there is room for so many bytes.
+fn fill_pipe(mut pipe: &File, room: usize) {
+    // The smallest pipe is a page.
+    let size = rustix::pipe::fcntl_setpipe_size(pipe, 1).unwrap();
+    pipe.write_all(&vec![b'.'; size - room]).unwrap();
+}
+
+/// Waits until the main thread of a process is in `write`.
+fn wait_until_it_writes(process: &Path) {
+    for _ in 0..10_000 {
+        let call = fs::read_to_string(process.join("syscall")).unwrap_or_default();
+        if call.starts_with("1 ") {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    panic!("the process does not write");
+}
