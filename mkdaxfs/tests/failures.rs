@@ -78,7 +78,7 @@ fn a_file_that_changes_during_the_build_is_named() {
                 .open(&file)
                 .unwrap()
                 .write_all(b"x")
-                .unwrap()
+                .unwrap();
         };
         assert_eq!(
             change_of(&scene, grow),
@@ -91,7 +91,7 @@ fn a_file_that_changes_during_the_build_is_named() {
                 .open(&file)
                 .unwrap()
                 .set_len(size - 1)
-                .unwrap()
+                .unwrap();
         };
         assert_eq!(
             change_of(&scene, shrink),
