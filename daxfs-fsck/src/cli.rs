@@ -63,7 +63,7 @@ pub struct Options {
     #[arg(short, long)]
     pub verbose: bool,
 
-    /// Threads for --verify-data [default: one for each processor]
+    /// Threads for --verify-data and --extract [default: one for each processor]
     #[arg(short = 'j', long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
 

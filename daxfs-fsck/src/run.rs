@@ -174,7 +174,7 @@ fn extract(
     let started = Instant::now();
     let bytes = extract::content_bytes(image);
     let bar = progress::bar(options, "extracting", bytes);
-    let done = extract::extract(image, target, &|bytes| bar.inc(bytes));
+    let done = extract::extract(image, target, threads(options), &|bytes| bar.inc(bytes));
     bar.finish_and_clear();
     report.extracted = Some(done?);
     report.took("extraction", started);

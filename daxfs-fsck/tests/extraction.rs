@@ -28,7 +28,7 @@ fn extract(image: &Path, target: &Path, arguments: &[&str]) -> Run {
 
 /// Extracts without the check that comes before it, as from an image that changes after the check.
 fn extract_unchecked(image: &Path, target: &Path, reuse: bool) -> anyhow::Result<Summary> {
-    extract::extract(&open(image), &Target::new(target, reuse)?, &|_| {})
+    extract::extract(&open(image), &Target::new(target, reuse)?, 2, &|_| {})
 }
 
 fn assert_same(left: &Path, right: &Path) {

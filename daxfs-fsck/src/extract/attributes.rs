@@ -4,7 +4,7 @@
 //! The order matters: a change of owner takes set-ID bits and capabilities away, an ACL changes the
 //! mode, and all of them would come too late after the time.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use anyhow::Result;
 use daxfs_image::format::{Inode, InodeKind, Namespace};
@@ -22,9 +22,9 @@ const SET_ID: u16 = 0o6000;
 #[derive(Clone, Copy)]
 pub(super) enum Handle<'a> {
     /// One that is open.
-    Open(&'a OwnedFd),
+    Open(BorrowedFd<'a>),
     /// One that is open as a place only: a symlink, or what has another side.
-    Path(&'a OwnedFd),
+    Path(BorrowedFd<'a>),
 }
 
 /// Gives a file the owner, extended attributes, mode and time of `inode`. `problem` hears of what
@@ -94,14 +94,14 @@ impl Handle<'_> {
         let flags = XattrFlags::empty();
         match self {
             Self::Open(file) => fsetxattr(file, name, value, flags),
-            Self::Path(file) => setxattr(place(file.as_fd()), name, value, flags),
+            Self::Path(file) => setxattr(place(file), name, value, flags),
         }
     }
 
     fn set_mode(self, mode: Mode) -> Result<(), Errno> {
         match self {
             Self::Open(file) => fchmod(file, mode),
-            Self::Path(file) => chmod(place(file.as_fd()), mode),
+            Self::Path(file) => chmod(place(file), mode),
         }
     }
 

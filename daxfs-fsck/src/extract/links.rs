@@ -47,7 +47,7 @@ impl Links {
     /// Makes one more name of an inode.
     pub(super) fn link(
         &mut self,
-        maker: &mut Maker<'_>,
+        maker: &mut Maker<'_, '_>,
         parent: BorrowedFd<'_>,
         name: &[u8],
         inode: &Inode,
@@ -58,10 +58,10 @@ impl Links {
         let lacking = match self.lacking.entry(inode.ino) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
-                let before = maker.summary.files;
+                let before = maker.writer.summary.files;
                 maker.file(staging.as_fd(), place.as_bytes(), inode, path)?;
-                let made = maker.summary.files > before;
-                maker.summary.files = before;
+                let made = maker.writer.summary.files > before;
+                maker.writer.summary.files = before;
                 entry.insert(if made { inode.link_count } else { 0 })
             }
         };
@@ -70,7 +70,7 @@ impl Links {
         }
         let link = || linkat(&staging, place.as_str(), parent, name, AtFlags::empty());
         replacing(maker.replaces, parent, name, link).context("cannot link it")?;
-        maker.summary.files += 1;
+        maker.writer.summary.files += 1;
         *lacking -= 1;
         if *lacking == 0 {
             self.lacking.remove(&inode.ino);

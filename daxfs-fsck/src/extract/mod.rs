@@ -18,6 +18,7 @@
 //! | [`objects`] | making files of every type |
 //! | [`links`] | inodes with several names |
 //! | [`attributes`] | owners, extended attributes, modes and times |
+//! | [`writer`] | contents, written by all threads |
 //! | [`summary`] | what was restored, and what could not be |
 
 mod attributes;
@@ -26,71 +27,134 @@ mod links;
 mod objects;
 mod summary;
 mod target;
+mod writer;
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::panic::resume_unwind;
+use std::sync::mpsc::{sync_channel, SyncSender};
+use std::thread;
 
 use anyhow::{anyhow, bail, Context, Result};
+use daxfs_image::file;
 use daxfs_image::format::{Cookie, Directory, Ino, Inode, InodeKind, NameBuf};
 use daxfs_image::FileImage;
 
-use crate::escape::escape;
 use attributes::Handle;
 use levels::{Level, Levels};
 use links::Links;
 use objects::Maker;
+use writer::{explain, Job, Pool, Writer};
 
 pub use objects::content_bytes;
 pub use summary::Summary;
 pub use target::Target;
 
-/// Writes the tree of `image` to `target`. `progress` hears of content bytes as they are written.
+/// How many files may wait for their contents. Each is open.
+const QUEUE: usize = 16;
+
+/// Who hears of content bytes as they are written, from any thread.
+pub type Progress<'a> = dyn Fn(u64) + Sync + 'a;
+
+/// Writes the tree of `image` to `target`, in `threads` threads.
 ///
 /// # Errors
 /// What kept the extraction from going on. What could not be restored of single files, as to an
 /// ordinary user most owners cannot, is in the [`Summary`] instead.
-pub fn extract(image: &FileImage, target: &Target, progress: &dyn Fn(u64)) -> Result<Summary> {
-    let root = image
-        .inode(image.superblock().root())
-        .context("cannot read the root directory")?;
-    let directory = target.open()?;
-    let links = Links::new(image, &directory)?;
-    let mut extraction = Extraction {
-        image,
-        maker: Maker::new(image, target.replaces(), progress),
-        links,
-        levels: Levels::default(),
-        entered: Entered::new(image.inode_count()),
-        path: Vec::new(),
-    };
-    extraction.enter(directory, &root)?;
-    match extraction.run() {
-        Ok(()) => Ok(extraction.maker.summary),
-        Err(error) => {
-            let error = error.context(format!("cannot extract /{}", escape(&extraction.path)));
-            // What the operating system said, if it was the image that could not be read.
-            Err(match image.memory().take_error() {
-                Some(cause) => anyhow::Error::new(cause).context(format!("{error:#}")),
-                None => error,
-            })
+pub fn extract(
+    image: &FileImage,
+    target: &Target,
+    threads: usize,
+    progress: &Progress<'_>,
+) -> Result<Summary> {
+    let (queue, jobs) = sync_channel(QUEUE);
+    let pool = &Pool::new(jobs);
+    let views = (1..threads).map(|_| file::share(image));
+    let views = views.collect::<Result<Vec<_>, _>>()?;
+    thread::scope(|scope| {
+        let helpers = views.into_iter().map(|view| {
+            let help = move || {
+                let mut writer = Writer::new(&view, progress);
+                pool.work(&mut writer).map(|()| writer.summary)
+            };
+            thread::Builder::new().spawn_scoped(scope, help)
+        });
+        let helpers = helpers.collect::<Result<Vec<_>, _>>();
+        let helpers = helpers.context("cannot start a thread")?;
+        let mut writer = Writer::new(image, progress);
+        let (root, mut done) = walk(image, target, queue, pool, &mut writer);
+        done = done.and(pool.work(&mut writer));
+        for helper in helpers {
+            let help = helper.join().unwrap_or_else(|panic| resume_unwind(panic));
+            done = done.and(help.map(|summary| writer.summary.absorb(summary)));
         }
-    }
+        done?;
+        if let Some((descriptor, inode)) = root {
+            writer.finish(Handle::Open(descriptor.as_fd()), &inode, b"")?;
+        }
+        Ok(writer.summary)
+    })
+}
+
+/// Makes the tree, and returns the root directory, which is still to be finished.
+fn walk<'a>(
+    image: &'a FileImage,
+    target: &Target,
+    queue: SyncSender<Job>,
+    pool: &Pool,
+    writer: &mut Writer<'a>,
+) -> (Option<(OwnedFd, Inode)>, Result<()>) {
+    let maker = Maker::new(image, queue, writer, target.replaces());
+    let mut extraction = match Extraction::new(image, target, maker) {
+        Ok(extraction) => extraction,
+        Err(error) => {
+            pool.fail();
+            return (None, Err(error));
+        }
+    };
+    let done = extraction.run(pool).map_err(|error| {
+        pool.fail();
+        explain(error, &extraction.path, image)
+    });
+    (extraction.root, done)
 }
 
 /// An extraction under way.
-struct Extraction<'a> {
+struct Extraction<'a, 'w> {
     image: &'a FileImage,
-    maker: Maker<'a>,
+    maker: Maker<'a, 'w>,
     links: Links,
     levels: Levels,
     entered: Entered,
+    /// The root directory, once all else is there: it is finished when all contents are.
+    root: Option<(OwnedFd, Inode)>,
     /// Of the entry at hand, from the root; for messages only.
     path: Vec<u8>,
 }
 
-impl Extraction<'_> {
-    fn run(&mut self) -> Result<()> {
+impl<'a, 'w> Extraction<'a, 'w> {
+    /// Opens the target and enters it.
+    fn new(image: &'a FileImage, target: &Target, maker: Maker<'a, 'w>) -> Result<Self> {
+        let root = image
+            .inode(image.superblock().root())
+            .context("cannot read the root directory")?;
+        let directory = target.open()?;
+        let mut extraction = Self {
+            image,
+            maker,
+            links: Links::new(image, &directory)?,
+            levels: Levels::default(),
+            entered: Entered::new(image.inode_count()),
+            root: None,
+            path: Vec::new(),
+        };
+        extraction.enter(directory, &root)?;
+        Ok(extraction)
+    }
+
+    /// Makes everything, or what there is time for until another thread fails.
+    fn run(&mut self, pool: &Pool) -> Result<()> {
         let mut buffer = NameBuf::new();
-        while let Some(level) = self.levels.last_mut() {
+        while let Some(level) = self.levels.last_mut().filter(|_| !pool.has_failed()) {
             self.path.truncate(level.path_length);
             let directory = level.directory;
             let Some((entry, _)) = self.image.next_entry(&directory, &mut level.position)? else {
@@ -149,9 +213,11 @@ impl Extraction<'_> {
         if self.levels.is_empty() {
             // It would change the time of the root directory.
             self.links.remove()?;
+            self.root = Some((descriptor, inode));
+            return Ok(());
         }
-        self.maker
-            .finish(Handle::Open(&descriptor), &inode, &self.path)
+        let handle = Handle::Open(descriptor.as_fd());
+        self.maker.writer.finish(handle, &inode, &self.path)
     }
 }
 

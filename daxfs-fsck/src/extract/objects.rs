@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Making files of every type.
 
-use std::fs::File;
-use std::os::fd::{BorrowedFd, OwnedFd};
-use std::os::unix::fs::FileExt;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::mpsc::{SyncSender, TrySendError};
 
 use anyhow::{Context, Result};
-use daxfs_image::format::{FileData, Inode, InodeKind, Memory, Rdev, Symlink};
+use daxfs_image::format::{FileData, Inode, InodeKind, Rdev, Symlink};
 use daxfs_image::FileImage;
 use rustix::fs::{
     makedev, mkdirat, mknodat, openat, symlinkat, unlinkat, AtFlags, FileType, Mode, OFlags,
@@ -14,30 +13,30 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::attributes::{self, Handle};
-use super::summary::Summary;
+use super::writer::{Job, Writer};
 
-/// What is copied at a time, in bytes.
-const BUFFER: usize = 256 << 10;
-
-/// Makes files.
-pub(super) struct Maker<'a> {
+/// Makes files. The contents of regular files are left to whoever takes them from the queue.
+pub(super) struct Maker<'a, 'w> {
     image: &'a FileImage,
-    progress: &'a dyn Fn(u64),
-    buffer: Vec<u8>,
+    queue: SyncSender<Job>,
+    /// For contents that nobody takes, and for all other attributes.
+    pub(super) writer: &'w mut Writer<'a>,
     /// Whether what is there is replaced.
     pub(super) replaces: bool,
-    /// What has been made.
-    pub(super) summary: Summary,
 }
 
-impl<'a> Maker<'a> {
-    pub(super) fn new(image: &'a FileImage, replaces: bool, progress: &'a dyn Fn(u64)) -> Self {
+impl<'a, 'w> Maker<'a, 'w> {
+    pub(super) fn new(
+        image: &'a FileImage,
+        queue: SyncSender<Job>,
+        writer: &'w mut Writer<'a>,
+        replaces: bool,
+    ) -> Self {
         Self {
             image,
-            progress,
-            buffer: vec![0; BUFFER],
+            queue,
+            writer,
             replaces,
-            summary: Summary::default(),
         }
     }
 
@@ -50,7 +49,7 @@ impl<'a> Maker<'a> {
             Err(Errno::EXIST) if self.replaces => match open() {
                 Ok(directory) => {
                     attributes::remove_acls(&directory)?;
-                    self.summary.files += 1;
+                    self.writer.summary.files += 1;
                     return Ok(directory);
                 }
                 Err(_) => replacing(true, parent, name, make),
@@ -58,7 +57,7 @@ impl<'a> Maker<'a> {
             made => made,
         };
         made.context("cannot make the directory")?;
-        self.summary.files += 1;
+        self.writer.summary.files += 1;
         open().context("cannot open the directory")
     }
 
@@ -78,13 +77,13 @@ impl<'a> Maker<'a> {
                 let (file_type, device) = special(kind);
                 let make = || mknodat(parent, name, file_type, Mode::empty(), device);
                 if let Err(error) = replacing(self.replaces, parent, name, make) {
-                    self.summary.problem(path, "make the node", error);
+                    self.writer.summary.problem(path, "make the node", error);
                     return Ok(());
                 }
                 self.finish_by_path(parent, name, inode, path)?;
             }
         }
-        self.summary.files += 1;
+        self.writer.summary.files += 1;
         Ok(())
     }
 
@@ -106,40 +105,18 @@ impl<'a> Maker<'a> {
             )
         };
         let made = replacing(self.replaces, parent, name, make);
-        let file = File::from(made.context("cannot make the file")?);
-        self.write(&file, data, inode.size)?;
-        self.finish(Handle::Open(&file.into()), inode, path)
-    }
-
-    /// Writes the contents, and leaves holes where the image has them.
-    fn write(&mut self, file: &File, data: &FileData, size: u64) -> Result<()> {
-        let mut at = 0;
-        while let Some(segment) = self.image.segment(data, size, at)? {
-            if let Some(place) = segment.data {
-                self.copy(file, at, segment.end, place)?;
+        let job = Job {
+            file: made.context("cannot make the file")?.into(),
+            inode: *inode,
+            data: *data,
+            path: path.to_vec(),
+        };
+        match self.queue.try_send(job) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) => {
+                self.writer.write(&job)
             }
-            at = segment.end;
         }
-        if matches!(data, FileData::Sparse(_)) {
-            file.set_len(size).context("cannot set the size")?;
-        }
-        Ok(())
-    }
-
-    /// Copies the bytes of the file from `at` to `end`, which begin at `place` in the image.
-    fn copy(&mut self, file: &File, mut at: u64, end: u64, mut place: u64) -> Result<()> {
-        while at < end {
-            let rest = usize::try_from(end - at).unwrap_or(usize::MAX);
-            let count = rest.min(self.buffer.len());
-            let piece = &mut self.buffer[..count];
-            self.image.memory().read(place, piece)?;
-            file.write_all_at(piece, at).context("cannot write it")?;
-            let count = u64::try_from(count)?;
-            (at, place) = (at + count, place + count);
-            self.summary.bytes += count;
-            (self.progress)(count);
-        }
-        Ok(())
     }
 
     fn symlink(
@@ -150,7 +127,8 @@ impl<'a> Maker<'a> {
         link: &Symlink,
         path: &[u8],
     ) -> Result<()> {
-        let target = self.image.read_link(link, &mut self.buffer)?;
+        let mut buffer = [0; 4096];
+        let target = self.image.read_link(link, &mut buffer)?;
         let make = || symlinkat(target, parent, name);
         replacing(self.replaces, parent, name, make).context("cannot make the symlink")?;
         self.finish_by_path(parent, name, inode, path)
@@ -166,14 +144,7 @@ impl<'a> Maker<'a> {
     ) -> Result<()> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = openat(parent, name, flags, Mode::empty()).context("cannot find it again")?;
-        self.finish(Handle::Path(&file), inode, path)
-    }
-
-    /// Gives a file its attributes. What cannot be set is a problem for the summary.
-    pub(super) fn finish(&mut self, file: Handle<'_>, inode: &Inode, path: &[u8]) -> Result<()> {
-        attributes::apply(self.image, file, inode, |what, error| {
-            self.summary.problem(path, what, error);
-        })
+        self.writer.finish(Handle::Path(file.as_fd()), inode, path)
     }
 }
 

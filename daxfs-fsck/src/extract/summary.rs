@@ -38,6 +38,17 @@ impl Summary {
         }
     }
 
+    /// Takes what another thread has done.
+    pub(super) fn absorb(&mut self, other: Self) {
+        self.files = self.files.saturating_add(other.files);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.not_restored = self.not_restored.saturating_add(other.not_restored);
+        self.unprivileged |= other.unprivileged;
+        self.problems.extend(other.problems);
+        self.problems.sort();
+        self.problems.truncate(SHOWN);
+    }
+
     /// What to do about what was not restored.
     #[must_use]
     pub fn advice(&self) -> String {
