@@ -74,10 +74,10 @@ impl Memory for [u8] {
 
     #[inline]
     fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadFault> {
-        let fault = ReadFault::of(offset, into);
-        let start = usize::try_from(offset).map_err(|_| fault)?;
-        let end = start.checked_add(into.len()).ok_or(fault)?;
-        into.copy_from_slice(self.get(start..end).ok_or(fault)?);
+        let source = usize::try_from(offset)
+            .ok()
+            .and_then(|start| self.get(start..)?.get(..into.len()));
+        into.copy_from_slice(source.ok_or(ReadFault::of(offset, into))?);
         Ok(())
     }
 }

@@ -12,6 +12,7 @@
 //! | [`fuzz`] | what the fuzz targets do with an input |
 //! | [`seal`] | seals for those who change many images |
 //! | [`specimen`] | an image to be changed, with its objects by name |
+//! | [`panics`] | a search of compiled code for ways to panic |
 //! | [`refetch`] | words that change between two loads |
 //! | [`examine`] | everything that can be found wrong with an image, in order |
 //! | [`walk`](mod@walk) | a walk that reads everything by every way there is |
@@ -23,6 +24,7 @@ pub mod fuzz;
 pub mod memory;
 pub mod mutate;
 mod num;
+pub mod panics;
 pub mod reference;
 pub mod refetch;
 pub mod seal;

@@ -10,6 +10,7 @@ use daxfs_format::Rule;
 use daxfs_hostile::fuzz::TARGETS;
 use daxfs_hostile::mutate::{self, Counts, Extent};
 use daxfs_hostile::reference::reference;
+use daxfs_hostile::{panics, refetch};
 
 /// Hostile images: counts, tables and seeds.
 #[derive(Parser)]
@@ -26,6 +27,10 @@ enum Command {
         #[arg(long)]
         quick: bool,
     },
+    /// Search the compiled format crate for ways to panic; fails when there is one.
+    Panics,
+    /// Change every word of the reference image between every two loads of every reader.
+    Refetch,
     /// Write the inputs that fuzzing begins with, a directory for each target.
     Seeds {
         /// Where the directories are made.
@@ -36,6 +41,8 @@ enum Command {
 fn main() -> Result<ExitCode> {
     match Arguments::parse().command {
         Command::Mutate { quick } => return Ok(judge_mutants(quick)),
+        Command::Panics => return search_panics(),
+        Command::Refetch => refetch_words(),
         Command::Seeds { directory } => write_seeds(&directory)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -88,6 +95,28 @@ fn report_rules(mut counts: Counts, words: &Counts) -> usize {
         println!("no mutant reached {rule}; a named class does");
     }
     Rule::ALL.len() - counts.unreached().len()
+}
+
+fn search_panics() -> Result<ExitCode> {
+    let found = panics::search()?;
+    for symbol in &found {
+        println!("{symbol}");
+    }
+    println!("{} ways to panic", found.len());
+    Ok(if found.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn refetch_words() {
+    for (name, outcome) in refetch::enumerate_all(&reference()) {
+        println!(
+            "{name}: {} operations, {} loads of words, {} runs, {} reads in the longest",
+            outcome.operations, outcome.loads, outcome.runs, outcome.most
+        );
+    }
 }
 
 fn write_seeds(directory: &Path) -> Result<()> {

@@ -28,6 +28,7 @@ const ALLOWED_DEPENDENCIES: &[(&str, &[&str])] = &[
     ("daxfs-inspect", &["daxfs-format", "daxfs-image"]),
     ("daxfs-dist", &["mkdaxfs", "daxfs-fsck", "daxfs-inspect"]),
     ("daxfs-hostile", &["daxfs-format", "daxfs-image"]),
+    ("daxfs-panic-free", &["daxfs-format"]),
     ("daxfs-testtree", &[]),
     ("daxfs-guest", &[]),
     ("xtask", &["daxfs-testtree"]),

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A search of compiled code for ways to panic.
+//!
+//! The crate `daxfs-panic-free` uses every reader and every check of the format crate. In an optimised
+//! build of the two, nothing may refer to the functions of `core` that panic.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{bail, Context, Result};
+
+/// What the names of the functions that panic have in them, and hardly any other name.
+const SIGNS: &[&str] = &["panic", "_fail", "failed", "abort", "unwind"];
+
+/// The libraries of an optimised build of `package`: of itself and of the crates of this workspace and
+/// of the format crate's dependencies beneath it.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn build(package: &str) -> Result<Vec<PathBuf>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .context("a workspace")?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .args([
+            "build",
+            "--release",
+            "--message-format=json",
+            "--package",
+            package,
+        ])
+        // Not that of the build which may be running this.
+        .arg("--target-dir")
+        .arg(root.join("target/panic-free"))
+        .current_dir(root);
+    let text = run(&mut command).with_context(|| format!("cannot build {package}"))?;
+    let names = text.split('"').filter(|name| name.ends_with(".rlib"));
+    Ok(names.map(PathBuf::from).collect())
+}
+
+/// The functions that the code of `libraries` needs from elsewhere and that look like panics.
+///
+/// The linker keeps what the functions of the libraries reach: generic code of `core` that a compiler
+/// has left behind after inlining it everywhere does not count.
+///
+/// # Errors
+/// When `ld`, `nm` or `objdump` (of binutils, which the compiler's linker needs too) cannot be run.
+pub fn suspects(libraries: &[PathBuf]) -> Result<Vec<String>> {
+    let directory = libraries.first().and_then(|library| library.parent());
+    let object = directory.context("no library")?.join("reachable.o");
+    let mut link = Command::new("ld");
+    link.args(["--relocatable", "--gc-sections", "--whole-archive", "-o"])
+        .arg(&object);
+    for library in libraries {
+        for symbol in run(Command::new("nm")
+            .args(["--defined-only", "--extern-only"])
+            .arg(library))?
+        .lines()
+        {
+            if let Some((_, name)) = symbol
+                .split_once(" T ")
+                .filter(|(_, name)| name.contains("daxfs"))
+            {
+                link.args(["--undefined", name]);
+            }
+        }
+        link.arg(library);
+    }
+    run(&mut link)?;
+    // The linker leaves the names of what it drops, so the references count and not the names.
+    let text = run(Command::new("objdump")
+        .args(["--reloc", "--demangle"])
+        .arg(&object))?;
+    let references = text
+        .lines()
+        .filter_map(|line| line.split_once("R_")?.1.split_once(' '));
+    // Sections begin with a dot, and the name of the crate itself has a sign in it.
+    let symbols = references.map(|(_, symbol)| symbol.trim());
+    let symbols = symbols.filter(|symbol| !symbol.starts_with('.'));
+    let symbols = symbols.filter(|symbol| !symbol.contains("daxfs_panic_free"));
+    let is_suspect = |symbol: &&str| SIGNS.iter().any(|sign| symbol.contains(sign));
+    let mut found: Vec<_> = symbols.filter(is_suspect).map(str::to_owned).collect();
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+/// What a program prints.
+fn run(command: &mut Command) -> Result<String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.output();
+    let output = output.with_context(|| format!("cannot run {name}; install binutils"))?;
+    if !output.status.success() {
+        bail!("{name} failed: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// What `daxfs-format`, with everything of it in use, may panic with.
+///
+/// # Errors
+/// When it cannot be built or searched, or a library is missing.
+pub fn search() -> Result<Vec<String>> {
+    let is_ours = |library: &PathBuf| {
+        let name = library.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("libdaxfs_format") || name.starts_with("libdaxfs_panic_free")
+    };
+    let mut libraries = build("daxfs-panic-free")?;
+    libraries.retain(is_ours);
+    if libraries.len() != 2 {
+        bail!("expected two libraries, not {libraries:?}");
+    }
+    suspects(&libraries)
+}
