@@ -10,11 +10,13 @@ mod support;
 #[path = "support/tree.rs"]
 mod tree;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use mkdaxfs::Options;
+use serde_json::{json, Value};
 use support::{golden, inspect, ImageFile};
 
 const IMAGE: &str = "golden.daxfs";
@@ -56,7 +58,7 @@ fn a_fresh_build_is_the_golden_image() {
         eprintln!("not run: the golden tree has devices and owners, which only root can make");
         return;
     }
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let bytes = build(scratch.path());
     if std::env::var_os("GOLDEN").is_some_and(|value| value == "write") {
         fs::create_dir_all(golden("")).unwrap();
@@ -122,24 +124,72 @@ fn json_has_the_fields_of_the_text() {
     let json = inspect(&["dump".as_ref(), image.as_os_str(), "--json".as_ref()]).clean();
     assert_eq!(json.text().lines().count(), text.lines().count());
     for (object, line) in json.json().iter().zip(text.lines()) {
-        let name = line.split(' ').next().unwrap();
-        assert_eq!(object["record"], name);
-        for (key, value) in object.as_object().unwrap() {
-            let value = match value {
-                serde_json::Value::Number(number) => number.to_string(),
-                serde_json::Value::String(string) => string.clone(),
-                _ => continue,
-            };
-            let is_plain = value
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-            if key != "record" && is_plain {
-                let quoted = format!(" {key}=\"{value}\"");
-                let found = line.contains(&format!(" {key}={value}")) || line.contains(&quoted);
-                assert!(found, "{key}={value} in {line}");
+        let mut object = object.as_object().unwrap().clone();
+        let name = object.remove("record").unwrap();
+        assert_eq!(Some(name.as_str().unwrap()), line.split(' ').next());
+        let mut fields = fields(line);
+        assert_eq!(object.len(), fields.len(), "{object:?} of {line}");
+        for (key, value) in object {
+            let text = fields.remove(key.as_str()).unwrap();
+            match value {
+                Value::Number(number) => assert_eq!(number.to_string(), text),
+                Value::String(string) => assert_eq!(escape_as(text, &string), text),
+                Value::Object(bytes) => assert_eq!(unquote(text), unhex(&bytes["hex"])),
+                other => panic!("{key} is {other}"),
             }
         }
     }
+}
+
+/// A string as the text form writes it: in quotes, or as a word.
+fn escape_as(text: &str, string: &str) -> String {
+    if text.starts_with('"') {
+        daxfs_inspect::escape::quoted(string.as_bytes())
+    } else {
+        string.to_owned()
+    }
+}
+
+/// The fields of a line, by key.
+fn fields(line: &str) -> BTreeMap<&str, &str> {
+    let mut fields = BTreeMap::new();
+    let mut rest = line.split_once(' ').map_or("", |(_, rest)| rest);
+    while let Some((key, value)) = rest.split_once('=') {
+        // No text holds a quote but at its ends.
+        let end = match value.strip_prefix('"') {
+            Some(text) => text.find('"').unwrap() + 2,
+            None => value.find(' ').unwrap_or(value.len()),
+        };
+        fields.insert(key, &value[..end]);
+        rest = value[end..].strip_prefix(' ').unwrap_or_default();
+    }
+    fields
+}
+
+/// The bytes of a text.
+fn unquote(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = text.trim_matches('"').as_bytes();
+    while let [first, after @ ..] = rest {
+        (rest, _) = match (first, after) {
+            (b'\\', [b'\\', after @ ..]) => (after, bytes.push(b'\\')),
+            (b'\\', [b'x', high, low, after @ ..]) => {
+                let digits = [*high, *low];
+                (
+                    after,
+                    bytes.extend(unhex(&json!(String::from_utf8_lossy(&digits)))),
+                )
+            }
+            _ => (after, bytes.push(*first)),
+        };
+    }
+    bytes
+}
+
+fn unhex(hex: &Value) -> Vec<u8> {
+    let digits = hex.as_str().unwrap().as_bytes().chunks(2);
+    let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    digits.map(byte).collect()
 }
 
 #[test]

@@ -1,21 +1,27 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `daxfs-inspect ls`: directories and files, a line each.
+//!
+//! | module | owns |
+//! |---|---|
+//! | `columns` | what a line says of an inode |
+
+mod columns;
 
 use std::os::unix::ffi::OsStrExt as _;
 
 use anyhow::Result;
-use daxfs_image::format::{Directory, FileType, Ino, Inode, InodeKind, Rdev, Symlink};
-use serde::Serialize;
+use daxfs_image::format::{Directory, FileType, Inode, InodeKind, Symlink};
 
 use crate::cli::LsArgs;
 use crate::console::Console;
-use crate::human::{self, Exact};
+use crate::human::Exact;
 use crate::json::{self, Bytes};
 use crate::listing::{self, Listed};
 use crate::lookup::{self, Found, LastLink};
 use crate::open::{self, Inspected};
 use crate::trail::Trail;
 use crate::traversal::{read_inode, InodeSet};
+use columns::{File, Metadata, Widths};
 
 /// Runs the command.
 ///
@@ -70,91 +76,6 @@ impl Titles {
             writeln!(console.out, "{gap}{}:", console.name(path))?;
         }
         Ok(())
-    }
-}
-
-/// The widths of the columns of a listing.
-#[derive(Default)]
-struct Widths {
-    inode: usize,
-    links: usize,
-    uid: usize,
-    gid: usize,
-    size: usize,
-}
-
-impl Widths {
-    fn include(&mut self, ino: Ino, inode: Option<&Inode>, exact: Exact) {
-        self.inode = self.inode.max(digits(ino.get()));
-        if let Some(inode) = inode {
-            self.links = self.links.max(digits(inode.link_count));
-            self.uid = self.uid.max(digits(inode.uid));
-            self.gid = self.gid.max(digits(inode.gid));
-            self.size = self.size.max(size_column(inode, exact).len());
-        }
-    }
-}
-
-fn digits(number: u32) -> usize {
-    number
-        .checked_ilog10()
-        .map_or(1, |digits| usize::try_from(digits).unwrap_or(0) + 1)
-}
-
-/// The size, or the number of a device.
-fn size_column(inode: &Inode, exact: Exact) -> String {
-    match inode.kind {
-        InodeKind::CharDevice(Rdev { major, minor })
-        | InodeKind::BlockDevice(Rdev { major, minor }) => format!("{major}, {minor}"),
-        _ => human::size_as(inode.size, exact),
-    }
-}
-
-/// A file in JSON.
-#[derive(Serialize)]
-struct File<'a> {
-    path: Bytes<'a>,
-    inode: u32,
-    #[serde(rename = "type")]
-    file_type: &'static str,
-    #[serde(flatten)]
-    metadata: Option<Metadata>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    target: Option<Bytes<'a>>,
-}
-
-/// What an inode adds to it.
-#[derive(Serialize)]
-struct Metadata {
-    mode: String,
-    links: u32,
-    uid: u32,
-    gid: u32,
-    size: u64,
-    mtime: json::Time,
-    xattrs: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    device: Option<(u32, u32)>,
-}
-
-impl Metadata {
-    fn of(inode: &Inode) -> Self {
-        let device = match inode.kind {
-            InodeKind::CharDevice(device) | InodeKind::BlockDevice(device) => {
-                Some((device.major, device.minor))
-            }
-            _ => None,
-        };
-        Self {
-            mode: json::permissions(inode.permissions()),
-            links: inode.link_count,
-            uid: inode.uid,
-            gid: inode.gid,
-            size: inode.size,
-            mtime: inode.mtime.into(),
-            xattrs: inode.xattrs.is_some(),
-            device,
-        }
     }
 }
 
@@ -320,8 +241,8 @@ impl Ls<'_> {
         }
         if self.arguments.long {
             let columns = inode.map_or_else(
-                || unknown_columns(entry.file_type, widths),
-                |inode| self.columns(inode, widths),
+                || columns::unknown(entry.file_type, widths),
+                |inode| columns::known(inode, widths, self.exact()),
             );
             write!(console.out, "{columns} ")?;
         }
@@ -343,38 +264,4 @@ impl Ls<'_> {
             }
         }
     }
-
-    fn columns(&self, inode: &Inode, widths: &Widths) -> String {
-        let mode = human::mode(inode.file_type(), inode.permissions());
-        let mark = if inode.xattrs.is_some() { '+' } else { ' ' };
-        format!(
-            "{mode}{mark} {:>links$} {:>uid$} {:>gid$} {:>size$} {}",
-            inode.link_count,
-            inode.uid,
-            inode.gid,
-            size_column(inode, self.exact()),
-            human::time(inode.mtime),
-            links = widths.links,
-            uid = widths.uid,
-            gid = widths.gid,
-            size = widths.size,
-        )
-    }
-}
-
-/// The columns of an inode that cannot be read.
-fn unknown_columns(file_type: FileType, widths: &Widths) -> String {
-    format!(
-        "{}?????????  {:>links$} {:>uid$} {:>gid$} {:>size$} {:>19}",
-        human::type_letter(file_type),
-        '?',
-        '?',
-        '?',
-        '?',
-        '?',
-        links = widths.links,
-        uid = widths.uid,
-        gid = widths.gid,
-        size = widths.size,
-    )
 }
