@@ -31,6 +31,17 @@ pub(crate) struct Args {
     /// Measure this tree only.
     #[arg(long, value_enum)]
     tree: Option<TreeName>,
+    /// Write to this kind of file system only.
+    #[arg(long, value_enum)]
+    output: Option<SinkName>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum SinkName {
+    /// A file system in memory.
+    Tmpfs,
+    /// The file system that the build directory is on.
+    Disk,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -76,16 +87,25 @@ impl Args {
         for name in [TreeName::Debian, TreeName::Linux] {
             if self.tree.is_none_or(|chosen| chosen == name) {
                 let subject = subject(name)?;
-                for sink in &sinks {
+                for sink in sinks.iter().filter(|sink| self.wants(sink)) {
                     rows.extend(in_directory(&sink.dir, || self.compare(&subject, sink))?);
                 }
             }
         }
-        rows.extend(in_directory(&sinks[0].dir, || {
-            check::lookups(&sinks[0].dir)
-        })?);
+        let [memory, _] = &sinks;
+        if self.wants(memory) {
+            rows.extend(in_directory(&memory.dir, || check::lookups(&memory.dir))?);
+        }
         table::print("All rows", rows);
         Ok(())
+    }
+
+    fn wants(&self, sink: &Sink) -> bool {
+        match self.output {
+            None => true,
+            Some(SinkName::Tmpfs) => !sink.is_disk,
+            Some(SinkName::Disk) => sink.is_disk,
+        }
     }
 
     /// Measures all contenders on one tree and one sink.
@@ -109,8 +129,9 @@ impl Args {
         let floor = median(&floor);
         print_floor(subject, sink, floor)?;
         let mut rows = rows(subject, sink, &results, floor);
-        let image = Contender::Image(Archiver::Daxfs).output(&sink.dir);
         if !sink.is_disk {
+            let image = sink.dir.join("image");
+            process::capture(&mut Archiver::Daxfs.build(&subject.source, &image))?;
             rows.extend(check::rows(subject.name, &image, self.runs)?);
         }
         Ok(rows)
@@ -158,6 +179,7 @@ fn warm_up(subject: &Subject, sink: &Sink) -> Result<Vec<Measured>> {
             contender.clean(&sink.dir)?;
             let memory = measure::memory(&mut contender.command(&subject.source, &sink.dir))?;
             let size = contender.size(&sink.dir)?;
+            contender.clean(&sink.dir)?;
             Ok(Measured {
                 contender,
                 memory,
@@ -174,7 +196,7 @@ impl Measured {
         self.contender.clean(&sink.dir)?;
         if sink.is_disk {
             // What earlier runs left to be written must not be charged to this one.
-            rustix::fs::sync();
+            measure::sync(&sink.dir)?;
         }
         let plain = measure::time(&mut self.contender.command(&subject.source, &sink.dir))?;
         self.plain.push(plain);
@@ -182,7 +204,8 @@ impl Measured {
             self.synced
                 .push(plain + measure::sync(&self.contender.output(&sink.dir))?);
         }
-        Ok(())
+        // Outputs that stay would take memory from the tools that run next.
+        self.contender.clean(&sink.dir)
     }
 
     fn print(&self) {
