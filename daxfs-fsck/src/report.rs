@@ -41,7 +41,8 @@ pub struct Report {
     pub extracted: Option<Summary>,
     /// Why the run could not be completed.
     pub error: Option<String>,
-    /// How long each step took, in seconds.
+    /// How long each step took, in seconds: an object.
+    #[serde(serialize_with = "map")]
     pub seconds: Vec<(&'static str, f64)>,
 }
 
@@ -188,7 +189,9 @@ impl Report {
     #[must_use]
     pub fn print(&self, options: &Options) -> ExitCode {
         let text = if options.json {
-            format!("{}\n", serde_json::json!(Status::of(self)))
+            // Every field has a form in JSON, and keys are text.
+            let json = serde_json::to_string(&Status::of(self));
+            json.unwrap_or_else(|error| error.to_string()) + "\n"
         } else {
             self.text(options)
         };
@@ -310,6 +313,10 @@ fn display<S: Serializer>(identity: &Option<Identity>, serializer: S) -> Result<
         Some(identity) => serializer.collect_str(identity),
         None => serializer.serialize_none(),
     }
+}
+
+fn map<S: Serializer>(pairs: &[(&str, f64)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().copied())
 }
 
 /// Prints to standard error. When nobody listens there, nobody can be told.

@@ -317,6 +317,30 @@ fn a_deep_tree_takes_neither_descriptors_nor_stack() {
     openat(&at, "bottom", OFlags::RDONLY, Mode::empty()).unwrap();
 }
 
+/// A directory above those that are kept open is moved out of the target: the way up would lead there.
+#[test]
+fn the_way_back_up_is_checked() {
+    let scratch = Scratch::new();
+    let bottom = (0..100).fold(scratch.source().join("top"), |path, _| path.join("d"));
+    fs::create_dir_all(&bottom).unwrap();
+    // More than wait for another thread, so that contents are written on the way.
+    for index in 0..40 {
+        fs::write(bottom.join(format!("{index}")), b"x").unwrap();
+    }
+    let image = scratch.image();
+    let target = scratch.join("target");
+    let outside = scratch.join("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::set_permissions(&outside, Permissions::from_mode(0o700)).unwrap();
+    let moved = |_| {
+        let _ = fs::rename(target.join("top"), outside.join("top"));
+    };
+    let place = Target::new(&target, false).unwrap();
+    let error = extract::extract(&open(&image), &place, 1, &moved).unwrap_err();
+    assert!(format!("{error:#}").contains("was moved"), "{error:#}");
+    assert_eq!(fs::metadata(&outside).unwrap().mode() & 0o7777, 0o700);
+}
+
 /// An ordinary user gets the files, is told what is missing, and gets no set-ID program.
 #[test]
 fn without_privilege_the_rest_is_restored() {

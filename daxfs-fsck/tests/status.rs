@@ -184,6 +184,12 @@ fn json_holds_everything() {
         fs::metadata(&image).unwrap().len()
     );
     assert_eq!(json["verified"]["contents"], 2);
+    assert!(json["seconds"]["structure"]
+        .as_f64()
+        .is_some_and(|seconds| seconds > 0.0));
+    assert!(run
+        .stdout
+        .starts_with(r#"{"status":0,"clean":true,"image":"#));
     assert_eq!(json["error"], serde_json::Value::Null);
 
     let large = inode(&image, "dir/large");
