@@ -12,6 +12,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
+use std::thread;
 use std::time::Instant;
 
 use daxfs_format::digest::DIGEST_SIZE;
@@ -66,7 +67,12 @@ pub fn build(options: &Options, observer: &dyn Observer) -> Result<Summary> {
         output: &output,
     };
     let ordered = Ordered::new(tree, order, &scan.sets);
-    let mut image = copy_contents(&job, &ordered)?;
+    let mut image = thread::scope(|scope| {
+        scope.spawn(|| output.write_behind());
+        let image = copy_contents(&job, &ordered);
+        output.stop_write_behind();
+        image
+    })?;
     observer.phase(Phase::Metadata);
     let sealed = describe(&job, &ordered, &mut image)?;
     let summary = summary::of(tree, &image, &sealed);

@@ -2,8 +2,7 @@
 //! The contents of regular files: which there are, where they are, and who shares them.
 
 use std::collections::HashMap;
-
-use daxfs_format::SectionKind;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::num::index;
 use crate::options::{Keep, Options};
@@ -39,8 +38,8 @@ pub(crate) struct Contents {
     pub(crate) list: Vec<Content>,
     /// The content of each node, an index from 1, or 0.
     of: Vec<u32>,
-    /// Contents that others may share, by section and digest.
-    known: HashMap<(SectionKind, Digest), u32>,
+    /// Contents that others may share, by the first eight bytes of their digests.
+    known: HashMap<u64, u32, BuildHasherDefault<First>>,
 }
 
 impl Contents {
@@ -49,7 +48,7 @@ impl Contents {
         Self {
             list: Vec::new(),
             of: vec![0; nodes],
-            known: HashMap::new(),
+            known: HashMap::default(),
         }
     }
 
@@ -69,20 +68,32 @@ impl Contents {
         u32::try_from(self.list.len()).unwrap_or(u32::MAX)
     }
 
-    /// The content of this section with this digest, or else the one that `make` makes; and
-    /// whether it is new.
-    pub(crate) fn share(
-        &mut self,
-        section: SectionKind,
-        digest: Digest,
-        make: impl FnOnce() -> Content,
-    ) -> (u32, bool) {
-        if let Some(&known) = self.known.get(&(section, digest)) {
-            return (known, false);
+    /// Forgets which contents may be shared: those of one section are not used for files of another.
+    pub(crate) fn next_section(&mut self, files: usize) {
+        self.known.clear();
+        self.known.reserve(files);
+        self.list.reserve(files);
+    }
+
+    /// The content of this section with this digest, or else the one that `make` makes.
+    pub(crate) fn share(&mut self, digest: Digest, make: impl FnOnce() -> Content) -> u32 {
+        let first = digest
+            .first_chunk()
+            .map_or(0, |first| u64::from_le_bytes(*first));
+        match self.known.get(&first) {
+            Some(&known)
+                if self
+                    .get(known)
+                    .is_some_and(|content| content.digest == digest) =>
+            {
+                known
+            }
+            _ => {
+                let new = self.add(make());
+                self.known.insert(first, new);
+                new
+            }
         }
-        let new = self.add(make());
-        self.known.insert((section, digest), new);
-        (new, true)
     }
 
     /// States the digest of a content.
@@ -108,6 +119,26 @@ impl Contents {
             }
         }
         (numbers, ordered)
+    }
+}
+
+/// The hash of a number that is a hash already.
+#[derive(Debug, Default)]
+pub(crate) struct First(u64);
+
+impl Hasher for First {
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 

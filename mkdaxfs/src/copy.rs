@@ -12,8 +12,6 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Mutex;
 
-use daxfs_format::SectionKind;
-
 pub(crate) use self::large::LargeFile;
 
 use self::batch::{Batch, Buffer};
@@ -66,13 +64,6 @@ impl Target {
             Self::Data(area) => area.unused(),
         }
     }
-
-    fn section(&self) -> SectionKind {
-        match self {
-            Self::Packed(_) => SectionKind::Packed,
-            Self::Data(_) => SectionKind::Data,
-        }
-    }
 }
 
 /// What the threads change in turn.
@@ -87,10 +78,11 @@ pub(crate) struct Placing {
 /// When a file cannot be read or has changed, or the image cannot be written.
 pub(crate) fn copy(
     job: &Job<'_>,
-    placing: Placing,
+    mut placing: Placing,
     large: &[LargeFile],
     small: &[NodeId],
 ) -> Result<(Placing, Vec<large::Copied>)> {
+    placing.contents.next_section(small.len());
     let packed = matches!(placing.target, Target::Packed(_));
     let batches = batch::cut(job, small, packed);
     let placing = InOrder::new(placing);

@@ -9,10 +9,11 @@ use std::collections::hash_map::RandomState;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::hash::{BuildHasher as _, Hasher as _};
+use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use rustix::fs::{
     fsync, linkat, openat, renameat, renameat_with, unlinkat, AtFlags, Mode, OFlags, RenameFlags,
@@ -21,6 +22,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use crate::error::{Error, Result};
+use crate::num::len64;
 use crate::options::{self, Existing, Options};
 use crate::pool::lock;
 
@@ -51,6 +53,47 @@ pub(crate) struct Unnamed {
     image: PathBuf,
     existing: Existing,
     temporary: Option<Temporary>,
+    behind: Behind,
+    /// What went wrong behind the writes.
+    failure: Mutex<Option<io::Error>>,
+}
+
+/// How much has been written that the disk may not have.
+#[derive(Debug, Default)]
+struct Behind {
+    state: Mutex<(u64, bool)>,
+    changed: Condvar,
+}
+
+impl Behind {
+    /// How much is worth a call, in bytes.
+    const ENOUGH: u64 = 64 << 20;
+
+    fn add(&self, bytes: usize) {
+        let mut state = lock(&self.state);
+        state.0 += len64(bytes);
+        if state.0 >= Self::ENOUGH {
+            self.changed.notify_all();
+        }
+    }
+
+    fn stop(&self) {
+        lock(&self.state).1 = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits until there is enough, or returns false when no more comes.
+    fn wait(&self) -> bool {
+        let mut state = lock(&self.state);
+        while state.0 < Self::ENOUGH && !state.1 {
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        state.0 = 0;
+        !state.1
+    }
 }
 
 impl Output {
@@ -86,6 +129,8 @@ impl Output {
             image,
             existing,
             temporary,
+            behind: Behind::default(),
+            failure: Mutex::default(),
         }))
     }
 
@@ -93,10 +138,33 @@ impl Output {
     pub(crate) fn write(&self, bytes: &[u8], offset: u64) -> Result<()> {
         match self {
             Self::Discard => Ok(()),
-            Self::File(to) => to
-                .file
-                .write_all_at(bytes, offset)
-                .map_err(Error::io("write the image", &to.image)),
+            Self::File(to) => {
+                to.behind.add(bytes.len());
+                let written = to.file.write_all_at(bytes, offset);
+                written.map_err(Error::io("write the image", &to.image))
+            }
+        }
+    }
+
+    /// Has the system write to the disk what it has been given, while more comes, until
+    /// [`Self::stop_write_behind`] is called. At the end there is less to wait for.
+    pub(crate) fn write_behind(&self) {
+        let Self::File(to) = self else {
+            return;
+        };
+        while to.behind.wait() {
+            if let Err(error) = to.file.sync_data() {
+                // The system tells an error of the disk once, and here is not where it ends the build.
+                *lock(&to.failure) = Some(error);
+                return;
+            }
+        }
+    }
+
+    /// Ends [`Self::write_behind`].
+    pub(crate) fn stop_write_behind(&self) {
+        if let Self::File(to) = self {
+            to.behind.stop();
         }
     }
 
@@ -105,6 +173,9 @@ impl Output {
         let Self::File(to) = self else {
             return Ok(());
         };
+        if let Some(error) = lock(&to.failure).take() {
+            return Err(Error::io("write the image", &to.image)(error));
+        }
         to.file
             .set_len(length)
             .map_err(Error::io("write the image", &to.image))?;
@@ -122,7 +193,7 @@ impl Output {
 fn check_existing(image: &Path, existing: Existing) -> Result<()> {
     let metadata = match fs::symlink_metadata(image) {
         Ok(metadata) => metadata,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(Error::io("look for", image)(error)),
     };
     match existing {
@@ -260,6 +331,8 @@ mod tests {
             image: directory.join("image"),
             existing,
             temporary: Some(temporary),
+            behind: Behind::default(),
+            failure: Mutex::default(),
         })
     }
 

@@ -116,7 +116,8 @@ impl Scanner<'_> {
     fn add_root(&self, status: &rustix::fs::Stat) -> Result<()> {
         let mut lister = Lister::new(self);
         let status = source::status_of(status);
-        let xattrs = lister.xattrs(self.root.as_fd(), b".", b"", status.mode)?;
+        lister.enter(self.root.as_fd(), b"");
+        let xattrs = lister.xattrs(b".", b"", status.mode)?;
         let mut shared = lock(&self.shared);
         let listed = Listed::directory(status, xattrs);
         let root = shared.add_node(&listed, &[], self.options)?;

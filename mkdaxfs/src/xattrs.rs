@@ -17,9 +17,19 @@ use crate::num::{index, len64, round_up};
 /// The longest list of names or value that Linux gives, in bytes.
 const ROOM: usize = 65536;
 
-/// Reads the attributes of files. They have no descriptor to be read by, as a symlink or device
-/// cannot be opened, so they are reached through that of their directory in `/proc`.
+/// What most lists and values fit in, in bytes.
+const SOME: usize = 512;
+
+/// A path that is longer is replaced by one in `/proc`, with room for any name behind it.
+const PATH: usize = 3800;
+
+/// Reads the attributes of files. A symlink or device has no descriptor to be read by, and there is
+/// no call that takes that of its directory: so this goes by paths. One through `/proc/self/fd` names
+/// the directory surely and briefly, and takes twice as long.
 pub(crate) struct XattrReader {
+    /// The path of the directory, with a slash behind it, and then of a file in it.
+    path: Vec<u8>,
+    directory: usize,
     list: Vec<u8>,
     value: Vec<u8>,
 }
@@ -53,21 +63,32 @@ impl From<Errno> for XattrError {
 impl XattrReader {
     pub(crate) fn new() -> Self {
         Self {
+            path: Vec::new(),
+            directory: 0,
             list: vec![0; ROOM],
             value: vec![0; ROOM],
         }
     }
 
-    /// The attributes of the file `name` in `directory`, which has this mode.
-    pub(crate) fn read(
-        &mut self,
-        directory: BorrowedFd<'_>,
-        name: &[u8],
-        mode: u16,
-    ) -> Result<Xattrs, XattrError> {
-        let mut path = format!("/proc/self/fd/{}/", directory.as_raw_fd()).into_bytes();
-        path.extend_from_slice(name);
-        let length = match llistxattr(&path[..], &mut self.list[..]) {
+    /// Goes to a directory, which is open while its files are read, and has this path.
+    pub(crate) fn enter(&mut self, directory: BorrowedFd<'_>, path: &[u8]) {
+        self.path.clear();
+        if path.len() <= PATH {
+            self.path.extend_from_slice(path);
+        } else {
+            let open = format!("/proc/self/fd/{}", directory.as_raw_fd());
+            self.path.extend_from_slice(open.as_bytes());
+        }
+        self.path.push(b'/');
+        self.directory = self.path.len();
+    }
+
+    /// The attributes of the file `name` in the directory, which has this mode.
+    pub(crate) fn read(&mut self, name: &[u8], mode: u16) -> Result<Xattrs, XattrError> {
+        self.path.truncate(self.directory);
+        self.path.extend_from_slice(name);
+        let path = &self.path[..];
+        let length = match fill(&mut self.list, |list| llistxattr(path, list)) {
             Ok(length) => length,
             Err(Errno::OPNOTSUPP) => 0,
             Err(errno) => return Err(errno.into()),
@@ -88,7 +109,7 @@ impl XattrReader {
         }
         let mut set = Vec::new();
         for &(namespace, name, full) in &known {
-            let length = lgetxattr(&path[..], full, &mut self.value[..])?;
+            let length = fill(&mut self.value, |value| lgetxattr(path, full, value))?;
             let value = &self.value[..length];
             if namespace.is_acl() && !acl_fits(namespace, value, mode) {
                 return Err(XattrError::Acl);
@@ -99,6 +120,18 @@ impl XattrReader {
             set,
             foreign: known.len() != full.len(),
         })
+    }
+}
+
+/// Has a call fill a part of `room`, or all of it if the part is too small: the system allocates as
+/// much as it is offered.
+fn fill(
+    room: &mut [u8],
+    call: impl Fn(&mut [u8]) -> rustix::io::Result<usize>,
+) -> rustix::io::Result<usize> {
+    match call(&mut room[..SOME]) {
+        Err(Errno::RANGE) => call(room),
+        result => result,
     }
 }
 

@@ -149,7 +149,6 @@ impl Batch<'_> {
     fn place_one(&self, slot: &mut Slot, placing: &mut Placing) -> u32 {
         let size = len64(slot.size);
         let Placing { contents, target } = placing;
-        let section = target.section();
         let mut make = || {
             let place = match target {
                 Target::Packed(at) => {
@@ -168,7 +167,7 @@ impl Batch<'_> {
             }
         };
         match self.job.options.sharing {
-            Keep::Yes => contents.share(section, slot.digest, make).0,
+            Keep::Yes => contents.share(slot.digest, make),
             Keep::No => contents.add(make()),
         }
     }

@@ -3,6 +3,7 @@
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use daxfs_format::directory::is_valid_name;
@@ -104,6 +105,7 @@ impl<'a> Lister<'a> {
         let failed = || self.scanner.path(path);
         let directory = source::open_directory(self.scanner.root.as_fd(), path)
             .map_err(|errno| gone_or("open the directory", failed(), errno))?;
+        self.enter(directory.as_fd(), path);
         let mut listing = Listing::default();
         let mut entries = RawDir::new(&directory, &mut self.buffer[..]);
         let mut names = Vec::new();
@@ -170,7 +172,7 @@ impl<'a> Lister<'a> {
         }
         at.check_limits(&status)?;
         let linked = (stat.st_nlink > 1 && !is_directory).then_some((stat.st_dev, stat.st_ino));
-        let xattrs = self.xattrs(directory, name, parent, status.mode)?;
+        let xattrs = self.xattrs(name, parent, status.mode)?;
         Ok(Some(Listed {
             name: (0, 0),
             hash: NameHash::of::<Xxh64>(name).0,
@@ -182,14 +184,16 @@ impl<'a> Lister<'a> {
         }))
     }
 
-    /// The attribute set of a file, as it lies in the image.
-    pub(super) fn xattrs(
-        &mut self,
-        directory: BorrowedFd<'_>,
-        name: &[u8],
-        parent: &[u8],
-        mode: u16,
-    ) -> Result<Vec<u8>> {
+    /// Goes to the directory at this path below SOURCE, to read the attributes of what is in it.
+    pub(super) fn enter(&mut self, directory: BorrowedFd<'_>, path: &[u8]) {
+        if let Some(reader) = &mut self.reader {
+            let path = self.scanner.path(path);
+            reader.enter(directory, path.as_os_str().as_bytes());
+        }
+    }
+
+    /// The attribute set of a file in the directory, as it lies in the image.
+    pub(super) fn xattrs(&mut self, name: &[u8], parent: &[u8], mode: u16) -> Result<Vec<u8>> {
         let Some(reader) = &mut self.reader else {
             return Ok(Vec::new());
         };
@@ -198,7 +202,7 @@ impl<'a> Lister<'a> {
             parent,
             name,
         };
-        match reader.read(directory, name, mode) {
+        match reader.read(name, mode) {
             Ok(xattrs) => {
                 if xattrs.foreign {
                     self.scanner.observer.left_out(&at.path(), LeftOut::Xattr);
