@@ -68,7 +68,7 @@ enum Task {
     /// Measure against the peers, side by side in one run.
     #[command(subcommand)]
     Bench(bench::Bench),
-    /// Run everything: setup, all checks, the README's first command, and the round trips of real trees.
+    /// Run everything: setup, all checks, README's first command, real trees, and guests.
     Test(test::Args),
 }
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `cargo xtask test`: everything that must pass before a change lands.
 
-use std::process::ExitCode;
+use std::env;
+use std::process::{Command, ExitCode};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
-use crate::report::Tally;
+use crate::report::{Counts, Log, Tally};
 use crate::{check, dist, readme, roundtrip, setup};
 
 /// Options of `cargo xtask test`.
@@ -20,14 +21,60 @@ impl Args {
     /// Runs the stages and reports them.
     pub(crate) fn run(&self) -> Result<ExitCode> {
         let mut tally = Tally::default();
-        if tally.stage("setup", |_| setup::run()) {
-            if !self.round_trips {
-                check::stages(&mut tally);
-                tally.stage("README's first command", readme::first_command);
-                tally.stage("dist", |log| log.run(&mut dist::command()));
-            }
-            roundtrip::stages(&mut tally);
+        if !tally.stage("setup", |_| setup::run()) {
+            return Ok(tally.finish());
         }
+        if self.round_trips {
+            roundtrip::stages(&mut tally);
+            return Ok(tally.finish());
+        }
+        check::stages(&mut tally);
+        tally.stage("README's first command", readme::first_command);
+        tally.stage("dist", |log| log.run(&mut dist::command()));
+        roundtrip::stages(&mut tally);
+        tally.stage("guests", guests);
         Ok(tally.finish())
+    }
+}
+
+/// Runs `cargo xtask qemu-test` and counts its cases.
+fn guests(log: &mut Log) -> Result<()> {
+    let mut counts = None;
+    let program = env::current_exe().context("cannot find this program")?;
+    let result = log.run_lines(Command::new(program).arg("qemu-test"), |line| {
+        counts = parse(line).or(counts);
+    });
+    let found = counts.unwrap_or_default();
+    log.count(found);
+    log.note(format!("{} passed, {} failed", found.passed, found.failed));
+    result?;
+    counts.map(|_| ()).context("the guests reported no counts")
+}
+
+/// Reads a line such as `12 passed, 0 failed`.
+fn parse(line: &str) -> Option<Counts> {
+    let (passed, rest) = line.split_once(" passed, ")?;
+    let failed = rest.strip_suffix(" failed")?;
+    Some(Counts {
+        passed: passed.parse().ok()?,
+        failed: failed.parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_line_of_counts_is_one() {
+        assert_eq!(
+            parse("12 passed, 3 failed"),
+            Some(Counts {
+                passed: 12,
+                failed: 3
+            })
+        );
+        assert_eq!(parse("sample: 12 passed, 3 failed"), None);
+        assert_eq!(parse("12 passed, 3 failed later"), None);
     }
 }
