@@ -17,7 +17,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
-use crate::{cases, sys};
+use crate::{bench, cases, sys};
 
 /// Where the image is mounted.
 pub(crate) const MOUNT: &str = "/mnt";
@@ -72,7 +72,11 @@ fn work(arguments: &Arguments) -> Result<()> {
     if arguments.suite == "boot" && !arguments.booted {
         return boot(arguments);
     }
-    run_cases(arguments);
+    if arguments.suite == "bench" {
+        bench::run(&arguments.filter)?;
+    } else {
+        run_cases(arguments);
+    }
     println!("daxfs-guest: end");
     Ok(())
 }

@@ -13,6 +13,7 @@
 //!
 //! | module | owns |
 //! |---|---|
+//! | [`mod@bench`] | what things cost, on this mount and on others |
 //! | [`cases`] | the cases, one file for each part of the file system |
 //! | [`init`] | process 1 |
 //! | [`manifest`] | lists of everything in a tree |
@@ -24,6 +25,7 @@
     reason = "the tests make system calls that no safe interface has"
 )]
 
+mod bench;
 mod cases;
 mod init;
 mod manifest;

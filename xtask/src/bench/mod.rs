@@ -26,6 +26,8 @@ use anyhow::Result;
 pub(crate) enum Bench {
     /// Building, checking and verifying images of a Debian tree and the Linux source.
     Build(build::Args),
+    /// Reading, mapping and running from a mount, in a guest, in instructions.
+    Mount(crate::qemu::BenchArgs),
 }
 
 impl Bench {
@@ -36,6 +38,7 @@ impl Bench {
     pub(crate) fn run(&self) -> Result<ExitCode> {
         match self {
             Self::Build(arguments) => arguments.run()?,
+            Self::Mount(arguments) => arguments.run()?,
         }
         Ok(ExitCode::SUCCESS)
     }

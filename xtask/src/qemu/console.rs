@@ -34,9 +34,6 @@ const TROUBLE: &[&str] = &[
     "Out of memory",
 ];
 
-/// How long a guest may say nothing.
-const SILENCE: Duration = Duration::from_secs(120);
-
 /// How long after trouble the console is still read, for the rest of the message.
 const AFTERMATH: Duration = Duration::from_secs(3);
 
@@ -124,8 +121,8 @@ impl Report {
     }
 }
 
-/// Runs a guest until it powers off, fails, falls silent, or takes longer than `limit`.
-pub(crate) fn watch(command: &mut Command, limit: Duration) -> Result<Report> {
+/// Runs a guest until it powers off, fails, says nothing for `silence`, or takes longer than `limit`.
+pub(crate) fn watch(command: &mut Command, limit: Duration, silence: Duration) -> Result<Report> {
     let mut guest = Guest::start(command)?;
     let mut report = Report::default();
     let deadline = Instant::now() + limit;
@@ -134,7 +131,7 @@ pub(crate) fn watch(command: &mut Command, limit: Duration) -> Result<Report> {
         let patience = if report.trouble.is_some() {
             AFTERMATH
         } else {
-            SILENCE
+            silence
         };
         match guest.lines.recv_timeout(patience.min(left)) {
             Ok(line) => report.take(&line),

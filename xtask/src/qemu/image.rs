@@ -35,7 +35,8 @@ pub(crate) fn debian_manifest(artifacts: &Artifacts) -> Result<PathBuf> {
     Ok(manifest)
 }
 
-fn build(artifacts: &Artifacts, dir: &Path, name: &str) -> Result<PathBuf> {
+/// An image of `dir`.
+pub(crate) fn build(artifacts: &Artifacts, dir: &Path, name: &str) -> Result<PathBuf> {
     let image = workspace::scratch_dir()?.join(format!("{name}.daxfs"));
     if image.exists() {
         fs::remove_file(&image).with_context(|| format!("cannot remove {}", image.display()))?;

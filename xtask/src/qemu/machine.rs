@@ -28,15 +28,56 @@ pub(crate) struct Machine {
     pub(crate) initramfs: PathBuf,
     /// The image to have in memory.
     pub(crate) image: PathBuf,
-    /// Whether the host's KVM is used instead of emulation.
-    pub(crate) kvm: bool,
+    /// Images of other file systems; each becomes a pmem device of the guest.
+    pub(crate) peers: Vec<PathBuf>,
+    /// What runs the guest's instructions.
+    pub(crate) processor: Processor,
+}
+
+/// What runs a guest's instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Processor {
+    /// Emulation, with two processors.
+    Emulated,
+    /// Emulation of one processor, whose clock counts instructions: one nanosecond each.
+    Counting,
+    /// The host's KVM.
+    Kvm,
+}
+
+impl Processor {
+    /// KVM if it is asked for.
+    pub(crate) fn from_flag(kvm: bool) -> Self {
+        if kvm {
+            Self::Kvm
+        } else {
+            Self::Emulated
+        }
+    }
+
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Emulated => &["-smp", "2", "-accel", "tcg,thread=multi", "-cpu", "max"],
+            // A string instruction would count as one for each byte, and drown all else.
+            Self::Counting => &[
+                "-smp",
+                "1",
+                "-accel",
+                "tcg",
+                "-cpu",
+                "max,-erms,-fsrm",
+                "-icount",
+                "shift=0,sleep=off",
+            ],
+            Self::Kvm => &["-smp", "2", "-accel", "kvm", "-cpu", "host"],
+        }
+    }
 }
 
 impl Machine {
     /// The command that runs the guest, with `arguments` for its init.
     pub(crate) fn command(&self, arguments: &[String]) -> Result<Command> {
-        let size = image_size(&self.image)?.next_multiple_of(ALIGNMENT);
-        let memory = (IMAGE_ADDRESS + size + MEMORY_ABOVE).div_ceil(MIB);
+        let size = placed_size(&self.image)?;
         let mut qemu = Command::new("qemu-system-x86_64");
         qemu.args([
             "-nographic",
@@ -45,42 +86,43 @@ impl Machine {
             "-serial",
             "mon:stdio",
         ])
-        .args(["-smp", "2", "-m"])
-        .arg(format!("{memory}M"))
-        .args(self.accelerator())
+        .args(self.processor.arguments())
         .arg("-kernel")
         .arg(&self.kernel)
         .arg("-initrd")
-        .arg(&self.initramfs)
-        .arg("-device")
-        .arg(format!(
-            "loader,file={},addr={IMAGE_ADDRESS:#x},force-raw=on",
-            self.image.display()
-        ))
-        .arg("-append")
-        .arg(kernel_arguments(size, arguments));
+        .arg(&self.initramfs);
+        load(&mut qemu, &self.image, IMAGE_ADDRESS);
+        let mut reserved = format!("memmap={size}${IMAGE_ADDRESS:#x}");
+        let mut end = IMAGE_ADDRESS + size;
+        for peer in &self.peers {
+            let size = placed_size(peer)?;
+            load(&mut qemu, peer, end);
+            reserved.push_str(&format!(" memmap={size}!{end:#x}"));
+            end += size;
+        }
+        let memory = (end + MEMORY_ABOVE).div_ceil(MIB);
+        let init = arguments.join(" ");
+        qemu.arg("-m")
+            .arg(format!("{memory}M"))
+            .arg("-append")
+            .arg(format!(
+                "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 loglevel=6 {reserved} -- \
+             phys={IMAGE_ADDRESS:#x} {init}"
+            ));
         Ok(qemu)
     }
-
-    fn accelerator(&self) -> [&'static str; 4] {
-        if self.kvm {
-            ["-accel", "kvm", "-cpu", "host"]
-        } else {
-            ["-accel", "tcg,thread=multi", "-cpu", "max"]
-        }
-    }
 }
 
-fn image_size(image: &Path) -> Result<u64> {
+/// Has QEMU copy a file into the guest's memory.
+fn load(qemu: &mut Command, file: &Path, address: u64) {
+    let file = file.display();
+    qemu.arg("-device")
+        .arg(format!("loader,file={file},addr={address:#x},force-raw=on"));
+}
+
+/// The length of an image in memory, in bytes.
+fn placed_size(image: &Path) -> Result<u64> {
     let metadata =
         fs::metadata(image).with_context(|| format!("cannot use {}", image.display()))?;
-    Ok(metadata.len())
-}
-
-fn kernel_arguments(size: u64, arguments: &[String]) -> String {
-    let init = arguments.join(" ");
-    format!(
-        "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 loglevel=6 memmap={size}${IMAGE_ADDRESS:#x} -- \
-         phys={IMAGE_ADDRESS:#x} length={size:#x} {init}"
-    )
+    Ok(metadata.len().next_multiple_of(ALIGNMENT))
 }

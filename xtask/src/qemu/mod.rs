@@ -8,6 +8,7 @@
 //! | module | owns |
 //! |---|---|
 //! | [`artifacts`] | what a guest is made of: kernel, module, program, tools |
+//! | [`bench`] | `cargo xtask bench mount` |
 //! | [`console`] | reading a guest's console: results, and signs of trouble |
 //! | [`image`] | the images that guests mount |
 //! | [`initramfs`] | the archive that a guest starts from |
@@ -16,6 +17,7 @@
 //! | [`suite`] | `cargo xtask qemu-test` |
 
 mod artifacts;
+mod bench;
 mod console;
 mod image;
 mod initramfs;
@@ -23,5 +25,6 @@ mod machine;
 mod shell;
 mod suite;
 
+pub(crate) use bench::Args as BenchArgs;
 pub(crate) use shell::Args as ShellArgs;
 pub(crate) use suite::Args as TestArgs;

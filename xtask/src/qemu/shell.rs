@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::artifacts::Artifacts;
-use super::machine::Machine;
+use super::machine::{Machine, Processor};
 use super::{console, image, initramfs};
 
 /// Options of `cargo xtask qemu`.
@@ -32,7 +32,8 @@ impl Args {
             initramfs: initramfs::make("shell", &artifacts, None)?,
             kernel: artifacts.kernel,
             image,
-            kvm: self.kvm,
+            peers: Vec::new(),
+            processor: Processor::from_flag(self.kvm),
         };
         eprintln!("the image is on /mnt; `exit` ends the guest, as does Ctrl-A X");
         console::attach(

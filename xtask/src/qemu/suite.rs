@@ -9,11 +9,14 @@ use anyhow::Result;
 
 use super::artifacts::Artifacts;
 use super::console::{self, Report};
-use super::machine::Machine;
+use super::machine::{Machine, Processor};
 use super::{image, initramfs};
 
 /// How long one guest may take.
-const LIMIT: Duration = Duration::from_secs(240);
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// How long it may say nothing.
+const SILENCE: Duration = Duration::from_secs(150);
 
 /// Options of `cargo xtask qemu-test`.
 #[derive(Debug, clap::Args)]
@@ -98,13 +101,14 @@ impl Args {
             kernel: artifacts.kernel.clone(),
             initramfs: initramfs::make(suite.name, artifacts, extra.as_deref())?,
             image: (suite.image)(artifacts)?,
-            kvm: self.kvm,
+            peers: Vec::new(),
+            processor: Processor::from_flag(self.kvm),
         };
         let mut arguments = vec![format!("suite={}", suite.name)];
         if let Some(filter) = &self.filter {
             arguments.push(format!("filter={filter}"));
         }
-        console::watch(&mut machine.command(&arguments)?, LIMIT)
+        console::watch(&mut machine.command(&arguments)?, LIMIT, SILENCE)
     }
 
     fn print(&self, suite: &str, report: &Report, counts: &mut Counts) {

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Reading, looking up, listing.
+
+use std::ffi::CString;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use super::{cost, drop_caches, free_memory, Figures, ROOT};
+use crate::sys;
+
+/// How many small files are opened, and how many absent names are looked up.
+const SAMPLE: usize = 2000;
+
+pub(super) fn measure(figures: &Figures<'_>) -> Result<()> {
+    reads(figures)?;
+    let (files, directories) = walk()?;
+    stats(figures, &files)?;
+    listings(figures, &directories, files.len())?;
+    opens(figures, &files)?;
+    absent(figures)
+}
+
+fn per(total: i64, count: usize) -> i64 {
+    total / i64::try_from(count.max(1)).unwrap_or(i64::MAX)
+}
+
+fn reads(figures: &Figures<'_>) -> Result<()> {
+    drop_caches()?;
+    let mut buffer = vec![1_u8; 1 << 20];
+    for (number, row) in [
+        (10, "read, 1 MiB calls, per 4 KiB, cold"),
+        (11, "read, 1 MiB calls, per 4 KiB, warm"),
+    ] {
+        let mut file = File::open(format!("{ROOT}/large"))?;
+        let (cost, length) = cost(|| -> Result<usize> {
+            let mut all = 0;
+            loop {
+                match file.read(&mut buffer)? {
+                    0 => return Ok(all),
+                    length => all += length,
+                }
+            }
+        });
+        figures.tell(number, row, per(cost, length? / 4096));
+    }
+    let mut file = File::open(format!("{ROOT}/large"))?;
+    let small = buffer.get_mut(..4096).context("a short buffer")?;
+    let (sequential, result) = cost(|| (0..4096).try_for_each(|_| file.read_exact(small)));
+    result?;
+    figures.tell(12, "read, 4 KiB calls", per(sequential, 4096));
+    let (random, result) = cost(|| {
+        (0..4096_u64)
+            .try_for_each(|i| file.read_exact_at(small, i.wrapping_mul(7919) % 16384 * 4096))
+    });
+    result?;
+    figures.tell(13, "pread at random, 4 KiB calls", per(random, 4096));
+    Ok(())
+}
+
+/// All paths as C strings, and all directories.
+fn walk() -> Result<(Vec<CString>, Vec<PathBuf>)> {
+    let (mut all, mut directories, mut next) = (Vec::new(), vec![PathBuf::from(ROOT)], 0);
+    while let Some(directory) = directories.get(next).cloned() {
+        for entry in fs::read_dir(&directory)? {
+            let entry = entry?;
+            all.push(CString::new(entry.path().as_os_str().as_bytes())?);
+            if entry.file_type()?.is_dir() {
+                directories.push(entry.path());
+            }
+        }
+        next += 1;
+    }
+    Ok((all, directories))
+}
+
+fn stat_all(paths: &[CString]) -> Result<()> {
+    // SAFETY: All bytes zero are a value of this type.
+    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+    for path in paths {
+        // SAFETY: The path is a C string, the buffer is writable.
+        sys::check(unsafe { libc::lstat(path.as_ptr(), &mut stat) })?;
+    }
+    Ok(())
+}
+
+fn stats(figures: &Figures<'_>, paths: &[CString]) -> Result<()> {
+    drop_caches()?;
+    let before = free_memory()?;
+    for (number, row) in [
+        (20, "stat of every entry, cold"),
+        (21, "stat of every entry, warm"),
+    ] {
+        let (cost, result) = cost(|| stat_all(paths));
+        result?;
+        figures.tell(number, row, per(cost, paths.len()));
+    }
+    figures.tell(50, "memory after stat of all, kB", before - free_memory()?);
+    read_all(paths)?;
+    figures.tell(51, "memory after reading all, kB", before - free_memory()?);
+    Ok(())
+}
+
+fn read_all(paths: &[CString]) -> Result<()> {
+    let mut buffer = vec![0; 1 << 20];
+    for path in paths {
+        let path = PathBuf::from(std::ffi::OsStr::from_bytes(path.to_bytes()));
+        if fs::symlink_metadata(&path)?.is_file() {
+            let mut file = File::open(&path)?;
+            while file.read(&mut buffer)? != 0 {}
+        }
+    }
+    Ok(())
+}
+
+/// Reads a directory to its end with getdents64(2), as any program does; returns its entries' bytes.
+fn list(path: &PathBuf, buffer: &mut [u8]) -> Result<usize> {
+    let directory = File::open(path)?;
+    let mut all = 0;
+    loop {
+        let fd = usize::try_from(directory.as_raw_fd())?;
+        let room = sys::address_of_mut(buffer);
+        let length = sys::syscall(libc::SYS_getdents64, [fd, room, buffer.len(), 0, 0])?;
+        match usize::try_from(length)? {
+            0 => return Ok(all),
+            length => all += length,
+        }
+    }
+}
+
+fn listings(figures: &Figures<'_>, directories: &[PathBuf], entries: usize) -> Result<()> {
+    let mut buffer = vec![0; 32768];
+    drop_caches()?;
+    for (number, row) in [
+        (22, "readdir of all, per entry, cold"),
+        (23, "readdir of all, per entry, warm"),
+    ] {
+        let (cost, result) = cost(|| {
+            directories
+                .iter()
+                .try_for_each(|path| list(path, &mut buffer).map(drop))
+        });
+        result?;
+        figures.tell(number, row, per(cost, entries));
+    }
+    drop_caches()?;
+    let large = PathBuf::from(format!("{ROOT}/many"));
+    for (number, row) in [
+        (24, "readdir of 10,000 names, cold"),
+        (25, "readdir of 10,000 names, warm"),
+    ] {
+        let (cost, result) = cost(|| list(&large, &mut buffer));
+        result?;
+        figures.tell(number, row, per(cost, 10_000));
+    }
+    Ok(())
+}
+
+fn opens(figures: &Figures<'_>, paths: &[CString]) -> Result<()> {
+    let small: Vec<&CString> = paths
+        .iter()
+        .filter(|path| {
+            let path = PathBuf::from(std::ffi::OsStr::from_bytes(path.to_bytes()));
+            fs::symlink_metadata(path)
+                .is_ok_and(|found| found.is_file() && (1..4096).contains(&found.len()))
+        })
+        .take(SAMPLE)
+        .collect();
+    let mut buffer = [0_u8; 4096];
+    for (number, what, reads) in [
+        (30, "open, close", false),
+        (32, "open, read, close of a small file", true),
+    ] {
+        drop_caches()?;
+        for (more, when) in [(0, "cold"), (1, "warm")] {
+            let (cost, result) = cost(|| {
+                small
+                    .iter()
+                    .try_for_each(|path| open(path, reads, &mut buffer))
+            });
+            result?;
+            figures.tell(
+                number + more,
+                &format!("{what}, {when}"),
+                per(cost, small.len()),
+            );
+        }
+    }
+    Ok(())
+}
+
+fn open(path: &CString, reads: bool, buffer: &mut [u8]) -> Result<()> {
+    // SAFETY: The path is a C string.
+    let fd = i32::try_from(sys::check(unsafe {
+        libc::open(path.as_ptr(), libc::O_RDONLY)
+    })?)?;
+    if reads {
+        // SAFETY: The descriptor is open, the buffer writable.
+        let length = unsafe { libc::read(fd, buffer.as_mut_ptr().cast(), buffer.len()) };
+        sys::check(i64::try_from(length)?)?;
+    }
+    // SAFETY: The descriptor is open and ours.
+    sys::check(unsafe { libc::close(fd) })?;
+    Ok(())
+}
+
+fn absent(figures: &Figures<'_>) -> Result<()> {
+    let names = (0..SAMPLE).map(|i| CString::new(format!("{ROOT}/many/nothing-{i}")));
+    let names: Vec<CString> = names.collect::<std::result::Result<_, _>>()?;
+    // The directory itself is known.
+    stat_all(&[CString::new(format!("{ROOT}/many/name-00000"))?])?;
+    for (number, row) in [(40, "an absent name, first"), (41, "an absent name, again")] {
+        let (cost, found) = cost(|| {
+            names
+                .iter()
+                .filter(|name| stat_all(std::slice::from_ref(*name)).is_ok())
+                .count()
+        });
+        anyhow::ensure!(found == 0, "{found} absent names exist");
+        figures.tell(number, row, per(cost, names.len()));
+    }
+    Ok(())
+}

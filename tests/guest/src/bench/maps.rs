@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Mapping, forking.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::fd::AsRawFd;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use libc::{MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE};
+
+use super::{cost, drop_caches, free_memory, Figures, ROOT};
+use crate::sys::{self, Child, Map};
+
+const LARGE: u64 = 64 << 20;
+const PAGES: i64 = 16384;
+
+pub(super) fn measure(figures: &Figures<'_>) -> Result<()> {
+    touches(figures)?;
+    small(figures)?;
+    writes(figures)?;
+    fork(figures)?;
+    sharing(figures)?;
+    whole_tree(figures)
+}
+
+fn large() -> Result<File> {
+    Ok(File::open(format!("{ROOT}/large"))?)
+}
+
+fn touch_all(map: &Map) {
+    for offset in (0..map.length()).step_by(4096) {
+        map.touch(offset);
+    }
+}
+
+fn touches(figures: &Figures<'_>) -> Result<()> {
+    drop_caches()?;
+    for (number, what, flags) in [(60, "shared", MAP_SHARED), (64, "private", MAP_PRIVATE)] {
+        let map = Map::new(&large()?, 0, LARGE, PROT_READ, flags)?;
+        let before = sys::faults()?;
+        let (cold, ()) = cost(|| touch_all(&map));
+        let faults = sys::faults()? - before;
+        figures.tell(
+            number,
+            &format!("touch 64 MiB {what}, per page"),
+            cold / PAGES,
+        );
+        figures.tell(number + 1, &format!("touch 64 MiB {what}, faults"), faults);
+        let (gone, ()) = cost(|| drop(map));
+        figures.tell(
+            number + 2,
+            &format!("unmap 64 MiB {what}, per page"),
+            gone / PAGES,
+        );
+    }
+    Ok(())
+}
+
+/// At an address where no huge entry fits.
+fn small(figures: &Figures<'_>) -> Result<()> {
+    let zero = File::open("/dev/zero")?;
+    let room = Map::new(&zero, 0, LARGE + (4 << 20), PROT_READ, MAP_PRIVATE)?;
+    let start = (room.address().addr() + (2 << 20)) / (2 << 20) * (2 << 20) + 4096 * 5;
+    let file = large()?;
+    // SAFETY: The range lies in `room`, which nothing uses.
+    let mapped = unsafe {
+        libc::mmap(
+            std::ptr::with_exposed_provenance_mut(start),
+            usize::try_from(LARGE)?,
+            PROT_READ,
+            MAP_PRIVATE | libc::MAP_FIXED,
+            file.as_raw_fd(),
+            0,
+        )
+    };
+    anyhow::ensure!(mapped != libc::MAP_FAILED, "cannot map at an odd address");
+    let offset = start - room.address().addr();
+    let before = sys::faults()?;
+    let (touched, ()) = cost(|| {
+        for page in 0..usize::try_from(PAGES).unwrap_or(0) {
+            room.touch(offset + page * 4096);
+        }
+    });
+    figures.tell(68, "touch 64 MiB by small pages, per page", touched / PAGES);
+    figures.tell(
+        69,
+        "touch 64 MiB by small pages, faults",
+        sys::faults()? - before,
+    );
+    let (gone, ()) = cost(|| drop(room));
+    figures.tell(70, "unmap 64 MiB of small pages, per page", gone / PAGES);
+    Ok(())
+}
+
+fn writes(figures: &Figures<'_>) -> Result<()> {
+    let map = Map::new(&large()?, 0, 16 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE)?;
+    let (written, ()) = cost(|| {
+        for offset in (0..map.length()).step_by(4096) {
+            map.write(offset, 1);
+        }
+    });
+    figures.tell(71, "private write, per page", written / 4096);
+    Ok(())
+}
+
+fn fork(figures: &Figures<'_>) -> Result<()> {
+    let map = Map::new(&large()?, 0, LARGE, PROT_READ, MAP_SHARED)?;
+    touch_all(&map);
+    let (forked, result) = cost(|| sys::in_child(|| Ok(())));
+    result?;
+    figures.tell(72, "fork with 64 MiB mapped", forked);
+    Ok(())
+}
+
+/// Four processes that each map 64 MiB privately and touch all of it.
+fn sharing(figures: &Figures<'_>) -> Result<()> {
+    drop_caches()?;
+    let before = free_memory()?;
+    let (ready, tell) = sys::pipe()?;
+    let children: Vec<Child> = (0..4)
+        .map(|_| {
+            let tell = File::from(tell.try_clone()?);
+            Child::fork(move || {
+                let map = Map::new(&large()?, 0, LARGE, PROT_READ, MAP_PRIVATE)?;
+                touch_all(&map);
+                std::io::Write::write_all(&mut &tell, &[0])?;
+                loop {
+                    // SAFETY: Waits for a signal.
+                    unsafe { libc::pause() };
+                }
+            })
+        })
+        .collect::<Result<_>>()?;
+    let mut bytes = [0; 4];
+    File::from(ready).read_exact(&mut bytes)?;
+    figures.tell(
+        80,
+        "4 processes with 64 MiB each, kB",
+        before - free_memory()?,
+    );
+    for child in children {
+        child.signal(libc::SIGKILL)?;
+        child.wait()?;
+    }
+    Ok(())
+}
+
+/// Every page of every file of a page or more, each file mapped once.
+fn whole_tree(figures: &Figures<'_>) -> Result<()> {
+    drop_caches()?;
+    let (mut left, mut pages, mut spent) = (vec![PathBuf::from(ROOT)], 0_i64, 0_i64);
+    let before = sys::faults()?;
+    while let Some(directory) = left.pop() {
+        for entry in fs::read_dir(&directory)? {
+            let entry = entry?;
+            let found = entry.metadata()?;
+            if found.is_dir() {
+                left.push(entry.path());
+            } else if found.is_file() && found.len() >= 4096 {
+                let map = Map::new(
+                    &File::open(entry.path())?,
+                    0,
+                    found.len(),
+                    PROT_READ,
+                    MAP_PRIVATE,
+                )?;
+                spent += cost(|| touch_all(&map)).0;
+                pages += i64::try_from(found.len().div_ceil(4096))?;
+            }
+        }
+    }
+    figures.tell(73, "touch every page of the tree, per page", spent / pages);
+    figures.tell(
+        74,
+        "touch every page of the tree, pages a fault x 100",
+        pages * 100 / (sys::faults()? - before),
+    );
+    Ok(())
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Starting programs.
+
+use std::ffi::CString;
+use std::fs;
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+use anyhow::{ensure, Context, Result};
+
+use super::{cost, drop_caches, free_memory, Figures, ROOT};
+use crate::sys;
+
+pub(super) fn measure(figures: &Figures<'_>) -> Result<()> {
+    programs(figures, ROOT, 90, "")?;
+    pythons(figures)?;
+    overlaid(figures)
+}
+
+/// Starts each program after its pages were forgotten, and then thrice more; the best of these counts.
+fn programs(figures: &Figures<'_>, root: &str, first: u32, how: &str) -> Result<()> {
+    for (number, name, line) in [
+        (first, "exec of /bin/true", &["/bin/true"][..]),
+        (
+            first + 4,
+            "python3 -c pass",
+            &["/usr/bin/python3", "-c", "pass"][..],
+        ),
+    ] {
+        drop_caches()?;
+        let (cold, _) = start(root, line)?;
+        figures.tell(number, &format!("{name}{how}, cold"), cold);
+        let runs = (0..3)
+            .map(|_| start(root, line))
+            .collect::<Result<Vec<_>>>()?;
+        let (warm, faults) = runs.into_iter().min().context("no run")?;
+        figures.tell(number + 1, &format!("{name}{how}, warm"), warm);
+        figures.tell(number + 2, &format!("{name}{how}, faults"), faults);
+    }
+    Ok(())
+}
+
+/// What starting a program below `root` costs until it has ended, and the faults that it took.
+fn start(root: &str, line: &[&str]) -> Result<(i64, i64)> {
+    let line: Vec<CString> = line
+        .iter()
+        .map(|word| CString::new(*word))
+        .collect::<std::result::Result<_, _>>()?;
+    let mut words: Vec<*const libc::c_char> = line.iter().map(|word| word.as_ptr()).collect();
+    words.push(std::ptr::null());
+    let environment = [c"LC_ALL=C".as_ptr(), std::ptr::null()];
+    let before = child_faults()?;
+    let (cost, end) = cost(|| {
+        sys::Child::fork(|| {
+            std::os::unix::fs::chroot(root)?;
+            std::env::set_current_dir("/")?;
+            // SAFETY: All strings are C strings, the lists end with null.
+            unsafe { libc::execve(line[0].as_ptr(), words.as_ptr(), environment.as_ptr()) };
+            Err(std::io::Error::last_os_error().into())
+        })
+        .and_then(sys::Child::wait)
+    });
+    ensure!(end? == sys::End::Exit(0), "the program failed");
+    Ok((cost, child_faults()? - before))
+}
+
+fn child_faults() -> Result<i64> {
+    // SAFETY: All bytes zero are a value of this type.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: The buffer is writable.
+    sys::check(unsafe { libc::getrusage(libc::RUSAGE_CHILDREN, &mut usage) })?;
+    Ok(usage.ru_minflt + usage.ru_majflt)
+}
+
+/// Memory that four interpreters take, one being there already.
+fn pythons(figures: &Figures<'_>) -> Result<()> {
+    let begin = || -> Result<std::process::Child> {
+        let mut child = Command::new("/bin/busybox")
+            .args([
+                "chroot",
+                ROOT,
+                "/usr/bin/python3",
+                "-c",
+                "import os; os.write(1, b'x'); os.read(0, 1)",
+            ])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        child
+            .stdout
+            .as_mut()
+            .context("no output")?
+            .read_exact(&mut [0])?;
+        Ok(child)
+    };
+    drop_caches()?;
+    let before = free_memory()?;
+    let children = (0..4).map(|_| begin()).collect::<Result<Vec<_>>>()?;
+    figures.tell(81, "4 python3, kB", before - free_memory()?);
+    for mut child in children {
+        child.kill()?;
+        child.wait()?;
+    }
+    Ok(())
+}
+
+/// The same programs through an overlay with an empty upper layer.
+fn overlaid(figures: &Figures<'_>) -> Result<()> {
+    let base = "/tmp/overlay";
+    fs::create_dir_all(base)?;
+    sys::mount("none", base, "tmpfs", 0, "")?;
+    for name in ["upper", "work", "root"] {
+        fs::create_dir_all(format!("{base}/{name}"))?;
+    }
+    let root = format!("{base}/root");
+    let options = format!("lowerdir={ROOT},upperdir={base}/upper,workdir={base}/work");
+    sys::mount("overlay", &root, "overlay", 0, &options)?;
+    let result = programs(figures, &root, 100, " through overlayfs");
+    sys::unmount(&root, 0)?;
+    sys::unmount(base, 0)?;
+    result
+}
