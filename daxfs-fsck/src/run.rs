@@ -16,8 +16,9 @@ use daxfs_image::hash::Sha256;
 
 use crate::cli::{Identity, Options};
 use crate::extract::{self, Target};
+use crate::facts::{Description, Located};
 use crate::progress;
-use crate::report::{Description, Located, Report};
+use crate::report::Report;
 
 /// The exit status bit for an image that breaks a rule.
 pub const EXIT_FINDINGS: u8 = 4;

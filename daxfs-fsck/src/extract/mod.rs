@@ -13,13 +13,13 @@
 //!
 //! | module | owns |
 //! |---|---|
-//! | [`target`] | the directory that is extracted to |
-//! | [`levels`] | the directories from the target down to where the extraction is |
-//! | [`objects`] | making files of every type |
-//! | [`links`] | inodes with several names |
-//! | [`attributes`] | owners, extended attributes, modes and times |
-//! | [`writer`] | contents, written by all threads |
-//! | [`summary`] | what was restored, and what could not be |
+//! | `target` | the directory that is extracted to |
+//! | `levels` | the directories from the target down to where the extraction is |
+//! | `objects` | making files of every type |
+//! | `links` | inodes with several names |
+//! | `attributes` | owners, extended attributes, modes and times |
+//! | `writer` | contents, written by all threads |
+//! | `summary` | what was restored, and what could not be |
 
 mod attributes;
 mod levels;
@@ -68,7 +68,8 @@ pub fn extract(
 ) -> Result<Summary> {
     let (queue, jobs) = sync_channel(QUEUE);
     let pool = &Pool::new(jobs);
-    let views = (1..threads).map(|_| file::share(image));
+    // More could not find work.
+    let views = (1..threads.min(QUEUE)).map(|_| file::share(image));
     let views = views.collect::<Result<Vec<_>, _>>()?;
     thread::scope(|scope| {
         let helpers = views.into_iter().map(|view| {

@@ -4,30 +4,22 @@
 //! A digest covers a whole content, so one content is work for one thread. Threads take the largest
 //! pieces of work first: what is left at the end is small, and they finish together.
 
-use std::cmp::Reverse;
-use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use daxfs_format::check;
 use daxfs_format::digest::content_digest;
-use daxfs_format::extent::EXTENT_SIZE;
 use daxfs_format::{
-    ContentId, FileData, Finding, Image, Ino, Inode, InodeKind, Memory, Object, ReadFault, Rule,
-    Section, SectionKind,
+    ContentId, FileData, Finding, Image, Ino, Memory, Object, ReadFault, Rule, Section, SectionKind,
 };
 
+use super::pieces::{self, content_of, Piece};
 use super::{join, lost, only_faults, spawn, view, CheckError, Findings, Structure};
 use crate::file::{FileImage, FileMemory};
 use crate::hash::{Sha256, Xxh64};
 
 /// What a thread reads at a time, in bytes: it stays in the cache between copy and hash.
 const BUFFER: usize = 128 << 10;
-/// Contents are put together up to so many bytes, and larger ones are pieces of their own.
-const PIECE: u64 = 4 << 20;
-/// The most contents in a piece.
-const PIECE_CONTENTS: usize = 4096;
-
 /// What was verified.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DataSummary {
@@ -39,14 +31,6 @@ pub struct DataSummary {
 
 /// Who hears how many bytes have been verified, from any thread: the bytes since the last time.
 pub type Progress<'a> = dyn Fn(u64) + Sync + 'a;
-
-/// What a thread takes at a time.
-enum Piece {
-    /// The contents with these indices in the list of owners.
-    Contents(Range<usize>),
-    /// All pages without content.
-    Padding,
-}
 
 /// The verification of an image, planned.
 pub struct DataCheck<'a> {
@@ -87,17 +71,9 @@ impl<'a> DataCheck<'a> {
         if has_contents && sections.get(SectionKind::Digests).is_none() {
             return Err(CheckError::NoDigests);
         }
-        let mut pieces = content_pieces(image, structure)?;
-        let places = [SectionKind::Data, SectionKind::Packed];
-        let places = places.into_iter().filter_map(|kind| sections.get(kind));
-        if sum(&pieces) > places.map(|section| section.length).sum() {
-            return Err(CheckError::Overlap);
-        }
-        pieces.push((padding(image, structure), Piece::Padding));
-        pieces.sort_by_key(|&(bytes, _)| Reverse(bytes));
         let work = Work {
             structure,
-            pieces,
+            pieces: pieces::plan(image, structure)?,
             next: AtomicUsize::new(0),
             failed: AtomicBool::new(false),
         };
@@ -107,7 +83,7 @@ impl<'a> DataCheck<'a> {
     /// How many bytes there are to verify.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        sum(&self.work.pieces)
+        pieces::sum(&self.work.pieces)
     }
 
     /// Does the work in `threads` threads.
@@ -139,11 +115,6 @@ impl<'a> DataCheck<'a> {
         }
         results.map(|contents| DataSummary { contents, bytes })
     }
-}
-
-fn sum(pieces: &[(u64, Piece)]) -> u64 {
-    let bytes = pieces.iter().map(|&(bytes, _)| bytes);
-    bytes.fold(0, u64::saturating_add)
 }
 
 impl Work<'_> {
@@ -242,87 +213,6 @@ fn finding(content: ContentId, data: &FileData, found: [u8; 32]) -> Finding {
         rule: Rule::ContentDigest,
         value,
     }
-}
-
-fn content_of(inode: Inode) -> Option<(ContentId, FileData, Inode)> {
-    match (inode.content, inode.kind) {
-        (Some(content), InodeKind::Regular(data)) => Some((content, data, inode)),
-        _ => None,
-    }
-}
-
-/// All contents, in pieces of about equal size as far as their own sizes allow.
-fn content_pieces(
-    image: &FileImage,
-    structure: &Structure,
-) -> Result<Vec<(u64, Piece)>, CheckError> {
-    let mut stored = StoredBytes::new(image);
-    let mut pieces = Vec::new();
-    let (mut start, mut bytes) = (0, 0_u64);
-    for (index, &owner) in structure.owners.iter().enumerate() {
-        let size = match Ino::new(owner) {
-            Some(ino) => stored.of(ino)?,
-            None => 0,
-        };
-        let full = bytes.saturating_add(size) > PIECE || index - start >= PIECE_CONTENTS;
-        if full && index > start {
-            pieces.push((bytes, Piece::Contents(start..index)));
-            (start, bytes) = (index, 0);
-        }
-        bytes = bytes.saturating_add(size);
-    }
-    pieces.push((bytes, Piece::Contents(start..structure.owners.len())));
-    Ok(pieces)
-}
-
-/// Counts the bytes of contents.
-struct StoredBytes<'a> {
-    image: &'a FileImage,
-    /// How many extents there can still be if no lists overlap.
-    extents: u64,
-}
-
-impl<'a> StoredBytes<'a> {
-    fn new(image: &'a FileImage) -> Self {
-        let lists = image.superblock().sections().get(SectionKind::Extents);
-        Self {
-            image,
-            extents: lists.map_or(0, |lists| lists.length / EXTENT_SIZE),
-        }
-    }
-
-    /// How many bytes of the content of an inode are stored.
-    fn of(&mut self, ino: Ino) -> Result<u64, CheckError> {
-        let memory = self.image.memory();
-        let inode = only_faults(self.image.inode(ino), memory)?;
-        let Some((_, data, inode)) = inode.and_then(content_of) else {
-            return Ok(0);
-        };
-        let FileData::Sparse(list) = data else {
-            return Ok(inode.size);
-        };
-        let left = self.extents.checked_sub(list.count().into());
-        self.extents = left.ok_or(CheckError::Overlap)?;
-        let mut sum = 0_u64;
-        for index in 0..list.count() {
-            let extent = only_faults(self.image.extent(&list, index), memory)?.flatten();
-            sum = sum.saturating_add(extent.map_or(0, |extent| extent.length));
-        }
-        Ok(sum)
-    }
-}
-
-/// The bytes of the pages that no content has.
-fn padding(image: &FileImage, structure: &Structure) -> u64 {
-    let data = image.superblock().sections().get(SectionKind::Data);
-    let used = structure
-        .pages
-        .iter()
-        .map(|word| u64::from(word.count_ones()));
-    let used = used
-        .sum::<u64>()
-        .saturating_mul(image.superblock().page_size());
-    data.map_or(0, |data| data.length.saturating_sub(used))
 }
 
 /// A file whose contents are counted as they are read.

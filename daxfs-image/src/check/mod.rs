@@ -6,6 +6,7 @@
 //! | [`findings`] | the findings of a check: all are counted, the first are kept |
 //! | [`structure`] | checksums and digests of the sections, and every rule about metadata |
 //! | [`data`] | the digests of all contents, and the padding between them |
+//! | `pieces` | the verification of contents in pieces of work |
 //! | `tails` | the ends of files, which the structural check puts off |
 //! | [`paths`] | the paths of what findings are about |
 //!
@@ -15,6 +16,7 @@
 pub mod data;
 pub mod findings;
 pub mod paths;
+mod pieces;
 pub mod structure;
 mod tails;
 

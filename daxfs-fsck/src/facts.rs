@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a report is made of, in the form in which it is printed.
+
+use std::fmt::Write as _;
+
+use daxfs_image::check::DataSummary;
+use daxfs_image::format::superblock::SuperblockCopy;
+use daxfs_image::format::Finding;
+use daxfs_image::hash::Sha256;
+use daxfs_image::FileImage;
+use serde::Serialize;
+
+use crate::cli::Identity;
+use crate::escape::escape;
+
+/// What the superblock says of an image.
+#[derive(Debug, Serialize)]
+pub struct Description {
+    /// The identity.
+    pub identity: String,
+    /// The UUID.
+    pub uuid: String,
+    /// The label, escaped.
+    pub label: String,
+    /// The length of the image in bytes.
+    pub bytes: u64,
+    /// How many inodes there are.
+    pub inodes: u32,
+}
+
+/// A finding with its path.
+#[derive(Debug, Serialize)]
+pub struct Located {
+    /// The object.
+    pub object: String,
+    /// Where the offending bytes begin, in bytes from the start of the image.
+    pub offset: u64,
+    /// The path, escaped, where there is one.
+    pub path: Option<String>,
+    /// The name of the rule.
+    pub rule: &'static str,
+    /// What the rule says.
+    pub text: &'static str,
+    /// The value that breaks it.
+    pub value: u64,
+    /// Whether a later version of the format may allow this.
+    pub newer: bool,
+}
+
+/// What was verified.
+#[derive(Debug, Serialize)]
+pub struct Verified {
+    /// Contents whose digests were compared.
+    pub contents: u64,
+    /// Their bytes, and those that belong to no file.
+    pub bytes: u64,
+}
+
+impl From<DataSummary> for Verified {
+    fn from(summary: DataSummary) -> Self {
+        let DataSummary { contents, bytes } = summary;
+        Self { contents, bytes }
+    }
+}
+
+impl Description {
+    /// The description of an image that was opened from `superblock`.
+    #[must_use]
+    pub fn of(image: &FileImage, superblock: &SuperblockCopy) -> Self {
+        let validated = image.superblock();
+        Self {
+            identity: Identity(superblock.identity::<Sha256>()).to_string(),
+            uuid: uuid(validated.uuid()),
+            label: escape(validated.label()),
+            bytes: validated.image_size(),
+            inodes: image.inode_count(),
+        }
+    }
+}
+
+impl Located {
+    /// A finding at a path.
+    #[must_use]
+    pub fn new(finding: &Finding, path: Option<Vec<u8>>) -> Self {
+        Self {
+            object: finding.object.to_string(),
+            offset: finding.offset,
+            path: path.map(|path| escape(&path)),
+            rule: finding.rule.id(),
+            text: finding.rule.text(),
+            value: finding.value,
+            newer: finding.rule.is_support(),
+        }
+    }
+
+    /// The finding as a line of text.
+    pub(crate) fn line(&self) -> String {
+        let Self {
+            object,
+            offset,
+            path,
+            rule,
+            text,
+            value,
+            newer,
+        } = self;
+        let newer = if *newer {
+            "; a newer version may know it"
+        } else {
+            ""
+        };
+        let path = path
+            .as_ref()
+            .map_or(String::new(), |path| format!(" ({path})"));
+        format!("{object} at {offset:#x}{path}: {text} [{rule}], found {value:#x}{newer}\n")
+    }
+}
+
+/// The text form of RFC 9562.
+fn uuid(bytes: [u8; 16]) -> String {
+    let mut text = String::new();
+    for (index, byte) in bytes.iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::uuid;
+
+    #[test]
+    fn uuids_have_their_usual_groups() {
+        let bytes = std::array::from_fn(|index| u8::try_from(index).unwrap());
+        assert_eq!(uuid(bytes), "00010203-0405-0607-0809-0a0b0c0d0e0f");
+    }
+}
