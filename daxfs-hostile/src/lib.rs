@@ -14,11 +14,13 @@
 //! | [`specimen`] | an image to be changed, with its objects by name |
 //! | [`panics`] | a search of compiled code for ways to panic |
 //! | [`refetch`] | words that change between two loads |
+//! | [`document`] | the page about hostile images |
 //! | [`examine`] | everything that can be found wrong with an image, in order |
 //! | [`walk`](mod@walk) | a walk that reads everything by every way there is |
 
 pub mod classes;
 pub mod collide;
+pub mod document;
 pub mod examine;
 pub mod fuzz;
 pub mod memory;

@@ -7,6 +7,7 @@ use std::{fs, process::ExitCode};
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use daxfs_format::Rule;
+use daxfs_hostile::document::markdown;
 use daxfs_hostile::fuzz::TARGETS;
 use daxfs_hostile::mutate::{self, Counts, Extent};
 use daxfs_hostile::reference::reference;
@@ -27,6 +28,8 @@ enum Command {
         #[arg(long)]
         quick: bool,
     },
+    /// Print the page about hostile images.
+    Document,
     /// Search the compiled format crate for ways to panic; fails when there is one.
     Panics,
     /// Change every word of the reference image between every two loads of every reader.
@@ -41,6 +44,7 @@ enum Command {
 fn main() -> Result<ExitCode> {
     match Arguments::parse().command {
         Command::Mutate { quick } => return Ok(judge_mutants(quick)),
+        Command::Document => print!("{}", markdown()),
         Command::Panics => return search_panics(),
         Command::Refetch => refetch_words(),
         Command::Seeds { directory } => write_seeds(&directory)?,

@@ -91,13 +91,14 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
                 .unwrap_or_default()
         };
         if !mark(self.scratch.pages, page(offset), page(page_end)) {
+            // The tail belongs to the first: so no page is read twice, however many claim it.
             let (rule, value) = (Rule::ContentOverlap, offset);
-            self.report(Finding {
+            return self.report(Finding {
                 object,
                 offset: field,
                 rule,
                 value,
-            })?;
+            });
         }
         let rule = (Object::Content(content), Rule::ContentTail);
         super::check_zero(

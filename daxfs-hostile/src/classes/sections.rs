@@ -183,7 +183,7 @@ pub(super) const CLASSES: &[Class] = &[
         },
     ),
     class(
-        "section-in-the-superblock's-end",
+        "section-in-the-end-of-the-superblock",
         Rule::SectionOrder,
         On::SectionEntry(INODES),
         |s| {
