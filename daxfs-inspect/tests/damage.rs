@@ -64,6 +64,35 @@ fn every_class_of_bad_input_is_survived_and_named() {
     assert!(unnamed.is_empty(), "{}", unnamed.join("\n"));
 }
 
+/// What docs/dump.md says is left out of the dump.
+#[test]
+fn the_dump_leaves_out_what_lies_where_it_may_not() {
+    let mut specimen = Specimen::new(reference());
+    let first = *specimen.xattr_set(1);
+    *specimen.xattr_set(2) = first;
+    specimen.entry("/", "direct").name_offset.set(1 << 20);
+    let (root, nested) = (*specimen.inode("/"), specimen.inode("/directory/nested"));
+    (nested.offset, nested.size, nested.count) = (root.offset, root.size, root.count);
+    let number = specimen.ino("/directory/nested");
+    let run = ImageFile::new(&specimen.finish()).run("dump", &[]);
+    assert_eq!(run.code, 1);
+    for rule in ["xattr-place", "directory-shape", "directory-place"] {
+        assert!(run.err.contains(&format!("[{rule}]")), "{}", run.err);
+    }
+    let lines = |start: &str| {
+        run.text()
+            .lines()
+            .filter(|line| line.starts_with(start))
+            .count()
+    };
+    assert!(lines("xattr_set set=2 ") == 1 && lines("xattr set=1 ") > 0);
+    assert_eq!(lines("xattr set=2 "), 0);
+    assert_eq!(lines(&format!("entry directory={number} ")), 0);
+    let is_cut = |line: &&str| line.contains(" name_offset=1048576 ");
+    let cut = run.text().lines().find(is_cut).unwrap();
+    assert!(cut.ends_with(" name_length=6"), "{cut}");
+}
+
 /// An inode that cannot be read costs its own line.
 #[test]
 fn the_rest_of_a_directory_is_listed() {
