@@ -68,7 +68,8 @@ pub fn build(options: &Options, observer: &dyn Observer) -> Result<Summary> {
     };
     let ordered = Ordered::new(tree, order, &scan.sets);
     let mut image = thread::scope(|scope| {
-        scope.spawn(|| output.write_behind());
+        // Without that thread there is more to wait for at the end.
+        let _ = thread::Builder::new().spawn_scoped(scope, || output.write_behind());
         let image = copy_contents(&job, &ordered);
         output.stop_write_behind();
         image

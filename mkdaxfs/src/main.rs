@@ -58,13 +58,13 @@ fn run(cli: &Cli) -> mkdaxfs::Result<ExitCode> {
 /// of the write, and no reason to be killed.
 fn watch_signals() -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGXFSZ])?;
-    thread::spawn(move || {
+    thread::Builder::new().spawn(move || {
         for signal in signals.forever().filter(|&signal| signal != SIGXFSZ) {
             mkdaxfs::remove_leftovers();
             // If this fails there is nothing left to do but to go on.
             let _ = signal_hook::low_level::emulate_default_handler(signal);
         }
-    });
+    })?;
     Ok(())
 }
 

@@ -24,7 +24,9 @@ pub(crate) fn run(
         result
     };
     thread::scope(|scope| {
-        let threads: Vec<_> = (1..threads.get()).map(|_| scope.spawn(one)).collect();
+        // Where the system has no more threads, those that there are do all of the work.
+        let spawn = |_| thread::Builder::new().spawn_scoped(scope, one).ok();
+        let threads: Vec<_> = (1..threads.get()).map_while(spawn).collect();
         let mut result = one();
         for thread in threads {
             let other = thread

@@ -3,7 +3,8 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
-use std::time::Instant;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use mkdaxfs::cli::Print;
@@ -14,6 +15,8 @@ pub(crate) struct Reporter {
     print: Print,
     bar: ProgressBar,
     start: Instant,
+    /// How many files have attributes that are not in the image.
+    foreign: AtomicU64,
 }
 
 impl Reporter {
@@ -33,6 +36,7 @@ impl Reporter {
             print,
             bar,
             start: Instant::now(),
+            foreign: AtomicU64::new(0),
         }
     }
 
@@ -46,18 +50,28 @@ impl Reporter {
         }
     }
 
-    /// Takes the bar off the terminal.
+    /// Takes the bar off the terminal, and warns of what was lost.
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
+        let foreign = self.foreign.load(Ordering::Relaxed);
+        if foreign != 0 && self.print != Print::Nothing {
+            // Nobody can be told that standard error is closed.
+            let _ = writeln!(io::stderr(), "{}", foreign_warning(foreign));
+        }
     }
 }
 
 impl Observer for Reporter {
     fn phase(&self, phase: Phase) {
         match phase {
-            Phase::Scan => self.tell("scanning the tree"),
+            Phase::Scan => {
+                self.bar.set_message("scanning");
+                self.bar.enable_steady_tick(Duration::from_millis(200));
+                self.tell("scanning the tree");
+            }
             Phase::Compare { entries, bytes } => {
                 self.bar.set_length(bytes);
+                self.bar.set_message("comparing");
                 self.tell(&format!(
                     "comparing files: {entries} entries, {}",
                     HumanBytes(bytes)
@@ -80,6 +94,9 @@ impl Observer for Reporter {
     }
 
     fn left_out(&self, path: &Path, why: LeftOut) {
+        if why == LeftOut::Xattr {
+            self.foreign.fetch_add(1, Ordering::Relaxed);
+        }
         let why = match why {
             LeftOut::Excluded => "a pattern matches",
             LeftOut::Image => "it is the image that is being replaced",
@@ -88,6 +105,14 @@ impl Observer for Reporter {
         };
         self.tell(&format!("left out: {}: {why}", path.display()));
     }
+}
+
+/// That so many files have attributes that images cannot hold.
+fn foreign_warning(files: u64) -> String {
+    format!(
+        "mkdaxfs: warning: {files} files have extended attributes outside of user, trusted, security \
+         and POSIX ACLs, which are not in the image; -v names the files"
+    )
 }
 
 /// Prints a summary for people.

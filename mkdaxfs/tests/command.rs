@@ -140,12 +140,12 @@ fn times_can_be_set_and_clamped() {
 fn what_matches_is_left_out() {
     let scene = Scene::new();
     for path in [
-        "a.o", "a.c", "d/b.o", "d/e/c", "d/e/f/c", "cache/x", "d/cache", "tmp/y",
+        "a.o", "a.c", "d/b.o", "d/e/c", "d/e/f/c", "#x", "cache/x", "d/cache", "tmp/y",
     ] {
         scene.write(path, "x");
     }
     let globs = scene.dir.path().join("globs");
-    fs::write(&globs, "# objects\n*.o\n\n/tmp\n").unwrap();
+    fs::write(&globs, "#x\n*.o\n\n/tmp\n").unwrap();
     let image = built(
         &scene,
         &[
@@ -159,7 +159,7 @@ fn what_matches_is_left_out() {
     );
     assert_eq!(
         names(&image),
-        ["a.c", "d", "d/cache", "d/e", "d/e/f", "d/e/f/c"]
+        ["#x", "a.c", "d", "d/cache", "d/e", "d/e/f", "d/e/f/c"]
     );
     let output = run(&scene, &["-v", "--exclude", "*.c"]);
     assert!(
