@@ -17,6 +17,11 @@ pub fn shown(bytes: &[u8], utf8: bool) -> String {
         }
         push_escaped(&mut text, chunk.invalid());
     }
+    // A space at the end cannot be seen.
+    if text.ends_with(' ') {
+        text.pop();
+        push_escaped(&mut text, b" ");
+    }
     text
 }
 
@@ -99,11 +104,12 @@ mod tests {
         assert_eq!(shown("ü".as_bytes(), false), "\\xc3\\xbc");
         assert_eq!(shown(b"it's \"so\"", true), "it's \"so\"");
         assert_eq!(shown(b"\xffx", true), "\\xffx");
+        assert_eq!(shown(b" a ", true), " a\\x20");
     }
 
     #[test]
     fn different_bytes_have_different_texts() {
-        let alphabet = [b'\\', b'x', b'0', b'a', b'"', b'\n', 0xc3, 0xbc, 0xff];
+        let alphabet = [b'\\', b'x', b'0', b'a', b'"', b' ', 0xc3, 0xbc, 0xff];
         let mut names = vec![Vec::new()];
         for length in 0..4 {
             let longer: Vec<Vec<u8>> = names

@@ -17,7 +17,7 @@ fn timed(image: &ImageFile, command: &str, rest: &[&str]) -> Run {
     let start = Instant::now();
     let run = image.run(command, rest).clean();
     let took = start.elapsed();
-    println!("{command} {rest:?}: {} bytes in {took:?}", run.out.len());
+    println!("{command}: {} bytes in {took:?}", run.out.len());
     assert!(took < LIMIT, "{command} took {took:?}");
     run
 }
