@@ -144,6 +144,25 @@ pub(super) const CLASSES: &[Class] = &[
         },
     ),
     class(
+        "packed-after-the-last",
+        Rule::PackedPlace,
+        On::Section(SectionKind::Packed),
+        |s| {
+            s.inode("directory/nested/deeper/file").size.set(3);
+        },
+    ),
+    class(
+        "extents-after-the-last",
+        Rule::ExtentPlace,
+        On::Section(SectionKind::Extents),
+        |s| {
+            let inode = s.inode("sparse-middle");
+            inode.offset.set(0);
+            inode.count.set(0);
+            inode.link.set(0);
+        },
+    ),
+    class(
         "extent-list-of-another",
         Rule::ExtentPlace,
         On::Inode("sparse-middle"),

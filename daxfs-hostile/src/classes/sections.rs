@@ -4,7 +4,7 @@
 use daxfs_format::{Rule, SectionKind};
 
 use super::{class, Class, On};
-use crate::specimen::Seal;
+use crate::specimen::{Seal, Specimen};
 
 // The order of the sections in the table of the reference image.
 const INODES: u32 = 0;
@@ -272,4 +272,18 @@ pub(super) const CLASSES: &[Class] = &[
         let end = s.section(SectionKind::Data).end();
         *s.byte(end - 1) = 1;
     }),
+    class(
+        "bytes-after-the-last-section",
+        Rule::Padding,
+        On::Gap,
+        |s| {
+            let mut images = crate::reference::variants().into_iter();
+            let (_, image) = images
+                .find(|(name, _)| *name == "packed")
+                .expect("a variant");
+            *s = Specimen::new(image);
+            let end = s.len();
+            *s.byte(end - 1) = 1;
+        },
+    ),
 ];

@@ -69,4 +69,16 @@ pub(super) const CLASSES: &[Class] = &[
             inode.size.set(inode.size.get() - 1);
         },
     ),
+    class(
+        "target-after-the-last",
+        Rule::SymlinkPlace,
+        On::Section(SectionKind::Symlinks),
+        |s| {
+            s.entry("", "link-byte").file_type = 1;
+            let inode = s.inode("link-byte");
+            inode.mode.set(0o1_0644);
+            inode.size.set(0);
+            inode.offset.set(0);
+        },
+    ),
 ];

@@ -34,6 +34,17 @@ pub(super) const CLASSES: &[Class] = &[
     class("sets-one-too-few", Rule::XattrPlace, FIRST, |s| {
         s.xattr_header().count.set(2);
     }),
+    class("sets-without-header", Rule::XattrTable, SECTION, |s| {
+        let section = s.section(SectionKind::Xattrs);
+        for at in section.offset..section.end() {
+            *s.byte(at) = 0;
+        }
+        s.section_entry(SectionKind::Xattrs).length.set(8);
+    }),
+    class("sets-after-the-last", Rule::XattrPlace, SECTION, |s| {
+        let entry = s.section_entry(SectionKind::Xattrs);
+        entry.length.set(entry.length.get() + 8);
+    }),
     class("set-past-its-section", Rule::XattrTable, SECOND, |s| {
         s.xattr_set(2).offset.set(u32::MAX - 7);
     }),

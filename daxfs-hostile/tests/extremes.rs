@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Images that obey every rule and are unkind all the same.
+#![allow(clippy::unwrap_used, reason = "a test that panics fails")]
+
+use daxfs_format::{Cookie, InodeKind};
+use daxfs_hostile::collide::names_with_hash;
+use daxfs_hostile::examine::Examiner;
+use daxfs_hostile::memory::Watched;
+use daxfs_hostile::walk;
+use daxfs_hostile::writer::{Body, Form, Tree, ROOT};
+
+/// Nothing recurses, so no depth is too deep.
+#[test]
+fn a_hundred_thousand_directories_in_each_other() {
+    let mut tree = Tree::new(Form::default());
+    let mut parent = ROOT;
+    for _ in 0..100_000 {
+        parent = tree.add(parent, b"d", Body::Directory);
+    }
+    let bytes = tree.write();
+    let mut examiner = Examiner::default();
+    assert_eq!(examiner.first(&bytes[..]), None);
+    let image = examiner.open(&bytes[..]).unwrap();
+    let report = walk::walk(&image);
+    assert_eq!(report.first, None);
+    assert_eq!(report.tally.inodes, 100_001);
+}
+
+/// Whoever knows the hash can give every name the same. Lookup then still bisects, by name, and
+/// iteration from any cookie goes on where it was.
+#[test]
+fn ten_thousand_names_with_one_hash() {
+    let mut tree = Tree::new(Form::default());
+    let names: Vec<_> = names_with_hash(0xdead_beef).take(10_000).collect();
+    for name in &names {
+        tree.add(ROOT, name, Body::Fifo);
+    }
+    let bytes = tree.write();
+    let mut examiner = Examiner::default();
+    assert_eq!(examiner.first(&bytes[..]), None);
+    let image = examiner.open(Watched::new(&bytes, u64::MAX)).unwrap();
+    let root = image.inode(image.superblock().root()).unwrap();
+    let InodeKind::Directory(directory) = root.kind else {
+        panic!("the root is {root:?}");
+    };
+    for name in &names {
+        let (before, _) = image.memory().loads();
+        assert!(image.lookup(&directory, name).unwrap().is_some());
+        let (after, _) = image.memory().loads();
+        // An entry and a name for each probe: six guesses and a bisection of what they leave.
+        assert!(after - before <= 2 * (6 + 14), "{} loads", after - before);
+    }
+    let mut cookie = Cookie::START;
+    for left in (1..=10_000).rev() {
+        let mut position = image.seek(&directory, cookie).unwrap();
+        let next = image.next_entry(&directory, &mut position).unwrap();
+        cookie = next
+            .unwrap_or_else(|| panic!("{left} entries are left"))
+            .1
+            .next();
+    }
+    let mut position = image.seek(&directory, cookie).unwrap();
+    assert_eq!(image.next_entry(&directory, &mut position), Ok(None));
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What readers refuse on an image that nobody has checked, and what fsck finds after the first
+//! finding.
+#![allow(clippy::unwrap_used, reason = "a test that panics fails")]
+
+use std::ops::ControlFlow;
+
+use daxfs_format::{Object, Rule};
+use daxfs_hostile::classes::{all, located, Class};
+use daxfs_hostile::examine::Examiner;
+use daxfs_hostile::memory::Watched;
+use daxfs_hostile::walk::{walk, Problem};
+
+fn class(name: &str) -> &'static Class {
+    all().find(|class| class.name == name).unwrap()
+}
+
+/// Each rule that a reader judges by itself, and does not leave to the check.
+#[test]
+fn readers_refuse_what_they_can_see() {
+    let names = [
+        "inode-type-zero",
+        "inode-layout-unknown",
+        "inode-reserved-byte",
+        "space-unknown",
+        "owner-is-nobody",
+        "links-zero",
+        "nanoseconds-of-a-second",
+        "count-of-a-file",
+        "device-number-of-a-file",
+        "content-missing",
+        "size-negative",
+        "size-past-the-data",
+        "offset-that-wraps",
+        "xattrs-of-all-ones",
+        "set-past-its-section",
+        "attribute-past-its-set",
+        "namespace-unknown",
+        "attribute-value-too-long",
+        "attribute-names-too-many",
+        "attribute-name-with-nul",
+        "unit-past-its-section",
+        "entries-too-many",
+        "entry-inode-zero",
+        "entry-type-of-another",
+        "name-is-a-slash",
+        "name-is-dot-dot",
+        "name-past-the-unit",
+        "target-with-nul",
+        "target-past-its-section",
+        "extent-in-metadata",
+        "extent-reserved",
+        "digest-algorithm-unknown",
+    ];
+    for class in names.map(class) {
+        let case = class.build();
+        let image = Examiner::default().open(&case.bytes[..]).unwrap();
+        let problem = walk(&image).first;
+        let Some(Problem::Unreadable(error)) = &problem else {
+            panic!("{}: {problem:?}", class.name);
+        };
+        assert_eq!(
+            located(error).unwrap().0,
+            class.rule,
+            "{}: {error}",
+            class.name
+        );
+    }
+}
+
+/// A mount does not check the structure: whatever is wrong, readers end, and stay inside the image.
+#[test]
+fn readers_survive_every_class() {
+    for class in all() {
+        let case = class.build();
+        let memory = Watched::new(&case.bytes, 1 << 20);
+        if let Ok(image) = Examiner::default().open(&memory) {
+            let _ = walk(&image);
+            assert!(memory.loads().0 < 1 << 20, "{}: no end", class.name);
+        }
+    }
+}
+
+/// Whoever goes on after the first finding hears of the root too.
+#[test]
+fn a_root_with_a_name_is_found_twice() {
+    let case = class("root-named-by-an-entry").build();
+    let mut examiner = Examiner::default();
+    let image = examiner.open(&case.bytes[..]).unwrap();
+    let mut found = Vec::new();
+    let mut sink = |finding: daxfs_format::Finding| {
+        found.push((finding.rule, finding.object));
+        ControlFlow::Continue(())
+    };
+    examiner.structure(&image, &mut sink).unwrap();
+    assert!(
+        found.contains(&(Rule::RootInode, Object::Inode(1))),
+        "{found:?}"
+    );
+}
