@@ -12,7 +12,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 /// only reads. It works on damaged images as far as they can be read: what cannot be read is reported
 /// on standard error with its object, its offset and the rule that is broken, and the rest is shown.
 ///
-/// Paths are those within the image, from its root. <N> at the start of a path is the inode N.
+/// Paths are those within the image, from its root. `<N>` at the start of a path is the inode N.
 /// Characters in names that a terminal would obey are shown as \xHH.
 #[derive(Debug, Parser)]
 #[command(name = "daxfs-inspect", version, arg_required_else_help = true)]

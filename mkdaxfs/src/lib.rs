@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Builds DAXFS images from directory trees.
 //!
-//! [`build`] is the whole of it; [`cli`] is the command line around it.
+//! [`build()`] is the whole of it; [`cli`] is the command line around it.
 //!
 //! ```no_run
 //! let options = mkdaxfs::Options::new("/usr/share/doc", "doc.daxfs");

@@ -43,6 +43,7 @@ pub(crate) fn stages(tally: &mut Tally) {
             "--workspace",
             "--no-deps",
             "--document-private-items",
+            "--keep-going",
         ]);
         log.run(command.env("RUSTDOCFLAGS", "-D warnings"))
     });

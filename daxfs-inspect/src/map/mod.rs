@@ -6,7 +6,7 @@
 //! | [`sharing`] | which contents belong to more than one file |
 //! | [`extents`] | all extents of the image, in its order |
 //! | [`totals`] | what every byte of the image is spent on |
-//! | [`print`] | lines for people |
+//! | [`mod@print`] | lines for people |
 
 pub mod extents;
 pub mod print;

@@ -8,7 +8,7 @@
 //! | module | owns |
 //! |---|---|
 //! | [`artifacts`] | what a guest is made of: kernel, module, program, tools |
-//! | [`bench`] | `cargo xtask bench mount` |
+//! | [`mod@bench`] | `cargo xtask bench mount` |
 //! | [`console`] | reading a guest's console: results, and signs of trouble |
 //! | [`image`] | the images that guests mount |
 //! | [`initramfs`] | the archive that a guest starts from |
