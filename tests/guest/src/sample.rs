@@ -171,7 +171,7 @@ fn files() -> Vec<Entry> {
 }
 
 /// Version 2; owner rw-, user 1000 r--, group ---, mask r--, others ---.
-fn acl() -> Vec<u8> {
+pub(crate) fn acl() -> Vec<u8> {
     let mut value = vec![2, 0, 0, 0];
     for (tag, permissions, id) in [
         (1_u16, 6_u16, u32::MAX),
@@ -215,6 +215,7 @@ fn special() -> Vec<Entry> {
         text("acl")
             .mode(0o640)
             .xattr("system.posix_acl_access", acl()),
+        Entry::new("acl-directory", Kind::Directory).xattr("system.posix_acl_default", acl()),
         text("private").mode(0o600),
         text("owned").mode(0o640).owner(USER, 2000),
         text("setuid").mode(0o4755).owner(USER, USER),

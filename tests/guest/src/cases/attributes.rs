@@ -9,7 +9,7 @@ use anyhow::{ensure, Result};
 
 use super::{at, sample, Case};
 use crate::init::{read_text, MOUNT};
-use crate::sample::{long_value, ATTRIBUTE, ATTRIBUTE_VALUE, PAGE, SPARSE_PIECES, USER};
+use crate::sample::{acl, long_value, ATTRIBUTE, ATTRIBUTE_VALUE, PAGE, SPARSE_PIECES, USER};
 use crate::sys;
 
 pub(super) const CASES: &[Case] = &[
@@ -165,6 +165,15 @@ fn can_read(name: &str, uid: u32, gid: u32) -> Result<bool> {
 
 /// The file's mode gives others nothing; its ACL lets one user read.
 fn acls() -> Result<()> {
+    for (name, attribute) in [
+        ("acl", "system.posix_acl_access"),
+        ("acl-directory", "system.posix_acl_default"),
+    ] {
+        ensure!(
+            sys::getxattr(&at(name), attribute, 100)? == acl(),
+            "{attribute} differs"
+        );
+    }
     ensure!(can_read("acl", USER, USER)?, "the named user cannot read");
     ensure!(
         !can_read("acl", USER + 1, USER + 1)?,
