@@ -243,6 +243,9 @@ mod tests {
             "[package]\nname = \"a\"\n[lints]\nworkspace = true\n"
         ));
         assert!(!inherits_lints(
+            "[lints]\n[dependencies]\nworkspace = true\n"
+        ));
+        assert!(!inherits_lints(
             "[package]\nname = \"a\"\nworkspace = true\n"
         ));
     }
