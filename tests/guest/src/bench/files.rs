@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use super::{cost, drop_caches, free_memory, Figures, ROOT};
+use super::{cost, drop_caches, Figures, ROOT};
 use crate::sys;
 
 /// How many small files are opened, and how many absent names are looked up.
@@ -91,7 +91,6 @@ fn stat_all(paths: &[CString]) -> Result<()> {
 
 fn stats(figures: &Figures<'_>, paths: &[CString]) -> Result<()> {
     drop_caches()?;
-    let before = free_memory()?;
     for (number, row) in [
         (20, "stat of every entry, cold"),
         (21, "stat of every entry, warm"),
@@ -99,21 +98,6 @@ fn stats(figures: &Figures<'_>, paths: &[CString]) -> Result<()> {
         let (cost, result) = cost(|| stat_all(paths));
         result?;
         figures.tell(number, row, per(cost, paths.len()));
-    }
-    figures.tell(50, "memory after stat of all, kB", before - free_memory()?);
-    read_all(paths)?;
-    figures.tell(51, "memory after reading all, kB", before - free_memory()?);
-    Ok(())
-}
-
-fn read_all(paths: &[CString]) -> Result<()> {
-    let mut buffer = vec![0; 1 << 20];
-    for path in paths {
-        let path = PathBuf::from(std::ffi::OsStr::from_bytes(path.to_bytes()));
-        if fs::symlink_metadata(&path)?.is_file() {
-            let mut file = File::open(&path)?;
-            while file.read(&mut buffer)? != 0 {}
-        }
     }
     Ok(())
 }

@@ -2,15 +2,14 @@
 //! Mapping, forking.
 
 use std::fs::{self, File};
-use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use libc::{MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE};
 
-use super::{cost, drop_caches, free_memory, Figures, ROOT};
-use crate::sys::{self, Child, Map};
+use super::{cost, drop_caches, Figures, ROOT};
+use crate::sys::{self, Map};
 
 const LARGE: u64 = 64 << 20;
 const PAGES: i64 = 16384;
@@ -20,7 +19,6 @@ pub(super) fn measure(figures: &Figures<'_>) -> Result<()> {
     small(figures)?;
     writes(figures)?;
     fork(figures)?;
-    sharing(figures)?;
     whole_tree(figures)
 }
 
@@ -113,39 +111,6 @@ fn fork(figures: &Figures<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Four processes that each map 64 MiB privately and touch all of it.
-fn sharing(figures: &Figures<'_>) -> Result<()> {
-    drop_caches()?;
-    let before = free_memory()?;
-    let (ready, tell) = sys::pipe()?;
-    let children: Vec<Child> = (0..4)
-        .map(|_| {
-            let tell = File::from(tell.try_clone()?);
-            Child::fork(move || {
-                let map = Map::new(&large()?, 0, LARGE, PROT_READ, MAP_PRIVATE)?;
-                touch_all(&map);
-                std::io::Write::write_all(&mut &tell, &[0])?;
-                loop {
-                    // SAFETY: Waits for a signal.
-                    unsafe { libc::pause() };
-                }
-            })
-        })
-        .collect::<Result<_>>()?;
-    let mut bytes = [0; 4];
-    File::from(ready).read_exact(&mut bytes)?;
-    figures.tell(
-        80,
-        "4 processes with 64 MiB each, kB",
-        before - free_memory()?,
-    );
-    for child in children {
-        child.signal(libc::SIGKILL)?;
-        child.wait()?;
-    }
-    Ok(())
-}
-
 /// Every page of every file of a page or more, each file mapped once.
 fn whole_tree(figures: &Figures<'_>) -> Result<()> {
     drop_caches()?;
@@ -173,8 +138,8 @@ fn whole_tree(figures: &Figures<'_>) -> Result<()> {
     figures.tell(73, "touch every page of the tree, per page", spent / pages);
     figures.tell(
         74,
-        "touch every page of the tree, pages a fault x 100",
-        pages * 100 / (sys::faults()? - before),
+        "touch every page of the tree, faults for 1000 pages",
+        (sys::faults()? - before) * 1000 / pages,
     );
     Ok(())
 }

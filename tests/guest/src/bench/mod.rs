@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::init::{mount_image, phys, read_text, MOUNT};
+use crate::init::{mount_image, phys, MOUNT};
 use crate::sys;
 
 /// Where the file system under measurement is.
@@ -170,20 +170,4 @@ fn drop_caches() -> Result<()> {
         thread::sleep(Duration::from_millis(200));
     }
     Ok(())
-}
-
-/// Free memory in kB, with what processors keep on lists of their own.
-fn free_memory() -> Result<i64> {
-    fs::write("/proc/sys/vm/compact_memory", "1")?;
-    thread::sleep(Duration::from_millis(200));
-    let text = read_text("/proc/meminfo")?;
-    let line = text
-        .lines()
-        .find(|line| line.starts_with("MemFree:"))
-        .context("no MemFree")?;
-    Ok(line
-        .split_whitespace()
-        .nth(1)
-        .context("no number")?
-        .parse()?)
 }

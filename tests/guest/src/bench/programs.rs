@@ -3,17 +3,14 @@
 
 use std::ffi::CString;
 use std::fs;
-use std::io::Read;
-use std::process::{Command, Stdio};
 
 use anyhow::{ensure, Context, Result};
 
-use super::{cost, drop_caches, free_memory, Figures, ROOT};
+use super::{cost, drop_caches, Figures, ROOT};
 use crate::sys;
 
 pub(super) fn measure(figures: &Figures<'_>) -> Result<()> {
     programs(figures, ROOT, 90, "")?;
-    pythons(figures)?;
     overlaid(figures)
 }
 
@@ -70,38 +67,6 @@ fn child_faults() -> Result<i64> {
     // SAFETY: The buffer is writable.
     sys::check(unsafe { libc::getrusage(libc::RUSAGE_CHILDREN, &mut usage) })?;
     Ok(usage.ru_minflt + usage.ru_majflt)
-}
-
-/// Memory that four interpreters take, one being there already.
-fn pythons(figures: &Figures<'_>) -> Result<()> {
-    let begin = || -> Result<std::process::Child> {
-        let mut child = Command::new("/bin/busybox")
-            .args([
-                "chroot",
-                ROOT,
-                "/usr/bin/python3",
-                "-c",
-                "import os; os.write(1, b'x'); os.read(0, 1)",
-            ])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        child
-            .stdout
-            .as_mut()
-            .context("no output")?
-            .read_exact(&mut [0])?;
-        Ok(child)
-    };
-    drop_caches()?;
-    let before = free_memory()?;
-    let children = (0..4).map(|_| begin()).collect::<Result<Vec<_>>>()?;
-    figures.tell(81, "4 python3, kB", before - free_memory()?);
-    for mut child in children {
-        child.kill()?;
-        child.wait()?;
-    }
-    Ok(())
 }
 
 /// The same programs through an overlay with an empty upper layer.
