@@ -17,7 +17,7 @@ use super::contender::{Contender, ALL};
 use super::floor::{self, Work};
 use super::measure::{self, median, Memory};
 use super::table::{self, Row};
-use crate::roundtrip::Archiver;
+use crate::roundtrip::{release_build, Archiver};
 use crate::tree::record::{self, Record};
 use crate::tree::{self, debian};
 use crate::{kernel, process, setup, workspace};
@@ -70,7 +70,7 @@ struct Sink {
 impl Args {
     pub(super) fn run(&self) -> Result<()> {
         setup::run()?;
-        process::run(process::cargo().args(["build", "--release", "--workspace", "--bins"]))?;
+        process::run(&mut release_build())?;
         let sinks = [
             Sink {
                 name: "tmpfs",

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::workspace;
+use crate::{process, workspace};
 
 /// A pair of tools: one makes an image of a tree, the other a tree of the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,16 @@ pub(crate) enum Archiver {
     Erofs,
     /// `mksquashfs` without compression, and `unsquashfs`.
     Squashfs,
+}
+
+/// The command that builds our tools for release.
+pub(crate) fn release_build() -> Command {
+    let mut command = process::cargo();
+    command.args(["build", "--release", "--bins"]);
+    for package in ["mkdaxfs", "daxfs-fsck", "daxfs-inspect"] {
+        command.args(["--package", package]);
+    }
+    command
 }
 
 /// The release binary of one of our tools.

@@ -17,17 +17,14 @@ use std::process::Command;
 
 use anyhow::{ensure, Result};
 
-use crate::process;
 use crate::report::{Log, Tally};
 
-pub(crate) use archiver::Archiver;
+pub(crate) use archiver::{release_build, Archiver};
 use subject::Subject;
 
 /// Adds the round trips of all trees to `tally`.
 pub(crate) fn stages(tally: &mut Tally) {
-    let built = tally.stage("release build", |log| {
-        log.run(process::cargo().args(["build", "--release", "--workspace", "--bins"]))
-    });
+    let built = tally.stage("release build", |log| log.run(&mut release_build()));
     if !built {
         return;
     }
