@@ -232,6 +232,19 @@ void daxfs_mapping_unlock(struct address_space *mapping)
 	filemap_invalidate_unlock(mapping);
 }
 
+/* A marker, as of userfaultfd, is where an entry would be. */
+bool daxfs_fault_has_entry(const struct vm_fault *vmf)
+{
+	return (vmf->flags & FAULT_FLAG_ORIG_PTE_VALID) && !pte_none(vmf->orig_pte);
+}
+
+u64 daxfs_available_memory(void)
+{
+	long pages = si_mem_available();
+
+	return pages > 0 ? (u64)pages << PAGE_SHIFT : 0;
+}
+
 bool daxfs_fatal_signal_pending(void)
 {
 	return fatal_signal_pending(current);

@@ -101,6 +101,8 @@ void daxfs_mapping_unlock_shared(struct address_space *mapping);
 void daxfs_mapping_lock(struct address_space *mapping);
 void daxfs_mapping_unlock(struct address_space *mapping);
 bool daxfs_fatal_signal_pending(void);
+bool daxfs_fault_has_entry(const struct vm_fault *vmf);
+u64 daxfs_available_memory(void);
 void daxfs_module_get(struct module *module);
 void *daxfs_err_ptr(long error);
 struct resource *daxfs_request_mem_region(u64 start, u64 length, const char *name);

@@ -38,6 +38,10 @@ pub(crate) struct Mounted {
 /// How many findings of a failed check are printed; the rest is left to daxfs-fsck.
 const SHOWN_FINDINGS: u32 = 10;
 
+/// How much memory `validate` takes at most, in bytes: enough for 134 million inodes. The image says
+/// how much it would be.
+const MAX_SCRATCH: u64 = 1 << 30;
+
 /// The length of the buffer that checks copy through, in bytes.
 const BUFFER: usize = 64 * 1024;
 
@@ -82,9 +86,15 @@ impl Mounted {
         let mut findings = Findings { log, count: 0 };
         let sink = &mut |finding| findings.take(finding);
         if options.validate {
-            self.validate(&mut buffer, sink)?;
+            self.validate(log, &mut buffer, sink)?;
         }
-        outcome(check::verify_checksums(&self.image, &self.superblock, &mut buffer, sink))?;
+        let (image, superblock) = (&self.image, &*self.superblock);
+        outcome(check::verify_checksums(image, superblock, &mut buffer, sink))?;
+        if options.identity.is_some() {
+            // XXH64 finds damage; only the digests tie the sections to the superblock.
+            let buffer = &mut buffer;
+            outcome(check::verify_section_digests::<Sha256, _, _>(image, superblock, buffer, sink))?;
+        }
         findings.result()
     }
 
@@ -123,8 +133,15 @@ impl Mounted {
         Ok(())
     }
 
-    fn validate(&self, buffer: &mut [u8], sink: &mut check::Sink<'_>) -> Result {
+    fn validate(&self, log: Log, buffer: &mut [u8], sink: &mut check::Sink<'_>) -> Result {
         let size = ScratchSize::of(&self.image);
+        if size.bytes() > MAX_SCRATCH {
+            log.error(format_args!(
+                "validate takes {} bytes of memory for this image, more than {MAX_SCRATCH}",
+                size.bytes()
+            ));
+            return Err(code::ENOMEM);
+        }
         let mut links = KVVec::from_elem(0, size.inodes, GFP_KERNEL)?;
         let mut owners = KVVec::from_elem(0, size.inodes, GFP_KERNEL)?;
         let mut acls = KVVec::from_elem(0, size.sets, GFP_KERNEL)?;

@@ -31,6 +31,7 @@ pub(crate) enum Refusal {
     BeyondLimit(u64),
     SystemRam,
     Busy,
+    TooCostly(u64),
     Pages(Error),
 }
 
@@ -47,6 +48,10 @@ impl fmt::Display for Refusal {
             Self::Busy => f.write_str(
                 "is in use: by a driver, by another mount, or by references to pages of a former one",
             ),
+            Self::TooCostly(bytes) => write!(
+                f,
+                "would take {bytes} bytes for struct pages, a quarter or more of the free memory"
+            ),
             Self::Pages(error) => write!(f, "cannot get struct pages (error {})", error.to_errno()),
         }
     }
@@ -58,6 +63,7 @@ impl Refusal {
         match self {
             Self::Wraps | Self::BeyondLimit(_) | Self::SystemRam => code::EINVAL,
             Self::Busy => code::EBUSY,
+            Self::TooCostly(_) => code::ENOMEM,
             Self::Pages(error) => *error,
         }
     }
@@ -169,6 +175,9 @@ impl Drop for Claim {
     }
 }
 
+/// The length of a struct page in bytes.
+const STRUCT_PAGE: u64 = size_of::<raw::page>() as u64;
+
 /// A claimed range with struct pages.
 ///
 /// # Invariants
@@ -183,6 +192,12 @@ impl Region {
     /// Claims a range and makes struct pages for it.
     pub(crate) fn claim(range: PhysicalRange) -> Result<Self, Refusal> {
         let claim = Claim::take(range)?;
+        // What the image says of its size decides this, and the kernel warns when it fails.
+        let cost = range.rounded() / PAGE_SIZE * STRUCT_PAGE;
+        // SAFETY: Reads counters.
+        if cost > unsafe { raw::daxfs_available_memory() } / 4 {
+            return Err(Refusal::TooCostly(cost));
+        }
         let pages = PageMap::create(Pfn(range.start >> PAGE_SHIFT), range.rounded() >> PAGE_SHIFT)
             .map_err(Refusal::Pages)?;
         let (pages, claim) = (ManuallyDrop::new(pages), ManuallyDrop::new(claim));

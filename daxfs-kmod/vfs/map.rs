@@ -113,10 +113,17 @@ impl<'a> Fault<'a> {
         write && !unsafe { raw::daxfs_vma_is_shared(self.vma) }
     }
 
+    /// Whether there is something in the page table that is not a page: a marker of userfaultfd.
+    fn has_entry(&self) -> bool {
+        // SAFETY: The fault is valid.
+        unsafe { raw::daxfs_fault_has_entry(self.vmf) }
+    }
+
     fn map_small(&self) -> raw::vm_fault_t {
         let Some(page) = self.page(self.index) else { return SIGBUS };
-        if self.is_private_write() {
-            // The core copies the page, and then puts our reference.
+        if self.is_private_write() || self.has_entry() {
+            // The core copies the page, and then puts our reference; or it maps the page in place of
+            // a marker, which the functions below would leave there, and fault again for ever.
             page.get();
             // SAFETY: The fault is valid, and wants a page.
             unsafe { (*self.vmf).page = page.as_ptr() };

@@ -100,6 +100,17 @@ impl ScratchSize {
     }
 }
 
+impl ScratchSize {
+    /// The sum in bytes, without the buffer.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let bytes = |count, each| from_usize(count).saturating_mul(each);
+        bytes(self.inodes, 8)
+            .saturating_add(bytes(self.sets, 2))
+            .saturating_add(bytes(self.page_words, 8))
+    }
+}
+
 /// Memory that a check works in. What it holds before does not matter.
 #[derive(Debug)]
 pub struct Scratch<'a> {

@@ -37,7 +37,7 @@ impl Structure {
     }
 
     fn allocate(size: ScratchSize, limit: u64) -> Result<Self, CheckError> {
-        let needed = needed(size);
+        let needed = size.bytes();
         if needed > limit {
             return Err(CheckError::Limit { needed, limit });
         }
@@ -60,18 +60,6 @@ impl Structure {
             buffer: &mut self.buffer,
         }
     }
-}
-
-/// The bytes of scratch memory: eight for each inode, two for each attribute set, a bit for each page.
-fn needed(size: ScratchSize) -> u64 {
-    let bytes = |count: usize, each| {
-        u64::try_from(count)
-            .unwrap_or(u64::MAX)
-            .saturating_mul(each)
-    };
-    bytes(size.inodes, 8)
-        .saturating_add(bytes(size.sets, 2))
-        .saturating_add(bytes(size.page_words, 8))
 }
 
 fn zeros<T: Clone + Default>(count: usize) -> Result<Vec<T>, std::collections::TryReserveError> {

@@ -32,6 +32,9 @@ const TROUBLE: &[&str] = &[
     "Bad page state",
     "Bad rss-counter",
     "Out of memory",
+    "alloc failure",
+    "refcount_t:",
+    "still referenced after the unmount",
 ];
 
 /// How long after trouble the console is still read, for the rest of the message.
