@@ -15,7 +15,7 @@ pub(super) const CASES: &[Case] = &[
     debian("the-tree-is-what-it-was-made-from", same_tree),
     debian("programs-in-a-chroot", in_chroot),
     debian("programs-over-overlayfs", over_overlay),
-    debian("pivot-root", pivot),
+    debian("bind-mount-as-root", bind_as_root),
     debian("four-pythons-share-their-pages", pythons),
 ];
 
@@ -149,13 +149,13 @@ cp -a /usr/lib/git-core /opt/git-core; ln /usr/bin/perl /usr/bin/perl-again; use
     Ok(())
 }
 
-/// As containers do it: the image becomes the root of a mount namespace, the old root goes.
-fn pivot() -> Result<()> {
+/// As a simple container does it: a bind mount of the image is the root of a process in a mount
+/// namespace of its own. The initramfs is no root that `pivot_root` could leave.
+fn bind_as_root() -> Result<()> {
     sys::in_child(|| {
         let flags = usize::try_from(libc::CLONE_NEWNS)?;
         sys::syscall(libc::SYS_unshare, [flags, 0, 0, 0, 0])?;
         sys::mount("none", "/", "", libc::MS_REC | libc::MS_PRIVATE, "")?;
-        // The initramfs itself cannot be pivoted away from, so there is a root between.
         let between = "/tmp/between";
         fs::create_dir_all(between)?;
         sys::mount(MOUNT, between, "", libc::MS_BIND, "")?;
