@@ -11,7 +11,7 @@ use daxfs_image::FileImage;
 use serde::Serialize;
 
 use crate::cli::Identity;
-use crate::escape::escape;
+use daxfs_image::escape::{shown, Charset};
 
 /// What the superblock says of an image.
 #[derive(Debug, Serialize)]
@@ -71,7 +71,7 @@ impl Description {
         Self {
             identity: Identity(superblock.identity::<Sha256>()).to_string(),
             uuid: uuid(validated.uuid()),
-            label: escape(validated.label()),
+            label: shown(validated.label(), Charset::Utf8),
             bytes: validated.image_size(),
             inodes: image.inode_count(),
         }
@@ -85,7 +85,7 @@ impl Located {
         Self {
             object: finding.object.to_string(),
             offset: finding.offset,
-            path: path.map(|path| escape(&path)),
+            path: path.map(|path| shown(&path, Charset::Utf8)),
             rule: finding.rule.id(),
             text: finding.rule.text(),
             value: finding.value,

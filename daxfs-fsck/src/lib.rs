@@ -7,12 +7,10 @@
 //! | [`run`] | the order of the steps, and the exit status |
 //! | [`report`] | what was found, as text and as JSON |
 //! | [`facts`] | findings and descriptions in the form in which they are printed |
-//! | [`escape`] | names and paths in a form that a terminal can be trusted with |
 //! | [`progress`] | the progress bar |
 //! | [`extract`] | the tree of an image as files |
 
 pub mod cli;
-pub mod escape;
 pub mod extract;
 pub mod facts;
 pub mod progress;

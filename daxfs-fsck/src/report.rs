@@ -12,10 +12,10 @@ use indicatif::HumanBytes;
 use serde::{Serialize, Serializer};
 
 use crate::cli::{Identity, Options};
-use crate::escape::escape;
 use crate::extract::Summary;
 use crate::facts::{Description, Located, Verified};
 use crate::run::{EXIT_FINDINGS, EXIT_OPERATIONAL};
+use daxfs_image::escape::{shown, Charset};
 
 /// The result of a run. Its fields are those of the JSON object.
 #[derive(Debug, Serialize)]
@@ -47,7 +47,7 @@ impl Report {
     #[must_use]
     pub fn new(image: &Path) -> Self {
         Self {
-            image: escape(image.as_os_str().as_bytes()),
+            image: shown(image.as_os_str().as_bytes(), Charset::Utf8),
             description: None,
             identity_wanted: None,
             total: 0,

@@ -7,6 +7,7 @@
 //! | [`hash`] | XXH64 and SHA-256, for the seams of the format crate |
 //! | [`mod@file`] | an image in a file that is read: survives a file that shrinks or changes |
 //! | [`mapped`] | an image in a file that is mapped: contents without copies |
+//! | [`escape`] | names as text that no terminal and no script misreads |
 //! | [`path`] | paths to inodes |
 //! | [`walk`] | the whole tree, one entry after another |
 //! | [`seal`] | checksums of an image that was changed, for builders and tests |
@@ -15,6 +16,7 @@
 //! as long as it was. Programs that want file contents in place use [`mapped`].
 
 pub mod check;
+pub mod escape;
 pub mod file;
 pub mod hash;
 pub mod mapped;

@@ -6,7 +6,9 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::{escape, json};
+use daxfs_image::escape::{self, Charset};
+
+use crate::json;
 
 /// How many problems are told one by one.
 const TOLD: u64 = 100;
@@ -18,31 +20,6 @@ pub struct Console<'a> {
     err: &'a mut dyn Write,
     charset: Charset,
     problems: u64,
-}
-
-/// What the terminal can print.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Charset {
-    /// ASCII only.
-    Ascii,
-    /// All of Unicode, as UTF-8.
-    Utf8,
-}
-
-impl Charset {
-    /// What the locale says: the first of `LC_ALL`, `LC_CTYPE` and `LANG` that is set.
-    #[must_use]
-    pub fn from_locale(variable: impl Fn(&str) -> Option<String>) -> Self {
-        let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
-            .into_iter()
-            .find_map(|name| variable(name).filter(|value| !value.is_empty()));
-        let locale = locale.unwrap_or_default().to_ascii_lowercase();
-        if locale.contains("utf-8") || locale.contains("utf8") {
-            Self::Utf8
-        } else {
-            Self::Ascii
-        }
-    }
 }
 
 impl<'a> Console<'a> {
@@ -59,7 +36,7 @@ impl<'a> Console<'a> {
     /// A name or path as it can be printed.
     #[must_use]
     pub fn name(&self, bytes: &[u8]) -> String {
-        escape::shown(bytes, self.charset == Charset::Utf8)
+        escape::shown(bytes, self.charset)
     }
 
     /// What the terminal can print.

@@ -12,7 +12,7 @@ use serde_json::ser::Formatter;
 
 use daxfs_image::format::{FileType, Timestamp};
 
-use crate::escape;
+use daxfs_image::escape;
 
 /// Bytes as a JSON value.
 #[derive(Clone, Copy, Debug)]

@@ -19,7 +19,6 @@ pub mod cli;
 pub mod console;
 pub mod diff;
 pub mod dump;
-pub mod escape;
 pub mod human;
 pub mod info;
 pub mod json;

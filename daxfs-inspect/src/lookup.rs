@@ -10,8 +10,8 @@ use std::fmt;
 
 use daxfs_image::format::{Error, Image, Ino, Inode, InodeKind, Memory, Symlink, Xxh64};
 
-use crate::escape;
 use crate::trail::{self, Trail};
+use daxfs_image::escape;
 
 /// How many symlinks are followed (`MAXSYMLINKS` of Linux).
 const MAX_LINKS: u32 = 40;
@@ -56,11 +56,18 @@ impl fmt::Display for LookupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotFound { directory, name } => {
-                let (name, directory) = (escape::quoted(name), escape::shown(directory, false));
+                let (name, directory) = (
+                    escape::quoted(name),
+                    escape::shown(directory, escape::Charset::Ascii),
+                );
                 write!(f, "no entry {name} in {directory}")
             }
             Self::NotADirectory(path) => {
-                write!(f, "{} is not a directory", escape::shown(path, false))
+                write!(
+                    f,
+                    "{} is not a directory",
+                    escape::shown(path, escape::Charset::Ascii)
+                )
             }
             Self::Loop => write!(f, "more than {MAX_LINKS} symlinks on the way"),
             Self::Image(error) => error.fmt(f),

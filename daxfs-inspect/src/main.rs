@@ -5,8 +5,9 @@ use std::io::{self, BufWriter};
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use daxfs_image::escape::Charset;
 use daxfs_inspect::cli::Cli;
-use daxfs_inspect::console::{Charset, Console};
+use daxfs_inspect::console::Console;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

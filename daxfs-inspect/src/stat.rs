@@ -10,12 +10,12 @@ use serde::Serialize;
 use crate::attributes::{self, Attribute};
 use crate::cli::PathsArgs;
 use crate::console::Console;
-use crate::escape;
 use crate::human::{self, plural, size_and_bytes};
 use crate::json::{self, Bytes};
 use crate::lookup::{self, Found, LastLink};
 use crate::map::sharing::Sharing;
 use crate::open::{self, Inspected};
+use daxfs_image::escape;
 
 /// Runs the command.
 ///

@@ -9,12 +9,13 @@ use daxfs_image::format::{FileType, Inode, InodeKind};
 use serde::Serialize;
 
 use crate::cli::TreeArgs;
-use crate::console::{Charset, Console};
+use crate::console::Console;
 use crate::human::plural;
 use crate::json::{self, Bytes};
 use crate::lookup::{self, LastLink};
 use crate::open::{self, Inspected};
 use crate::traversal::{Traversal, Visit};
+use daxfs_image::escape::Charset;
 
 /// How many levels are indented. Below, the depth is printed as a number: the lines of a very deep
 /// tree would otherwise grow without end.

@@ -7,7 +7,7 @@ mod support;
 use std::process::{Command, Stdio};
 
 use daxfs_hostile::writer::{Body, Form, Tree, ROOT};
-use daxfs_inspect::console::Charset;
+use daxfs_image::escape::Charset;
 use serde_json::{json, Value};
 use support::{inspect, inspect_as, ImageFile};
 

@@ -144,7 +144,7 @@ fn json_has_the_fields_of_the_text() {
 /// A string as the text form writes it: in quotes, or as a word.
 fn escape_as(text: &str, string: &str) -> String {
     if text.starts_with('"') {
-        daxfs_inspect::escape::quoted(string.as_bytes())
+        daxfs_image::escape::quoted(string.as_bytes())
     } else {
         string.to_owned()
     }

@@ -12,11 +12,12 @@ use std::fs;
 use std::ops::Range;
 
 use daxfs_hostile::reference::reference;
+use daxfs_image::escape::Charset;
 use daxfs_image::format::superblock::{SuperblockCopy, SUPERBLOCK_SIZE};
 use daxfs_image::format::Image;
 use daxfs_image::hash::Xxh64;
 use daxfs_image::seal::seal;
-use daxfs_inspect::console::{Charset, Console};
+use daxfs_inspect::console::Console;
 use daxfs_inspect::dump::record::Form;
 use support::golden;
 

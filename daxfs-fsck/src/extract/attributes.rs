@@ -75,7 +75,13 @@ fn set_xattrs(
         let mut value = vec![0; usize::try_from(xattr.value_length())?];
         let value = image.xattr_value(&xattr, &mut value)?;
         if let Err(error) = file.set_xattr(&name, value) {
-            problem(&format!("set {}", crate::escape::escape(&name)), error);
+            problem(
+                &format!(
+                    "set {}",
+                    daxfs_image::escape::shown(&name, daxfs_image::escape::Charset::Utf8)
+                ),
+                error,
+            );
         }
     }
     Ok(())

@@ -4,7 +4,7 @@
 use rustix::io::Errno;
 use serde::Serialize;
 
-use crate::escape::escape;
+use daxfs_image::escape::{shown, Charset};
 
 /// How many problems are printed.
 const SHOWN: usize = 100;
@@ -31,7 +31,7 @@ impl Summary {
         self.not_restored = self.not_restored.saturating_add(1);
         self.unprivileged |= matches!(error, Errno::PERM | Errno::ACCESS);
         if self.problems.len() < SHOWN {
-            let path = escape(path);
+            let path = shown(path, Charset::Utf8);
             let error = std::io::Error::from(error);
             self.problems
                 .push(format!("/{path}: cannot {what}: {error}"));

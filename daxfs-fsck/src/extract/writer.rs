@@ -19,7 +19,7 @@ use daxfs_image::FileImage;
 use super::attributes::{self, Handle};
 use super::summary::Summary;
 use super::Progress;
-use crate::escape::escape;
+use daxfs_image::escape::{shown, Charset};
 
 /// What is copied at a time, in bytes.
 const BUFFER: usize = 256 << 10;
@@ -143,7 +143,7 @@ impl<'a> Writer<'a> {
 /// Says which file it was, and what the operating system said if it was the image that could not be
 /// read.
 pub(super) fn explain(error: anyhow::Error, path: &[u8], image: &FileImage) -> anyhow::Error {
-    let error = error.context(format!("cannot extract /{}", escape(path)));
+    let error = error.context(format!("cannot extract /{}", shown(path, Charset::Utf8)));
     match image.memory().take_error() {
         Some(cause) => anyhow::Error::new(cause).context(format!("{error:#}")),
         None => error,

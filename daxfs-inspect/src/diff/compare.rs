@@ -9,9 +9,9 @@ use daxfs_image::format::{Error, FileData, FileType, Inode, InodeKind, Rdev, Sym
 use super::content::Contents;
 use crate::attributes::{self, Attribute};
 use crate::console::Console;
-use crate::escape;
 use crate::human;
 use crate::open::Inspected;
+use daxfs_image::escape;
 
 /// A field that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,8 +4,8 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
-use crate::escape;
 use crate::json::{self, Bytes};
+use daxfs_image::escape;
 
 /// In which form records are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

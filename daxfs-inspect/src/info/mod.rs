@@ -51,7 +51,7 @@ pub fn run(arguments: &ImageArgs, console: &mut Console<'_>) -> Result<()> {
 /// A UUID as RFC 9562 writes it.
 #[must_use]
 pub fn uuid(bytes: &[u8; 16]) -> String {
-    let hex = crate::escape::hex(bytes);
+    let hex = daxfs_image::escape::hex(bytes);
     let groups = [
         &hex[..8],
         &hex[8..12],

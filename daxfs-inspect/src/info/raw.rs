@@ -10,8 +10,8 @@ use serde::Serialize;
 use zerocopy::IntoBytes as _;
 
 use crate::console::Console;
-use crate::escape;
 use crate::human::size_and_bytes;
+use daxfs_image::escape;
 
 /// The fields. What is in JSON has the names that the specification gives them.
 #[derive(Debug, Serialize)]

@@ -13,9 +13,9 @@ use daxfs_image::format::{
 use serde::Serialize;
 
 use crate::console::Console;
-use crate::escape;
 use crate::human::{plural, size, size_and_bytes};
 use crate::json::Bytes;
+use daxfs_image::escape;
 
 /// What is said of an image.
 #[derive(Debug, Serialize)]

@@ -9,8 +9,9 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Parser as _;
+use daxfs_image::escape::Charset;
 use daxfs_inspect::cli::Cli;
-use daxfs_inspect::console::{Charset, Console};
+use daxfs_inspect::console::Console;
 use serde_json::Value;
 use tempfile::NamedTempFile;
 

@@ -6,14 +6,39 @@
 
 use std::fmt::Write as _;
 
-/// The form for people: printable characters are printed, in ASCII or, with `utf8`, in Unicode.
+/// What a terminal can print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Charset {
+    /// ASCII only.
+    Ascii,
+    /// All of Unicode, as UTF-8.
+    Utf8,
+}
+
+impl Charset {
+    /// What the locale says: the first of `LC_ALL`, `LC_CTYPE` and `LANG` that is set.
+    #[must_use]
+    pub fn from_locale(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+            .into_iter()
+            .find_map(|name| variable(name).filter(|value| !value.is_empty()));
+        let locale = locale.unwrap_or_default().to_ascii_lowercase();
+        if locale.contains("utf-8") || locale.contains("utf8") {
+            Self::Utf8
+        } else {
+            Self::Ascii
+        }
+    }
+}
+
+/// The form for people: characters that the terminal can print are printed.
 /// Control characters, invisible ones and those that change the direction of writing are escaped.
 #[must_use]
-pub fn shown(bytes: &[u8], utf8: bool) -> String {
+pub fn shown(bytes: &[u8], charset: Charset) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {
-            push_shown(&mut text, character, utf8);
+            push_shown(&mut text, character, charset);
         }
         push_escaped(&mut text, chunk.invalid());
     }
@@ -25,12 +50,14 @@ pub fn shown(bytes: &[u8], utf8: bool) -> String {
     text
 }
 
-fn push_shown(text: &mut String, character: char, utf8: bool) {
+fn push_shown(text: &mut String, character: char, charset: Charset) {
     match character {
         '\\' => text.push_str("\\\\"),
         ' '..='~' => text.push(character),
         // What the standard library would escape in a debug form is not fit for a terminal.
-        _ if utf8 && character.escape_debug().len() == 1 => text.push(character),
+        _ if charset == Charset::Utf8 && character.escape_debug().len() == 1 => {
+            text.push(character);
+        }
         _ => push_escaped(text, character.encode_utf8(&mut [0; 4]).as_bytes()),
     }
 }
@@ -89,7 +116,11 @@ mod tests {
     #[test]
     fn nothing_that_a_terminal_obeys_gets_through() {
         for name in HOSTILE {
-            for text in [shown(name, true), shown(name, false), quoted(name)] {
+            for text in [
+                shown(name, Charset::Utf8),
+                shown(name, Charset::Ascii),
+                quoted(name),
+            ] {
                 assert!(
                     text.bytes().all(|byte| (b' '..=b'~').contains(&byte)),
                     "{text:?}"
@@ -100,11 +131,11 @@ mod tests {
 
     #[test]
     fn letters_are_shown_where_the_terminal_has_them() {
-        assert_eq!(shown("Grüße 漢字".as_bytes(), true), "Grüße 漢字");
-        assert_eq!(shown("ü".as_bytes(), false), "\\xc3\\xbc");
-        assert_eq!(shown(b"it's \"so\"", true), "it's \"so\"");
-        assert_eq!(shown(b"\xffx", true), "\\xffx");
-        assert_eq!(shown(b" a ", true), " a\\x20");
+        assert_eq!(shown("Grüße 漢字".as_bytes(), Charset::Utf8), "Grüße 漢字");
+        assert_eq!(shown("ü".as_bytes(), Charset::Ascii), "\\xc3\\xbc");
+        assert_eq!(shown(b"it's \"so\"", Charset::Utf8), "it's \"so\"");
+        assert_eq!(shown(b"\xffx", Charset::Utf8), "\\xffx");
+        assert_eq!(shown(b" a ", Charset::Utf8), " a\\x20");
     }
 
     #[test]
@@ -120,8 +151,8 @@ mod tests {
             names.extend(longer);
         }
         for form in [
-            |n: &[u8]| shown(n, true),
-            |n: &[u8]| shown(n, false),
+            |n: &[u8]| shown(n, Charset::Utf8),
+            |n: &[u8]| shown(n, Charset::Ascii),
             |n: &[u8]| quoted(n),
         ] {
             let texts: HashSet<String> = names.iter().map(|name| form(name)).collect();
