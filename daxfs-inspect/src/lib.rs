@@ -7,7 +7,7 @@
 //! | [`open`] | opening an image, also a damaged one |
 //! | [`lookup`] | paths as users give them |
 //! | [`listing`], [`traversal`], [`names`], [`trail`] | sorted directories, whole trees, paths of inodes |
-//! | [`console`], [`escape`], [`human`], [`json`] | how results and problems are printed |
+//! | [`console`], [`human`], [`json`] | how results and problems are printed |
 //! | [`attributes`] | extended attributes with their full names |
 //! | [`info`], [`ls`], [`stat`], [`cat`], [`tree`], [`map`], [`dump`], [`diff`] | one command each |
 //!
