@@ -180,7 +180,7 @@ impl Node {
 struct Writer<'t> {
     tree: &'t Tree,
     inodes: Vec<RawInode>,
-    /// The section that each inode's offset is relative to, for now.
+    /// The section that each inode's offset is relative to, until they are laid out.
     bases: Vec<Option<SectionKind>>,
     directories: Vec<u8>,
     symlinks: Vec<u8>,
