@@ -21,13 +21,15 @@ use core::cmp::Ordering;
 use core::mem::size_of;
 
 use zerocopy::little_endian::{U16, U32};
+use zerocopy::FromBytes as _;
 use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::error::{Error, Finding, Object, Result};
 use crate::hash::NameHash;
 use crate::inode::{FileType, Ino};
 use crate::limits::MAX_NAME;
-use crate::memory::{read_struct, Memory};
+use crate::memory::{read_struct, Memory, ReadFault};
+use crate::num::{from_usize, len64, to_usize};
 use crate::rule::Rule;
 
 /// The length of a directory entry in bytes.
@@ -82,6 +84,17 @@ pub struct DirEntry {
     pub(crate) name_length: u8,
 }
 
+/// An entry that an iteration has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listed<'b> {
+    /// The entry.
+    pub entry: DirEntry,
+    /// Its position.
+    pub cookie: Cookie,
+    /// Its name, which can be one.
+    pub name: &'b [u8],
+}
+
 /// Room for a name.
 #[derive(Clone, Debug)]
 pub struct NameBuf {
@@ -108,6 +121,98 @@ impl NameBuf {
     }
 }
 
+/// Room for what an iteration reads ahead: entries, and their names.
+///
+/// Entries and names of a directory follow each other in order, so one copy of some hundred bytes
+/// serves many of them. The room remembers what it holds by its place in the image, hence it serves
+/// several directories in turn, but of one image only.
+#[derive(Clone, Debug)]
+pub struct ListBuf {
+    entries: Window<ENTRY_ROOM>,
+    names: Window<NAME_ROOM>,
+}
+
+/// How many bytes of entries and of names are copied at once. Names are shorter than 48 bytes as a
+/// rule. A kernel has all this on its stack.
+const ENTRY_ROOM: usize = 256;
+const NAME_ROOM: usize = 768;
+
+const _: () = assert!(NAME_ROOM >= MAX_NAME);
+
+impl ListBuf {
+    /// Room that holds nothing.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            entries: Window::new(),
+            names: Window::new(),
+        }
+    }
+}
+
+impl Default for ListBuf {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A copy of a contiguous piece of memory.
+#[derive(Clone, Debug)]
+struct Window<const N: usize> {
+    bytes: [u8; N],
+    /// Where the piece begins in the image.
+    start: u64,
+    length: usize,
+}
+
+impl<const N: usize> Window<N> {
+    const fn new() -> Self {
+        Self {
+            bytes: [0; N],
+            start: 0,
+            length: 0,
+        }
+    }
+
+    /// A copy of the `length` bytes at `offset`. Unless there is one, as much is copied from there as
+    /// there is room for, but nothing from `end` on, which is not before the bytes that are wanted.
+    #[inline]
+    fn get<M: Memory + ?Sized>(
+        &mut self,
+        memory: &M,
+        offset: u64,
+        length: usize,
+        end: u64,
+    ) -> Result<&[u8]> {
+        let into = to_usize(offset.wrapping_sub(self.start));
+        if into > self.length || self.length.saturating_sub(into) < length {
+            self.fill(memory, offset, end)?;
+        }
+        let into = to_usize(offset.wrapping_sub(self.start));
+        self.bytes
+            .get(into..self.length)
+            .and_then(|rest| rest.get(..length))
+            .ok_or_else(|| {
+                ReadFault {
+                    offset,
+                    length: from_usize(length),
+                }
+                .into()
+            })
+    }
+
+    #[inline(never)]
+    fn fill<M: Memory + ?Sized>(&mut self, memory: &M, offset: u64, end: u64) -> Result<()> {
+        self.length = 0;
+        let length = to_usize(end.saturating_sub(offset)).min(N);
+        let room = self.bytes.get_mut(..length).unwrap_or_default();
+        memory.read(offset, room)?;
+        self.start = offset;
+        self.length = length;
+        Ok(())
+    }
+}
+
 impl Default for NameBuf {
     fn default() -> Self {
         Self::new()
@@ -115,11 +220,35 @@ impl Default for NameBuf {
 }
 
 /// Whether a directory entry may have this name.
+#[inline]
 #[must_use]
 pub fn is_valid_name(name: &[u8]) -> bool {
-    !matches!(name, b"" | b"." | b"..")
-        && name.len() <= MAX_NAME
-        && !name.iter().any(|&byte| byte == 0 || byte == b'/')
+    !matches!(name, b"" | b"." | b"..") && name.len() <= MAX_NAME && !has_separator(name)
+}
+
+/// Whether any byte is a NUL or a slash. Names are looked at word by word: a listing spends as much
+/// time here as on all the rest.
+#[inline]
+fn has_separator(name: &[u8]) -> bool {
+    let word = |word: &[u8; 8]| separators(u64::from_le_bytes(*word));
+    match name.last_chunk() {
+        // The last word may overlap the one before it.
+        Some(last) => {
+            let mut words = name.chunks_exact(8);
+            word(last) || words.any(|bytes| bytes.first_chunk().is_some_and(word))
+        }
+        None => name.iter().any(|&byte| byte == 0 || byte == b'/'),
+    }
+}
+
+/// Whether any byte of a word is a NUL or a slash.
+#[inline]
+fn separators(word: u64) -> bool {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const SLASHES: u64 = u64::from_le_bytes([b'/'; 8]);
+    // The upper bit of the lowest byte that is zero, and perhaps of some above it.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
+    zeros(word) | zeros(word ^ SLASHES) != 0
 }
 
 /// A position in a directory.
@@ -139,6 +268,7 @@ impl Cookie {
     };
 
     /// The position after the entry at this one.
+    #[inline]
     #[must_use]
     pub fn next(self) -> Self {
         Self {
@@ -152,6 +282,7 @@ impl Cookie {
     const DOTS: u32 = 2;
 
     /// The position as a directory offset of Linux: 2 and above, within `loff_t`.
+    #[inline]
     #[must_use]
     pub fn to_offset(self) -> u64 {
         let rank = u64::from(self.rank.saturating_add(Self::DOTS)).min(0x7fff_ffff);
@@ -208,6 +339,7 @@ impl Directory {
     }
 
     /// Where entry `index` lies in the image.
+    #[inline]
     pub(crate) fn entry_at(&self, index: u32) -> u64 {
         self.offset
             .saturating_add(u64::from(index).saturating_mul(ENTRY_SIZE))
@@ -261,6 +393,54 @@ impl Directory {
             name_offset,
             name_length,
         })
+    }
+
+    /// Checks that the name of an entry of this directory can be one.
+    #[inline]
+    pub(crate) fn check_name(&self, entry: &DirEntry, name: &[u8]) -> Result<()> {
+        if is_valid_name(name) {
+            return Ok(());
+        }
+        Err(Finding {
+            object: Object::Inode(self.ino.get()),
+            offset: self.offset.saturating_add(entry.name_offset.into()),
+            rule: Rule::EntryName,
+            value: len64(name),
+        }
+        .into())
+    }
+
+    /// Copies out entry `index`, through room that holds those after it as well.
+    #[inline]
+    pub(crate) fn list_entry<M: Memory + ?Sized>(
+        &self,
+        memory: &M,
+        index: u32,
+        buffer: &mut ListBuf,
+    ) -> Result<RawDirEntry> {
+        let (at, end) = (self.entry_at(index), self.entry_at(self.count));
+        let bytes = buffer
+            .entries
+            .get(memory, at, size_of::<RawDirEntry>(), end)?;
+        let fault = ReadFault {
+            offset: at,
+            length: ENTRY_SIZE,
+        };
+        RawDirEntry::read_from_bytes(bytes).map_err(|_| fault.into())
+    }
+
+    /// Copies out the name of an entry of this directory, through room that holds those after it as
+    /// well.
+    #[inline]
+    pub(crate) fn list_name<'b, M: Memory + ?Sized>(
+        &self,
+        memory: &M,
+        entry: &DirEntry,
+        buffer: &'b mut ListBuf,
+    ) -> Result<&'b [u8]> {
+        let at = self.offset.saturating_add(entry.name_offset.into());
+        let end = self.offset.saturating_add(self.length);
+        buffer.names.get(memory, at, entry.name_length.into(), end)
     }
 
     /// Copies the name of an entry of this directory into `buffer`.
@@ -372,6 +552,7 @@ pub struct Position {
 impl Position {
     /// Takes an entry with this hash at this position and returns its cookie, or `None` if the entry
     /// comes before what was sought or seen.
+    #[inline]
     pub(crate) fn take(&mut self, hash: NameHash) -> Option<Cookie> {
         let rank = match hash.cmp(&self.floor.hash) {
             Ordering::Less => return None,
@@ -479,6 +660,67 @@ mod tests {
         for name in [&b"..."[..], b"\xff\xfe", b" ", &[b'x'; 255]] {
             assert!(is_valid_name(name), "{name:?}");
         }
+    }
+
+    /// Words of eight bytes are looked at, so each place in a word and each length counts.
+    #[test]
+    fn a_separator_is_found_wherever_it_is() {
+        for length in 3..40 {
+            let name: Vec<u8> = (1..=length).map(|i| 0x2e + (i % 2) * 0xd1).collect();
+            let name: Vec<u8> = name
+                .iter()
+                .map(|&b| if b == b'/' { b'0' } else { b })
+                .collect();
+            assert!(is_valid_name(&name), "{name:?}");
+            for at in 0..name.len() {
+                for byte in [0, b'/'] {
+                    let mut name = name.clone();
+                    name[at] = byte;
+                    assert!(!is_valid_name(&name), "{name:?}");
+                }
+                for byte in [1, 0x2e, 0x30, 0x7f, 0x80, 0xaf, 0xff] {
+                    let mut name = name.clone();
+                    name[at] = byte;
+                    assert!(is_valid_name(&name), "{name:?}");
+                }
+            }
+        }
+    }
+
+    /// Memory that counts how often it is read.
+    struct Counting<'m>(&'m [u8], core::cell::Cell<u32>);
+
+    impl Memory for Counting<'_> {
+        fn size(&self) -> u64 {
+            self.0.size()
+        }
+
+        fn read(&self, offset: u64, into: &mut [u8]) -> core::result::Result<(), ReadFault> {
+            self.1.set(self.1.get() + 1);
+            self.0.read(offset, into)
+        }
+    }
+
+    #[test]
+    fn a_window_is_filled_when_it_must_be_and_never_beyond_its_end() {
+        let bytes: Vec<u8> = (0..100).collect();
+        let memory = Counting(&bytes, core::cell::Cell::new(0));
+        let mut window = Window::<16>::new();
+        let mut get = |offset, length, end| {
+            let found = window.get(&memory, offset, length, end);
+            (found.map(<[u8]>::to_vec), memory.1.get())
+        };
+        assert_eq!(get(10, 3, 30), (Ok(vec![10, 11, 12]), 1));
+        assert_eq!(get(23, 3, 30), (Ok(vec![23, 24, 25]), 1), "still held");
+        assert_eq!(get(24, 3, 30), (Ok(vec![24, 25, 26]), 2), "a byte more");
+        assert_eq!(get(29, 1, 30), (Ok(vec![29]), 2), "held up to the end");
+        assert_eq!(get(30, 1, 31), (Ok(vec![30]), 3), "nothing beyond it");
+        assert_eq!(get(5, 2, 30), (Ok(vec![5, 6]), 4), "before what is held");
+        assert_eq!(get(0, 0, 30), (Ok(vec![]), 5));
+        assert!(get(99, 2, 101).0.is_err(), "outside the memory");
+        assert_eq!(get(99, 1, 100).0, Ok(vec![99]), "and usable after that");
+        assert!(get(3, 2, 4).0.is_err(), "more than there is");
+        assert!(get(0, 17, 100).0.is_err(), "more than there is room");
     }
 
     #[test]

@@ -9,13 +9,13 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use crate::digest::{ContentId, RawDigestHeader, DIGEST_SIZE};
-use crate::directory::{Cookie, DirEntry, Directory, NameBuf, Position};
+use crate::directory::{Cookie, DirEntry, Directory, ListBuf, Listed, NameBuf, Position};
 use crate::error::{Error, Finding, Object, Result};
 use crate::extent::{Extent, ExtentList};
 use crate::hash::{NameHash, Xxh64};
 use crate::inode::{FileData, Ino, Inode, InodeKind, RawInode, Symlink, INODE_SIZE};
 use crate::memory::{read_struct, Memory};
-use crate::num::{len64, to_usize};
+use crate::num::{is_aligned, len64, round_up, to_usize};
 use crate::rule::Rule;
 use crate::section::SectionKind;
 use crate::superblock::{Superblock, SuperblockCopy};
@@ -30,14 +30,35 @@ pub struct Image<M, X> {
     hash: PhantomData<fn() -> X>,
 }
 
-/// A piece of a file: where it ends, and where its bytes are.
+/// A piece of a file: where it begins and ends, and where its bytes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Segment {
+    /// The file offset of its first byte, at most the offset that was asked for.
+    pub start: u64,
     /// The file offset of the byte after the piece, beyond the offset that was asked for.
     pub end: u64,
     /// The image offset of the byte that was asked for, or `None` in a hole.
     pub data: Option<u64>,
 }
+
+/// A walk over the pieces of a file, each read once.
+///
+/// # Invariants
+/// A step moves `at` on, and takes an extent or leads to the one that the next step takes. So a walk
+/// over a list has at most two steps for each extent and one at the end, whatever the list says.
+#[derive(Clone, Copy, Debug)]
+pub struct SegmentWalk {
+    data: FileData,
+    size: u64,
+    at: u64,
+    /// The extent to be read next.
+    index: u32,
+    /// The extent behind the hole that was the last piece.
+    extent: Option<Extent>,
+}
+
+/// The length of the buffer through which tails are looked at, in bytes: on a stack.
+const TAIL_BUFFER: usize = 256;
 
 impl<M: Memory, X: Xxh64> Image<M, X> {
     /// Opens the image at the start of `memory`: copies the superblock into `copy` and validates it
@@ -196,27 +217,37 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
         directory.seek(&self.memory, cookie)
     }
 
-    /// Copies out and validates the entry at `position` and moves on, also on an error; `None` at the
-    /// end. Cookies ascend, from one call to the next and from one [`Self::seek`] to the next.
+    /// Copies out and validates the entry at `position` with its name, and moves on, also on an
+    /// error; `None` at the end. Cookies ascend, from one call to the next and from one [`Self::seek`]
+    /// to the next. `buffer` holds copies of what comes next, for the calls that follow.
     ///
     /// # Errors
-    /// A rule that the entry breaks by itself, [`Rule::EntryOrder`], or the memory's own.
-    pub fn next_entry(
+    /// A rule that the entry breaks by itself, [`Rule::EntryOrder`], [`Rule::EntryName`], or the memory's
+    /// own.
+    #[inline]
+    pub fn next_entry<'b>(
         &self,
         directory: &Directory,
         position: &mut Position,
-    ) -> Result<Option<(DirEntry, Cookie)>> {
+        buffer: &'b mut ListBuf,
+    ) -> Result<Option<Listed<'b>>> {
         if position.index >= directory.count {
             return Ok(None);
         }
         let index = position.index;
         position.index = index.saturating_add(1);
-        let raw = directory.raw_entry(&self.memory, index)?;
+        let raw = directory.list_entry(&self.memory, index, buffer)?;
         let entry = directory.validate(&raw, index)?;
         let cookie = position
             .take(entry.hash)
             .ok_or_else(|| directory.finding(index, 0, Rule::EntryOrder, entry.hash.0.into()))?;
-        Ok(Some((entry, cookie)))
+        let name = directory.list_name(&self.memory, &entry, buffer)?;
+        directory.check_name(&entry, name)?;
+        Ok(Some(Listed {
+            entry,
+            cookie,
+            name,
+        }))
     }
 
     /// Copies out and validates the entry `index`, in the order in which entries are stored, or
@@ -243,19 +274,8 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
         buffer: &'a mut NameBuf,
     ) -> Result<&'a [u8]> {
         let name = directory.read_name(&self.memory, entry, buffer)?;
-        if crate::directory::is_valid_name(name) {
-            return Ok(name);
-        }
-        let offset = directory.offset.saturating_add(entry.name_offset.into());
-        let object = Object::Inode(directory.ino.get());
-        let value = len64(name);
-        Err(Finding {
-            object,
-            offset,
-            rule: Rule::EntryName,
-            value,
-        }
-        .into())
+        directory.check_name(entry, name)?;
+        Ok(name)
     }
 
     /// Copies the first bytes of a symlink's target into `buffer` and returns them; a target that
@@ -354,6 +374,7 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
     ///
     /// # Errors
     /// A rule that an extent on the way breaks, or the memory's own.
+    #[inline]
     pub fn segment(&self, data: &FileData, size: u64, offset: u64) -> Result<Option<Segment>> {
         if offset >= size {
             return Ok(None);
@@ -362,6 +383,7 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
             FileData::Empty => Ok(None),
             FileData::Direct { offset: start } | FileData::Packed { offset: start } => {
                 Ok(Some(Segment {
+                    start: 0,
                     end: size,
                     data: Some(start.saturating_add(offset)),
                 }))
@@ -370,33 +392,111 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
         }
     }
 
+    // Out of line: what remains of `segment` is a few instructions of every read and fault.
+    #[inline(never)]
     fn sparse_segment(&self, list: &ExtentList, offset: u64) -> Result<Segment> {
+        let found = self.find_extent(list, offset)?;
+        let extent = self.extent(list, found.index)?;
+        sparse_segment(list, &found, extent, offset).map_err(Error::from)
+    }
+
+    /// Finds the first extent that ends beyond `offset`.
+    fn find_extent(&self, list: &ExtentList, offset: u64) -> Result<FoundExtent> {
         let (mut low, mut high) = (0, list.count);
+        let mut before = 0;
         while low < high {
             let middle = low.midpoint(high);
             let extent = list.read(&self.memory, &self.superblock, middle)?;
             if extent.file_end() <= offset {
                 low = middle.saturating_add(1);
-            } else if extent.file_offset > offset {
-                high = middle;
+                before = extent.file_end();
             } else {
-                let into = offset.saturating_sub(extent.file_offset);
-                let data = Some(extent.offset.saturating_add(into));
-                return Ok(Segment {
-                    end: extent.file_end(),
-                    data,
-                });
+                high = middle;
             }
         }
-        let end = match self.extent(list, low)? {
-            Some(next) => next.file_offset,
-            None => list.size,
+        Ok(FoundExtent { index: low, before })
+    }
+
+    /// A walk over the pieces of a file of `size` bytes, from the one that `offset` lies in on.
+    ///
+    /// # Errors
+    /// A rule that an extent on the way breaks, or the memory's own.
+    pub fn segments(&self, data: &FileData, size: u64, offset: u64) -> Result<SegmentWalk> {
+        let index = match data {
+            FileData::Sparse(list) => self.find_extent(list, offset)?.index,
+            _ => 0,
         };
-        // A list that changes under the search must not send the caller back.
-        if end <= offset {
-            return Err(list.finding(low, 0, Rule::ExtentOrder, end).into());
+        Ok(SegmentWalk {
+            data: *data,
+            size,
+            at: offset,
+            index,
+            extent: None,
+        })
+    }
+
+    /// The next piece of a walk, which begins where the last one ended, or `None` at the end of the
+    /// file.
+    ///
+    /// # Errors
+    /// A rule that the extent breaks, or the memory's own.
+    pub fn next_segment(&self, walk: &mut SegmentWalk) -> Result<Option<Segment>> {
+        let FileData::Sparse(list) = walk.data else {
+            let segment = self.segment(&walk.data, walk.size, walk.at)?;
+            walk.at = segment.map_or(walk.at, |segment| segment.end);
+            return Ok(segment);
+        };
+        if walk.at >= walk.size {
+            return Ok(None);
         }
-        Ok(Segment { end, data: None })
+        let extent = match walk.extent.take() {
+            Some(extent) => Some(extent),
+            None => self.extent(&list, walk.index)?,
+        };
+        let found = FoundExtent {
+            index: walk.index,
+            before: walk.at,
+        };
+        let segment = sparse_segment(&list, &found, extent, walk.at)?;
+        if segment.data.is_some() {
+            walk.index = walk.index.saturating_add(1);
+        } else {
+            walk.extent = extent;
+        }
+        walk.at = segment.end;
+        Ok(Some(segment))
+    }
+
+    /// Checks that the bytes between the end of a file of `size` bytes and the end of its page are
+    /// zero, which whoever maps that page will see.
+    ///
+    /// # Errors
+    /// [`Rule::ContentTail`] at the first byte that is not, a rule that an extent on the way breaks, or
+    /// the memory's own.
+    pub fn check_tail(&self, ino: Ino, data: &FileData, size: u64) -> Result<()> {
+        let shift = self.superblock.page_shift();
+        let (Some(last), false) = (size.checked_sub(1), is_aligned(size, shift)) else {
+            return Ok(());
+        };
+        if matches!(data, FileData::Packed { .. }) {
+            return Ok(());
+        }
+        let segment = self.segment(data, size, last)?;
+        let Some(end) = segment.and_then(|last| last.data?.checked_add(1)) else {
+            return Ok(());
+        };
+        let tail = round_up(end, shift).unwrap_or(end).saturating_sub(end);
+        let mut buffer = [0; TAIL_BUFFER];
+        match crate::memory::find_nonzero(&self.memory, end, tail, &mut buffer)? {
+            Some((offset, value)) => Err(Finding {
+                object: Object::Inode(ino.get()),
+                offset,
+                rule: Rule::ContentTail,
+                value: value.into(),
+            }
+            .into()),
+            None => Ok(()),
+        }
     }
 
     /// Copies bytes of a file of `size` bytes, from `offset` on, into `buffer`, and returns how many:
@@ -456,6 +556,45 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
         self.memory.read(at, &mut digest)?;
         Ok(Some(digest))
     }
+}
+
+/// The first extent of a list that ends beyond some offset.
+struct FoundExtent {
+    /// Its index, or the number of extents if there is none.
+    index: u32,
+    /// Where the extent before it ends, or 0.
+    before: u64,
+}
+
+/// The piece of a sparse file that `offset` lies in: of `extent`, which was read at `found`, or of the
+/// hole before it.
+fn sparse_segment(
+    list: &ExtentList,
+    found: &FoundExtent,
+    extent: Option<Extent>,
+    offset: u64,
+) -> core::result::Result<Segment, Finding> {
+    let segment = match extent {
+        Some(extent) if extent.file_offset <= offset => Segment {
+            start: extent.file_offset,
+            end: extent.file_end(),
+            data: Some(
+                extent
+                    .offset
+                    .saturating_add(offset.saturating_sub(extent.file_offset)),
+            ),
+        },
+        next => Segment {
+            start: found.before,
+            end: next.map_or(list.size, |next| next.file_offset),
+            data: None,
+        },
+    };
+    // A list that changes under a search must not send the caller back.
+    if segment.end <= offset {
+        return Err(list.finding(found.index, 0, Rule::ExtentOrder, segment.end));
+    }
+    Ok(segment)
 }
 
 impl<M, X> fmt::Debug for Image<M, X> {

@@ -109,6 +109,7 @@ pub struct Ino(NonZeroU32);
 
 impl Ino {
     /// The number, if it can be one.
+    #[inline]
     #[must_use]
     pub fn new(number: u32) -> Option<Self> {
         NonZeroU32::new(number)
@@ -117,6 +118,7 @@ impl Ino {
     }
 
     /// The number.
+    #[inline]
     #[must_use]
     pub fn get(self) -> u32 {
         self.0.get()
@@ -131,27 +133,29 @@ impl fmt::Display for Ino {
 
 /// The type of a file, as a mode and a directory entry state it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
 pub enum FileType {
     /// A FIFO.
-    Fifo,
+    Fifo = 1,
     /// A character device.
-    CharDevice,
+    CharDevice = 2,
     /// A directory.
-    Directory,
+    Directory = 4,
     /// A block device.
-    BlockDevice,
+    BlockDevice = 6,
     /// A regular file.
-    Regular,
+    Regular = 8,
     /// A symbolic link.
-    Symlink,
+    Symlink = 10,
     /// A socket.
-    Socket,
+    Socket = 12,
 }
 
 impl FileType {
     /// The type with this `d_type` of Linux, which is what an entry holds. 14, the whiteout, is
     /// reserved.
     #[must_use]
+    #[inline]
     pub const fn from_entry(value: u8) -> Option<Self> {
         Some(match value {
             1 => Self::Fifo,
@@ -167,16 +171,11 @@ impl FileType {
 
     /// The `d_type` of Linux.
     #[must_use]
+    #[inline]
+    #[allow(clippy::as_conversions, reason = "the discriminants are these numbers")]
     pub const fn to_entry(self) -> u8 {
-        match self {
-            Self::Fifo => 1,
-            Self::CharDevice => 2,
-            Self::Directory => 4,
-            Self::BlockDevice => 6,
-            Self::Regular => 8,
-            Self::Symlink => 10,
-            Self::Socket => 12,
-        }
+        // CAST: The enumeration is represented as `u8`.
+        self as u8
     }
 
     /// The type that a mode states in its upper four bits.

@@ -2,6 +2,7 @@
 //! The copy-out trait through which every byte of an image is read.
 
 use core::fmt;
+use core::mem::size_of;
 use core::ops::ControlFlow;
 
 use zerocopy::{FromBytes, IntoBytes};
@@ -150,8 +151,7 @@ pub fn find_nonzero<M: Memory + ?Sized>(
 ) -> Result<Option<(u64, u8)>, ReadFault> {
     let mut found = None;
     try_each_chunk(memory, offset, length, buffer, |at, chunk| {
-        // The fold has no early exit, so it is done in wide registers.
-        if chunk.iter().fold(0, |all, byte| all | byte) == 0 {
+        if is_zero(chunk) {
             return ControlFlow::Continue(());
         }
         found = (at..)
@@ -160,4 +160,16 @@ pub fn find_nonzero<M: Memory + ?Sized>(
         ControlFlow::Break(())
     })?;
     Ok(found)
+}
+
+/// Whether all bytes are zero. The folds have no early exit, so that they are done in registers as
+/// wide as the processor has; a kernel has none wider than a word.
+fn is_zero(bytes: &[u8]) -> bool {
+    let mut words = bytes.chunks_exact(size_of::<u64>());
+    let all = words.by_ref().fold(0, |all, word| {
+        all | word
+            .first_chunk()
+            .map_or(0, |word| u64::from_ne_bytes(*word))
+    });
+    all == 0 && words.remainder().iter().fold(0, |all, byte| all | byte) == 0
 }

@@ -12,10 +12,12 @@
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 
+use daxfs_format::directory::is_valid_name;
 use daxfs_format::inode::RawInode;
 use daxfs_format::superblock::{RawSuperblock, MAGIC, SUPERBLOCK_SIZE, VERSION_MAJOR};
 use daxfs_format::{
-    Cookie, Directory, Image, InodeKind, Memory as _, NameBuf, Namespace, SectionKind, XattrSetId,
+    Cookie, Directory, Image, InodeKind, ListBuf, Memory as _, NameBuf, Namespace, SectionKind,
+    XattrSetId,
 };
 use daxfs_image::hash::Xxh64;
 use zerocopy::{FromZeros as _, IntoBytes as _};
@@ -142,10 +144,10 @@ pub fn readdir(input: &[u8]) {
             return;
         };
         let mut left = directory.len();
-        let mut buffer = NameBuf::new();
-        while let Ok(Some((entry, _))) = image.next_entry(directory, &mut position) {
+        let mut buffer = ListBuf::new();
+        while let Ok(Some(listed)) = image.next_entry(directory, &mut position, &mut buffer) {
             left = left.checked_sub(1).expect("an iteration ends");
-            let _ = image.name(directory, &entry, &mut buffer);
+            assert!(is_valid_name(listed.name), "a name that cannot be one");
         }
     });
 }

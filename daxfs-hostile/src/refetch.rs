@@ -13,9 +13,11 @@ use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 
 use daxfs_format::check::{Sink, Stop};
+use daxfs_format::directory::is_valid_name;
 use daxfs_format::superblock::{Superblock, SuperblockCopy};
 use daxfs_format::{
-    Cookie, Directory, Image, Ino, Inode, InodeKind, Memory, NameBuf, ReadFault, XattrSetId,
+    Cookie, Directory, FileData, Image, Ino, Inode, InodeKind, ListBuf, Memory, NameBuf, ReadFault,
+    XattrSetId,
 };
 use daxfs_image::hash::{Sha256, Xxh64};
 use rayon::prelude::*;
@@ -344,11 +346,15 @@ impl Operations {
                     let mut at = 0;
                     while let Ok(Some(segment)) = image.segment(&data, size, at) {
                         assert!(
-                            segment.end > at,
+                            segment.start <= at && segment.end > at,
                             "inode {ino}: a segment that leads nowhere"
                         );
                         at = segment.end;
                     }
+                });
+                self.push("segments", move |image| walk_segments(image, &data, size));
+                self.push("tail", move |image| {
+                    let _ = image.check_tail(ino, &data, size);
                 });
                 self.push("digest", move |image| {
                     let _ = inode.content.map(|content| image.digest(content));
@@ -370,12 +376,12 @@ impl Operations {
             let _ = image.lookup(&directory, b"such a name is absent");
         });
         let mut position = image.seek(&directory, Cookie::START).expect("a position");
-        while let Ok(Some((entry, cookie))) = image.next_entry(&directory, &mut position) {
-            let mut buffer = NameBuf::new();
-            let name = image
-                .name(&directory, &entry, &mut buffer)
-                .expect("a name")
-                .to_vec();
+        let mut buffer = ListBuf::new();
+        while let Ok(Some(listed)) = image.next_entry(&directory, &mut position, &mut buffer) {
+            let (entry, cookie, name) = (listed.entry, listed.cookie, listed.name.to_vec());
+            self.push("name", move |image| {
+                let _ = image.name(&directory, &entry, &mut NameBuf::new());
+            });
             self.push("lookup", move |image| {
                 if let Ok(Some(entry)) = image.lookup(&directory, &name) {
                     let _ = image.child(&directory, &entry);
@@ -417,19 +423,40 @@ impl Operations {
     }
 }
 
+/// Walks to the end; a walk has no more pieces than a list of so many extents can make.
+fn walk_segments(image: &AnyImage<'_>, data: &FileData, size: u64) {
+    let Ok(mut walk) = image.segments(data, size, 0) else {
+        return;
+    };
+    let mut left = match data {
+        FileData::Sparse(list) => u64::from(list.count()) * 2 + 1,
+        _ => 1,
+    };
+    let mut at = 0;
+    while let Ok(Some(segment)) = image.next_segment(&mut walk) {
+        left = left.checked_sub(1).expect("a walk ends");
+        assert!(
+            segment.start <= at && segment.end > at && segment.end <= size,
+            "a piece that leads nowhere"
+        );
+        at = segment.end;
+    }
+}
+
 /// Iterates to the end; an iteration has no more entries than its directory, and cookies ascend.
 fn readdir(image: &AnyImage<'_>, directory: &Directory, start: Cookie) {
     let Ok(mut position) = image.seek(directory, start) else {
         return;
     };
     let (mut left, mut last) = (directory.len(), None);
-    while let Ok(Some((entry, cookie))) = image.next_entry(directory, &mut position) {
+    let mut buffer = ListBuf::new();
+    while let Ok(Some(listed)) = image.next_entry(directory, &mut position, &mut buffer) {
         left = left.checked_sub(1).expect("an iteration ends");
         assert!(
-            cookie >= start && last < Some(cookie),
+            listed.cookie >= start && last < Some(listed.cookie),
             "a cookie that goes back"
         );
-        last = Some(cookie);
-        let _ = image.name(directory, &entry, &mut NameBuf::new());
+        assert!(is_valid_name(listed.name), "a name that cannot be one");
+        last = Some(listed.cookie);
     }
 }

@@ -10,7 +10,7 @@ use daxfs_format::section::RawSection;
 use daxfs_format::superblock::{RawSuperblock, SuperblockCopy};
 use daxfs_format::xattr::{RawXattr, RawXattrHeader, RawXattrSet};
 use daxfs_format::{
-    Directory, FileData, Image, Inode, InodeKind, NameBuf, RawInode, Section, SectionKind,
+    Directory, FileData, Image, Inode, InodeKind, ListBuf, RawInode, Section, SectionKind,
     XattrSetId,
 };
 use daxfs_image::hash::Xxh64;
@@ -150,14 +150,12 @@ impl Specimen {
             .seek(&directory, daxfs_format::Cookie::START)
             .expect("a position");
         let mut names = Vec::new();
-        while let Ok(Some((entry, _))) = image.next_entry(&directory, &mut position) {
-            let mut buffer = NameBuf::new();
-            names.push(
-                image
-                    .name(&directory, &entry, &mut buffer)
-                    .expect("a name")
-                    .to_vec(),
-            );
+        let mut buffer = ListBuf::new();
+        while let Some(listed) = image
+            .next_entry(&directory, &mut position, &mut buffer)
+            .expect("a name")
+        {
+            names.push(listed.name.to_vec());
         }
         names
     }

@@ -7,8 +7,8 @@
 //! whatever the image says: that is asserted here, and a violation panics.
 
 use daxfs_format::{
-    Cookie, DirEntry, Directory, Error, FileData, Image, Ino, Inode, InodeKind, Memory, NameBuf,
-    SectionKind, Symlink, XattrSetId, Xxh64,
+    Cookie, Directory, Error, FileData, Image, Ino, Inode, InodeKind, ListBuf, Listed, Memory,
+    NameBuf, SectionKind, Symlink, XattrSetId, Xxh64,
 };
 
 use crate::num::{from_usize, to_usize};
@@ -220,23 +220,32 @@ impl<M: Memory, X: Xxh64> Walker<'_, '_, M, X> {
         };
         let mut seen = 0;
         let mut resumed = None;
+        let mut buffer = ListBuf::new();
         loop {
-            let next = self.image.next_entry(directory, &mut position);
+            let next = self.image.next_entry(directory, &mut position, &mut buffer);
             let Some(next) = self.note(next) else {
                 return;
             };
             if let Some(mut resumed) = resumed {
-                let again = self.image.next_entry(directory, &mut resumed);
+                let mut buffer = ListBuf::new();
+                let again = self.image.next_entry(directory, &mut resumed, &mut buffer);
                 let again = self.note(again);
                 self.agree(again == Some(next), "iteration and cookie", ino);
             }
-            let Some((entry, cookie)) = next else {
+            let Some(listed) = next else {
                 break;
             };
-            seen += 1;
+            let cookie = listed.cookie;
             let same = Cookie::from_offset(cookie.to_offset()) == cookie;
             self.agree(same, "a cookie and its offset", ino);
-            self.entry(directory, &entry);
+            let stored = self.note(self.image.entry(directory, seen));
+            self.agree(
+                stored == Some(Some(listed.entry)),
+                "iteration and index",
+                ino,
+            );
+            seen += 1;
+            self.entry(directory, &listed);
             resumed = self.note(self.image.seek(directory, cookie.next()));
         }
         self.agree(seen == directory.len(), "a directory's length", ino);
@@ -244,14 +253,13 @@ impl<M: Memory, X: Xxh64> Walker<'_, '_, M, X> {
         self.agree(absent == Some(None), "an absent name", ino);
     }
 
-    fn entry(&mut self, directory: &Directory, entry: &DirEntry) {
+    fn entry(&mut self, directory: &Directory, listed: &Listed<'_>) {
         self.report.tally.entries += 1;
-        let ino = directory.ino();
+        let (ino, entry) = (directory.ino(), &listed.entry);
         let mut buffer = NameBuf::new();
-        let Some(name) = self.note(self.image.name(directory, entry, &mut buffer)) else {
-            return;
-        };
-        let found = self.note(self.image.lookup(directory, name));
+        let name = self.note(self.image.name(directory, entry, &mut buffer));
+        self.agree(name == Some(listed.name), "two ways to read a name", ino);
+        let found = self.note(self.image.lookup(directory, listed.name));
         self.agree(found == Some(Some(*entry)), "iteration and lookup", ino);
         if let Some(inode) = self.note(self.image.child(directory, entry)) {
             let same = inode.file_type() == entry.file_type;
@@ -276,6 +284,8 @@ impl<M: Memory, X: Xxh64> Walker<'_, '_, M, X> {
             FileData::Sparse(list) => (2 * u64::from(list.count()) + 1, true),
         };
         self.segments(inode, data, limit, listed);
+        let tail = self.image.check_tail(inode.ino, data, inode.size);
+        self.note(tail);
         if let Some(content) = inode.content {
             let digest = self.image.digest(content);
             self.note(digest);
@@ -284,12 +294,21 @@ impl<M: Memory, X: Xxh64> Walker<'_, '_, M, X> {
 
     fn segments(&mut self, inode: &Inode, data: &FileData, limit: u64, listed: bool) {
         let (mut at, mut count) = (0, 0);
+        let walk = self.image.segments(data, inode.size, 0);
+        let mut walk = self.note(walk);
         while at < inode.size {
             let found = self.image.segment(data, inode.size, at);
             let Some(Some(segment)) = self.note(found) else {
                 return;
             };
             assert!(segment.end > at, "a segment that leads nowhere");
+            let walked = walk.as_mut().map(|walk| self.image.next_segment(walk));
+            let walked = walked.and_then(|walked| self.note(walked));
+            self.agree(
+                walked == Some(Some(segment)) && segment.start == at,
+                "a walk over segments and a search for each",
+                inode.ino,
+            );
             self.agree(
                 segment.end <= inode.size,
                 "a segment and its file",

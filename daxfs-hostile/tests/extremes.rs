@@ -2,7 +2,7 @@
 //! Images that obey every rule and are unkind all the same.
 #![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
-use daxfs_format::{Cookie, InodeKind};
+use daxfs_format::{Cookie, InodeKind, ListBuf};
 use daxfs_hostile::collide::names_with_hash;
 use daxfs_hostile::examine::Examiner;
 use daxfs_hostile::memory::Watched;
@@ -51,14 +51,17 @@ fn ten_thousand_names_with_one_hash() {
         assert!(after - before <= 2 * (6 + 14), "{} loads", after - before);
     }
     let mut cookie = Cookie::START;
+    let mut buffer = ListBuf::new();
     for left in (1..=10_000).rev() {
         let mut position = image.seek(&directory, cookie).unwrap();
-        let next = image.next_entry(&directory, &mut position).unwrap();
+        let next = image.next_entry(&directory, &mut position, &mut buffer);
+        let next = next.unwrap();
         cookie = next
             .unwrap_or_else(|| panic!("{left} entries are left"))
-            .1
+            .cookie
             .next();
     }
     let mut position = image.seek(&directory, cookie).unwrap();
-    assert_eq!(image.next_entry(&directory, &mut position), Ok(None));
+    let next = image.next_entry(&directory, &mut position, &mut buffer);
+    assert_eq!(next, Ok(None));
 }

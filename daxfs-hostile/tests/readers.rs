@@ -51,6 +51,9 @@ fn readers_refuse_what_they_can_see() {
         "extent-in-metadata",
         "extent-reserved",
         "digest-algorithm-unknown",
+        "tail-of-a-file",
+        "tail-end-of-a-file",
+        "tail-of-an-extent",
     ];
     for class in names.map(class) {
         let case = class.build();

@@ -12,7 +12,7 @@ fn every_word_changes_at_every_load() {
         println!("{name}: {outcome:?}");
         assert!(outcome.runs > outcome.loads, "{name}: {outcome:?}");
     }
-    assert_eq!(outcomes.len(), 14, "every operation of a reader");
+    assert_eq!(outcomes.len(), 17, "every operation of a reader");
     let open = outcomes.iter().find(|(name, _)| *name == "open");
     // What has been validated is not read again: the superblock is loaded once.
     assert_eq!(open.map(|(_, outcome)| outcome.most), Some(1));

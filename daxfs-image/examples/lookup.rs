@@ -12,7 +12,7 @@ use std::error::Error;
 use std::fs::File;
 use std::time::{Duration, Instant};
 
-use daxfs_image::format::{Cookie, Directory, InodeKind, NameBuf};
+use daxfs_image::format::{Cookie, Directory, InodeKind, ListBuf};
 use daxfs_image::{path, MappedImage};
 
 /// How often the whole set of names is looked up; the first round also warms the caches.
@@ -50,10 +50,10 @@ fn map(file: &File) -> Result<MappedImage, Box<dyn Error>> {
 fn names(image: &MappedImage, directory: &Directory) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
     let image = image.image();
     let mut position = image.seek(directory, Cookie::START)?;
-    let mut buffer = NameBuf::new();
+    let mut buffer = ListBuf::new();
     let mut names = Vec::new();
-    while let Some((entry, _)) = image.next_entry(directory, &mut position)? {
-        names.push(image.name(directory, &entry, &mut buffer)?.to_vec());
+    while let Some(listed) = image.next_entry(directory, &mut position, &mut buffer)? {
+        names.push(listed.name.to_vec());
     }
     Ok(names)
 }

@@ -5,13 +5,14 @@
 
 use daxfs_format::directory::Position;
 use daxfs_format::{
-    Cookie, DirEntry, Directory, Error, Image, Ino, Inode, InodeKind, Memory, NameBuf, Xxh64,
+    Cookie, DirEntry, Directory, Error, Image, Ino, Inode, InodeKind, ListBuf, Memory, Xxh64,
 };
 
 /// A walk over an image.
 pub struct Walk<'a, M, X> {
     image: &'a Image<M, X>,
     open: Vec<Level>,
+    buffer: ListBuf,
     path: Vec<u8>,
     entered: Vec<bool>,
 }
@@ -30,7 +31,7 @@ pub struct Step<'a> {
     pub path: &'a [u8],
     /// The directory that holds the entry.
     pub parent: Ino,
-    /// The entry, or why it could not be read; the walk then goes on with the next directory.
+    /// The entry, or why it could not be read; the walk then goes on with the next one.
     pub entry: Result<DirEntry, Error>,
     /// The inode, or why it could not be read.
     pub inode: Result<Inode, Error>,
@@ -58,6 +59,7 @@ impl<'a, M: Memory, X: Xxh64> Walk<'a, M, X> {
         let mut walk = Self {
             image,
             open: Vec::new(),
+            buffer: ListBuf::new(),
             path: Vec::new(),
             entered,
         };
@@ -91,45 +93,39 @@ impl<'a, M: Memory, X: Xxh64> Walk<'a, M, X> {
             self.path.truncate(level.path_length);
             let directory = level.directory;
             let parent = directory.ino();
-            match self.image.next_entry(&directory, &mut level.position) {
+            let next = self
+                .image
+                .next_entry(&directory, &mut level.position, &mut self.buffer);
+            let (entry, inode) = match next {
                 Ok(None) => {
                     self.open.pop();
+                    continue;
                 }
-                Ok(Some((entry, _))) => {
-                    let mut buffer = NameBuf::new();
-                    let name = self
-                        .image
-                        .name(&directory, &entry, &mut buffer)
-                        .map(<[u8]>::to_vec);
-                    let (entry, inode) = match name {
-                        Ok(name) => (Ok(entry), self.descend(&name, entry.ino)),
-                        Err(error) => (Err(error), Err(error)),
-                    };
-                    return Some(Step {
-                        path: &self.path,
-                        parent,
-                        entry,
-                        inode,
-                    });
+                Ok(Some(listed)) => {
+                    let entry = listed.entry;
+                    if !self.path.is_empty() {
+                        self.path.push(b'/');
+                    }
+                    self.path.extend_from_slice(listed.name);
+                    (Ok(entry), self.descend(entry.ino))
                 }
                 Err(error) => {
-                    self.open.pop();
-                    return Some(Step {
-                        path: &self.path,
-                        parent,
-                        entry: Err(error),
-                        inode: Err(error),
-                    });
+                    if matches!(error, Error::Memory(_)) {
+                        self.open.pop();
+                    }
+                    (Err(error), Err(error))
                 }
-            }
+            };
+            return Some(Step {
+                path: &self.path,
+                parent,
+                entry,
+                inode,
+            });
         }
     }
 
-    fn descend(&mut self, name: &[u8], ino: Ino) -> Result<Inode, Error> {
-        if !self.path.is_empty() {
-            self.path.push(b'/');
-        }
-        self.path.extend_from_slice(name);
+    fn descend(&mut self, ino: Ino) -> Result<Inode, Error> {
         let inode = self.image.inode(ino)?;
         self.enter(&inode)?;
         Ok(inode)

@@ -4,7 +4,7 @@
 //! A directory's position is the format's cookie, which names an entry by hash and rank; positions 0
 //! and 1 are `.` and `..`. A position is looked up each time, so nothing is kept between two calls.
 
-use daxfs_format::{Cookie, Directory, NameBuf};
+use daxfs_format::{Cookie, Directory, ListBuf, Listed};
 use kernel::ffi::{c_int, c_uint};
 use kernel::prelude::*;
 
@@ -12,7 +12,7 @@ use super::{attr, xattr};
 use crate::errno;
 use crate::inode;
 use crate::mounted::Mounted;
-use crate::sys::{err_pointer, log, raw, status, Table};
+use crate::sys::{err_pointer, raw, status, Table};
 
 /// Inode operations.
 pub(crate) static INODE: Table<raw::inode_operations> = Table(raw::inode_operations {
@@ -94,26 +94,25 @@ fn emit(mounted: &Mounted, directory: &Directory, context: &mut raw::dir_context
     let image = mounted.image();
     let start = Cookie::from_offset(context.pos.unsigned_abs());
     let mut position = image.seek(directory, start).map_err(errno::reported)?;
-    let mut buffer = NameBuf::new();
-    while let Some((entry, cookie)) =
-        image.next_entry(directory, &mut position).map_err(errno::reported)?
-    {
-        let name = image.name(directory, &entry, &mut buffer).map_err(errno::reported)?;
-        context.pos = cookie.to_offset() as i64;
-        // SAFETY: The context is valid, the name readable.
-        let more = unsafe {
-            raw::daxfs_dir_emit(
-                context,
-                name.as_ptr(),
-                name.len() as c_int,
-                entry.ino.get().into(),
-                entry.file_type.to_entry().into(),
-            )
-        };
-        if !more {
+    let mut buffer = ListBuf::new();
+    loop {
+        let listed = image.next_entry(directory, &mut position, &mut buffer);
+        let Some(listed) = listed.map_err(errno::reported)? else { return Ok(()) };
+        context.pos = listed.cookie.to_offset() as i64;
+        if !take(context, &listed) {
             return Ok(());
         }
-        context.pos = cookie.next().to_offset() as i64;
+        // Where the directory may end: an entry that follows has its own position.
+        context.pos = listed.cookie.next().to_offset() as i64;
     }
-    Ok(())
+}
+
+/// Hands one entry to the caller; returns whether he wants more.
+#[inline]
+fn take(context: &mut raw::dir_context, listed: &Listed<'_>) -> bool {
+    let Some(actor) = context.actor else { return false };
+    let (name, length) = (listed.name.as_ptr().cast(), listed.name.len() as c_int);
+    let (ino, kind) = (listed.entry.ino.get().into(), listed.entry.file_type.to_entry().into());
+    // SAFETY: The actor belongs to the context; the name is readable during the call.
+    unsafe { actor(context, name, length, context.pos, ino, kind) }
 }

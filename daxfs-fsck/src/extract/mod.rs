@@ -36,7 +36,7 @@ use std::thread;
 
 use anyhow::{anyhow, bail, Context, Result};
 use daxfs_image::file;
-use daxfs_image::format::{Cookie, Directory, Ino, Inode, InodeKind, NameBuf};
+use daxfs_image::format::{Cookie, Directory, Ino, Inode, InodeKind, ListBuf, Listed};
 use daxfs_image::FileImage;
 
 use attributes::Handle;
@@ -154,15 +154,16 @@ impl<'a, 'w> Extraction<'a, 'w> {
 
     /// Makes everything, or what there is time for until another thread fails.
     fn run(&mut self, pool: &Pool) -> Result<()> {
-        let mut buffer = NameBuf::new();
+        let mut buffer = ListBuf::new();
         while let Some(level) = self.levels.last_mut().filter(|_| !pool.has_failed()) {
             self.path.truncate(level.path_length);
             let directory = level.directory;
-            let Some((entry, _)) = self.image.next_entry(&directory, &mut level.position)? else {
+            let position = &mut level.position;
+            let Some(listed) = self.image.next_entry(&directory, position, &mut buffer)? else {
                 self.leave()?;
                 continue;
             };
-            let name = self.image.name(&directory, &entry, &mut buffer)?;
+            let Listed { entry, name, .. } = listed;
             if !self.path.is_empty() {
                 self.path.push(b'/');
             }

@@ -15,12 +15,13 @@ use daxfs_format::check::{
 };
 use daxfs_format::digest::content_digest;
 use daxfs_format::directory::Position;
-use daxfs_format::image::Segment;
+use daxfs_format::image::{Segment, SegmentWalk};
 use daxfs_format::superblock::{Superblock, SuperblockCopy};
 use daxfs_format::xattr::{Xattr, XattrSet, XattrWalk};
 use daxfs_format::{
     acl, ContentId, Cookie, DirEntry, Directory, Error, Extent, ExtentList, FileData, Image, Ino,
-    Inode, Memory, NameBuf, Namespace, RawInode, Rdev, Result, Sha256, Symlink, XattrSetId, Xxh64,
+    Inode, ListBuf, Memory, NameBuf, Namespace, RawInode, Rdev, Result, Sha256, Symlink,
+    XattrSetId, Xxh64,
 };
 
 /// A stand-in for both hash functions, which must not panic for a reason of its own.
@@ -107,9 +108,14 @@ instantiate! {
     fn seek(image, directory: &Directory, offset: u64) -> Result<Position> {
         image.seek(directory, Cookie::from_offset(offset))
     }
-    fn next_entry(image, directory: &Directory, position: &mut Position) -> Result<Option<u64>> {
-        let next = image.next_entry(directory, position)?;
-        Ok(next.map(|(_, cookie)| cookie.next().to_offset()))
+    fn next_entry(
+        image,
+        directory: &Directory,
+        position: &mut Position,
+        buffer: &mut ListBuf
+    ) -> Result<Option<(u64, usize)>> {
+        let next = image.next_entry(directory, position, buffer)?;
+        Ok(next.map(|listed| (listed.cookie.next().to_offset(), listed.name.len())))
     }
     fn entry(image, directory: &Directory, index: u32) -> Result<Option<DirEntry>> {
         image.entry(directory, index)
@@ -139,6 +145,15 @@ instantiate! {
     }
     fn segment(image, data: &FileData, size: u64, offset: u64) -> Result<Option<Segment>> {
         image.segment(data, size, offset)
+    }
+    fn segments(image, data: &FileData, size: u64, offset: u64) -> Result<SegmentWalk> {
+        image.segments(data, size, offset)
+    }
+    fn next_segment(image, walk: &mut SegmentWalk) -> Result<Option<Segment>> {
+        image.next_segment(walk)
+    }
+    fn check_tail(image, ino: Ino, data: &FileData, size: u64) -> Result<()> {
+        image.check_tail(ino, data, size)
     }
     fn read(image, data: &FileData, size: u64, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         image.read(data, size, offset, buffer)

@@ -8,8 +8,8 @@ use std::collections::{HashMap, HashSet};
 
 use daxfs_format::directory::ENTRY_SIZE;
 use daxfs_format::{
-    Cookie, Directory, Error, Finding, Image, Ino, InodeKind, Memory, NameBuf, Object, SectionKind,
-    XattrSetId, Xxh64,
+    Cookie, Directory, Error, Finding, Image, Ino, InodeKind, ListBuf, Listed, Memory, Object,
+    SectionKind, XattrSetId, Xxh64,
 };
 
 use super::Structure;
@@ -132,19 +132,18 @@ impl Paths {
             return;
         };
         self.budget = left;
-        let mut buffer = NameBuf::new();
+        let mut buffer = ListBuf::new();
         loop {
-            let entry = match image.next_entry(directory, &mut position) {
-                Ok(Some((entry, _))) => entry,
-                Ok(None) | Err(Error::Memory(_)) => return,
-                // The entries after a broken one may be as they should.
-                Err(Error::Corrupt(_) | Error::Unsupported(_)) => continue,
-            };
+            let Listed { entry, name, .. } =
+                match image.next_entry(directory, &mut position, &mut buffer) {
+                    Ok(Some(listed)) => listed,
+                    Ok(None) | Err(Error::Memory(_)) => return,
+                    // The entries after a broken one may be as they should.
+                    Err(Error::Corrupt(_) | Error::Unsupported(_)) => continue,
+                };
             if wanted.contains(&entry.ino) && !self.names.contains_key(&entry.ino) {
-                if let Ok(name) = image.name(directory, &entry, &mut buffer) {
-                    let name = name.to_vec();
-                    self.names.insert(entry.ino, (directory.ino(), name));
-                }
+                self.names
+                    .insert(entry.ino, (directory.ino(), name.to_vec()));
             }
         }
     }
