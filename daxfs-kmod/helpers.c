@@ -114,12 +114,6 @@ bool daxfs_dir_emit_dots(struct file *file, struct dir_context *context)
 	return dir_emit_dots(file, context);
 }
 
-bool daxfs_dir_emit(struct dir_context *context, const char *name, int length,
-		    u64 ino, unsigned int type)
-{
-	return dir_emit(context, name, length, ino, type);
-}
-
 size_t daxfs_iov_iter_count(const struct iov_iter *iter)
 {
 	return iov_iter_count(iter);
@@ -180,6 +174,11 @@ int daxfs_page_ref_count(struct page *page)
 	return page_ref_count(page);
 }
 
+bool daxfs_page_freeze(struct page *page, int count)
+{
+	return page_ref_freeze(page, count);
+}
+
 void daxfs_set_page_count(struct page *page, int count)
 {
 	set_page_count(page, count);
@@ -212,24 +211,9 @@ bool daxfs_pmd_is_huge(struct vm_fault *vmf)
 	return pmd_trans_huge(pmdp_get_lockless(vmf->pmd));
 }
 
-void daxfs_mapping_lock_shared(struct address_space *mapping)
+void daxfs_semaphore_init(struct rw_semaphore *semaphore)
 {
-	filemap_invalidate_lock_shared(mapping);
-}
-
-void daxfs_mapping_unlock_shared(struct address_space *mapping)
-{
-	filemap_invalidate_unlock_shared(mapping);
-}
-
-void daxfs_mapping_lock(struct address_space *mapping)
-{
-	filemap_invalidate_lock(mapping);
-}
-
-void daxfs_mapping_unlock(struct address_space *mapping)
-{
-	filemap_invalidate_unlock(mapping);
+	init_rwsem(semaphore);
 }
 
 /* A marker, as of userfaultfd, is where an entry would be. */
@@ -248,6 +232,11 @@ u64 daxfs_available_memory(void)
 bool daxfs_fatal_signal_pending(void)
 {
 	return fatal_signal_pending(current);
+}
+
+void daxfs_cond_resched(void)
+{
+	cond_resched();
 }
 
 void daxfs_module_get(struct module *module)

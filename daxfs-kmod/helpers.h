@@ -13,6 +13,7 @@
 #include <linux/dax.h>
 #include <linux/exportfs.h>
 #include <linux/fiemap.h>
+#include <linux/filelock.h>
 #include <linux/fs.h>
 #include <linux/fs_context.h>
 #include <linux/fs_parser.h>
@@ -72,8 +73,6 @@ bool daxfs_printk_ratelimit(void);
 void daxfs_rcu_barrier(void);
 
 bool daxfs_dir_emit_dots(struct file *file, struct dir_context *context);
-bool daxfs_dir_emit(struct dir_context *context, const char *name, int length,
-		    u64 ino, unsigned int type);
 
 size_t daxfs_iov_iter_count(const struct iov_iter *iter);
 loff_t daxfs_folio_pos(struct folio *folio);
@@ -89,6 +88,7 @@ unsigned int daxfs_folio_order(struct folio *folio);
 void daxfs_get_page(struct page *page);
 int daxfs_page_ref_count(struct page *page);
 void daxfs_set_page_count(struct page *page, int count);
+bool daxfs_page_freeze(struct page *page, int count);
 void daxfs_zone_device_folio_init(struct folio *folio, struct dev_pagemap *map,
 				  unsigned int order);
 void daxfs_folio_unlock(struct folio *folio);
@@ -96,11 +96,9 @@ void daxfs_pagemap_put(struct dev_pagemap *map, unsigned long count);
 
 bool daxfs_vma_is_shared(struct vm_area_struct *vma);
 bool daxfs_pmd_is_huge(struct vm_fault *vmf);
-void daxfs_mapping_lock_shared(struct address_space *mapping);
-void daxfs_mapping_unlock_shared(struct address_space *mapping);
-void daxfs_mapping_lock(struct address_space *mapping);
-void daxfs_mapping_unlock(struct address_space *mapping);
+void daxfs_semaphore_init(struct rw_semaphore *semaphore);
 bool daxfs_fatal_signal_pending(void);
+void daxfs_cond_resched(void);
 bool daxfs_fault_has_entry(const struct vm_fault *vmf);
 u64 daxfs_available_memory(void);
 void daxfs_module_get(struct module *module);

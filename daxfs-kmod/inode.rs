@@ -5,6 +5,7 @@ use daxfs_format::{FileData, Ino, Inode, InodeKind, XattrSetId};
 use kernel::error::code;
 use kernel::ffi::c_void;
 use kernel::prelude::*;
+use kernel::sync::atomic::{AtomicFlag, Relaxed};
 
 use crate::errno;
 use crate::mounted::{Image, Mounted};
@@ -16,11 +17,14 @@ use crate::vfs;
 /// An inode of the VFS with what we keep of the image's inode.
 ///
 /// # Invariants
-/// `stored` is written when the inode is allocated and, before others see it, when it is read.
+/// `stored` and `tail_checked` are written when the inode is allocated, and `stored`, before others see
+/// it, when it is read.
 #[repr(C)]
 pub(crate) struct InCore {
     vfs: raw::inode,
     stored: Stored,
+    /// Whether the bytes behind the file's end were found to be zero.
+    tail_checked: AtomicFlag,
 }
 
 /// What we keep of an inode of the image.
@@ -63,8 +67,30 @@ impl Stored {
 #[inline]
 pub(crate) unsafe fn stored<'a>(inode: *const raw::inode) -> &'a Stored {
     // SAFETY: Inodes of this file system are the first field of an `InCore`; after `get` nobody
-    // writes `stored`.
+    // writes `stored`. An inode is freed after a grace period, so this holds in RCU walks as well.
     unsafe { &(*inode.cast::<InCore>()).stored }
+}
+
+/// Checks once that a mapping of the file shows nothing but zeros behind its end. That says nothing
+/// about somebody who writes the memory later.
+///
+/// # Safety
+/// `inode` is an inode of this file system, read by [`get`].
+pub(crate) unsafe fn check_tail(inode: *const raw::inode) -> Result {
+    // SAFETY: As in `stored`; the flag is atomic.
+    let checked = unsafe { &(*inode.cast::<InCore>()).tail_checked };
+    if checked.load(Relaxed) {
+        return Ok(());
+    }
+    // SAFETY: By the contract of this function.
+    let (mounted, stored) = unsafe { (mounted(inode)?, self::stored(inode)) };
+    // SAFETY: The inode is valid.
+    let number = unsafe { (*inode).i_ino };
+    let ino = u32::try_from(number).ok().and_then(Ino::new).ok_or(code::EIO)?;
+    let tail = mounted.image().check_tail(ino, stored.data()?, stored.size);
+    tail.map_err(errno::reported)?;
+    checked.store(true, Relaxed);
+    Ok(())
 }
 
 /// The mount that `inode` belongs to.
@@ -126,6 +152,8 @@ pub(crate) unsafe extern "C" fn allocate(sb: *mut raw::super_block) -> *mut raw:
     if !inode.is_null() {
         // SAFETY: The object is ours, and has room for an `InCore`.
         unsafe { (&raw mut (*inode).stored).write(Stored::NOTHING) };
+        // SAFETY: As above.
+        unsafe { (&raw mut (*inode).tail_checked).write(AtomicFlag::new(false)) };
     }
     inode.cast()
 }
@@ -182,7 +210,8 @@ unsafe fn fill(inode: *mut raw::inode, found: &Inode, mounted: &Mounted) {
     let stored = Stored { kind: found.kind, size: found.size, xattrs: found.xattrs };
     // SAFETY: The inode begins an `InCore`.
     unsafe { (&raw mut (*inode.cast::<InCore>()).stored).write(stored) };
-    // SAFETY: Nobody else sees the inode.
+    // SAFETY: Nobody else has a reference to the inode. Look-ups by number see it in the table, but read
+    // only number, superblock and state, of which none is written here, and then wait for us.
     let vfs = unsafe { &mut *inode };
     vfs.i_mode = found.mode;
     vfs.i_generation = mounted.generation();

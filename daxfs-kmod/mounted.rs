@@ -13,13 +13,13 @@ use core::ops::ControlFlow;
 
 use daxfs_format::check::{self, Scratch, ScratchSize, Stop};
 use daxfs_format::superblock::{SuperblockCopy, SUPERBLOCK_SIZE};
-use daxfs_format::{FileData, Finding, InodeKind};
+use daxfs_format::Finding;
 use kernel::error::code;
 use kernel::prelude::*;
 
 use crate::errno;
 use crate::hash::{Sha256, Xxh64};
-use crate::options::{Options, ALIGNMENT};
+use crate::options::Options;
 use crate::region::{self, Peek, PhysicalRange, Region};
 use crate::sys::log::Log;
 
@@ -57,7 +57,6 @@ impl Mounted {
         let mounted = Self { image, superblock: copy, identity, options: *options };
         mounted.require_page_size(log)?;
         mounted.check(options, log)?;
-        mounted.make_huge_pages();
         Ok(mounted)
     }
 
@@ -157,26 +156,7 @@ impl Mounted {
         let Scratch { pages, buffer, .. } = scratch;
         outcome(check::check_data_padding(&self.image, pages, buffer, sink))
     }
-
-    /// Makes the folios that 2 MiB entries need. An inode that breaks a rule has none; whoever looks
-    /// it up is told. Files may share extents, but an image in which all files share all memory
-    /// would keep this busy for ever: beyond a bound the rest is mapped by small pages.
-    fn make_huge_pages(&self) {
-        let mut left = self.image.superblock().image_size() / ALIGNMENT * SHARERS;
-        for number in 1..=self.image.inode_count() {
-            let Some(ino) = daxfs_format::Ino::new(number) else { continue };
-            let Ok(inode) = self.image.inode(ino) else { continue };
-            let InodeKind::Regular(FileData::Direct { offset }) = inode.kind else { continue };
-            let Some(rest) = left.checked_sub(inode.size / ALIGNMENT) else { return };
-            left = rest;
-            // SAFETY: The image is being opened: it has no inodes that could be mapped.
-            unsafe { self.image.memory().make_huge(offset, inode.size) };
-        }
-    }
 }
-
-/// How many files may share each 2 MiB on average before the rest is mapped by small pages.
-const SHARERS: u64 = 16;
 
 /// Room for a superblock on the heap: it is too large for the stack.
 fn superblock_room() -> Result<KBox<SuperblockCopy>> {

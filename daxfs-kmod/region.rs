@@ -11,7 +11,8 @@ use kernel::ffi::{c_long, c_void};
 
 use crate::options::ALIGNMENT;
 use crate::sys::copy::copy_out;
-use crate::sys::pages::{physical_limit, Page, PageMap, Pfn, HUGE_PAGES, PAGE_SHIFT, PAGE_SIZE};
+use crate::sys::lock::ReadGuard;
+use crate::sys::pages::{physical_limit, Page, PageMap, Pfn, PAGE_SHIFT, PAGE_SIZE};
 use crate::sys::{raw, this_module};
 
 /// A range of physical addresses that a mount may have.
@@ -228,20 +229,16 @@ impl Region {
         unsafe { raw::_copy_to_iter(self.pages.base().add(offset as usize).cast(), length, to) }
     }
 
-    /// Lets 2 MiB entries map those stretches of a file's extent that can be: `length` bytes from
-    /// `offset` on, which is page aligned.
-    ///
-    /// # Safety
-    /// Nobody has mapped a page of the range yet, and nobody else calls this now.
-    pub(crate) unsafe fn make_huge(&self, offset: u64, length: u64) {
-        let first = (offset >> PAGE_SHIFT).next_multiple_of(HUGE_PAGES);
-        let end = offset.saturating_add(length).div_ceil(PAGE_SIZE);
-        let mut at = first;
-        while at.saturating_add(HUGE_PAGES) <= end {
-            // SAFETY: By the contract of this function.
-            unsafe { self.pages.make_huge(at) };
-            at += HUGE_PAGES;
-        }
+    /// Keeps the folio of the page at `offset` what it is; see [`PageMap::keep_folio`].
+    #[inline]
+    pub(crate) fn keep_folio(&self, offset: u64) -> ReadGuard<'_> {
+        self.pages.keep_folio(offset >> PAGE_SHIFT)
+    }
+
+    /// The first page of the folio of 2 MiB at `offset`, if there is or can be one; see
+    /// [`PageMap::make_huge`].
+    pub(crate) fn make_huge(&self, offset: u64) -> Option<Page> {
+        self.pages.make_huge(offset >> PAGE_SHIFT)
     }
 
     /// Waits until nobody else has a reference to a page; returns whether that came to be.

@@ -7,8 +7,10 @@
 //! | [`log`] | messages to whoever mounts, and to the kernel log |
 //! | [`pages`] | struct pages over a physical range |
 //! | [`copy`] | copying out of memory that others write |
+//! | [`lock`] | semaphores |
 
 pub(crate) mod copy;
+pub(crate) mod lock;
 pub(crate) mod log;
 pub(crate) mod pages;
 pub(crate) mod raw;

@@ -8,6 +8,7 @@
 use kernel::error::{from_err_ptr, Result};
 use kernel::prelude::*;
 
+use super::lock::{ReadGuard, SemaphoreTable};
 use super::raw;
 
 /// The size of a page of this kernel, as a power of two.
@@ -37,6 +38,9 @@ pub(crate) struct PageMap {
     base: *mut u8,
     first: Pfn,
     pages: u64,
+    /// By the number of a stretch of 2 MiB: held for writing by who makes it a folio, for reading by who
+    /// takes a reference to one of its pages.
+    folios: SemaphoreTable,
 }
 
 // SAFETY: The map is written by its owner alone, when it makes folios and when it goes.
@@ -51,6 +55,7 @@ impl PageMap {
     /// below [`physical_limit`]; both ends are multiples of 2 MiB.
     pub(crate) fn create(first: Pfn, pages: u64) -> Result<Self> {
         let mut map = KBox::new(raw::dev_pagemap::default(), GFP_KERNEL)?;
+        let folios = SemaphoreTable::new()?;
         map.type_ = raw::memory_type_MEMORY_DEVICE_GENERIC;
         map.nr_range = 1;
         let (start, end) = (first.0 << PAGE_SHIFT, ((first.0 + pages) << PAGE_SHIFT) - 1);
@@ -59,7 +64,7 @@ impl PageMap {
         // SAFETY: The map describes one range, and lives on the heap until `drop`.
         let base = from_err_ptr(unsafe { raw::memremap_pages(&mut *map, NO_NODE) })?;
         // INVARIANT: The function succeeded, and gives each GENERIC page one reference.
-        Ok(Self { map: KBox::into_raw(map), base: base.cast(), first, pages })
+        Ok(Self { map: KBox::into_raw(map), base: base.cast(), first, pages, folios })
     }
 
     /// Where the kernel maps the range.
@@ -73,25 +78,56 @@ impl PageMap {
         (index < self.pages).then(|| Page::at(Pfn(self.first.0 + index)))
     }
 
-    /// Makes one folio of the 2 MiB from page `index` on, a multiple of [`HUGE_PAGES`]. Stretches
-    /// that are huge already stay so.
+    /// Keeps the folio of page `index` what it is, for as long as the guard lives.
     ///
-    /// # Safety
-    /// Nobody has mapped a page of the range yet, and nobody else calls this now.
-    pub(crate) unsafe fn make_huge(&self, index: u64) {
-        let Some(head) = self.huge_head(index) else { return };
-        if head.order() != 0 {
-            return;
+    /// Who takes a reference to a page that may have no other holds this.
+    #[inline]
+    pub(crate) fn keep_folio(&self, index: u64) -> ReadGuard<'_> {
+        self.folios.of(index / HUGE_PAGES).read()
+    }
+
+    /// Makes one folio of the 2 MiB from page `index` on, if they are aligned, lie in the range, and
+    /// nobody has a reference to one of their pages. Returns the first page of the folio, which may
+    /// have been there before, and stays as long as the map.
+    pub(crate) fn make_huge(&self, index: u64) -> Option<Page> {
+        let head = self.huge_head(index)?;
+        let _lock = self.folios.of(index / HUGE_PAGES).write();
+        if head.order() == HUGE_ORDER {
+            return Some(head);
         }
-        for page in (index..index + HUGE_PAGES).filter_map(|index| self.page(index)) {
-            // SAFETY: The page is idle and ours; the folio gets its reference below.
-            unsafe { raw::daxfs_set_page_count(page.0, 0) };
+        if !self.freeze(index) {
+            return None;
         }
         let folio = head.folio();
-        // SAFETY: The pages are idle, have no references, and belong to the map.
+        // SAFETY: The pages belong to the map, and are no part of a folio. Their counts are zero, and
+        // stay so, since nobody has a reference to add another to:
+        // - Page tables have no entry for them, which would have a reference. Entries are made under
+        //   the lock that is held here, or copied from others.
+        // - A walk of page tables without locks (`gup_fast`) may still know an entry that has gone. It
+        //   adds to a count unless that is zero, and looks at the entry again: until the function
+        //   sets the head's count it fails, after that it puts the reference back.
+        // - Those who find pages by their number (/proc/kpage*, page_idle, compaction, DAMON,
+        //   splitting by debugfs) leave those of devices alone: they are not online.
+        // - The pages are on no list and in no mapping, so neither reclaim nor a look-up finds them.
         unsafe { raw::daxfs_zone_device_folio_init(folio, self.map, HUGE_ORDER) };
         // SAFETY: The function above has locked the folio.
         unsafe { raw::daxfs_folio_unlock(folio) };
+        Some(head)
+    }
+
+    /// Takes our reference to each of [`HUGE_PAGES`] pages away, unless somebody else has one to any of
+    /// them: then it takes none, and returns false. The caller keeps others from taking new ones.
+    fn freeze(&self, index: u64) -> bool {
+        let pages = || (index..index + HUGE_PAGES).filter_map(|index| self.page(index));
+        let frozen = pages().take_while(|page| page.freeze()).count();
+        if frozen == HUGE_PAGES as usize {
+            return true;
+        }
+        for page in pages().take(frozen) {
+            // SAFETY: The page is valid and frozen: nobody else changes its count.
+            unsafe { raw::daxfs_set_page_count(page.0, 1) };
+        }
+        false
     }
 
     /// The first page of an aligned huge stretch that lies in the range.
@@ -178,9 +214,35 @@ impl Page {
         unsafe { raw::daxfs_folio_order(self.folio()) }
     }
 
-    /// Takes a reference, which somebody else will put.
+    /// The page `distance` pages on, in the same folio or stretch of 2 MiB.
+    ///
+    /// # Safety
+    /// There is one.
+    #[inline]
+    pub(crate) unsafe fn add(self, distance: u64) -> Self {
+        // SAFETY: The struct pages of a stretch of 2 MiB lie side by side.
+        Self(unsafe { self.0.add(distance as usize) })
+    }
+
+    /// The page `distance` pages before.
+    ///
+    /// # Safety
+    /// As [`Page::add`].
+    #[inline]
+    pub(crate) unsafe fn sub(self, distance: u64) -> Self {
+        // SAFETY: As above.
+        Self(unsafe { self.0.sub(distance as usize) })
+    }
+
+    /// Takes our reference away, if nobody else has one.
+    fn freeze(self) -> bool {
+        // SAFETY: The page is valid. A count that is not ours alone is left as it is.
+        unsafe { raw::daxfs_page_freeze(self.0, 1) }
+    }
+
+    /// Takes a reference, which somebody else will put. The caller holds [`PageMap::keep_folio`].
     pub(crate) fn get(self) {
-        // SAFETY: The page is valid, and we hold a reference to it.
+        // SAFETY: The page is valid, and its folio has our reference, which nobody takes away now.
         unsafe { raw::daxfs_get_page(self.0) };
     }
 

@@ -38,7 +38,8 @@ unsafe fn fill(folio: *mut raw::folio) -> Result {
         // SAFETY: The offset lies in the folio.
         let page = unsafe { LocalMap::new(folio, offset) };
         let at = start.saturating_add(offset as u64);
-        // SAFETY: Nobody else uses a locked folio that is not up to date.
+        // SAFETY: Nobody else uses a locked folio that is not up to date: user space has no mapping of
+        // it yet, and who finds it waits for the lock.
         let bytes = unsafe { page.bytes() };
         let image = mounted.image();
         let length = image
@@ -68,7 +69,9 @@ impl LocalMap {
     /// Nobody else uses the page for as long as the slice is used.
     #[expect(clippy::mut_from_ref, reason = "the page is exclusive by contract")]
     unsafe fn bytes(&self) -> &mut [u8] {
-        // SAFETY: A page is mapped there.
+        // SAFETY: A page is mapped there, for as long as `self` lives, and is exclusive by the contract
+        // of this function. It comes from an allocator of C, so its bytes have values, whatever these
+        // are.
         unsafe { core::slice::from_raw_parts_mut(self.0, PAGE_SIZE as usize) }
     }
 }

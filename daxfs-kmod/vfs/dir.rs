@@ -28,6 +28,7 @@ pub(crate) static FILE: Table<raw::file_operations> = Table(raw::file_operations
     llseek: Some(raw::generic_file_llseek),
     read: Some(raw::generic_read_dir),
     iterate_shared: Some(iterate),
+    setlease: Some(raw::generic_setlease),
     ..pin_init::zeroed()
 });
 

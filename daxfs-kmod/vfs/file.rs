@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Regular files: reading, seeking, mapping, the map of extents.
 //!
-//! Reads copy from the memory, whatever the layout; no page cache is involved. Files with one
-//! page-aligned extent are mapped in place ([`super::map`]), packed and sparse ones through the page
-//! cache ([`super::cache`]).
+//! Reads copy from the memory, whatever the layout; no page cache is involved. Files whose pages lie in
+//! the image are mapped in place ([`super::map`]), packed ones through the page cache
+//! ([`super::cache`]).
 
-use daxfs_format::image::Segment;
+use daxfs_format::image::{Segment, SegmentWalk};
 use daxfs_format::FileData;
 use kernel::error::code;
 use kernel::ffi::{c_int, c_ulong};
@@ -15,7 +15,7 @@ use super::{attr, map, xattr};
 use crate::errno;
 use crate::inode::{self, Stored};
 use crate::mounted::Mounted;
-use crate::sys::pages::{HUGE_PAGES, PAGE_SHIFT};
+use crate::sys::pages::{HUGE_PAGES, PAGE_SHIFT, PAGE_SIZE};
 use crate::sys::{raw, status, Table};
 
 /// Inode operations.
@@ -35,14 +35,16 @@ pub(crate) static FILE: Table<raw::file_operations> = Table(raw::file_operations
     splice_read: Some(raw::copy_splice_read),
     mmap_prepare: Some(mmap_prepare),
     get_unmapped_area: Some(get_unmapped_area),
+    setlease: Some(raw::generic_setlease),
     ..pin_init::zeroed()
 });
 
 /// Direct I/O is what every read does.
-unsafe extern "C" fn open(_inode: *mut raw::inode, file: *mut raw::file) -> c_int {
+unsafe extern "C" fn open(inode: *mut raw::inode, file: *mut raw::file) -> c_int {
     // SAFETY: The file is being opened, by this task alone.
     unsafe { (*file).f_mode |= raw::DAXFS_FMODE_CAN_ODIRECT };
-    0
+    // SAFETY: As above. Refuses large files to programs that cannot tell their offsets.
+    unsafe { raw::generic_file_open(inode, file) }
 }
 
 unsafe extern "C" fn read_iter(iocb: *mut raw::kiocb, to: *mut raw::iov_iter) -> isize {
@@ -62,6 +64,9 @@ unsafe extern "C" fn read_iter(iocb: *mut raw::kiocb, to: *mut raw::iov_iter) ->
     }
 }
 
+/// How many bytes are copied before the task looks at signals, and lets others run.
+const CHUNK: usize = 1 << 20;
+
 /// Copies a file's bytes from `start` on to where they are wanted; returns how many.
 ///
 /// # Safety
@@ -72,28 +77,55 @@ unsafe fn copy_file(
     start: u64,
     to: *mut raw::iov_iter,
 ) -> Result<usize> {
-    let data = stored.data()?;
+    // SAFETY: The iterator is valid.
+    let wanted = unsafe { raw::daxfs_iov_iter_count(to) };
     let mut done = 0_usize;
-    loop {
-        // SAFETY: The iterator is valid.
-        let wanted = unsafe { raw::daxfs_iov_iter_count(to) };
-        let at = start.saturating_add(done as u64);
-        if wanted == 0 {
-            return Ok(done);
-        }
-        let segment = match mounted.image().segment(data, stored.size, at) {
-            Ok(Some(segment)) => segment,
-            Ok(None) => return Ok(done),
-            Err(error) if done == 0 => return Err(errno::reported(error)),
-            Err(_) => return Ok(done),
-        };
-        let length = usize::try_from(segment.end - at).unwrap_or(usize::MAX).min(wanted);
+    while done < wanted {
+        let length = wanted - done;
         // SAFETY: As above.
-        let copied = unsafe { copy_segment(mounted, segment, length, to) };
-        done += copied;
-        if copied < length {
-            return if done == 0 { Err(code::EFAULT) } else { Ok(done) };
+        match unsafe { copy_piece(mounted, stored, start.saturating_add(done as u64), length, to) } {
+            Ok(0) => break,
+            Ok(copied) => done += copied,
+            Err(error) if done == 0 => return Err(error),
+            Err(_) => break,
         }
+        if done < wanted && give_way().is_err() {
+            break;
+        }
+    }
+    Ok(done)
+}
+
+/// Copies bytes of the piece that `at` lies in, [`CHUNK`] at most; returns how many, 0 at the end.
+///
+/// # Safety
+/// `to` is a valid iterator.
+#[inline]
+unsafe fn copy_piece(
+    mounted: &Mounted,
+    stored: &Stored,
+    at: u64,
+    wanted: usize,
+    to: *mut raw::iov_iter,
+) -> Result<usize> {
+    let segment = mounted.image().segment(stored.data()?, stored.size, at);
+    let Some(segment) = segment.map_err(errno::reported)? else { return Ok(0) };
+    let length = usize::try_from(segment.end - at).unwrap_or(usize::MAX).min(wanted).min(CHUNK);
+    // SAFETY: By the contract of this function.
+    match unsafe { copy_segment(mounted, segment, length, to) } {
+        0 => Err(code::EFAULT),
+        copied => Ok(copied),
+    }
+}
+
+/// Lets others run in long work; fails when this task is to die.
+fn give_way() -> Result {
+    // SAFETY: This is process context, without spinlocks.
+    unsafe { raw::daxfs_cond_resched() };
+    // SAFETY: Looks at the current task.
+    match unsafe { raw::daxfs_fatal_signal_pending() } {
+        true => Err(code::EINTR),
+        false => Ok(()),
     }
 }
 
@@ -143,32 +175,59 @@ unsafe fn seek(file: *mut raw::file, offset: i64, part: Part) -> Result<i64> {
         let inode = (*file).f_inode;
         (inode::mounted(inode)?, inode::stored(inode))
     };
-    let data = stored.data()?;
-    let mut at = u64::try_from(offset).map_err(|_| code::ENXIO)?;
-    if at >= stored.size {
+    let start = u64::try_from(offset).map_err(|_| code::ENXIO)?;
+    if start >= stored.size {
         return Err(code::ENXIO);
     }
-    for _ in 0..most_segments(data) {
-        let segment = mounted.image().segment(data, stored.size, at).map_err(errno::reported)?;
-        match segment {
-            Some(Segment { data, .. }) if data.is_some() == (part == Part::Data) => {
-                return i64::try_from(at).map_err(|_| code::EOVERFLOW);
+    let mut pieces = Pieces::from(mounted, stored, start)?;
+    let at = loop {
+        match pieces.next()? {
+            Some(piece) if piece.data.is_some() == (part == Part::Data) => {
+                break piece.start.max(start);
             }
-            Some(segment) => at = segment.end,
+            Some(_) => {}
             // Behind the last byte there is a hole.
-            None if part == Part::Hole => return i64::try_from(at).map_err(|_| code::EOVERFLOW),
+            None if part == Part::Hole => break stored.size,
             None => return Err(code::ENXIO),
         }
-    }
-    Err(code::EIO)
+    };
+    i64::try_from(at).map_err(|_| code::EOVERFLOW)
 }
 
-/// How many segments a file can have. A walk over them that takes more steps is being led astray by
-/// somebody who writes the list of extents meanwhile.
-fn most_segments(data: &FileData) -> u64 {
-    match data {
-        FileData::Sparse(list) => u64::from(list.count()) * 2 + 2,
-        _ => 2,
+/// The pieces of a file, one after another. A file can have very many.
+struct Pieces<'a> {
+    mounted: &'a Mounted,
+    walk: SegmentWalk,
+    count: u32,
+}
+
+/// How many pieces are looked at before the task looks at signals, and lets others run.
+const PIECES: u32 = 1024;
+
+impl<'a> Pieces<'a> {
+    /// The pieces from the one that `start` lies in on.
+    fn from(mounted: &'a Mounted, stored: &Stored, start: u64) -> Result<Self> {
+        let walk = mounted.image().segments(stored.data()?, stored.size, start);
+        Ok(Self { mounted, walk: walk.map_err(errno::reported)?, count: 0 })
+    }
+
+    fn next(&mut self) -> Result<Option<Segment>> {
+        self.count += 1;
+        if self.count == PIECES {
+            self.count = 0;
+            give_way()?;
+        }
+        self.mounted.image().next_segment(&mut self.walk).map_err(errno::reported)
+    }
+
+    /// The next piece that is no hole.
+    fn next_data(&mut self) -> Result<Option<Segment>> {
+        loop {
+            match self.next()? {
+                Some(Segment { data: None, .. }) => {}
+                found => return Ok(found),
+            }
+        }
     }
 }
 
@@ -187,38 +246,39 @@ unsafe extern "C" fn fiemap(
     let (mounted, stored) = unsafe { (inode::mounted(inode), inode::stored(inode)) };
     status(mounted.and_then(|mounted| {
         let end = start.saturating_add(length).min(stored.size);
-        report_extents(mounted, stored, start, end, info).map(|()| 0)
+        // SAFETY: The information is valid during the call.
+        unsafe { report_extents(mounted, stored, start, end, info) }.map(|()| 0)
     }))
 }
 
-/// Reports the extents between `start` and `end`; their addresses are physical ones.
-fn report_extents(
+/// Reports the extents that have bytes between `start` and `end`, by where they lie in the image: who
+/// knows where that lies in memory can add the two.
+///
+/// # Safety
+/// `info` is valid.
+unsafe fn report_extents(
     mounted: &Mounted,
     stored: &Stored,
     start: u64,
     end: u64,
     info: *mut raw::fiemap_extent_info,
 ) -> Result {
-    let (image, data) = (mounted.image(), stored.data()?);
-    let mut at = start;
-    for _ in 0..most_segments(data) {
-        let segment = image.segment(data, stored.size, at).map_err(errno::reported)?;
-        let Some(segment) = segment.filter(|_| at < end) else { return Ok(()) };
-        if let Some(offset) = segment.data {
-            let address = image.memory().physical(offset);
-            let flags = extent_flags(data, segment.end == stored.size);
-            // SAFETY: The information is valid.
-            let filled = unsafe {
-                raw::fiemap_fill_next_extent(info, at, address, segment.end - at, flags)
-            };
-            if filled != 0 {
-                return kernel::error::to_result(filled);
-            }
+    let mut pieces = Pieces::from(mounted, stored, start)?;
+    let mut next = pieces.next_data()?;
+    while let Some(Segment { start: first, end: behind, data: Some(offset) }) = next {
+        if first >= end {
+            return Ok(());
         }
-        at = segment.end;
-    }
-    if at < end {
-        return Err(code::EIO);
+        next = pieces.next_data()?;
+        // The piece that `start` lies in tells where the byte there is.
+        let offset = offset.saturating_sub(start.saturating_sub(first));
+        let flags = extent_flags(stored.data()?, next.is_none());
+        // SAFETY: By the contract of this function.
+        let filled =
+            unsafe { raw::fiemap_fill_next_extent(info, first, offset, behind - first, flags) };
+        if filled != 0 {
+            return kernel::error::to_result(filled);
+        }
     }
     Ok(())
 }
@@ -235,33 +295,62 @@ unsafe extern "C" fn mmap_prepare(mapping: *mut raw::vm_area_desc) -> c_int {
     // SAFETY: The description is ours during the call, and its file is one of ours.
     let (mapping, inode) = unsafe { (&mut *mapping, (*(*mapping).file).f_inode) };
     // SAFETY: The inode is one of ours.
-    match unsafe { inode::stored(inode) }.data() {
-        Ok(FileData::Direct { .. }) => {
-            mapping.vm_ops = map::OPERATIONS.get();
+    match unsafe { in_place(inode) } {
+        Ok(Some(operations)) => {
+            mapping.vm_ops = operations.get();
             0
         }
         // SAFETY: The description is valid, and the file has a mapping with `read_folio`.
-        Ok(_) => unsafe { raw::generic_file_readonly_mmap_prepare(mapping) },
+        Ok(None) => unsafe { raw::generic_file_readonly_mmap_prepare(mapping) },
         Err(error) => error.to_errno(),
     }
 }
 
-/// Chooses an address where 2 MiB of the file and of memory begin together.
+/// The operations of areas that show the memory itself, if those of this file do: then nothing but
+/// zeros may be seen behind its end.
+///
+/// # Safety
+/// `inode` is an inode of this file system.
+unsafe fn in_place(
+    inode: *mut raw::inode,
+) -> Result<Option<&'static Table<raw::vm_operations_struct>>> {
+    // SAFETY: The inode is ours.
+    let operations = match unsafe { inode::stored(inode) }.data()? {
+        FileData::Direct { .. } => &map::DIRECT,
+        FileData::Sparse(_) => &map::SPARSE,
+        FileData::Empty | FileData::Packed { .. } => return Ok(None),
+    };
+    // SAFETY: As above.
+    unsafe { inode::check_tail(inode) }?;
+    Ok(Some(operations))
+}
+
+/// Chooses an address where 2 MiB of the file and of memory begin together, in the extent that is
+/// mapped first.
 unsafe extern "C" fn get_unmapped_area(
     file: *mut raw::file,
     address: c_ulong,
     length: c_ulong,
-    offset: c_ulong,
+    first: c_ulong,
     flags: c_ulong,
 ) -> c_ulong {
     // SAFETY: The file is one of ours.
-    let stored = unsafe { inode::stored((*file).f_inode) };
-    let shift = match stored.data() {
-        Ok(FileData::Direct { offset }) => (offset >> PAGE_SHIFT) % HUGE_PAGES,
-        _ => 0,
-    };
-    // SAFETY: The arguments are those that the VFS gave us; the offset only decides the alignment.
+    let shift = unsafe { distance((*file).f_inode, first as u64) }.unwrap_or(0);
+    // SAFETY: The arguments are those that the VFS gave us; the page only decides the alignment.
     unsafe {
-        raw::thp_get_unmapped_area(file, address, length, offset.wrapping_add(shift as usize), flags)
+        raw::thp_get_unmapped_area(file, address, length, first.wrapping_add(shift as usize), flags)
     }
+}
+
+/// By how many pages file and memory are apart at a page of the file, up to a multiple of 2 MiB; `None`
+/// where the file has no page in the image.
+///
+/// # Safety
+/// `inode` is an inode of this file system.
+unsafe fn distance(inode: *const raw::inode, page: u64) -> Option<u64> {
+    // SAFETY: The inode is ours.
+    let (mounted, stored) = unsafe { (inode::mounted(inode).ok()?, inode::stored(inode)) };
+    let at = page.checked_mul(PAGE_SIZE)?;
+    let segment = mounted.image().segment(stored.data().ok()?, stored.size, at).ok()??;
+    Some((segment.data? >> PAGE_SHIFT).wrapping_sub(page) % HUGE_PAGES)
 }

@@ -1,32 +1,51 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Mappings of files that lie in one page-aligned extent: they show the memory itself.
+//! Mappings of files whose pages lie in the image: they show the memory itself.
 //!
 //! The pages have struct pages of ours ([`crate::sys::pages`]), so a mapping needs no special flags:
 //! what works on other files works here. Since many inodes may share an extent, `folio->mapping` stays
 //! null, and a shared futex in such a page is refused by the kernel.
 //!
+//! What is mapped depends on the extent around the fault: a file with one extent has the same
+//! everywhere, a sparse file several, and holes between them. A fault in a hole is left to the page
+//! cache, as is one behind the end, where there is nothing.
+//!
 //! # Locking
-//! Two faults of one area may come at the same time, one that inserts a 2 MiB entry and one that
-//! inserts pages below the same entry. The mapping's `invalidate_lock` keeps them apart: a huge entry
-//! is inserted under the write lock, pages are inserted under the read lock and only while the entry is
-//! not huge. It nests inside `mmap_lock`, or the lock of the area.
+//! 1. `mmap_lock`, or the lock of the area.
+//! 2. The mapping's `invalidate_lock`. Two faults of one area may come at the same time, one that
+//!    inserts a 2 MiB entry and one that inserts pages below the same entry: a huge entry is inserted
+//!    under the write lock, pages under the read lock and only while the entry is not huge.
+//! 3. The lock of the folio, [`PageMap::keep_folio`](crate::sys::pages::PageMap::keep_folio). Files
+//!    share extents, so faults of other inodes may take references to pages of which one is about to
+//!    make a huge folio.
 
-use daxfs_format::FileData;
+use daxfs_format::image::Segment;
 use kernel::ffi::{c_uint, c_ulong};
+use kernel::prelude::*;
 
+use crate::errno;
 use crate::inode;
-use crate::mounted::Mounted;
+use crate::region::Region;
+use crate::sys::lock::{ReadGuard, WriteGuard};
 use crate::sys::pages::{Page, HUGE_ORDER, HUGE_PAGES, PAGE_SHIFT, PAGE_SIZE};
 use crate::sys::{raw, Table};
 
-/// Operations of an area.
-pub(crate) static OPERATIONS: Table<raw::vm_operations_struct> =
+/// Operations of an area of a file with one extent.
+pub(crate) static DIRECT: Table<raw::vm_operations_struct> = operations(map_nothing);
+
+/// Operations of an area of a sparse file: what the page cache has of its holes is mapped together.
+pub(crate) static SPARSE: Table<raw::vm_operations_struct> = operations(raw::filemap_map_pages);
+
+type MapPages =
+    unsafe extern "C" fn(*mut raw::vm_fault, c_ulong, c_ulong) -> raw::vm_fault_t;
+
+const fn operations(map_pages: MapPages) -> Table<raw::vm_operations_struct> {
     Table(raw::vm_operations_struct {
         fault: Some(fault),
         huge_fault: Some(huge_fault),
-        map_pages: Some(map_nothing),
+        map_pages: Some(map_pages),
         ..pin_init::zeroed()
-    });
+    })
+}
 
 /// How many pages one fault maps, aligned to that many.
 const FAULT_AROUND: u64 = 16;
@@ -48,7 +67,12 @@ unsafe extern "C" fn map_nothing(
 
 unsafe extern "C" fn fault(vmf: *mut raw::vm_fault) -> raw::vm_fault_t {
     // SAFETY: The fault is valid during the call, and in an area of a file of ours.
-    unsafe { Fault::new(vmf) }.map_or(SIGBUS, |fault| fault.map_small())
+    match unsafe { Fault::new(vmf) } {
+        Ok(Some(fault)) => fault.map_small(),
+        // SAFETY: As above; the file has a mapping with `read_folio`, and we hold no lock.
+        Ok(None) => unsafe { raw::filemap_fault(vmf) },
+        Err(_) => SIGBUS,
+    }
 }
 
 unsafe extern "C" fn huge_fault(vmf: *mut raw::vm_fault, order: c_uint) -> raw::vm_fault_t {
@@ -56,53 +80,57 @@ unsafe extern "C" fn huge_fault(vmf: *mut raw::vm_fault, order: c_uint) -> raw::
         return FALLBACK;
     }
     // SAFETY: The fault is valid during the call, and in an area of a file of ours.
-    unsafe { Fault::new(vmf) }.map_or(FALLBACK, |fault| fault.map_huge())
+    match unsafe { Fault::new(vmf) } {
+        Ok(Some(fault)) => fault.map_huge(),
+        _ => FALLBACK,
+    }
 }
 
-/// A fault in an area of a file that is mapped in place.
+/// A fault at a page of a file that lies in the image.
 struct Fault<'a> {
     vmf: *mut raw::vm_fault,
     vma: *mut raw::vm_area_struct,
-    mounted: &'a Mounted,
-    /// Where the file begins in the image, in bytes.
-    offset: u64,
-    /// The length of the file in pages.
-    pages: u64,
-    /// The page of the file that was touched.
-    index: u64,
-    /// The address of that page.
+    region: &'a Region,
+    /// The address that was touched, as a number of pages.
     address: u64,
+    /// Where its page lies in the image, in bytes.
+    offset: u64,
+    /// How many pages of the extent come before it.
+    before: u64,
+    /// How many pages the extent has from it on.
+    after: u64,
 }
 
 impl<'a> Fault<'a> {
+    /// The fault, or `None` where the file has no page in the image.
+    ///
     /// # Safety
     /// `vmf` is a valid fault for `'a`, in an area of a regular file of this file system.
-    unsafe fn new(vmf: *mut raw::vm_fault) -> Option<Self> {
+    #[inline]
+    unsafe fn new(vmf: *mut raw::vm_fault) -> Result<Option<Self>> {
         // SAFETY: The fault is valid.
         let place = unsafe { &(*vmf).__bindgen_anon_1 };
-        // SAFETY: The area is locked, and has a file of ours.
+        // SAFETY: The area is locked, and maps a file of ours: an overlay puts it in the place of
+        // its own.
         let inode = unsafe { (*(*place.vma).vm_file).f_inode };
-        // SAFETY: The inode is ours.
-        let (mounted, stored) = unsafe { (inode::mounted(inode).ok()?, inode::stored(inode)) };
-        let FileData::Direct { offset } = *stored.data().ok()? else { return None };
-        Some(Self {
+        // SAFETY: The inode is ours, and lives as long as the file, which the area holds.
+        let (mounted, stored) = unsafe { (inode::mounted(inode)?, inode::stored(inode)) };
+        // Files end long before this could overflow.
+        let at = (place.pgoff as u64) << PAGE_SHIFT;
+        let segment = mounted.image().segment(stored.data()?, stored.size, at);
+        let Some(Segment { start, end, data: Some(offset) }) = segment.map_err(errno::reported)?
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
             vmf,
             vma: place.vma,
-            mounted,
+            region: mounted.image().memory(),
+            address: place.address as u64 >> PAGE_SHIFT,
             offset,
-            pages: stored.size.div_ceil(PAGE_SIZE),
-            index: place.pgoff as u64,
-            address: place.address as u64,
-        })
-    }
-
-    /// The page of memory that shows page `index` of the file.
-    #[inline]
-    fn page(&self, index: u64) -> Option<Page> {
-        if index >= self.pages {
-            return None;
-        }
-        self.mounted.image().memory().page(self.offset.checked_add(index << PAGE_SHIFT)?)
+            before: (at - start) >> PAGE_SHIFT,
+            after: (end - at).div_ceil(PAGE_SIZE),
+        }))
     }
 
     /// Whether this is a write that gets a copy of the page.
@@ -120,8 +148,9 @@ impl<'a> Fault<'a> {
     }
 
     fn map_small(&self) -> raw::vm_fault_t {
-        let Some(page) = self.page(self.index) else { return SIGBUS };
+        let Some(page) = self.region.page(self.offset) else { return SIGBUS };
         if self.is_private_write() || self.has_entry() {
+            let _folio = self.region.keep_folio(self.offset);
             // The core copies the page, and then puts our reference; or it maps the page in place of
             // a marker, which the functions below would leave there, and fault again for ever.
             page.get();
@@ -129,90 +158,120 @@ impl<'a> Fault<'a> {
             unsafe { (*self.vmf).page = page.as_ptr() };
             return 0;
         }
-        let _lock = ReadLock::take(self.mapping());
-        // SAFETY: The fault is valid.
+        let _lock = self.mapping_read();
+        let _folio = self.region.keep_folio(self.offset);
+        // SAFETY: The fault is valid; since it is not of a huge page, the core has found the upper
+        // table that `pmd` points into.
         if unsafe { raw::daxfs_pmd_is_huge(self.vmf) } {
             return NOPAGE;
         }
-        let result = retry_unless_killed(self.insert(self.index, page));
-        if result == NOPAGE {
-            self.map_around();
+        self.insert_with_neighbours(page)
+    }
+
+    /// Maps the page and its neighbours. It does not matter if one of these cannot be mapped.
+    fn insert_with_neighbours(&self, page: Page) -> raw::vm_fault_t {
+        let (back, ahead) = self.window();
+        // SAFETY: The pages of the window lie in the stretch of 2 MiB of the page.
+        let first = unsafe { page.sub(back) };
+        let mut insert = Inserter::new(self.vma);
+        let result = retry_unless_killed(insert.at(self.address, page));
+        let mut index = 0;
+        while result == NOPAGE && index < back + ahead {
+            // SAFETY: As above.
+            let neighbour = unsafe { first.add(index) };
+            if index != back && insert.at(self.address - back + index, neighbour) != NOPAGE {
+                break;
+            }
+            index += 1;
         }
         result
     }
 
-    /// Maps the neighbours of a page that was just mapped, as far as area, file and page table go. It
-    /// does not matter if one cannot be mapped.
-    fn map_around(&self) {
-        let (first, end) = self.window();
-        for index in (first..end).filter(|&index| index != self.index) {
-            let mapped = self.page(index).map(|page| self.insert(index, page));
-            if mapped != Some(NOPAGE) {
-                return;
-            }
-        }
-    }
-
-    /// The pages of the file around the fault: at most [`FAULT_AROUND`], below one entry of the upper
-    /// table, in the area and in the file.
+    /// How many pages before and from the fault on are mapped by it: at most [`FAULT_AROUND`], aligned
+    /// in addresses and hence in one page table, in the area, in the extent, and in the 2 MiB of memory
+    /// whose folio is locked.
+    #[inline]
     fn window(&self) -> (u64, u64) {
-        // SAFETY: The area is locked, so that its bounds do not change.
-        let (start, end) = unsafe {
-            let bounds = &(*self.vma).__bindgen_anon_1.__bindgen_anon_1;
-            (bounds.vm_start as u64, bounds.vm_end as u64)
-        };
-        // The window is aligned in addresses, hence never crosses a page table.
-        let number = self.address >> PAGE_SHIFT;
-        let low = (number / FAULT_AROUND * FAULT_AROUND).max(start >> PAGE_SHIFT);
-        let high = (number / FAULT_AROUND * FAULT_AROUND + FAULT_AROUND).min(end >> PAGE_SHIFT);
-        let first = self.index.saturating_sub(number - low);
-        (first, self.index.saturating_add(high - number).min(self.pages))
-    }
-
-    /// Inserts one page; an entry that is there already stays.
-    fn insert(&self, index: u64, page: Page) -> raw::vm_fault_t {
-        let distance = index.wrapping_sub(self.index) << PAGE_SHIFT;
-        let mut at: raw::vm_fault = pin_init::zeroed();
-        at.__bindgen_anon_1 = raw::vm_fault__bindgen_ty_1 {
-            vma: self.vma,
-            address: self.address.wrapping_add(distance) as usize,
-            ..pin_init::zeroed()
-        };
-        // SAFETY: The area is locked; the function uses the area and the address, which it checks.
-        unsafe { raw::vmf_insert_page_mkwrite(&mut at, page.as_ptr(), false) }
+        let (start, end) = self.area();
+        let number = self.address % FAULT_AROUND;
+        let in_folio = (self.offset >> PAGE_SHIFT) % HUGE_PAGES;
+        let back = number.min(self.address - start).min(self.before).min(in_folio);
+        let ahead = (FAULT_AROUND - number)
+            .min(end - self.address)
+            .min(self.after)
+            .min(HUGE_PAGES - in_folio);
+        (back, ahead)
     }
 
     fn map_huge(&self) -> raw::vm_fault_t {
         if self.is_private_write() {
             return FALLBACK;
         }
-        let Some(head) = self.huge_head() else { return FALLBACK };
-        let _lock = WriteLock::take(self.mapping());
-        // SAFETY: The fault is valid; the folio has the order that the function wants.
+        let Some(offset) = self.huge_start() else { return FALLBACK };
+        let _lock = self.mapping_write();
+        let Some(head) = self.region.make_huge(offset) else { return FALLBACK };
+        // SAFETY: The fault is valid, one of a huge page, so that `pmd` points into a table. The folio
+        // has the order that the function wants, and keeps it.
         let result = unsafe { raw::vmf_insert_folio_pmd(self.vmf, head.folio(), false) };
         retry_unless_killed(result)
     }
 
-    /// The first page of the 2 MiB around the fault, if area, file and memory allow a huge entry.
-    fn huge_head(&self) -> Option<Page> {
-        let into = (self.address >> PAGE_SHIFT) % HUGE_PAGES;
-        let first = self.index.checked_sub(into)?;
-        let start = self.address & !((HUGE_PAGES << PAGE_SHIFT) - 1);
-        // SAFETY: The area is locked, so that its bounds do not change.
-        let bounds = unsafe { &(*self.vma).__bindgen_anon_1.__bindgen_anon_1 };
-        let in_area = start >= bounds.vm_start as u64
-            && start + (HUGE_PAGES << PAGE_SHIFT) <= bounds.vm_end as u64;
-        let head = self.page(first).filter(|_| in_area)?;
-        let last = self.page(first.checked_add(HUGE_PAGES - 1)?)?;
-        let whole = head.order() == HUGE_ORDER
-            && head.folio() == last.folio()
-            && head.folio().cast() == head.as_ptr();
-        whole.then_some(head)
+    /// Where in the image the 2 MiB around the fault begin, if area and extent hold all of them.
+    fn huge_start(&self) -> Option<u64> {
+        let (start, end) = self.area();
+        let into = self.address % HUGE_PAGES;
+        let rest = HUGE_PAGES - into;
+        let fits = into <= self.before
+            && rest <= self.after
+            && into <= self.address - start
+            && rest <= end - self.address;
+        fits.then(|| self.offset - (into << PAGE_SHIFT))
     }
 
-    fn mapping(&self) -> *mut raw::address_space {
+    /// The bounds of the area, in pages.
+    #[inline]
+    fn area(&self) -> (u64, u64) {
+        // SAFETY: The area is locked, so that its bounds do not change.
+        let bounds = unsafe { &(*self.vma).__bindgen_anon_1.__bindgen_anon_1 };
+        (bounds.vm_start as u64 >> PAGE_SHIFT, bounds.vm_end as u64 >> PAGE_SHIFT)
+    }
+
+    fn mapping_read(&self) -> ReadGuard<'_> {
+        // SAFETY: The mapping lives as long as its file, which the area holds. A fault may sleep, and
+        // holds nothing but what comes before in the order of locks.
+        unsafe { ReadGuard::take(self.invalidate_lock()) }
+    }
+
+    fn mapping_write(&self) -> WriteGuard<'_> {
+        // SAFETY: As above.
+        unsafe { WriteGuard::take(self.invalidate_lock()) }
+    }
+
+    fn invalidate_lock(&self) -> *mut raw::rw_semaphore {
         // SAFETY: The area is locked, and has a file.
-        unsafe { (*(*self.vma).vm_file).f_mapping }
+        unsafe { &raw mut (*(*(*self.vma).vm_file).f_mapping).invalidate_lock }
+    }
+}
+
+/// Inserts pages into an area.
+struct Inserter(raw::vm_fault);
+
+impl Inserter {
+    fn new(vma: *mut raw::vm_area_struct) -> Self {
+        let mut fault: raw::vm_fault = pin_init::zeroed();
+        fault.__bindgen_anon_1.vma = vma;
+        Self(fault)
+    }
+
+    /// Inserts one page at an address, a number of pages; an entry that is there already stays.
+    #[inline]
+    fn at(&mut self, address: u64, page: Page) -> raw::vm_fault_t {
+        self.0.__bindgen_anon_1.address = (address << PAGE_SHIFT) as usize;
+        // SAFETY: The function takes area and address from the fault. The area is locked, by its own
+        // lock or `mmap_lock`, and so is its file's mapping, for which no huge entry can come where a
+        // page goes. The page has our reference at least, and belongs to a map that lives as long as
+        // the mount; its folio is kept from changing.
+        unsafe { raw::vmf_insert_page_mkwrite(&mut self.0, page.as_ptr(), false) }
     }
 }
 
@@ -224,40 +283,4 @@ fn retry_unless_killed(result: raw::vm_fault_t) -> raw::vm_fault_t {
         return NOPAGE;
     }
     result
-}
-
-/// A mapping's `invalidate_lock`, held for reading.
-struct ReadLock(*mut raw::address_space);
-
-impl ReadLock {
-    fn take(mapping: *mut raw::address_space) -> Self {
-        // SAFETY: The mapping lives as long as its file, which the area holds.
-        unsafe { raw::daxfs_mapping_lock_shared(mapping) };
-        Self(mapping)
-    }
-}
-
-impl Drop for ReadLock {
-    fn drop(&mut self) {
-        // SAFETY: The lock was taken.
-        unsafe { raw::daxfs_mapping_unlock_shared(self.0) };
-    }
-}
-
-/// A mapping's `invalidate_lock`, held for writing.
-struct WriteLock(*mut raw::address_space);
-
-impl WriteLock {
-    fn take(mapping: *mut raw::address_space) -> Self {
-        // SAFETY: The mapping lives as long as its file, which the area holds.
-        unsafe { raw::daxfs_mapping_lock(mapping) };
-        Self(mapping)
-    }
-}
-
-impl Drop for WriteLock {
-    fn drop(&mut self) {
-        // SAFETY: The lock was taken.
-        unsafe { raw::daxfs_mapping_unlock(self.0) };
-    }
 }

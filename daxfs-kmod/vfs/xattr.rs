@@ -59,7 +59,8 @@ unsafe extern "C" fn get(
     let name = unsafe { CStr::from_char_ptr(name) }.to_bytes();
     let into = match size {
         0 => None,
-        // SAFETY: The caller lends `size` bytes to be written.
+        // SAFETY: The caller lends `size` bytes, which nobody else uses meanwhile. They come from an
+        // allocator of C, so they have values, whatever these are.
         _ => Some(unsafe { core::slice::from_raw_parts_mut(buffer.cast::<u8>(), size) }),
     };
     // SAFETY: The inode is one of ours.
@@ -102,7 +103,7 @@ pub(crate) unsafe extern "C" fn list(
     let inode = unsafe { raw::daxfs_dentry_inode(dentry) };
     let into = match size {
         0 => None,
-        // SAFETY: The caller lends `size` bytes to be written.
+        // SAFETY: As in `get`.
         _ => Some(unsafe { core::slice::from_raw_parts_mut(buffer.cast::<u8>(), size) }),
     };
     // SAFETY: The inode is ours.

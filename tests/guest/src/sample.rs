@@ -127,6 +127,12 @@ pub(crate) const ODD_FILE: (&str, u64, u64) = ("odd", 14, 3 * PAGE + 700);
 pub(crate) const WIDE_FILE: (&str, u64, u64) = ("wide", 15, 160 * PAGE);
 pub(crate) const SPARSE_SIZE: u64 = 3 * MIB + 77;
 pub(crate) const SPARSE_PIECES: [(u64, u64); 2] = [(MIB, 64 * 1024), (2 * MIB + PAGE, PAGE)];
+/// A sparse file with an extent that is long enough for a huge entry, and one that ends with the file,
+/// within a page.
+pub(crate) const HOLED_PIECES: [(u64, u64); 2] = [(0, 5 * MIB), (6 * MIB, 3 * PAGE + 50)];
+pub(crate) const HOLED_SIZE: u64 = 6 * MIB + 3 * PAGE + 50;
+/// Two files of this size with one content.
+pub(crate) const TWIN_SIZE: u64 = 4 * MIB;
 pub(crate) const VAST_SIZE: u64 = 6 << 30;
 pub(crate) const VAST_PIECE: (u64, u64) = (5 << 30, 2 * PAGE);
 
@@ -158,9 +164,10 @@ fn files() -> Vec<Entry> {
         from(WIDE_FILE),
         from(BIG_FILE),
         from(HUGE_FILE),
-        full("twin1", 22, 3 * MIB),
-        full("twin2", 22, 3 * MIB),
+        full("twin1", 22, TWIN_SIZE),
+        full("twin2", 22, TWIN_SIZE),
         sparse("sparse", 23, &SPARSE_PIECES, SPARSE_SIZE),
+        sparse("holed", 26, &HOLED_PIECES, HOLED_SIZE),
         sparse("vast", 24, &[VAST_PIECE], VAST_SIZE),
         sparse("hole", 25, &[], 10 * MIB),
         program("prog"),

@@ -152,7 +152,7 @@ pub(crate) fn statx(path: &Path) -> Result<libc::statx> {
             libc::AT_FDCWD,
             path.as_ptr(),
             flags,
-            libc::STATX_BASIC_STATS,
+            libc::STATX_BASIC_STATS | libc::STATX_DIOALIGN,
             &mut stat,
         )
     };
@@ -321,10 +321,58 @@ impl Map {
 
     /// How many pages mincore(2) says are there.
     pub(crate) fn resident(&self) -> Result<usize> {
+        Ok(self.residents()?.into_iter().filter(|there| *there).count())
+    }
+
+    /// Whether mincore(2) says that a page is there, for each page.
+    pub(crate) fn residents(&self) -> Result<Vec<bool>> {
         let mut pages = vec![0_u8; self.length.div_ceil(4096)];
         // SAFETY: The range is a mapping of ours, the buffer has a byte for each page.
         check(unsafe { libc::mincore(self.address.cast(), self.length, pages.as_mut_ptr()) })?;
-        Ok(pages.iter().filter(|page| **page & 1 != 0).count())
+        Ok(pages.iter().map(|page| page & 1 != 0).collect())
+    }
+
+    /// msync(2) over the whole mapping.
+    pub(crate) fn sync(&self) -> Result<()> {
+        // SAFETY: The range is a mapping of ours.
+        check(unsafe { libc::msync(self.address.cast(), self.length, libc::MS_SYNC) })?;
+        Ok(())
+    }
+
+    /// Maps a file privately at `offset` of this mapping, and keeps only that.
+    pub(crate) fn replace(self, offset: u64, file: &impl AsRawFd, length: u64) -> Result<Self> {
+        let (offset, length) = (usize::try_from(offset)?, usize::try_from(length)?);
+        ensure!(offset + length <= self.length, "outside the mapping");
+        // SAFETY: The offset lies in the mapping.
+        let at = unsafe { self.address.add(offset) };
+        // SAFETY: The range lies in a mapping of ours, and no Rust object lies in it.
+        let address = unsafe {
+            libc::mmap(
+                at.cast(),
+                length,
+                libc::PROT_READ,
+                libc::MAP_PRIVATE | libc::MAP_FIXED,
+                file.as_raw_fd(),
+                0,
+            )
+        };
+        if address == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error().into());
+        }
+        let before = Self {
+            address: self.address,
+            length: offset,
+        };
+        let after = Self {
+            address: at.wrapping_add(length),
+            length: self.length - offset - length,
+        };
+        std::mem::forget(self);
+        drop((before, after));
+        Ok(Self {
+            address: address.cast(),
+            length,
+        })
     }
 }
 
@@ -463,4 +511,63 @@ pub(crate) fn address_of<T: ?Sized>(value: &T) -> usize {
 /// The address of a value that a system call writes.
 pub(crate) fn address_of_mut<T: ?Sized>(value: &mut T) -> usize {
     ptr::from_mut(value).cast::<c_void>().expose_provenance()
+}
+
+/// The time on processors of the children that were waited for.
+pub(crate) fn time_of_children() -> Result<std::time::Duration> {
+    // SAFETY: All bytes zero are a value of this type.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: The buffer is writable.
+    check(unsafe { libc::getrusage(libc::RUSAGE_CHILDREN, &mut usage) })?;
+    let all = [usage.ru_utime, usage.ru_stime].map(|time| {
+        Ok(std::time::Duration::new(
+            time.tv_sec.try_into()?,
+            u32::try_from(time.tv_usec)? * 1000,
+        ))
+    });
+    all.into_iter().sum::<Result<_>>()
+}
+
+/// Has the process killed after so many seconds, or not any more.
+pub(crate) fn alarm(seconds: u32) {
+    // SAFETY: Sets a timer of this process.
+    unsafe { libc::alarm(seconds) };
+}
+
+/// A userfaultfd that hears nothing, but has markers put where pages are to be write protected.
+pub(crate) struct WriteProtect(#[expect(dead_code, reason = "it is kept open")] OwnedFd);
+
+impl WriteProtect {
+    /// Write protects a whole mapping. Writes then go through: the kernel notes them and goes on.
+    pub(crate) fn new(map: &Map) -> Result<Self> {
+        const USER_MODE_ONLY: usize = 1;
+        const API: u64 = 0xc018_aa3f;
+        const REGISTER: u64 = 0xc020_aa00;
+        const WRITEPROTECT: u64 = 0xc018_aa06;
+        const VERSION: u64 = 0xaa;
+        const MODE_WP: u64 = 2;
+        const WP_UNPOPULATED: u64 = 1 << 13;
+        const WP_ASYNC: u64 = 1 << 15;
+        let flags = USER_MODE_ONLY | usize::try_from(libc::O_CLOEXEC)?;
+        let fd = syscall(libc::SYS_userfaultfd, [flags, 0, 0, 0, 0])?;
+        // SAFETY: The descriptor is new and ours.
+        let fd = unsafe { OwnedFd::from_raw_fd(i32::try_from(fd)?) };
+        let (start, length) = (
+            u64::try_from(map.address.addr())?,
+            u64::try_from(map.length.next_multiple_of(4096))?,
+        );
+        let mut api = [VERSION, WP_ASYNC | WP_UNPOPULATED, 0];
+        let mut register = [start, length, MODE_WP, 0];
+        let mut protect = [start, length, 1];
+        for (request, argument) in [
+            (API, api.as_mut_ptr()),
+            (REGISTER, register.as_mut_ptr()),
+            (WRITEPROTECT, protect.as_mut_ptr()),
+        ] {
+            // SAFETY: The descriptor is open, and each structure is as long as its request says.
+            check(unsafe { libc::ioctl(fd.as_raw_fd(), request, argument) })
+                .with_context(|| format!("request {request:#x} of userfaultfd"))?;
+        }
+        Ok(Self(fd))
+    }
 }

@@ -8,17 +8,21 @@ use anyhow::{ensure, Context, Result};
 use libc::{c_int, MAP_PRIVATE, MAP_SHARED, PROT_EXEC, PROT_READ, PROT_WRITE, SIGBUS};
 
 use super::{at, sample, Case};
-use crate::init::read_text;
+use crate::init::{mount_image, read_text, MOUNT};
 use crate::sample::{
-    BIG_FILE, HUGE, HUGE_FILE, MIB, ODD_FILE, PAGE, SMALL_FILE, SPARSE_PIECES, SPARSE_SIZE,
-    WIDE_FILE,
+    BIG_FILE, HOLED_PIECES, HOLED_SIZE, HUGE, HUGE_FILE, MIB, ODD_FILE, PAGE, SMALL_FILE,
+    SPARSE_PIECES, SPARSE_SIZE, TWIN_SIZE, WIDE_FILE,
 };
 use crate::sys::{expect_errno, faults, in_child, Child, End, Map};
 use crate::{pattern, sys};
 
 pub(super) const CASES: &[Case] = &[
     sample("mappings-show-the-file", show),
-    sample("mappings-of-packed-and-sparse-files", cached),
+    sample("mappings-of-packed-files", cached),
+    sample("mappings-of-sparse-files", sparse),
+    sample("mappings-of-sparse-files-use-the-memory", sparse_in_place),
+    sample("huge-entries-in-sparse-files", sparse_huge),
+    sample("private-writes-to-sparse-files", sparse_private),
     sample("huge-entries", huge),
     sample("huge-entries-at-the-end-and-in-parts", huge_parts),
     sample("neighbours-of-a-fault", around),
@@ -31,6 +35,9 @@ pub(super) const CASES: &[Case] = &[
     sample("madvise-mlock-mincore", advise),
     sample("resident-set-is-right", resident),
     sample("pages-are-shared-between-processes", shared_pages),
+    sample("huge-entries-after-small-pages", huge_after_small),
+    sample("huge-entries-while-others-use-small-pages", huge_under_load),
+    sample("markers-of-userfaultfd", markers),
 ];
 
 /// The files that are mapped in place, and those that are mapped through the page cache.
@@ -66,13 +73,146 @@ fn show() -> Result<()> {
 fn cached() -> Result<()> {
     let small = map(SMALL_FILE, PROT_READ, MAP_SHARED)?;
     expect_all(&small, SMALL_FILE.1, 0)?;
-    let sparse = map(("sparse", 23, SPARSE_SIZE), PROT_READ, MAP_PRIVATE)?;
-    for (offset, length) in SPARSE_PIECES {
-        let found = sparse.copy(usize::try_from(offset)?, usize::try_from(length)?)?;
-        pattern::expect(&found, 23, offset)?;
+    Ok(())
+}
+
+/// A sparse file: its name, the seed of its pattern, its pieces and its size.
+type Sparse = (&'static str, u64, &'static [(u64, u64)], u64);
+
+const SPARSE_FILES: [Sparse; 3] = [
+    ("sparse", 23, &SPARSE_PIECES, SPARSE_SIZE),
+    ("holed", 26, &HOLED_PIECES, HOLED_SIZE),
+    ("hole", 25, &[], 10 * MIB),
+];
+
+/// What a mapping of the whole file shows: zeros in holes and behind the end.
+fn sparse_content((_, seed, pieces, size): Sparse) -> Result<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(size.next_multiple_of(PAGE))?];
+    for &(offset, length) in pieces {
+        let piece = pattern::bytes(seed, offset, usize::try_from(length)?);
+        let start = usize::try_from(offset)?;
+        bytes[start..start + piece.len()].copy_from_slice(&piece);
     }
-    let hole = sparse.copy(0, usize::try_from(MIB)?)?;
-    ensure!(hole.iter().all(|byte| *byte == 0), "bytes in a hole");
+    Ok(bytes)
+}
+
+fn map_sparse(file: Sparse, protection: c_int, flags: c_int) -> Result<Map> {
+    let size = file.3.next_multiple_of(PAGE);
+    Map::new(&File::open(at(file.0))?, 0, size, protection, flags)
+}
+
+/// Whether a page of a sparse file has bytes in the image.
+fn has_bytes(pieces: &[(u64, u64)], offset: u64) -> bool {
+    pieces
+        .iter()
+        .any(|&(start, length)| (start..start + length).contains(&offset))
+}
+
+fn sparse() -> Result<()> {
+    for file in SPARSE_FILES {
+        let wanted = sparse_content(file)?;
+        for flags in [MAP_SHARED, MAP_PRIVATE, MAP_PRIVATE | libc::MAP_POPULATE] {
+            let whole = map_sparse(file, PROT_READ, flags)?;
+            let name = file.0;
+            ensure!(
+                whole.copy(0, whole.length())? == wanted,
+                "{name} with {flags}: another content"
+            );
+            ensure!(
+                whole.resident()? == whole.length() / 4096,
+                "{name}: a page that was read is not there"
+            );
+            whole.sync()?;
+            whole.advise(libc::MADV_DONTNEED)?;
+            ensure!(
+                whole.copy(0, whole.length())? == wanted,
+                "{name} with {flags}: another content when read again"
+            );
+        }
+        // Backwards, so that each fault meets pages that are mapped already.
+        let whole = map_sparse(file, PROT_READ, MAP_SHARED)?;
+        for offset in (0..whole.length()).step_by(1111).rev() {
+            ensure!(
+                whole.touch(offset) == wanted[offset],
+                "{}: another byte at {offset}",
+                file.0
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The page cache holds the holes that were touched, and nothing else. A mapping that nobody has
+/// touched tells what is in it.
+fn sparse_in_place() -> Result<()> {
+    for file in SPARSE_FILES {
+        fs::write("/proc/sys/vm/drop_caches", "3")?;
+        let whole = map_sparse(file, PROT_READ, MAP_PRIVATE)?;
+        touch_all(&whole)?;
+        let cached = map_sparse(file, PROT_READ, MAP_PRIVATE)?.residents()?;
+        for (offset, cached) in (0..).step_by(usize::try_from(PAGE)?).zip(cached) {
+            ensure!(
+                cached != has_bytes(file.2, offset),
+                "{} at {offset:#x}: in the page cache: {cached}",
+                file.0
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The aligned stretches of 2 MiB of memory in an extent.
+fn stretches(start: u64, length: u64) -> u64 {
+    ((start + length) / HUGE).saturating_sub(start.div_ceil(HUGE))
+}
+
+fn sparse_huge() -> Result<()> {
+    let file = SPARSE_FILES[1];
+    let start = super::reading::physical_address(file.0)?;
+    let length = file.2[0].1;
+    let entries = stretches(start, length);
+    let whole = map_sparse(file, PROT_READ, MAP_PRIVATE)?;
+    let before = faults()?;
+    for offset in (0..usize::try_from(length)?).step_by(usize::try_from(PAGE)?) {
+        whole.touch(offset);
+    }
+    let count = faults()? - before;
+    let small = (length / PAGE - entries * (HUGE / PAGE)).div_ceil(16);
+    println!("{entries} huge entries in 5 MiB at {start:#x}, {count} faults");
+    ensure!(entries >= 1, "no stretch of 2 MiB in 5 MiB");
+    ensure!(
+        count <= i64::try_from(entries + small + 3)?,
+        "{count} faults for {entries} entries and {small} windows"
+    );
+    ensure!(
+        whole.copy(0, whole.length())? == sparse_content(file)?,
+        "another content"
+    );
+    Ok(())
+}
+
+/// Writes are private in holes and in extents, and the first touch may be one.
+fn sparse_private() -> Result<()> {
+    for file in SPARSE_FILES {
+        let wanted = sparse_content(file)?;
+        let mine = map_sparse(file, PROT_READ | PROT_WRITE, MAP_PRIVATE)?;
+        let mut expected = wanted.clone();
+        for offset in (0..mine.length()).step_by(3 * 4096 + 5) {
+            mine.write(offset, 0xa5);
+            expected[offset] = 0xa5;
+        }
+        ensure!(
+            mine.copy(0, mine.length())? == expected,
+            "{}: a write is lost",
+            file.0
+        );
+        let other = map_sparse(file, PROT_READ, MAP_SHARED)?;
+        ensure!(
+            other.copy(0, other.length())? == wanted,
+            "{}: another mapping sees the write",
+            file.0
+        );
+    }
     Ok(())
 }
 
@@ -161,7 +301,8 @@ fn tail() -> Result<()> {
 }
 
 fn bus() -> Result<()> {
-    for (name, _, size) in [ODD_FILE, BIG_FILE, SMALL_FILE, ("empty", 0, 0)] {
+    let holed = ("holed", 26, HOLED_SIZE);
+    for (name, _, size) in [ODD_FILE, BIG_FILE, SMALL_FILE, ("empty", 0, 0), holed] {
         for flags in [MAP_SHARED, MAP_PRIVATE] {
             let length = size.next_multiple_of(PAGE) + 2 * PAGE;
             let first = usize::try_from(size.next_multiple_of(PAGE))?;
@@ -396,5 +537,139 @@ fn shared_pages() -> Result<()> {
     }
     println!("4 processes with 8 MiB each: {used} kB");
     ensure!(used < 4096, "{used} kB for four mappings of 8 MiB");
+    Ok(())
+}
+
+const TWINS: [(&str, u64, u64); 2] = [("twin1", 22, TWIN_SIZE), ("twin2", 22, TWIN_SIZE)];
+
+/// Mounts the image anew, so that no folio has been made yet. Nothing may be left of the mount before.
+fn mount_anew() -> Result<()> {
+    sys::unmount(MOUNT, 0)?;
+    let claims = read_text("/proc/iomem")?;
+    ensure!(!claims.contains("daxfs"), "the range is still claimed");
+    mount_image()
+}
+
+/// Maps a file where no huge entry fits.
+fn map_oddly(file: (&str, u64, u64)) -> Result<Map> {
+    let room = Map::new(
+        &File::open("/dev/zero")?,
+        0,
+        file.2 + 2 * HUGE,
+        PROT_READ,
+        MAP_PRIVATE,
+    )?;
+    let first = super::reading::physical_address(file.0)? % HUGE;
+    let into = u64::try_from(room.address().addr())?.wrapping_sub(first) % HUGE;
+    room.replace(HUGE - into + 5 * PAGE, &File::open(at(file.0))?, file.2)
+}
+
+/// The most faults that touching a whole file takes with huge entries.
+fn faults_with_huge_entries(file: (&str, u64, u64)) -> Result<i64> {
+    let entries = stretches(super::reading::physical_address(file.0)?, file.2);
+    ensure!(entries >= 1, "no stretch of 2 MiB in {}", file.0);
+    let small = (file.2 / PAGE - entries * (HUGE / PAGE)).div_ceil(16);
+    Ok(i64::try_from(entries + small + 3)?)
+}
+
+/// Files share extents. While one process has small pages of it, others get small pages, with the
+/// same bytes; when they are gone, a huge entry. A page in a pipe counts as well.
+fn huge_after_small() -> Result<()> {
+    mount_anew()?;
+    let most = faults_with_huge_entries(TWINS[1])?;
+    let odd = map_oddly(TWINS[0])?;
+    let middle = usize::try_from(TWIN_SIZE / 2)?;
+    odd.touch(middle);
+    let meanwhile = map(TWINS[1], PROT_READ, MAP_PRIVATE)?;
+    let count = touch_all(&meanwhile)?;
+    ensure!(count > most, "{count} faults while a page is in use");
+    expect_all(&meanwhile, 22, 0)?;
+    drop(meanwhile);
+    let (read, write) = sys::pipe()?;
+    let vector = libc::iovec {
+        iov_base: odd.address().wrapping_add(middle).cast(),
+        iov_len: 4096,
+    };
+    // SAFETY: The range is mapped; the kernel takes a reference to its page.
+    let moved = unsafe { libc::vmsplice(write.as_raw_fd(), &vector, 1, 0) };
+    sys::check(i64::try_from(moved)?)?;
+    expect_all(&odd, 22, 0)?;
+    drop(odd);
+    let meanwhile = map(TWINS[1], PROT_READ, MAP_SHARED)?;
+    let count = touch_all(&meanwhile)?;
+    ensure!(count > most, "{count} faults while a page is in a pipe");
+    drop(meanwhile);
+    drop((read, write));
+    let after = map(TWINS[1], PROT_READ, MAP_SHARED)?;
+    let count = touch_all(&after)?;
+    ensure!(count <= most, "{count} faults when all pages are idle");
+    expect_all(&after, 22, 0)?;
+    expect_all(&map_oddly(TWINS[0])?, 22, 0).context("small pages of a huge folio")?;
+    drop(after);
+    mount_anew()
+}
+
+/// Two processes use an extent by small pages, two try to have huge entries of it, each round from
+/// folios that are yet to be made. At the end every reference has been given back.
+fn huge_under_load() -> Result<()> {
+    let mut made = 0;
+    for round in 0..12 {
+        mount_anew()?;
+        let most = faults_with_huge_entries(TWINS[0])?;
+        let small = |number: usize| {
+            Child::fork(move || {
+                for pass in 0..30_usize {
+                    let odd = map_oddly(TWINS[number])?;
+                    let start = (pass * 37 + number * 11 + round) % 64;
+                    for page in (start..1024).step_by(67) {
+                        pattern::expect(
+                            &odd.copy(page * 4096, 64)?,
+                            22,
+                            u64::try_from(page)? * PAGE,
+                        )?;
+                    }
+                }
+                Ok(())
+            })
+        };
+        let huge = |number: usize| {
+            Child::fork(move || {
+                for _ in 0..60 {
+                    let whole = map(TWINS[number], PROT_READ, MAP_PRIVATE)?;
+                    for page in (number..1024).step_by(501) {
+                        pattern::expect(
+                            &whole.copy(page * 4096, 64)?,
+                            22,
+                            u64::try_from(page)? * PAGE,
+                        )?;
+                    }
+                }
+                Ok(())
+            })
+        };
+        for child in [small(0)?, huge(0)?, small(1)?, huge(1)?] {
+            ensure!(child.wait()? == End::Exit(0), "a child failed");
+        }
+        let after = map(TWINS[0], PROT_READ, MAP_SHARED)?;
+        made += i64::from(touch_all(&after)? <= most);
+        expect_all(&after, 22, 0)?;
+    }
+    ensure!(made == 12, "huge entries after {made} rounds of 12");
+    mount_anew()
+}
+
+/// A marker of userfaultfd stands where a page table would have an entry. A read maps the page in its
+/// place, and does not fault for ever.
+fn markers() -> Result<()> {
+    for file in [WIDE_FILE, ("holed", 26, 5 * MIB)] {
+        let whole = map(file, PROT_READ | PROT_WRITE, MAP_PRIVATE)?;
+        let watch = sys::WriteProtect::new(&whole)?;
+        sys::alarm(60);
+        expect_all(&whole, file.1, 0)?;
+        whole.write(5000, 1);
+        whole.write(9 * 4096, 1);
+        sys::alarm(0);
+        drop(watch);
+    }
     Ok(())
 }

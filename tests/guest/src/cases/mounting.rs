@@ -182,7 +182,7 @@ fn bad_arguments() -> Result<()> {
     Ok(())
 }
 
-fn parse(number: &str) -> Result<u64> {
+pub(super) fn parse(number: &str) -> Result<u64> {
     Ok(u64::from_str_radix(number.trim_start_matches("0x"), 16)?)
 }
 

@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use anyhow::{ensure, Result};
+use anyhow::{ensure, Context, Result};
 
 use super::{at, sample, Case};
 use crate::sample::{
@@ -28,6 +28,8 @@ pub(super) const CASES: &[Case] = &[
     sample("copying-to-another-file-system", copy),
     sample("seek-data-and-hole", seek),
     sample("fiemap", fiemap),
+    sample("leases", leases),
+    sample("a-long-read-ends-with-its-process", long_read),
 ];
 
 /// Up to `length` bytes of a file from `offset` on.
@@ -302,6 +304,9 @@ struct FiemapExtent {
     reserved_2: [u32; 3],
 }
 
+/// Who takes the last of a file's extents for it.
+const FIEMAP_EXTENT_LAST: u32 = 1;
+
 fn extents(name: &str) -> Result<Vec<FiemapExtent>> {
     const FS_IOC_FIEMAP: u64 = 0xc020_660b;
     let file = File::open(at(name))?;
@@ -319,10 +324,11 @@ fn extents(name: &str) -> Result<Vec<FiemapExtent>> {
     Ok(map.extents[..usize::try_from(map.mapped)?].to_vec())
 }
 
-/// Where in physical memory a file begins.
+/// Where in physical memory a file begins: an extent tells where it is in the image.
 pub(super) fn physical_address(name: &str) -> Result<u64> {
     let first = extents(name)?.first().map(|extent| extent.physical);
-    first.ok_or_else(|| anyhow::anyhow!("{name} has no extents"))
+    let offset = first.ok_or_else(|| anyhow::anyhow!("{name} has no extents"))?;
+    Ok(super::mounting::parse(&crate::init::phys())? + offset)
 }
 
 fn fiemap() -> Result<()> {
@@ -332,13 +338,29 @@ fn fiemap() -> Result<()> {
         .map(|extent| (extent.logical, extent.length))
         .collect();
     ensure!(places == SPARSE_PIECES, "sparse has {places:?}");
+    // It ends with a hole, so that no extent reaches its end.
+    let last: Vec<_> = found
+        .iter()
+        .map(|extent| extent.flags & FIEMAP_EXTENT_LAST)
+        .collect();
+    ensure!(last == [0, FIEMAP_EXTENT_LAST], "last extents: {last:?}");
+    let address = super::mounting::parse(&crate::init::phys())?;
+    for name in ["sparse", "huge", "small"] {
+        let beyond = extents(name)?
+            .into_iter()
+            .find(|extent| extent.physical + extent.length > address);
+        ensure!(beyond.is_none(), "{name}: an extent tells an address");
+    }
     let found = extents("huge")?;
     ensure!(
         found.len() == 1 && found[0].length == HUGE_FILE.2,
         "huge has {} extents",
         found.len()
     );
-    ensure!(found[0].flags & 1 != 0, "the last extent is not marked");
+    ensure!(
+        found[0].flags & FIEMAP_EXTENT_LAST != 0,
+        "the last extent is not marked"
+    );
     ensure!(
         found[0].physical % (2 * MIB) == 0,
         "huge lies at {:#x}",
@@ -353,5 +375,79 @@ fn fiemap() -> Result<()> {
         twins[0][0].physical == twins[1][0].physical,
         "equal files are not shared"
     );
+    Ok(())
+}
+
+/// `struct delegation`: flags, type, padding.
+#[repr(C)]
+struct Delegation(u32, u16, u16);
+
+/// Files can be leased for reading, files and directories delegated, as servers do.
+fn leases() -> Result<()> {
+    const F_GETDELEG: libc::c_int = 1024 + 15;
+    const F_SETDELEG: libc::c_int = 1024 + 16;
+    let fd = sys::open(at("small"), libc::O_RDONLY)?;
+    let lease = |command, kind: libc::c_int| {
+        // SAFETY: The descriptor is open.
+        sys::check(unsafe { libc::fcntl(fd.as_raw_fd(), command, kind) })
+    };
+    lease(libc::F_SETLEASE, libc::F_RDLCK).context("a lease")?;
+    let held = lease(libc::F_GETLEASE, 0)?;
+    ensure!(held == i64::from(libc::F_RDLCK), "the lease is {held}");
+    lease(libc::F_SETLEASE, libc::F_UNLCK)?;
+    for name in ["small", "many"] {
+        let fd = sys::open(at(name), libc::O_RDONLY)?;
+        let mut delegation = Delegation(0, u16::try_from(libc::F_RDLCK)?, 0);
+        for command in [F_SETDELEG, F_GETDELEG] {
+            // SAFETY: The descriptor is open, the structure is what the command wants.
+            sys::check(unsafe { libc::fcntl(fd.as_raw_fd(), command, &raw mut delegation) })
+                .with_context(|| format!("a delegation of {name}"))?;
+        }
+        ensure!(
+            i32::from(delegation.1) == libc::F_RDLCK,
+            "{name} is not delegated"
+        );
+    }
+    Ok(())
+}
+
+/// Reads 512 MiB with one call, into the same 2 MiB again and again.
+fn read_vast(file: &File, room: &sys::Map) -> Result<()> {
+    let piece = libc::iovec {
+        iov_base: room.address().cast(),
+        iov_len: room.length(),
+    };
+    let pieces = [piece; 256];
+    // SAFETY: The descriptor is open, and all pieces are the same writable memory.
+    let read = unsafe { libc::preadv(file.as_raw_fd(), pieces.as_ptr(), 256, 0) };
+    ensure!(
+        usize::try_from(read)? == pieces.len() * room.length(),
+        "{read} bytes"
+    );
+    Ok(())
+}
+
+/// A process that is killed in the middle of a long read takes less time on its processor than one that
+/// reads to the end.
+fn long_read() -> Result<()> {
+    let file = File::open(at("vast"))?;
+    let room = sys::Map::new(
+        &File::open("/dev/zero")?,
+        0,
+        2 * MIB,
+        libc::PROT_READ | libc::PROT_WRITE,
+        libc::MAP_PRIVATE,
+    )?;
+    let before = sys::time_of_children()?;
+    sys::in_child(|| read_vast(&file, &room))?;
+    let whole = sys::time_of_children()? - before;
+    let child = sys::Child::fork(|| read_vast(&file, &room))?;
+    std::thread::sleep(whole / 20);
+    child.signal(libc::SIGKILL)?;
+    let end = child.wait()?;
+    ensure!(end == sys::End::Signal(libc::SIGKILL), "it got {end:?}");
+    let part = sys::time_of_children()? - before - whole;
+    println!("512 MiB take {whole:?}, {part:?} when killed");
+    ensure!(part < whole / 2, "it read to the end");
     Ok(())
 }
