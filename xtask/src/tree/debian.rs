@@ -11,26 +11,58 @@ use anyhow::{ensure, Context, Result};
 use crate::kernel::cache::{self, Lock};
 use crate::{process, tree};
 
-/// The packages beyond the smallest system that programs can be run from.
-const PACKAGES: &str = "python3,git,build-essential";
+/// What a tree holds beyond the smallest system that programs can be run from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Contents {
+    /// What the end of the directory's name is; another list of packages needs another one.
+    suffix: &'static str,
+    packages: &'static str,
+}
 
-/// The tree's directory; it is made on the first call and must not be changed by anyone.
+/// What developers use.
+const DEVELOPMENT: Contents = Contents {
+    suffix: "",
+    packages: "python3,git,build-essential",
+};
+
+/// Suites that test file systems, and a service manager.
+pub(crate) const SUITES: Contents = Contents {
+    suffix: "-suites",
+    packages: "python3,fio,stress-ng,systemd-sysv,udev,dbus",
+};
+
+/// A host of containers, and what runs in them.
+pub(crate) const CONTAINERS: Contents = Contents {
+    suffix: "-containers",
+    packages: "python3,crun",
+};
+
+/// The tree that most tests use.
 ///
 /// # Errors
 /// When the packages cannot be had, or this is not a Debian machine with root.
 pub(crate) fn obtain() -> Result<PathBuf> {
-    let _lock = Lock::acquire("debian-tree")?;
+    obtain_with(DEVELOPMENT)
+}
+
+/// The directory of a tree; it is made on the first call and must not be changed by anyone.
+///
+/// # Errors
+/// When the packages cannot be had, or this is not a Debian machine with root.
+pub(crate) fn obtain_with(contents: Contents) -> Result<PathBuf> {
+    let _lock = Lock::acquire(&format!("debian-tree{}", contents.suffix))?;
     let suite = suite()?;
     let parent = cache::subdirectory(&cache::directory()?, "trees")?;
-    let dir = parent.join(format!("debian-{suite}"));
+    let name = format!("debian-{suite}{}", contents.suffix);
+    let dir = parent.join(&name);
     if !dir.is_dir() {
         ensure!(
             rustix::process::geteuid().is_root(),
             "a Debian tree can be made by root only"
         );
-        let partial = parent.join(format!("debian-{suite}.partial"));
+        let partial = parent.join(format!("{name}.partial"));
         tree::remove(&partial)?;
-        bootstrap(&suite, &partial)?;
+        bootstrap(&suite, contents.packages, &partial)?;
         fs::rename(&partial, &dir)?;
     }
     Ok(dir)
@@ -48,11 +80,11 @@ fn suite() -> Result<String> {
         .to_owned())
 }
 
-fn bootstrap(suite: &str, target: &std::path::Path) -> Result<()> {
+fn bootstrap(suite: &str, packages: &str, target: &std::path::Path) -> Result<()> {
     let mut command = Command::new("mmdebstrap");
     command.args(["--quiet", "--mode=root", "--variant=minbase"]);
     command
-        .arg(format!("--include={PACKAGES}"))
+        .arg(format!("--include={packages}"))
         .arg(suite)
         .arg(target)
         .args(sources(suite)?);
