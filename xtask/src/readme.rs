@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The first command of README.md, run as a new user would type it.
+//! The commands of README.md, run as a new user would type them.
 
 use std::fs;
 use std::process::Command;
@@ -30,6 +30,21 @@ pub(crate) fn first_command(log: &mut Log) -> Result<()> {
     )
 }
 
+/// The first block of shell commands that contains `words`.
+///
+/// # Errors
+/// When README.md cannot be read.
+pub(crate) fn block_with(words: &str) -> Result<Option<String>> {
+    let text = fs::read_to_string(workspace::root().join("README.md"))?;
+    let block = shell_blocks(&text).find(|block| block.contains(words));
+    Ok(block.map(str::to_owned))
+}
+
+fn shell_blocks(readme: &str) -> impl Iterator<Item = &str> {
+    let blocks = readme.split("```sh\n").skip(1);
+    blocks.filter_map(|rest| rest.split_once("```").map(|(block, _)| block))
+}
+
 fn first_shell_line(readme: &str) -> Option<&str> {
     let mut lines = readme.lines();
     lines.find(|line| *line == "```sh")?;
@@ -45,5 +60,15 @@ mod tests {
         let readme = "text\n```text\nno\n```\n```sh\nfirst\nsecond\n```\n```sh\nthird\n```\n";
         assert_eq!(first_shell_line(readme), Some("first"));
         assert_eq!(first_shell_line("nothing"), None);
+    }
+
+    #[test]
+    fn blocks_end_where_they_are_closed() {
+        let readme =
+            "```text\nno\n```\n```sh\nfirst\n```\nbetween\n```sh\nsecond\nthird\n```\nafter\n";
+        assert_eq!(
+            shell_blocks(readme).collect::<Vec<_>>(),
+            ["first\n", "second\nthird\n"]
+        );
     }
 }

@@ -17,7 +17,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
-use crate::{bench, cases, sys};
+use crate::{bench, cases, layered, sys};
 
 /// Where the image is mounted.
 pub(crate) const MOUNT: &str = "/mnt";
@@ -47,6 +47,15 @@ impl Arguments {
         }
         parsed
     }
+
+    /// What this program is called with again once the root is another.
+    fn passed_on(&self) -> Vec<String> {
+        vec![
+            BOOTED.to_owned(),
+            format!("suite={}", self.suite),
+            format!("filter={}", self.filter),
+        ]
+    }
 }
 
 /// Runs the guest. It powers off, whatever happens.
@@ -72,6 +81,9 @@ fn work(arguments: &Arguments) -> Result<()> {
     if arguments.suite == "boot" && !arguments.booted {
         return boot(arguments);
     }
+    if layered::wanted(&arguments.suite) && !arguments.booted {
+        return layered::boot(&arguments.suite, &arguments.passed_on());
+    }
     if arguments.suite == "bench" {
         bench::run(&arguments.filter)?;
     } else {
@@ -79,6 +91,12 @@ fn work(arguments: &Arguments) -> Result<()> {
     }
     println!("daxfs-guest: end");
     Ok(())
+}
+
+/// Runs the cases of a suite where another program is process 1.
+pub(crate) fn report(arguments: &[&str]) {
+    run_cases(&Arguments::parse(arguments));
+    println!("daxfs-guest: end");
 }
 
 fn set_up(arguments: &Arguments) -> Result<()> {
@@ -126,13 +144,7 @@ fn boot(arguments: &Arguments) -> Result<()> {
     sys::mount(".", "/", "", libc::MS_MOVE, "").context("cannot move the root")?;
     std::os::unix::fs::chroot(".")?;
     std::env::set_current_dir("/")?;
-    let error = Command::new("/run/init")
-        .args([
-            BOOTED,
-            "suite=boot",
-            &format!("filter={}", arguments.filter),
-        ])
-        .exec();
+    let error = Command::new("/run/init").args(arguments.passed_on()).exec();
     Err(error).context("cannot start the program on the new root")
 }
 

@@ -7,6 +7,7 @@
 //! | `case NAME` | one case; its exit status is the result, its standard error the reason |
 //! | `manifest DIR` | lists everything in a tree (on the host) |
 //! | `make-tree DIR` | makes the tree that the sample image holds (on the host) |
+//! | `report ARGUMENTS` | the cases of a suite, under another process 1 |
 //! | `hello` | prints a line: what the cases execute from the file system under test |
 //!
 //! A case is a process of its own, so that one that dies takes no other with it.
@@ -16,6 +17,7 @@
 //! | [`mod@bench`] | what things cost, on this mount and on others |
 //! | [`cases`] | the cases, one file for each part of the file system |
 //! | [`init`] | process 1 |
+//! | [`layered`] | the image below a root that can be written |
 //! | [`manifest`] | lists of everything in a tree |
 //! | [`pattern`] | contents that tell where they belong |
 //! | [`sample`] | the tree that the sample image holds |
@@ -28,6 +30,7 @@
 mod bench;
 mod cases;
 mod init;
+mod layered;
 mod manifest;
 mod pattern;
 mod sample;
@@ -61,6 +64,10 @@ fn main() -> ExitCode {
 fn dispatch(arguments: &[&str]) -> Result<()> {
     match arguments {
         ["case", name] => cases::run(name),
+        ["report", arguments @ ..] => {
+            init::report(arguments);
+            Ok(())
+        }
         ["manifest", dir] => manifest::print(Path::new(dir)),
         ["make-tree", dir] => sample::make(Path::new(dir)),
         ["hello", ..] => {

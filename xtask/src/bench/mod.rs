@@ -28,6 +28,8 @@ pub(crate) enum Bench {
     Build(build::Args),
     /// Reading, mapping and running from a mount, in a guest, in instructions.
     Mount(crate::qemu::BenchArgs),
+    /// Starting eight containers from one image, in a guest, in memory.
+    Containers(crate::qemu::ContainersArgs),
 }
 
 impl Bench {
@@ -39,6 +41,7 @@ impl Bench {
         match self {
             Self::Build(arguments) => arguments.run()?,
             Self::Mount(arguments) => arguments.run()?,
+            Self::Containers(arguments) => arguments.run()?,
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -12,6 +12,7 @@
 //! | [`console`] | reading a guest's console: results, and signs of trouble |
 //! | [`image`] | the images that guests mount |
 //! | [`initramfs`] | the archive that a guest starts from |
+//! | [`long`] | the suites that take longer than `cargo xtask test` has |
 //! | [`machine`] | the QEMU command |
 //! | [`shell`] | `cargo xtask qemu` |
 //! | [`suite`] | `cargo xtask qemu-test` |
@@ -21,10 +22,12 @@ mod bench;
 mod console;
 mod image;
 mod initramfs;
+mod long;
 mod machine;
 mod shell;
 mod suite;
 
 pub(crate) use bench::Args as BenchArgs;
+pub(crate) use long::ContainersArgs;
 pub(crate) use shell::Args as ShellArgs;
 pub(crate) use suite::Args as TestArgs;

@@ -9,6 +9,7 @@ use anyhow::Result;
 
 use super::artifacts::Artifacts;
 use super::console::{self, Report};
+use super::long::{self, table};
 use super::machine::{Machine, Processor};
 use super::{image, initramfs};
 
@@ -26,6 +27,9 @@ pub(crate) struct Args {
     /// Use the host's KVM instead of emulation
     #[arg(long)]
     kvm: bool,
+    /// Run the suites that take longer than `cargo xtask test` has, too
+    #[arg(long)]
+    full: bool,
     /// Print the whole console of each guest
     #[arg(long, short)]
     verbose: bool,
@@ -71,6 +75,9 @@ impl Args {
             self.print(suite.name, &report, &mut counts);
             eprintln!("{}: {:.0} s", suite.name, start.elapsed().as_secs_f64());
         }
+        if self.full {
+            self.run_long(&artifacts, &mut counts)?;
+        }
         if counts.passed + counts.failed == 0 {
             println!("no case matches");
             counts.failed = 1;
@@ -81,6 +88,18 @@ impl Args {
         } else {
             ExitCode::FAILURE
         })
+    }
+
+    fn run_long(&self, artifacts: &Artifacts, counts: &mut Counts) -> Result<()> {
+        let processor = Processor::from_flag(self.kvm);
+        for suite in long::SUITES.iter().filter(|suite| self.wants(suite.name)) {
+            let start = Instant::now();
+            let report = suite.run(artifacts, self.filter.as_deref(), processor)?;
+            self.print(suite.name, &report, counts);
+            table::print(&report.notes);
+            eprintln!("{}: {:.0} s", suite.name, start.elapsed().as_secs_f64());
+        }
+        Ok(())
     }
 
     /// Whether the filter may match a case of the suite.
@@ -125,7 +144,7 @@ impl Args {
                 }
             }
         }
-        for note in &report.notes {
+        for note in report.notes.iter().filter(|note| !table::is_cell(note)) {
             println!("                 {suite}/{note}");
         }
         if let Some(trouble) = &report.trouble {

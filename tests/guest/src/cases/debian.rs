@@ -170,7 +170,7 @@ fn bind_as_root() -> Result<()> {
     })
 }
 
-fn free_memory() -> Result<i64> {
+pub(super) fn free_memory() -> Result<i64> {
     let text = read_text("/proc/meminfo")?;
     let line = text
         .lines()

@@ -4,7 +4,9 @@
 mod abuse;
 mod attributes;
 mod boot;
+mod containers;
 mod debian;
+mod fio;
 mod handles;
 mod mapping;
 mod mounting;
@@ -12,6 +14,8 @@ mod names;
 mod overlay;
 mod reading;
 mod running;
+mod systemd;
+mod targets;
 mod writing;
 
 use std::path::PathBuf;
@@ -29,31 +33,25 @@ pub(crate) struct Case {
     run: fn() -> Result<()>,
 }
 
+impl Case {
+    const fn new(suite: &'static str, name: &'static str, run: fn() -> Result<()>) -> Self {
+        Self { name, suite, run }
+    }
+}
+
 /// A case of the suite on the sample image.
 const fn sample(name: &'static str, run: fn() -> Result<()>) -> Case {
-    Case {
-        name,
-        suite: "sample",
-        run,
-    }
+    Case::new("sample", name, run)
 }
 
 /// A case of the suite on a Debian tree.
 const fn debian(name: &'static str, run: fn() -> Result<()>) -> Case {
-    Case {
-        name,
-        suite: "debian",
-        run,
-    }
+    Case::new("debian", name, run)
 }
 
 /// A case of the suite that runs from the image as root.
 const fn boot(name: &'static str, run: fn() -> Result<()>) -> Case {
-    Case {
-        name,
-        suite: "boot",
-        run,
-    }
+    Case::new("boot", name, run)
 }
 
 const CASES: &[&[Case]] = &[
@@ -69,6 +67,9 @@ const CASES: &[&[Case]] = &[
     mounting::CASES,
     debian::CASES,
     boot::CASES,
+    fio::CASES,
+    containers::CASES,
+    systemd::CASES,
 ];
 
 /// The cases of a suite, in the order in which they run.

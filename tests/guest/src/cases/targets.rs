@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! One tree on three file systems, all of them read-only: the image, ext4 on a pmem device, tmpfs.
+//!
+//! What a suite of others finds on the image stands beside what it finds on these.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{ensure, Context, Result};
+
+use crate::layered::IMAGE;
+use crate::sys;
+
+/// A file system with the tree.
+pub(super) struct Target {
+    /// What it is called in tables.
+    pub(super) name: &'static str,
+    /// Where it is mounted.
+    pub(super) root: PathBuf,
+}
+
+impl Target {
+    /// Whether this is the file system under test.
+    pub(super) fn is_ours(&self) -> bool {
+        self.name == "daxfs"
+    }
+
+    /// Says what stands in a table of the report.
+    pub(super) fn tell(&self, table: &str, row: &str, value: impl std::fmt::Display) {
+        println!("cell|{table}|{row}|{}|{value}", self.name);
+    }
+}
+
+/// The three, ours first; what is not mounted yet is.
+pub(super) fn all() -> Result<[Target; 3]> {
+    let ext4 = Path::new("/run/ext4");
+    if !ext4.exists() {
+        fs::create_dir(ext4)?;
+        sys::mount("/dev/pmem0", "/run/ext4", "ext4", libc::MS_RDONLY, "")
+            .context("cannot mount ext4")?;
+    }
+    let tmpfs = Path::new("/run/tmpfs");
+    if !tmpfs.exists() {
+        fs::create_dir(tmpfs)?;
+        fill(tmpfs).context("cannot fill a tmpfs")?;
+    }
+    Ok([
+        ("daxfs", Path::new(IMAGE)),
+        ("ext4", ext4),
+        ("tmpfs", tmpfs),
+    ]
+    .map(|(name, root)| Target {
+        name,
+        root: root.to_owned(),
+    }))
+}
+
+/// Mounts a tmpfs and copies the image into it.
+fn fill(on: &Path) -> Result<()> {
+    let target = on.to_string_lossy();
+    sys::mount("none", &target, "tmpfs", 0, "size=90%")?;
+    let copy = Command::new("cp")
+        .arg("-a")
+        .arg(format!("{IMAGE}/."))
+        .arg(on)
+        .status()?;
+    ensure!(copy.success(), "cp: {copy}");
+    sys::mount("none", &target, "", libc::MS_REMOUNT | libc::MS_RDONLY, "")
+}
+
+/// What a program that had to succeed wrote to standard output.
+pub(super) fn output(command: &mut Command) -> Result<String> {
+    let output = command
+        .output()
+        .with_context(|| format!("cannot start {command:?}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "{command:?}: {}: {}",
+        output.status,
+        said.trim()
+    );
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Images of other file systems.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::kernel::toolchain;
+use crate::{process, workspace};
+
+const PACKAGES: &[(&str, &str)] = &[
+    ("erofs-utils", "/usr/bin/mkfs.erofs"),
+    ("e2fsprogs", "/sbin/mkfs.ext4"),
+];
+
+/// An ext4 image of `dir`, without a journal: it is mounted read-only.
+pub(super) fn ext4(dir: &Path, name: &str) -> Result<PathBuf> {
+    let image = fresh(&format!("{name}.ext4"))?;
+    let mut make = Command::new("mkfs.ext4");
+    make.args(["-q", "-b", "4096", "-O", "^has_journal", "-m", "0", "-d"])
+        .arg(dir)
+        .arg(&image);
+    process::capture(make.arg("900M"))?;
+    Ok(image)
+}
+
+/// An EROFS image of `dir`, without inline tails: it cannot map a file in place whose tail lies in its
+/// metadata.
+pub(super) fn erofs(dir: &Path, name: &str) -> Result<PathBuf> {
+    let image = fresh(&format!("{name}.erofs"))?;
+    let mut make = Command::new("mkfs.erofs");
+    process::capture(make.args(["-x2", "-Enoinline_data"]).arg(&image).arg(dir))?;
+    Ok(image)
+}
+
+fn fresh(name: &str) -> Result<PathBuf> {
+    toolchain::install_packages(PACKAGES)?;
+    let path = workspace::scratch_dir()?.join(name);
+    if path.exists() {
+        fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+    }
+    Ok(path)
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Tables of what several file systems did, from the cells that guests note.
+
+/// What tells a cell from other notes; before it stands the case.
+const CELL: &str = ": cell|";
+
+/// Whether a note is a cell of a table.
+pub(crate) fn is_cell(note: &str) -> bool {
+    note.contains(CELL)
+}
+
+/// A table: what it shows, its columns, and its rows with their cells.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Table {
+    name: String,
+    columns: Vec<String>,
+    rows: Vec<(String, Vec<(String, String)>)>,
+}
+
+/// Prints all tables, each in the order in which its cells came.
+pub(crate) fn print(notes: &[String]) {
+    for table in collect(notes) {
+        println!("\n{}\n\n{}", table.name, table.text());
+    }
+}
+
+fn collect(notes: &[String]) -> Vec<Table> {
+    let mut tables: Vec<Table> = Vec::new();
+    for note in notes {
+        let Some((_, cell)) = note.split_once(CELL) else {
+            continue;
+        };
+        let fields: Vec<&str> = cell.splitn(4, '|').collect();
+        let &[name, row, column, value] = fields.as_slice() else {
+            continue;
+        };
+        let table = entry(
+            &mut tables,
+            |table| table.name == name,
+            || Table {
+                name: name.to_owned(),
+                ..Table::default()
+            },
+        );
+        entry(
+            &mut table.columns,
+            |known| known == column,
+            || column.to_owned(),
+        );
+        let (_, cells) = entry(
+            &mut table.rows,
+            |(known, _)| known == row,
+            || (row.to_owned(), Vec::new()),
+        );
+        cells.push((column.to_owned(), value.to_owned()));
+    }
+    tables
+}
+
+/// The element that is meant, added if it is not there.
+fn entry<T>(list: &mut Vec<T>, is_it: impl Fn(&T) -> bool, make: impl FnOnce() -> T) -> &mut T {
+    let index = list.iter().position(is_it).unwrap_or_else(|| {
+        list.push(make());
+        list.len() - 1
+    });
+    &mut list[index]
+}
+
+impl Table {
+    fn text(&self) -> String {
+        let mut text = format!(
+            "| | {} |\n|---|{}\n",
+            self.columns.join(" | "),
+            "--:|".repeat(self.columns.len())
+        );
+        for (row, cells) in &self.rows {
+            let value = |column: &String| {
+                cells
+                    .iter()
+                    .find(|(known, _)| known == column)
+                    .map_or("-", |(_, value)| value)
+            };
+            let values: Vec<&str> = self.columns.iter().map(value).collect();
+            text.push_str(&format!("| {row} | {} |\n", values.join(" | ")));
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_find_their_place_and_absent_ones_are_shown() {
+        let notes = [
+            "a: cell|t|one|x|1",
+            "a: cell|t|one|y|2|3",
+            "a: something else",
+            "b: cell|t|two|y|4",
+        ]
+        .map(str::to_owned);
+        let tables = collect(&notes);
+        let text = "| | x | y |\n|---|--:|--:|\n| one | 1 | 2|3 |\n| two | - | 4 |\n";
+        assert_eq!(tables.iter().map(Table::text).collect::<Vec<_>>(), [text]);
+        assert_eq!(
+            notes.iter().map(|note| is_cell(note)).collect::<Vec<_>>(),
+            [true, true, false, true]
+        );
+    }
+}

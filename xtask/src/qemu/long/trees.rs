@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The trees: Debian ones, with what the suites work on.
+
+use std::fs;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::kernel::cache;
+use crate::{process, readme, tree, workspace};
+
+/// The files that fio writes: what they are called, and the options that tell how they are laid out.
+const FIO_FILES: &[(&str, &[&str])] = &[
+    ("large", &["--bs=64k", "--filesize=64m", "--nrfiles=1"]),
+    ("medium", &["--bs=4k", "--filesize=1m", "--nrfiles=16"]),
+    ("packed", &["--bs=512", "--filesize=2k", "--nrfiles=64"]),
+];
+
+/// One more, in which a byte is changed afterwards, and where.
+const WRONG: (&str, &[&str]) = ("wrong", &["--bs=4k", "--filesize=1m", "--nrfiles=1"]);
+const WRONG_BYTE: u64 = 500_000;
+
+/// The tree of the suites: Debian, and in `/srv/subject` what the suites work on. It is made anew when
+/// what it is made from has changed.
+pub(super) fn suites() -> Result<PathBuf> {
+    let dir = workspace::scratch_dir()?.join("suites-tree");
+    let debian = tree::debian::obtain_with(tree::debian::SUITES)?;
+    let inputs = [&debian.to_string_lossy(), include_str!("trees.rs")];
+    let (key, stamp) = (
+        cache::digest(inputs.concat().as_bytes()),
+        dir.with_extension("key"),
+    );
+    if fs::read_to_string(&stamp).is_ok_and(|made| made == key) {
+        return Ok(dir);
+    }
+    tree::remove(&dir)?;
+    process::run(
+        Command::new("cp")
+            .args(["-a", "--reflink=auto"])
+            .arg(debian)
+            .arg(&dir),
+    )?;
+    let subject = dir.join("srv/subject");
+    fs::create_dir_all(&subject)?;
+    fio_files(&dir, &subject)?;
+    fs::write(stamp, key)?;
+    Ok(dir)
+}
+
+/// The files of fio, and for the guest a list of them, which tells how they were written.
+fn fio_files(dir: &Path, subject: &Path) -> Result<()> {
+    fs::create_dir(subject.join("fio"))?;
+    let mut list = String::new();
+    for (name, layout) in FIO_FILES.iter().chain([&WRONG]) {
+        fio(dir, name, layout)?;
+        list.push_str(&format!("{name} {}\n", layout.join(" ")));
+    }
+    fs::write(subject.join("fio.list"), list)?;
+    let wrong = fs::File::options()
+        .read(true)
+        .write(true)
+        .open(subject.join("fio/wrong.0.0"))?;
+    let mut byte = [0];
+    wrong.read_exact_at(&mut byte, WRONG_BYTE)?;
+    wrong
+        .write_all_at(&byte.map(|byte| !byte), WRONG_BYTE)
+        .context("cannot change a byte")
+}
+
+/// Has the tree's own fio write files, each block with its place and a CRC.
+fn fio(dir: &Path, name: &str, layout: &[&str]) -> Result<()> {
+    let mut fio = Command::new("chroot");
+    fio.arg(dir)
+        .args([
+            "fio",
+            "--directory=/srv/subject/fio",
+            "--rw=write",
+            "--ioengine=psync",
+            "--thread",
+        ])
+        .args(["--verify=crc32c", "--do_verify=0", "--output=/dev/null"])
+        .arg(format!("--name={name}"))
+        .args(layout);
+    process::capture(&mut fio).map(drop)
+}
+
+/// The tree of the containers: host and root are one.
+pub(super) fn containers() -> Result<PathBuf> {
+    tree::debian::obtain_with(tree::debian::CONTAINERS)
+}
+
+/// What README.md says about containers, as a script.
+pub(super) fn readme_lines() -> Result<PathBuf> {
+    let script = workspace::scratch_dir()?.join("readme-containers.sh");
+    let block = readme::block_with("crun run")?.context("README.md starts no container")?;
+    fs::write(&script, block).with_context(|| format!("cannot write {}", script.display()))?;
+    Ok(script)
+}
