@@ -6,6 +6,38 @@
 #ifndef DAXFS_HELPERS_H
 #define DAXFS_HELPERS_H
 
+/* What cannot be built without; a compiler would say it at length. */
+#ifndef CONFIG_MODULES
+#error "daxfs needs CONFIG_MODULES"
+#endif
+#ifndef CONFIG_FS_DAX
+#error "daxfs needs CONFIG_FS_DAX"
+#endif
+#ifndef CONFIG_FS_POSIX_ACL
+#error "daxfs needs CONFIG_FS_POSIX_ACL"
+#endif
+#ifndef CONFIG_MEMORY_HOTPLUG
+#error "daxfs needs CONFIG_MEMORY_HOTPLUG"
+#endif
+#ifndef CONFIG_SPARSEMEM_VMEMMAP
+#error "daxfs needs CONFIG_SPARSEMEM_VMEMMAP"
+#endif
+#ifndef CONFIG_TRANSPARENT_HUGEPAGE
+#error "daxfs needs CONFIG_TRANSPARENT_HUGEPAGE"
+#endif
+#ifndef CONFIG_ZONE_DEVICE
+#error "daxfs needs CONFIG_ZONE_DEVICE"
+#endif
+#if !IS_ENABLED(CONFIG_CRYPTO_LIB_SHA256)
+#error "daxfs needs CONFIG_CRYPTO_LIB_SHA256"
+#endif
+#if !IS_ENABLED(CONFIG_EXPORTFS)
+#error "daxfs needs CONFIG_EXPORTFS"
+#endif
+#if !IS_ENABLED(CONFIG_XXHASH)
+#error "daxfs needs CONFIG_XXHASH"
+#endif
+
 #include <linux/hrtimer_types.h>
 
 #include <crypto/sha2.h>

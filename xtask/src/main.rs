@@ -4,6 +4,7 @@
 //! | module | owns |
 //! |---|---|
 //! | [`mod@bench`] | measurements side by side with the peers |
+//! | [`breaks`] | proof that the guest cases can fail |
 //! | [`check`] | formatting, lints, tests, documentation and the tidy rules |
 //! | [`dist`] | manual pages and shell completions |
 //! | [`kernel`] | the guest kernel: its source, toolchain, configuration and build |
@@ -21,6 +22,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod breaks;
 mod check;
 mod dist;
 mod kernel;
@@ -65,6 +67,8 @@ enum Task {
     Qemu(qemu::ShellArgs),
     /// Run the tests that need a kernel, in guests.
     QemuTest(qemu::TestArgs),
+    /// Break the kernel module in every listed way, and see the guest cases fail.
+    Breaks(breaks::Args),
     /// Measure against the peers, side by side in one run.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -88,6 +92,7 @@ fn dispatch(task: &Task) -> Result<ExitCode> {
         Task::Setup => setup::run().map(|()| ExitCode::SUCCESS),
         Task::Check => check::run(),
         Task::Bench(bench) => bench.run(),
+        Task::Breaks(arguments) => arguments.run(),
         Task::Dist => dist::run().map(|()| ExitCode::SUCCESS),
         Task::Kernel(arguments) => arguments.run(),
         Task::Kmod(arguments) => arguments.run(),

@@ -6,6 +6,7 @@
 //! | line | says |
 //! |---|---|
 //! | `start NAME` | a case begins |
+//! | `announce WORDS` | the kernel will print this during the case |
 //! | `ok NAME` | it passed |
 //! | `failed NAME: WHY` | it did not |
 //! | `note TEXT` | something measured |
@@ -28,6 +29,7 @@ struct Arguments {
     phys: String,
     suite: String,
     filter: String,
+    cases: Vec<String>,
     shell: bool,
     booted: bool,
 }
@@ -40,6 +42,10 @@ impl Arguments {
                 Some(("phys", value)) => parsed.phys = value.to_owned(),
                 Some(("suite", value)) => parsed.suite = value.to_owned(),
                 Some(("filter", value)) => parsed.filter = value.to_owned(),
+                Some(("cases", value)) => {
+                    let names = value.split(',').filter(|name| !name.is_empty());
+                    parsed.cases = names.map(str::to_owned).collect();
+                }
                 None if *argument == "shell" => parsed.shell = true,
                 None if *argument == BOOTED => parsed.booted = true,
                 _ => {}
@@ -54,7 +60,16 @@ impl Arguments {
             BOOTED.to_owned(),
             format!("suite={}", self.suite),
             format!("filter={}", self.filter),
+            format!("cases={}", self.cases.join(",")),
         ]
+    }
+
+    /// Whether a run with this name is wanted: by name, where names are given, or by the filter.
+    fn want(&self, name: &str) -> bool {
+        if self.cases.is_empty() {
+            return format!("{}/{name}", self.suite).contains(&self.filter);
+        }
+        self.cases.iter().any(|wanted| wanted == name)
     }
 }
 
@@ -161,13 +176,16 @@ fn shell() -> Result<()> {
 }
 
 fn run_cases(arguments: &Arguments) {
-    for case in cases::of_suite(&arguments.suite) {
-        let name = case.name;
-        if !format!("{}/{name}", arguments.suite).contains(&arguments.filter) {
+    for run in cases::of_suite(&arguments.suite) {
+        let name = run.name();
+        if !arguments.want(&name) {
             continue;
         }
         println!("daxfs-guest: start {name}");
-        match run_case(name) {
+        for words in run.announced() {
+            println!("daxfs-guest: announce {words}");
+        }
+        match run_case(&run) {
             Ok(notes) => {
                 for note in notes {
                     println!("daxfs-guest: note {name}: {note}");
@@ -182,10 +200,14 @@ fn run_cases(arguments: &Arguments) {
     }
 }
 
+/// Where the policy for huge pages is.
+const HUGE_POLICY: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
+
 /// Runs one case as a process of its own; returns what it noted.
-fn run_case(name: &str) -> Result<Vec<String>> {
+fn run_case(run: &cases::Run) -> Result<Vec<String>> {
+    fs::write(HUGE_POLICY, run.policy).context("cannot set the policy for huge pages")?;
     let output = Command::new("/proc/self/exe")
-        .args(["case", name])
+        .args(["case", run.case()])
         .stdin(Stdio::null())
         .output()
         .context("cannot start the case")?;

@@ -6,9 +6,10 @@
 //! | process 1 | sets the guest up, runs the cases of a suite, says what came of them, powers off |
 //! | `case NAME` | one case; its exit status is the result, its standard error the reason |
 //! | `manifest DIR` | lists everything in a tree (on the host) |
-//! | `make-tree DIR` | makes the tree that the sample image holds (on the host) |
+//! | `make-tree DIR IMAGE` | makes the tree that the sample image holds, with another image in it (on the host) |
+//! | `make-inner-tree DIR` | makes the tree of that other image (on the host) |
 //! | `report ARGUMENTS` | the cases of a suite, under another process 1 |
-//! | `hello` | prints a line: what the cases execute from the file system under test |
+//! | `hello`, `user`, `read FILE` | what the cases execute from the file system under test |
 //!
 //! A case is a process of its own, so that one that dies takes no other with it.
 //!
@@ -69,11 +70,21 @@ fn dispatch(arguments: &[&str]) -> Result<()> {
             Ok(())
         }
         ["manifest", dir] => manifest::print(Path::new(dir)),
-        ["make-tree", dir] => sample::make(Path::new(dir)),
+        ["make-tree", dir, inner] => sample::make(Path::new(dir), Path::new(inner)),
+        ["make-inner-tree", dir] => sample::make_inner(Path::new(dir)),
         ["hello", ..] => {
             println!("{HELLO}");
             Ok(())
         }
-        _ => bail!("usage: daxfs-guest make-tree|manifest DIR"),
+        ["user"] => {
+            // SAFETY: Asks for a number.
+            println!("{}", unsafe { libc::geteuid() });
+            Ok(())
+        }
+        ["read", file] => {
+            print!("{}", std::fs::read_to_string(file)?);
+            Ok(())
+        }
+        _ => bail!("usage: daxfs-guest make-tree DIR IMAGE | make-inner-tree DIR | manifest DIR"),
     }
 }

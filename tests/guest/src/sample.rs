@@ -39,6 +39,8 @@ pub(crate) enum Kind {
     Text(Vec<u8>),
     /// This program.
     Program,
+    /// An image of this file system, with zeros up to [`IMAGE_SIZE`].
+    Image,
     /// A symbolic link.
     Symlink(Vec<u8>),
     /// A node: file type bits and device number.
@@ -136,6 +138,17 @@ pub(crate) const TWIN_SIZE: u64 = 4 * MIB;
 pub(crate) const VAST_SIZE: u64 = 6 << 30;
 pub(crate) const VAST_PIECE: (u64, u64) = (5 << 30, 2 * PAGE);
 
+/// A valid image at an address of its own within the image, with a file that tells it apart.
+pub(crate) const INNER_IMAGE: &str = "inner";
+pub(crate) const IMAGE_SIZE: u64 = 5 * HUGE;
+pub(crate) const INNER_FILE: (&str, &str) = ("inside", "within another image");
+
+/// Makes the tree of the inner image in `root`, which must not exist.
+pub(crate) fn make_inner(root: &Path) -> Result<()> {
+    fs::create_dir_all(root)?;
+    Ok(fs::write(root.join(INNER_FILE.0), INNER_FILE.1)?)
+}
+
 /// All entries, parents first; the root is not among them.
 pub(crate) fn entries() -> Vec<Entry> {
     let mut all = files();
@@ -170,6 +183,7 @@ fn files() -> Vec<Entry> {
         sparse("holed", 26, &HOLED_PIECES, HOLED_SIZE),
         sparse("vast", 24, &[VAST_PIECE], VAST_SIZE),
         sparse("hole", 25, &[], 10 * MIB),
+        Entry::new(INNER_IMAGE, Kind::Image),
         program("prog"),
         Entry::new("script", Kind::Text(b"#!/mnt/prog hello\n".to_vec())).mode(0o755),
         Entry::new("hard1", Kind::Text(b"one content, two names".to_vec())),
@@ -192,6 +206,13 @@ pub(crate) fn acl() -> Vec<u8> {
         value.extend(id.to_le_bytes());
     }
     value
+}
+
+/// A file capability: may read whatever is there (CAP_DAC_READ_SEARCH), from the start.
+fn capability() -> Vec<u8> {
+    const VERSION_2_EFFECTIVE: u32 = 0x0200_0001;
+    let words = [VERSION_2_EFFECTIVE, 1 << 2, 0, 0, 0];
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
 /// Values of the attributes, as the cases know them.
@@ -225,7 +246,10 @@ fn special() -> Vec<Entry> {
         Entry::new("acl-directory", Kind::Directory).xattr("system.posix_acl_default", acl()),
         text("private").mode(0o600),
         text("owned").mode(0o640).owner(USER, 2000),
-        text("setuid").mode(0o4755).owner(USER, USER),
+        Entry::new("setuid", Kind::Program)
+            .mode(0o4755)
+            .owner(USER, USER),
+        Entry::new("capable", Kind::Program).xattr("security.capability", capability()),
         Entry {
             mtime: (1, 999_999_999),
             ..text("old")
@@ -260,12 +284,13 @@ fn names() -> Vec<Entry> {
     all
 }
 
-/// Makes the tree in `root`, which must not exist.
-pub(crate) fn make(root: &Path) -> Result<()> {
+/// Makes the tree in `root`, which must not exist; `inner` is the image that becomes part of it.
+pub(crate) fn make(root: &Path, inner: &Path) -> Result<()> {
     fs::create_dir_all(root)?;
     let all = entries();
     for entry in &all {
-        create(root, entry).with_context(|| format!("cannot make {}", entry.path.display()))?;
+        create(root, entry, inner)
+            .with_context(|| format!("cannot make {}", entry.path.display()))?;
     }
     // Children change the times of their parents, so parents come last.
     for entry in all.iter().rev() {
@@ -274,7 +299,7 @@ pub(crate) fn make(root: &Path) -> Result<()> {
     Ok(())
 }
 
-fn create(root: &Path, entry: &Entry) -> Result<()> {
+fn create(root: &Path, entry: &Entry, inner: &Path) -> Result<()> {
     let path = root.join(&entry.path);
     match &entry.kind {
         Kind::Directory => fs::create_dir(&path)?,
@@ -290,6 +315,13 @@ fn create(root: &Path, entry: &Entry) -> Result<()> {
         }
         Kind::Text(text) => fs::write(&path, text)?,
         Kind::Program => drop(fs::copy(std::env::current_exe()?, &path)?),
+        Kind::Image => {
+            // Zeros, not a hole: a file with holes has no place of its own. The largest of all files
+            // is placed first, which makes sure of a place at 2 MiB.
+            let mut bytes = fs::read(inner)?;
+            bytes.resize(usize::try_from(IMAGE_SIZE)?, 0);
+            fs::write(&path, bytes)?;
+        }
         Kind::Symlink(target) => symlink(OsStr::from_bytes(target), &path)?,
         Kind::Node(kind, device) => sys::mknod(&path, *kind, *device)?,
         Kind::Link(target) => fs::hard_link(root.join(target), &path)?,

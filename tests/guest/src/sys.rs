@@ -283,8 +283,21 @@ impl Map {
 
     /// madvise(2) over the whole mapping.
     pub(crate) fn advise(&self, advice: c_int) -> io::Result<()> {
-        // SAFETY: The range is a mapping of ours, and no Rust object lies in it.
-        check(unsafe { libc::madvise(self.address.cast(), self.length, advice) }).map(drop)
+        self.advise_part(0, self.length, advice)
+    }
+
+    /// madvise(2) over `length` bytes from `offset` on, which is page aligned.
+    pub(crate) fn advise_part(
+        &self,
+        offset: usize,
+        length: usize,
+        advice: c_int,
+    ) -> io::Result<()> {
+        assert!(offset + length <= self.length, "outside the mapping");
+        // SAFETY: The offset lies in the mapping.
+        let address = unsafe { self.address.add(offset) };
+        // SAFETY: The range is part of a mapping of ours, and no Rust object lies in it.
+        check(unsafe { libc::madvise(address.cast(), length, advice) }).map(drop)
     }
 
     /// mprotect(2) over the whole mapping.
@@ -298,6 +311,13 @@ impl Map {
     pub(crate) fn lock(&self) -> Result<()> {
         // SAFETY: The range is a mapping of ours.
         check(unsafe { libc::mlock(self.address.cast(), self.length) })?;
+        Ok(())
+    }
+
+    /// munlock(2) over the whole mapping.
+    pub(crate) fn unlock(&self) -> Result<()> {
+        // SAFETY: The range is a mapping of ours.
+        check(unsafe { libc::munlock(self.address.cast(), self.length) })?;
         Ok(())
     }
 

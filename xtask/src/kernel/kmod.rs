@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{bail, Context, Result};
 
 use super::build::Kernel;
-use super::cache::Lock;
+use super::cache::{self, Lock};
 use super::step::{logged, step};
 use super::toolchain::Toolchain;
 use crate::workspace;
@@ -34,28 +34,20 @@ pub(crate) fn build_against(kdir: &Path) -> Result<PathBuf> {
 fn require_rust(kdir: &Path) -> Result<()> {
     let config = fs::read_to_string(kdir.join(".config"))
         .with_context(|| format!("{} is no configured kernel build directory", kdir.display()))?;
-    let has = |line: &str| config.lines().any(|have| have == line);
-    if !has("CONFIG_RUST=y") {
+    if !is_set(&config, "RUST", &["y"]) {
         bail!(
             "the kernel in {} is built without Rust: set CONFIG_RUST=y (`make LLVM=1 rustavailable` \
              says what that needs), build it, then retry",
             kdir.display()
         );
     }
-    for symbol in [
-        "MODULES",
-        "ZONE_DEVICE",
-        "XXHASH",
-        "CRYPTO_LIB_SHA256",
-        "FS_POSIX_ACL",
-        "EXPORTFS",
-    ] {
-        if !has(&format!("CONFIG_{symbol}=y")) {
-            bail!(
-                "the kernel in {} lacks CONFIG_{symbol}=y, which daxfs needs",
-                kdir.display()
-            );
-        }
+    let missing = missing(&config);
+    if !missing.is_empty() {
+        bail!(
+            "the kernel in {} lacks what daxfs needs: {}",
+            kdir.display(),
+            missing.join(", ")
+        );
     }
     if !kdir.join("rust/libkernel.rmeta").is_file() || !kdir.join("Module.symvers").is_file() {
         bail!(
@@ -66,17 +58,64 @@ fn require_rust(kdir: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What the module needs that a kernel has built in or not at all. `helpers.h` asks for the same.
+const BUILT_IN: &[&str] = &[
+    "MODULES",
+    "FS_DAX",
+    "FS_POSIX_ACL",
+    "MEMORY_HOTPLUG",
+    "SPARSEMEM_VMEMMAP",
+    "TRANSPARENT_HUGEPAGE",
+    "ZONE_DEVICE",
+];
+
+/// What may be a module as well.
+const BUILT_IN_OR_MODULE: &[&str] = &["CRYPTO_LIB_SHA256", "EXPORTFS", "XXHASH"];
+
+/// The settings that a kernel's configuration lacks, as they would have to be.
+fn missing(config: &str) -> Vec<String> {
+    let wanted = |symbols: &'static [&str], values: &'static [&str], how: &'static str| {
+        let lacking = symbols
+            .iter()
+            .filter(move |symbol| !is_set(config, symbol, values));
+        lacking.map(move |symbol| format!("CONFIG_{symbol}={how}"))
+    };
+    wanted(BUILT_IN, &["y"], "y")
+        .chain(wanted(BUILT_IN_OR_MODULE, &["y", "m"], "y or m"))
+        .collect()
+}
+
+/// Whether a configuration sets a symbol to one of these values.
+fn is_set(config: &str, symbol: &str, values: &[&str]) -> bool {
+    let set = |line: &str| {
+        let value = line.strip_prefix("CONFIG_")?.strip_prefix(symbol)?;
+        value.strip_prefix('=').map(|value| values.contains(&value))
+    };
+    config.lines().any(|line| set(line) == Some(true))
+}
+
 fn make(toolchain: &Toolchain, kdir: &Path) -> Result<PathBuf> {
-    let _lock = Lock::acquire("kmod")?;
+    // The objects are this checkout's own: others need not wait.
+    let checkout = cache::digest(workspace::root().as_os_str().as_encoded_bytes());
+    let _lock = Lock::acquire(&format!("kmod-{}", checkout.get(..16).unwrap_or(&checkout)))?;
     let objects = objects_for(kdir)?;
-    let module = objects.join("daxfs.ko");
+    let source = workspace::root().join("daxfs-kmod");
     step("building daxfs.ko", || {
-        let mut make = toolchain.make(kdir);
-        make.arg(assign("M", &workspace::root().join("daxfs-kmod")));
-        make.arg(assign("MO", &objects)).arg("modules");
-        logged(&mut make, &objects.join("build.log"))
-    })?;
-    Ok(module)
+        compile(toolchain, kdir, &source, &objects)
+    })
+}
+
+/// Builds the module from a copy of its source, with the objects in a directory of their own.
+pub(crate) fn build_copy(kernel: &Kernel, source: &Path, objects: &Path) -> Result<PathBuf> {
+    compile(&kernel.toolchain, &kernel.out, source, objects)
+}
+
+fn compile(toolchain: &Toolchain, kdir: &Path, source: &Path, objects: &Path) -> Result<PathBuf> {
+    let mut make = toolchain.make(kdir);
+    make.arg(assign("M", source));
+    make.arg(assign("MO", objects)).arg("modules");
+    logged(&mut make, &objects.join("build.log"))?;
+    Ok(objects.join("daxfs.ko"))
 }
 
 fn assign(name: &str, value: &Path) -> std::ffi::OsString {
@@ -100,4 +139,51 @@ fn objects_for(kdir: &Path) -> Result<PathBuf> {
         fs::write(&marker, wanted)?;
     }
     Ok(objects)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The configuration of a kernel that has all that is needed.
+    fn complete() -> String {
+        let built_in = BUILT_IN.iter().map(|symbol| format!("CONFIG_{symbol}=y\n"));
+        let either = BUILT_IN_OR_MODULE.iter();
+        built_in
+            .chain(either.map(|symbol| format!("CONFIG_{symbol}=m\n")))
+            .collect()
+    }
+
+    #[test]
+    fn what_a_configuration_lacks_is_named() {
+        assert_eq!(missing(&complete()), [""; 0]);
+        let config = complete()
+            .replace("CONFIG_ZONE_DEVICE=y\n", "CONFIG_ZONE_DEVICE_X=y\n")
+            .replace("CONFIG_FS_DAX=y", "CONFIG_FS_DAX=m")
+            .replace("CONFIG_XXHASH=m", "# CONFIG_XXHASH is not set");
+        assert_eq!(
+            missing(&config),
+            [
+                "CONFIG_FS_DAX=y",
+                "CONFIG_ZONE_DEVICE=y",
+                "CONFIG_XXHASH=y or m"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_header_asks_for_the_same() {
+        let header = include_str!("../../../daxfs-kmod/helpers.h");
+        for symbol in BUILT_IN.iter().chain(BUILT_IN_OR_MODULE) {
+            assert!(
+                header.contains(&format!("#error \"daxfs needs CONFIG_{symbol}\"")),
+                "{symbol}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_guest_kernel_has_it_all() {
+        assert_eq!(missing(include_str!("plain.config")), [""; 0]);
+    }
 }

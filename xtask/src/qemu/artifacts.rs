@@ -20,7 +20,7 @@ const PACKAGES: &[(&str, &str)] = &[
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// What guests are made of.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Artifacts {
     /// The bootable kernel.
     pub(crate) kernel: PathBuf,

@@ -2,7 +2,8 @@
 //! Reading a guest's console: results, and signs of trouble.
 //!
 //! The program in the guest prints lines that begin with [`PREFIX`]; all else comes from the kernel.
-//! A run is good only if the guest says so once, in its last words, and the kernel said nothing bad.
+//! A run is good only if the guest says so once, in its last words, and the kernel said nothing bad
+//! that the case had not announced.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
@@ -12,30 +13,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, bail, Context, Result};
 
+use super::trouble;
+
 /// What the lines of the program in the guest begin with.
 const PREFIX: &str = "daxfs-guest: ";
-
-/// What a kernel in trouble prints.
-const TROUBLE: &[&str] = &[
-    "Kernel panic",
-    "BUG:",
-    "Oops",
-    "WARNING:",
-    "general protection fault",
-    "soft lockup",
-    "hard LOCKUP",
-    "blocked for more than",
-    "self-detected stall",
-    "detected stalls",
-    "leaked",
-    "unable to handle",
-    "Bad page state",
-    "Bad rss-counter",
-    "Out of memory",
-    "alloc failure",
-    "refcount_t:",
-    "still referenced after the unmount",
-];
 
 /// How long after trouble the console is still read, for the rest of the message.
 const AFTERMATH: Duration = Duration::from_secs(3);
@@ -62,8 +43,18 @@ pub(crate) struct Report {
     pub(crate) console: String,
     /// Why the run is no good, whatever the cases say.
     pub(crate) trouble: Option<String>,
+    /// The case during which that came.
+    pub(crate) troubled: Option<String>,
     started: Option<(String, Instant)>,
+    announced: Vec<Announced>,
     endings: u32,
+}
+
+/// Words that a case has the kernel print.
+#[derive(Debug)]
+struct Announced {
+    words: String,
+    seen: bool,
 }
 
 impl Report {
@@ -74,14 +65,25 @@ impl Report {
         if let Some((_, words)) = line.split_once(PREFIX) {
             return self.take_words(words.trim_end());
         }
-        if let Some(sign) = TROUBLE.iter().find(|sign| line.contains(**sign)) {
+        let announced = self.announced.iter_mut();
+        let expected = announced.filter(|announced| line.contains(&announced.words));
+        if expected.map(|announced| announced.seen = true).count() > 0 {
+            return;
+        }
+        if let Some(sign) = trouble::sign_in(line) {
             self.fail(&format!("the kernel printed \"{sign}\""));
         }
     }
 
     fn take_words(&mut self, words: &str) {
         if let Some(name) = words.strip_prefix("start ") {
+            self.settle_announcements();
             self.started = Some((name.to_owned(), Instant::now()));
+        } else if let Some(words) = words.strip_prefix("announce ") {
+            self.announced.push(Announced {
+                words: words.to_owned(),
+                seen: false,
+            });
         } else if let Some(name) = words.strip_prefix("ok ") {
             self.finish(name, None);
         } else if let Some((name, why)) = words
@@ -98,6 +100,15 @@ impl Report {
         }
     }
 
+    /// Fails if the kernel did not print what a case announced. This is asked only when the next case
+    /// starts, since the console may lag behind.
+    fn settle_announcements(&mut self) {
+        let announced = std::mem::take(&mut self.announced);
+        for missing in announced.iter().filter(|announced| !announced.seen) {
+            self.fail(&format!("the kernel did not print \"{}\"", missing.words));
+        }
+    }
+
     fn finish(&mut self, name: &str, failure: Option<String>) {
         let started = self.started.take();
         self.cases.push(CaseResult {
@@ -108,14 +119,16 @@ impl Report {
     }
 
     fn fail(&mut self, why: &str) {
-        let during = self
-            .started
-            .as_ref()
-            .map_or(String::new(), |(name, _)| format!(" during {name}"));
-        self.trouble.get_or_insert(format!("{why}{during}"));
+        if self.trouble.is_some() {
+            return;
+        }
+        self.troubled = self.started.as_ref().map(|(name, _)| name.clone());
+        let during = self.troubled.iter().map(|name| format!(" during {name}"));
+        self.trouble = Some(format!("{why}{}", during.collect::<String>()));
     }
 
     fn conclude(&mut self) {
+        self.settle_announcements();
         match self.endings {
             1 => {}
             0 => self.fail("the guest ended without saying that it was done"),
@@ -261,6 +274,24 @@ mod tests {
         ]);
         let trouble = "the kernel printed \"WARNING:\" during a";
         assert_eq!(report.trouble.as_deref(), Some(trouble));
+    }
+
+    #[test]
+    fn announced_words_are_no_trouble_but_must_come() {
+        let run = |lines: &[&str]| {
+            let announcement = [
+                "daxfs-guest: start a",
+                "daxfs-guest: announce Memory failure:",
+            ];
+            report(&[&announcement, lines, &["daxfs-guest: end"]].concat()).trouble
+        };
+        let printed = "[ 1.0] Memory failure: 0x20200: Recovered";
+        assert_eq!(run(&[printed, "daxfs-guest: ok a"]), None);
+        assert_eq!(run(&["daxfs-guest: ok a", printed]), None);
+        assert!(run(&["daxfs-guest: ok a"]).is_some());
+        let late = ["daxfs-guest: ok a", "daxfs-guest: start b", printed];
+        assert!(run(&late).is_some());
+        assert!(run(&[printed, "[ 1.0] WARNING: mm/x.c:1"]).is_some());
     }
 
     #[test]

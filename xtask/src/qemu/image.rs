@@ -13,12 +13,29 @@ use crate::{process, tree, workspace};
 /// An image of the tree that the program in the guest knows by heart: it makes the tree here, and
 /// compares what it finds in the guest with what it would make.
 pub(crate) fn sample(artifacts: &Artifacts) -> Result<PathBuf> {
-    let dir = workspace::scratch_dir()?.join("sample");
+    let inner = fresh("sample-inner")?;
+    process::run(
+        Command::new(&artifacts.program)
+            .arg("make-inner-tree")
+            .arg(&inner),
+    )?;
+    let inner = build(artifacts, &inner, "sample-inner")?;
+    let dir = fresh("sample")?;
+    process::run(
+        Command::new(&artifacts.program)
+            .arg("make-tree")
+            .args([&dir, &inner]),
+    )?;
+    build(artifacts, &dir, "sample")
+}
+
+/// The path of a directory in the scratch space that does not exist.
+fn fresh(name: &str) -> Result<PathBuf> {
+    let dir = workspace::scratch_dir()?.join(name);
     if dir.exists() {
         fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
     }
-    process::run(Command::new(&artifacts.program).arg("make-tree").arg(&dir))?;
-    build(artifacts, &dir, "sample")
+    Ok(dir)
 }
 
 /// An image of a Debian root file system.

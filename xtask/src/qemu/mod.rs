@@ -16,6 +16,8 @@
 //! | [`machine`] | the QEMU command |
 //! | [`shell`] | `cargo xtask qemu` |
 //! | [`suite`] | `cargo xtask qemu-test` |
+//! | [`trials`] | cases on modules other than the project's |
+//! | [`trouble`] | what a kernel prints when something is wrong |
 
 mod artifacts;
 mod bench;
@@ -26,8 +28,11 @@ mod long;
 mod machine;
 mod shell;
 mod suite;
+mod trials;
+mod trouble;
 
 pub(crate) use bench::Args as BenchArgs;
 pub(crate) use long::ContainersArgs;
 pub(crate) use shell::Args as ShellArgs;
-pub(crate) use suite::Args as TestArgs;
+pub(crate) use suite::{is_suite, Args as TestArgs};
+pub(crate) use trials::Trials;

@@ -3,9 +3,11 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{anyhow, Result};
 
 use super::artifacts::Artifacts;
 use super::console::{self, Report};
@@ -39,14 +41,14 @@ pub(crate) struct Args {
 type Make = fn(&Artifacts) -> Result<PathBuf>;
 
 /// A suite: one guest, with one image.
-struct Suite {
-    name: &'static str,
+pub(super) struct Suite {
+    pub(super) name: &'static str,
     image: Make,
     /// A file for the initramfs.
     extra: Option<Make>,
 }
 
-const SUITES: &[Suite] = &[
+pub(super) const SUITES: &[Suite] = &[
     Suite {
         name: "sample",
         image: image::sample,
@@ -64,17 +66,74 @@ const SUITES: &[Suite] = &[
     },
 ];
 
+/// Whether a suite that always runs has this name.
+pub(crate) fn is_suite(name: &str) -> bool {
+    SUITES.iter().any(|suite| suite.name == name)
+}
+
+impl Suite {
+    /// Makes the files that the guest needs.
+    pub(super) fn prepare(&self, artifacts: &Artifacts) -> Result<Prepared<'_>> {
+        let extra = self.extra.map(|make| make(artifacts)).transpose()?;
+        Ok(Prepared {
+            suite: self,
+            image: (self.image)(artifacts)?,
+            initramfs: initramfs::make(self.name, artifacts, extra.as_deref())?,
+            extra,
+        })
+    }
+}
+
+/// A suite with the files of its guest.
+pub(super) struct Prepared<'a> {
+    suite: &'a Suite,
+    image: PathBuf,
+    extra: Option<PathBuf>,
+    initramfs: PathBuf,
+}
+
+impl Prepared<'_> {
+    /// Puts another module into the guest.
+    pub(super) fn replace_module(&mut self, artifacts: &Artifacts) -> Result<()> {
+        let name = format!("{}-trial", self.suite.name);
+        self.initramfs = initramfs::make(&name, artifacts, self.extra.as_deref())?;
+        Ok(())
+    }
+
+    pub(super) fn machine(&self, artifacts: &Artifacts, processor: Processor) -> Machine {
+        Machine {
+            kernel: artifacts.kernel.clone(),
+            initramfs: self.initramfs.clone(),
+            image: self.image.clone(),
+            peers: Vec::new(),
+            processor,
+        }
+    }
+}
+
+/// How many guests run side by side.
+const GUESTS: usize = 2;
+
 impl Args {
     /// Runs the suites and prints the counts.
     pub(crate) fn run(&self) -> Result<ExitCode> {
         let artifacts = Artifacts::build()?;
-        let mut counts = Counts::default();
-        for suite in SUITES.iter().filter(|suite| self.wants(suite.name)) {
+        let suites = SUITES.iter().filter(|suite| self.wants(suite.name));
+        // Suites may share files: all are made before the first guest starts.
+        let suites = suites
+            .map(|suite| suite.prepare(&artifacts))
+            .collect::<Result<Vec<_>>>()?;
+        let counts = Mutex::new(Counts::default());
+        side_by_side(&suites, |prepared| {
             let start = Instant::now();
-            let report = self.run_suite(suite, &artifacts)?;
-            self.print(suite.name, &report, &mut counts);
-            eprintln!("{}: {:.0} s", suite.name, start.elapsed().as_secs_f64());
-        }
+            let report = self.run_suite(prepared, &artifacts)?;
+            let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
+            self.print(prepared.suite.name, &report, &mut counts);
+            let seconds = start.elapsed().as_secs_f64();
+            eprintln!("{}: {seconds:.0} s", prepared.suite.name);
+            Ok(())
+        })?;
+        let mut counts = counts.into_inner().unwrap_or_else(PoisonError::into_inner);
         if self.full {
             self.run_long(&artifacts, &mut counts)?;
         }
@@ -104,26 +163,25 @@ impl Args {
 
     /// Whether the filter may match a case of the suite.
     fn wants(&self, suite: &str) -> bool {
-        match self
-            .filter
-            .as_deref()
-            .and_then(|filter| filter.split_once('/'))
-        {
+        let Some(filter) = self.filter.as_deref() else {
+            return true;
+        };
+        match filter.split_once('/') {
             Some((wanted, _)) => suite.contains(wanted),
-            None => true,
+            None => suite == filter || !self.names_a_suite(),
         }
     }
 
-    fn run_suite(&self, suite: &Suite, artifacts: &Artifacts) -> Result<Report> {
-        let extra = suite.extra.map(|make| make(artifacts)).transpose()?;
-        let machine = Machine {
-            kernel: artifacts.kernel.clone(),
-            initramfs: initramfs::make(suite.name, artifacts, extra.as_deref())?,
-            image: (suite.image)(artifacts)?,
-            peers: Vec::new(),
-            processor: Processor::from_flag(self.kvm),
-        };
-        let mut arguments = vec![format!("suite={}", suite.name)];
+    /// Whether the filter is the name of a suite.
+    fn names_a_suite(&self) -> bool {
+        let long = long::SUITES.iter().map(|suite| suite.name);
+        let mut names = SUITES.iter().map(|suite| suite.name).chain(long);
+        names.any(|name| self.filter.as_deref() == Some(name))
+    }
+
+    fn run_suite(&self, prepared: &Prepared<'_>, artifacts: &Artifacts) -> Result<Report> {
+        let machine = prepared.machine(artifacts, Processor::from_flag(self.kvm));
+        let mut arguments = vec![format!("suite={}", prepared.suite.name)];
         if let Some(filter) = &self.filter {
             arguments.push(format!("filter={filter}"));
         }
@@ -159,8 +217,49 @@ impl Args {
     }
 }
 
+/// Does `work` with each of `items`, with [`GUESTS`] at a time, until one fails.
+fn side_by_side<T: Sync>(items: &[T], work: impl Fn(&T) -> Result<()> + Sync) -> Result<()> {
+    let next = AtomicUsize::new(0);
+    let worker = || -> Result<()> {
+        while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+            work(item)?;
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..GUESTS).map(|_| scope.spawn(worker)).collect();
+        workers.into_iter().try_for_each(|worker| {
+            let result = worker.join();
+            result.unwrap_or_else(|_| Err(anyhow!("a thread panicked")))
+        })
+    })
+}
+
 #[derive(Default)]
 struct Counts {
     passed: u32,
     failed: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_item_is_worked_on_once_and_a_failure_is_told() {
+        let seen = Mutex::new(Vec::new());
+        side_by_side(&[1, 2, 3, 4, 5], |item| {
+            seen.lock().unwrap().push(*item);
+            Ok(())
+        })
+        .unwrap();
+        let mut seen = seen.into_inner().unwrap();
+        seen.sort_unstable();
+        assert_eq!(seen, [1, 2, 3, 4, 5]);
+        let failed = side_by_side(&[1, 2], |item| {
+            anyhow::ensure!(*item == 1, "not {item}");
+            Ok(())
+        });
+        assert_eq!(failed.unwrap_err().to_string(), "not 2");
+    }
 }

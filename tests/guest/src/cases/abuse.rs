@@ -16,13 +16,15 @@ use crate::sample::{BIG_FILE, HUGE_FILE, PAGE, SMALL_FILE, WIDE_FILE};
 use crate::sys::{self, Child, End, Map};
 
 pub(super) const CASES: &[Case] = &[
-    sample("other-processes-look-at-a-mapping", look),
-    sample("debuggers-write-to-a-mapping", poke),
-    sample("direct-io-from-a-mapping", direct),
-    sample("vmsplice-from-a-mapping", vmsplice),
-    sample("core-dumps-hold-mapped-pages", core),
-    sample("page-tables-under-load", load),
-    sample("faults-on-two-cpus", race),
+    sample("other-processes-look-at-a-mapping", look).under_every_policy(),
+    sample("others-look-while-a-mapping-changes", look_while).under_every_policy(),
+    sample("debuggers-write-to-a-mapping", poke).under_every_policy(),
+    sample("direct-io-from-a-mapping", direct).under_every_policy(),
+    sample("vmsplice-from-a-mapping", vmsplice).under_every_policy(),
+    sample("core-dumps-hold-mapped-pages", core).under_every_policy(),
+    sample("advice-for-parts-of-huge-entries", parts).under_every_policy(),
+    sample("page-tables-under-load", load).under_every_policy(),
+    sample("faults-on-two-cpus", race).under_every_policy(),
 ];
 
 /// The files, small and huge, direct and through the page cache.
@@ -37,6 +39,26 @@ struct Holder {
 
 impl Holder {
     fn start(file: (&'static str, u64, u64), protection: i32, flags: i32) -> Result<Self> {
+        Self::doing(file, protection, flags, |_| loop {
+            // SAFETY: Waits for a signal.
+            unsafe { libc::pause() };
+        })
+    }
+
+    /// One that changes its mapping all the time.
+    fn changing(file: (&'static str, u64, u64), flags: i32) -> Result<Self> {
+        Self::doing(file, PROT_READ, flags, |area| {
+            change(area, flags, &mut Random::new(file.1))
+        })
+    }
+
+    /// One that goes on with `work` after it has touched all of the file.
+    fn doing(
+        file: (&'static str, u64, u64),
+        protection: i32,
+        flags: i32,
+        work: impl FnOnce(&Map) -> Result<()>,
+    ) -> Result<Self> {
         let (read, write) = sys::pipe()?;
         let child = Child::fork(|| {
             let map = map(file, protection, flags)?;
@@ -44,10 +66,7 @@ impl Holder {
                 map.touch(offset);
             }
             File::from(write).write_all(&map.address().addr().to_ne_bytes())?;
-            loop {
-                // SAFETY: Waits for a signal.
-                unsafe { libc::pause() };
-            }
+            work(&map)
         })?;
         let mut bytes = [0; 8];
         let mut ready = File::from(read);
@@ -73,18 +92,19 @@ impl Holder {
     }
 }
 
-fn read_remote(holder: &Holder, length: usize) -> Result<Vec<u8>> {
+/// process_vm_readv(2) of `length` bytes at `address`.
+fn read_remote(pid: libc::pid_t, address: usize, length: usize) -> Result<Vec<u8>> {
     let mut bytes = vec![0_u8; length];
     let local = libc::iovec {
         iov_base: bytes.as_mut_ptr().cast(),
         iov_len: length,
     };
     let remote = libc::iovec {
-        iov_base: std::ptr::without_provenance_mut(holder.address),
+        iov_base: std::ptr::without_provenance_mut(address),
         iov_len: length,
     };
     // SAFETY: The local buffer is writable; the remote one is checked by the kernel.
-    let read = unsafe { libc::process_vm_readv(holder.child.pid(), &local, 1, &remote, 1, 0) };
+    let read = unsafe { libc::process_vm_readv(pid, &local, 1, &remote, 1, 0) };
     bytes.truncate(usize::try_from(sys::check(i64::try_from(read)?)?)?);
     Ok(bytes)
 }
@@ -100,8 +120,8 @@ fn look() -> Result<()> {
 
 fn look_at(file: (&'static str, u64, u64), flags: i32) -> Result<()> {
     let holder = Holder::start(file, PROT_READ, flags)?;
-    let length = usize::try_from(file.2)?;
-    let bytes = read_remote(&holder, length)?;
+    let (pid, length) = (holder.child.pid(), usize::try_from(file.2)?);
+    let bytes = read_remote(pid, holder.address, length)?;
     ensure!(
         bytes.len() == length,
         "process_vm_readv gave {} bytes",
@@ -130,23 +150,28 @@ fn look_at(file: (&'static str, u64, u64), flags: i32) -> Result<()> {
     for what in ["1", "2", "3", "4", "5"] {
         fs::write(holder.proc("clear_refs"), what)?;
     }
-    let bytes = read_remote(&holder, length)?;
+    let bytes = read_remote(pid, holder.address, length)?;
     pattern::expect(&bytes, file.1, 0).context("after clear_refs")?;
-    advise_remote(&holder, length)?;
-    let bytes = read_remote(&holder, length)?;
+    advise_remote(pid, holder.address, length)?;
+    let bytes = read_remote(pid, holder.address, length)?;
     pattern::expect(&bytes, file.1, 0).context("after process_madvise")?;
     holder.end()
 }
 
 /// process_madvise(2) with the advice that one process may give another.
-fn advise_remote(holder: &Holder, length: usize) -> Result<()> {
-    let pid = usize::try_from(holder.child.pid())?;
+fn advise_remote(pid: libc::pid_t, address: usize, length: usize) -> Result<()> {
+    let pid = usize::try_from(pid)?;
     let fd = usize::try_from(sys::syscall(libc::SYS_pidfd_open, [pid, 0, 0, 0, 0])?)?;
     let range = libc::iovec {
-        iov_base: std::ptr::without_provenance_mut(holder.address),
+        iov_base: std::ptr::without_provenance_mut(address),
         iov_len: length,
     };
-    for advice in [libc::MADV_COLD, libc::MADV_PAGEOUT, libc::MADV_WILLNEED, 25] {
+    for advice in [
+        libc::MADV_COLD,
+        libc::MADV_PAGEOUT,
+        libc::MADV_WILLNEED,
+        libc::MADV_COLLAPSE,
+    ] {
         let advice = usize::try_from(advice)?;
         // Some advice is refused for some mappings; what matters is what the mapping shows after it.
         let _ = sys::syscall(
@@ -155,6 +180,85 @@ fn advise_remote(holder: &Holder, length: usize) -> Result<()> {
         );
     }
     sys::syscall(libc::SYS_close, [fd, 0, 0, 0, 0])?;
+    Ok(())
+}
+
+/// How many rounds each process looks at a mapping that changes.
+const LOOKS: u64 = 60;
+
+/// While one process changes its mapping in every way, others read it, list its pages, forget its
+/// reference bits and give it advice.
+fn look_while() -> Result<()> {
+    for (file, flags) in [
+        (HUGE_FILE, MAP_PRIVATE),
+        (HUGE_FILE, MAP_SHARED),
+        (WIDE_FILE, MAP_PRIVATE),
+    ] {
+        let changing = Holder::changing(file, flags)?;
+        let (pid, address) = (changing.child.pid(), changing.address);
+        let watchers: Vec<Child> = (1..=2_u64)
+            .map(|seed| Child::fork(move || watch(pid, address, file, seed)))
+            .collect::<Result<_>>()?;
+        for watcher in watchers {
+            let end = watcher.wait()?;
+            ensure!(
+                end == End::Exit(0),
+                "{}: a watcher ended with {end:?}",
+                file.0
+            );
+        }
+        changing.end()?;
+    }
+    Ok(())
+}
+
+/// Changes a mapping, which stays where it is and shows the same bytes, until killed.
+fn change(area: &Map, flags: i32, random: &mut Random) -> Result<()> {
+    loop {
+        let (page, pages) = random.part_of(area)?;
+        let (offset, length) = (page * 4096, pages * 4096);
+        match random.below(9) {
+            0 => drop(area.advise_part(offset, length, libc::MADV_DONTNEED)),
+            1 => drop(area.advise_part(offset, length, libc::MADV_COLD)),
+            2 => drop(area.advise_part(offset, length, libc::MADV_PAGEOUT)),
+            3 => drop(area.advise(libc::MADV_DONTNEED)),
+            4 if flags == MAP_PRIVATE => {
+                area.protect(PROT_READ | PROT_WRITE)?;
+                area.write(offset, area.touch(offset));
+                area.protect(PROT_READ)?;
+            }
+            5 => area.lock()?,
+            6 => area.unlock()?,
+            7 => sys::in_child(|| {
+                area.touch(offset);
+                Ok(())
+            })?,
+            _ => (page..page + pages).for_each(|page| {
+                area.touch(page * 4096);
+            }),
+        }
+    }
+}
+
+/// Looks at the mapping of another process; what it reads is the file.
+fn watch(pid: libc::pid_t, address: usize, file: (&str, u64, u64), seed: u64) -> Result<()> {
+    let mut random = Random::new(seed);
+    let pagemap = File::open(format!("/proc/{pid}/pagemap"))?;
+    let first = u64::try_from(address)? / PAGE * 8;
+    let mut entries = vec![0; usize::try_from(file.2 / PAGE * 8)?];
+    for round in 0..LOOKS {
+        let start = usize::try_from(random.below(file.2))?;
+        let length = usize::try_from(file.2)? - start;
+        let bytes = read_remote(pid, address + start, length.min(300_000))?;
+        pattern::expect(&bytes, file.1, u64::try_from(start)?)?;
+        pagemap.read_exact_at(&mut entries, first)?;
+        fs::read(format!("/proc/{pid}/smaps"))?;
+        fs::write(
+            format!("/proc/{pid}/clear_refs"),
+            (1 + round % 4).to_string(),
+        )?;
+        advise_remote(pid, address, usize::try_from(file.2)?)?;
+    }
     Ok(())
 }
 
@@ -266,33 +370,49 @@ fn load() -> Result<()> {
     Ok(())
 }
 
+/// Numbers that look random and are the same in each run.
+struct Random(u64);
+
+impl Random {
+    fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// A number below `limit`.
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+
+    /// The first page and the number of pages of some part of an area.
+    fn part_of(&mut self, area: &Map) -> Result<(usize, usize)> {
+        let pages = u64::try_from(area.length() / 4096)?;
+        let first = self.below(pages);
+        let count = 1 + self.below((pages - first).min(700));
+        Ok((usize::try_from(first)?, usize::try_from(count)?))
+    }
+}
+
 /// A pseudo-random walk over what can be done with a mapping.
 fn mangle(seed: u64) -> Result<()> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut random = |below: u64| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state % below
-    };
+    let mut random = Random::new(seed);
     for _ in 0..60 {
-        let file = [WIDE_FILE, BIG_FILE, HUGE_FILE][usize::try_from(random(3))?];
-        let flags = if random(2) == 0 {
-            MAP_SHARED
-        } else {
-            MAP_PRIVATE
-        };
+        let file = [WIDE_FILE, BIG_FILE, HUGE_FILE][usize::try_from(random.below(3))?];
+        let flags = [MAP_SHARED, MAP_PRIVATE][usize::try_from(random.below(2))?];
         let mut area = map(file, PROT_READ, flags)?;
         for _ in 0..6 {
-            step(&mut area, file, flags, random(9), random(file.2 / 2))?;
+            step(&mut area, file, flags, &mut random)?;
         }
     }
     Ok(())
 }
 
-fn step(area: &mut Map, file: (&str, u64, u64), flags: i32, what: u64, place: u64) -> Result<()> {
-    let place = usize::try_from(place)?.min(area.length() - 1);
-    match what {
+fn step(area: &mut Map, file: (&str, u64, u64), flags: i32, random: &mut Random) -> Result<()> {
+    let place = usize::try_from(random.below(file.2 / 2))?.min(area.length() - 1);
+    let (page, pages) = random.part_of(area)?;
+    match random.below(12) {
         0 => {
             area.touch(place);
         }
@@ -315,7 +435,30 @@ fn step(area: &mut Map, file: (&str, u64, u64), flags: i32, what: u64, place: u6
             area.lock()?;
             pattern::expect(&area.copy(0, 5000)?, file.1, 0)?;
         }
+        8 => drop(area.advise_part(page * 4096, pages * 4096, libc::MADV_DONTNEED)),
+        9 => drop(area.advise_part(page * 4096, pages * 4096, libc::MADV_COLD)),
+        10 => drop(area.advise_part(page * 4096, pages * 4096, libc::MADV_PAGEOUT)),
         _ => sys::in_child(|| pattern::expect(&area.copy(0, 9000)?, file.1, 0))?,
+    }
+    Ok(())
+}
+
+/// Advice for some pages of a huge entry splits it; the mapping still shows the file, and its pages
+/// are all given back.
+fn parts() -> Result<()> {
+    let (_, seed, size) = HUGE_FILE;
+    for flags in [MAP_SHARED, MAP_PRIVATE] {
+        for advice in [libc::MADV_COLD, libc::MADV_PAGEOUT, libc::MADV_DONTNEED] {
+            for (page, pages) in [(0, 1), (37, 100), (511, 2), (512 + 5, 507), (1000, 600)] {
+                let area = map(HUGE_FILE, PROT_READ, flags)?;
+                let length = usize::try_from(size)?;
+                area.advise(libc::MADV_HUGEPAGE)?;
+                pattern::expect(&area.copy(0, length)?, seed, 0)?;
+                area.advise_part(page * 4096, pages * 4096, advice)?;
+                pattern::expect(&area.copy(0, length)?, seed, 0)
+                    .with_context(|| format!("advice {advice} for {pages} pages at {page}"))?;
+            }
+        }
     }
     Ok(())
 }

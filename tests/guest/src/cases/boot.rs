@@ -7,10 +7,12 @@ use anyhow::{ensure, Context, Result};
 
 use super::{boot, Case};
 use crate::init::read_text;
+use crate::sys;
 
 pub(super) const CASES: &[Case] = &[
     boot("the-root-is-the-image", root),
     boot("the-system-checks-itself", check),
+    boot("pivot-root", pivot),
 ];
 
 fn root() -> Result<()> {
@@ -56,4 +58,35 @@ fn check() -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// As a container runtime does it: in a mount namespace of its own, a bind mount of the image becomes
+/// the root, and the old root goes.
+fn pivot() -> Result<()> {
+    sys::in_child(|| {
+        let flags = usize::try_from(libc::CLONE_NEWNS)?;
+        sys::syscall(libc::SYS_unshare, [flags, 0, 0, 0, 0])?;
+        sys::mount("none", "/", "", libc::MS_REC | libc::MS_PRIVATE, "")?;
+        let root = "/tmp/root";
+        std::fs::create_dir_all(root)?;
+        sys::mount("/", root, "", libc::MS_BIND, "")?;
+        std::env::set_current_dir(root)?;
+        let here = sys::address_of(c".".to_bytes_with_nul());
+        sys::syscall(libc::SYS_pivot_root, [here, here, 0, 0, 0]).context("pivot_root")?;
+        sys::unmount(".", libc::MNT_DETACH).context("cannot let go of the old root")?;
+        std::env::set_current_dir("/")?;
+        sys::mount("none", "/proc", "proc", 0, "")?;
+        let mounts = read_text("/proc/self/mountinfo")?;
+        let kinds: Vec<_> = mounts
+            .lines()
+            .filter_map(|line| line.split(" - ").nth(1)?.split(' ').next())
+            .collect();
+        ensure!(kinds == ["daxfs", "proc"], "mounted are {kinds:?}");
+        let status = Command::new("/usr/bin/python3")
+            .args(["-c", "import json, sys; assert sys.path"])
+            .stdin(Stdio::inherit())
+            .status()?;
+        ensure!(status.success(), "python3 failed: {status}");
+        Ok(())
+    })
 }

@@ -27,17 +27,47 @@ use crate::init::MOUNT;
 /// A case: what it is called, and what it does.
 pub(crate) struct Case {
     /// The name, unique among all.
-    pub(crate) name: &'static str,
+    name: &'static str,
     /// The suite that it belongs to.
     suite: &'static str,
     run: fn() -> Result<()>,
+    /// The policies for huge pages under which it runs.
+    policies: &'static [&'static str],
+    /// What the kernel prints because of it, and what would be trouble in any other case.
+    announced: &'static [&'static str],
 }
 
 impl Case {
     const fn new(suite: &'static str, name: &'static str, run: fn() -> Result<()>) -> Self {
-        Self { name, suite, run }
+        Self {
+            name,
+            suite,
+            run,
+            policies: &[ALWAYS],
+            announced: &[],
+        }
+    }
+
+    /// Runs it under each policy for huge pages, once each.
+    const fn under_every_policy(self) -> Self {
+        Self {
+            policies: &[ALWAYS, "madvise", "never"],
+            ..self
+        }
+    }
+
+    /// Makes these words of the kernel part of the case: it fails if the kernel does not print them.
+    #[allow(dead_code, reason = "for cases that provoke what is trouble elsewhere")]
+    pub(super) const fn announcing(self, words: &'static [&'static str]) -> Self {
+        Self {
+            announced: words,
+            ..self
+        }
     }
 }
+
+/// The policy for huge pages under which cases run where nothing else is said.
+const ALWAYS: &str = "always";
 
 /// A case of the suite on the sample image.
 const fn sample(name: &'static str, run: fn() -> Result<()>) -> Case {
@@ -72,12 +102,40 @@ const CASES: &[&[Case]] = &[
     systemd::CASES,
 ];
 
-/// The cases of a suite, in the order in which they run.
-pub(crate) fn of_suite(suite: &str) -> impl Iterator<Item = &'static Case> + '_ {
+/// One run of a case.
+pub(crate) struct Run {
+    case: &'static Case,
+    /// The policy for huge pages that it runs under.
+    pub(crate) policy: &'static str,
+}
+
+impl Run {
+    /// The name, which tells the policy where it is not the usual one.
+    pub(crate) fn name(&self) -> String {
+        match self.policy {
+            ALWAYS => self.case.name.to_owned(),
+            policy => format!("{}@{policy}", self.case.name),
+        }
+    }
+
+    /// The name of the case.
+    pub(crate) fn case(&self) -> &'static str {
+        self.case.name
+    }
+
+    /// What the kernel will print because of it.
+    pub(crate) fn announced(&self) -> &'static [&'static str] {
+        self.case.announced
+    }
+}
+
+/// The runs of a suite, in their order.
+pub(crate) fn of_suite(suite: &str) -> impl Iterator<Item = Run> + '_ {
     CASES
         .iter()
         .flat_map(|group| group.iter())
         .filter(move |case| case.suite == suite)
+        .flat_map(|case| case.policies.iter().map(move |policy| Run { case, policy }))
 }
 
 /// Runs one case.

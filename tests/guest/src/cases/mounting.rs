@@ -10,11 +10,12 @@ use anyhow::{ensure, Context, Result};
 
 use super::{at, sample, Case};
 use crate::init::{mount_image, phys, read_text, MOUNT};
-use crate::sample::USER;
+use crate::sample::{INNER_FILE, INNER_IMAGE, USER};
 use crate::sys;
 
 pub(super) const CASES: &[Case] = &[
     sample("bad-arguments", bad_arguments),
+    sample("overlapping-mounts-are-refused", overlap),
     sample("identity", identity),
     sample("validate", validate),
     sample("mounting-twice-shares", twice),
@@ -23,6 +24,7 @@ pub(super) const CASES: &[Case] = &[
     sample("idmapped-mounts", idmapped),
     sample("pages-that-outlive-the-mount", outlive),
     sample("unmounting-gives-everything-back", give_back),
+    sample("unloading-after-failed-mounts", unload_after_failures),
     sample("unloading-gives-everything-back", unload),
 ];
 
@@ -173,13 +175,32 @@ fn bad_arguments() -> Result<()> {
     ] {
         refused(&options, number, says)?;
     }
-    let next = parse(&here)? + (2 << 20);
-    let (number, messages) = attempt(&format!("phys={next:#x}"))?;
-    ensure!(
-        number != 0,
-        "the middle of an image was mounted: {messages}"
-    );
     Ok(())
+}
+
+/// The address of a valid image within the image.
+fn inner_address() -> Result<u64> {
+    let inner = super::reading::physical_address(INNER_IMAGE)?;
+    let outer = parse(&phys())?;
+    ensure!(
+        inner > outer && inner % (2 << 20) == 0,
+        "the inner image is at {inner:#x}"
+    );
+    Ok(inner)
+}
+
+/// Of two images that overlap in memory, only one can be mounted at a time.
+fn overlap() -> Result<()> {
+    let inner = format!("phys={:#x}", inner_address()?);
+    refused(&inner, libc::EBUSY, "in use")?;
+    sys::unmount(MOUNT, 0)?;
+    sys::mount("none", MOUNT, "daxfs", 0, &inner).context("the inner image alone")?;
+    let text = fs::read_to_string(at(INNER_FILE.0));
+    let outer = refused(&format!("phys={}", phys()), libc::EBUSY, "in use");
+    sys::unmount(MOUNT, 0)?;
+    mount_image()?;
+    ensure!(text? == INNER_FILE.1, "another file");
+    outer
 }
 
 pub(super) fn parse(number: &str) -> Result<u64> {
@@ -499,6 +520,32 @@ fn rounds(count: usize) -> Result<i64> {
         cycle()?;
     }
     Ok(before - free_memory()?)
+}
+
+/// A mount that fails, early or late, keeps neither the module nor the range.
+fn unload_after_failures() -> Result<()> {
+    let here = phys();
+    sys::unmount(MOUNT, 0)?;
+    for (options, number) in [
+        (String::new(), libc::EINVAL),
+        ("phys=0x1000".to_owned(), libc::EINVAL),
+        (format!("phys={here},size=4096"), libc::EUCLEAN),
+        (
+            format!("phys={here},identity=sha256:{}", "0".repeat(64)),
+            libc::EKEYREJECTED,
+        ),
+        (
+            format!("phys={:#x}", parse(&here)? + (16 << 20)),
+            libc::EUCLEAN,
+        ),
+    ] {
+        refused(&options, number, "")?;
+        ensure!(claims()? == 0, "{options:?} keeps its claim");
+    }
+    sys::unload_module(c"daxfs").context("cannot unload the module")?;
+    ensure!(inodes()? == 0, "inodes are left");
+    sys::load_module("/daxfs.ko").context("cannot load it again")?;
+    mount_image()
 }
 
 fn unload() -> Result<()> {

@@ -12,7 +12,7 @@ use anyhow::{ensure, Context, Result};
 
 use super::{at, sample, Case};
 use crate::init::MOUNT;
-use crate::sample::{entries, many_name, Entry, Kind, MANY};
+use crate::sample::{entries, many_name, Entry, Kind, IMAGE_SIZE, MANY};
 use crate::{pattern, sys};
 
 pub(super) const CASES: &[Case] = &[
@@ -102,6 +102,7 @@ fn compare_kind(entry: &Entry, path: &Path, found: &fs::Metadata) -> Result<()> 
         }
         Kind::Text(text) => ensure!(&fs::read(path)? == text, "content differs"),
         Kind::Program => ensure!(fs::read(path)? == fs::read("/init")?, "content differs"),
+        Kind::Image => ensure!(found.len() == IMAGE_SIZE, "size {}", found.len()),
         Kind::Symlink(target) => {
             ensure!(
                 fs::read_link(path)?.as_os_str().as_bytes() == target,

@@ -2,18 +2,19 @@
 //! The image below others: overlayfs, bind mounts, chroot.
 
 use std::fs;
-use std::os::unix::fs::{symlink, MetadataExt};
+use std::os::unix::fs::{symlink, FileExt, MetadataExt};
 use std::path::Path;
 
 use anyhow::{ensure, Result};
 
 use super::{at, sample, Case};
-use crate::sample::BIG_FILE;
+use crate::sample::{BIG_FILE, SMALL_FILE};
 use crate::{pattern, sys};
 
 pub(super) const CASES: &[Case] = &[
     sample("overlayfs-lower-layer", overlay),
     sample("overlayfs-with-all-features", overlay_features),
+    sample("direct-io-through-overlayfs", direct),
     sample("bind-mounts", bind),
     sample("chroot", chroot),
 ];
@@ -115,6 +116,23 @@ fn overlay_features() -> Result<()> {
         fs::read(overlay.path("hard1"))? == b"both change",
         "a hard link is broken"
     );
+    Ok(())
+}
+
+/// A read with O_DIRECT of a file that is still the lower layer's.
+fn direct() -> Result<()> {
+    let overlay = Overlay::new("")?;
+    for (name, seed, size) in [BIG_FILE, SMALL_FILE] {
+        let file = sys::open(overlay.path(name), libc::O_RDONLY | libc::O_DIRECT)?;
+        let mut buffer = vec![0; 1 << 20];
+        let length = fs::File::from(file).read_at(&mut buffer, 4096 % size)?;
+        let wanted = (size - 4096 % size).min(1 << 20);
+        ensure!(
+            u64::try_from(length)? == wanted,
+            "{name}: {length} bytes, not {wanted}"
+        );
+        pattern::expect(&buffer[..length], seed, 4096 % size)?;
+    }
     Ok(())
 }
 

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a kernel prints when something is wrong.
+//!
+//! A line of the kernel that contains one of these signs fails the run, unless the case that runs
+//! has announced it. The list holds what the kernel says of its own bugs, of tasks that hang, of
+//! memory that runs out or breaks, and what the module says when it cannot give something back.
+
+/// The signs; none of them is part of a good boot.
+const SIGNS: &[&str] = &[
+    // Bugs that the kernel notices.
+    "Kernel panic",
+    "BUG:",
+    "kernel BUG at",
+    "Oops",
+    "WARNING:",
+    "Call Trace:",
+    "cut here",
+    "unable to handle",
+    "general protection fault",
+    "double fault",
+    "stack-protector:",
+    "stack guard page",
+    "invalid opcode",
+    "refcount_t:",
+    "corruption",
+    "usercopy:",
+    "buffer overflow",
+    "UBSAN:",
+    "KASAN:",
+    "KFENCE:",
+    "new suspected memory leaks",
+    "leaked",
+    "Bad page state",
+    "Bad page map",
+    "Bad rss-counter",
+    "non-zero pgtables",
+    "Busy inodes after unmount",
+    "still in use",
+    "Objects remaining",
+    "suspicious RCU usage",
+    "locking dependency",
+    "recursive locking",
+    "inconsistent lock state",
+    "bad unlock balance",
+    "DEADLOCK",
+    // Tasks and processors that hang.
+    "INFO: task",
+    "blocked for more than",
+    "soft lockup",
+    "hard LOCKUP",
+    "self-detected stall",
+    "detected stalls",
+    "kthread starved",
+    "hogged CPU",
+    // Memory that runs out or breaks.
+    "Out of memory",
+    "invoked oom-killer",
+    "page allocation failure",
+    "alloc failure",
+    "Memory failure:",
+    "[Hardware Error]",
+    // What the module says when it cannot give back what it took, or meets broken memory.
+    "still referenced",
+    "in use after the unmount",
+    "is broken",
+];
+
+/// The sign of trouble in a line that the kernel printed.
+pub(crate) fn sign_in(line: &str) -> Option<&'static str> {
+    SIGNS.iter().find(|sign| line.contains(**sign)).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lines as kernels print them, each with the sign that must be seen in it.
+    #[test]
+    fn lines_of_kernels_in_trouble_are_seen() {
+        for (line, sign) in [
+            (
+                "Kernel panic - not syncing: Attempted to kill init!",
+                "Kernel panic",
+            ),
+            (
+                "BUG: kernel NULL pointer dereference, address: 0000000000000008",
+                "BUG:",
+            ),
+            ("kernel BUG at mm/memory.c:1234!", "kernel BUG at"),
+            ("Oops: 0002 [#1] SMP PTI", "Oops"),
+            (
+                "WARNING: arch/x86/mm/init_64.c:974 at add_pages+0x5c/0x60",
+                "WARNING:",
+            ),
+            ("------------[ cut here ]------------", "cut here"),
+            ("refcount_t: underflow; use-after-free.", "refcount_t:"),
+            (
+                "list_del corruption. prev->next should be ffff8880, but was 0",
+                "corruption",
+            ),
+            (
+                "usercopy: Kernel memory exposure attempt detected from vmalloc",
+                "usercopy:",
+            ),
+            ("detected buffer overflow in memcpy", "buffer overflow"),
+            (
+                "BUG: Bad rss-counter state mm:00000000 type:MM_FILEPAGES val:1",
+                "BUG:",
+            ),
+            (
+                "VFS: Busy inodes after unmount of daxfs (daxfs)",
+                "Busy inodes after unmount",
+            ),
+            (
+                "INFO: task umount:77 blocked for more than 120 seconds.",
+                "INFO: task",
+            ),
+            ("watchdog: BUG: soft lockup - CPU#1 stuck for 22s!", "BUG:"),
+            (
+                "rcu: INFO: rcu_sched self-detected stall on CPU",
+                "self-detected stall",
+            ),
+            (
+                "Out of memory: Killed process 80 (daxfs-guest)",
+                "Out of memory",
+            ),
+            (
+                "daxfs-guest invoked oom-killer: gfp_mask=0xcc0",
+                "invoked oom-killer",
+            ),
+            (
+                "daxfs-guest: vmemmap alloc failure: order:9",
+                "alloc failure",
+            ),
+            (
+                "Memory failure: 0x20200: recovery action for dax page: Recovered",
+                "Memory failure:",
+            ),
+            (
+                "mce: [Hardware Error]: Machine check events logged",
+                "[Hardware Error]",
+            ),
+            ("Bad page map: 8000000020200867", "Bad page map"),
+            (
+                "kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
+                "new suspected memory leaks",
+            ),
+            (
+                "WARNING: possible circular locking dependency detected",
+                "WARNING:",
+            ),
+            (
+                "daxfs: pages at 0x20000000 are still referenced after the unmount",
+                "still referenced",
+            ),
+        ] {
+            assert_eq!(
+                sign_in(&format!("[    4.211] {line}")),
+                Some(sign),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn lines_of_a_good_boot_are_no_trouble() {
+        for line in [
+            "Linux version 7.2.12 (clang version 19.1.7)",
+            "Memory: 987654K/1572352K available",
+            "daxfs: loading out-of-tree module taints kernel.",
+            "rcu: RCU calculated value of scheduler-enlistment delay is 25 jiffies.",
+            "Spectre V2 : Mitigation: Retpolines",
+            "mce: CPU supports 10 MCE banks",
+            "random: crng init done",
+            "daxfs: phys=0x1000 is no multiple of 2 MiB",
+        ] {
+            assert_eq!(sign_in(line), None, "{line}");
+        }
+    }
+}
