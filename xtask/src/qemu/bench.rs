@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{bail, Context, Result};
+use anyhow::{bail, ensure, Context, Result};
 
 use super::artifacts::Artifacts;
 use super::machine::{Machine, Processor};
@@ -29,6 +29,86 @@ const LARGE: u64 = 64 << 20;
 
 /// The columns, ours first.
 const COLUMNS: [&str; 5] = ["daxfs", "erofs-dax", "erofs", "ext4-dax", "tmpfs"];
+
+/// Which columns have a figure in a row.
+enum In {
+    /// All.
+    Every,
+    /// All but tmpfs, which has no image to mount or to forget.
+    Images,
+    /// Ours alone.
+    Ours,
+}
+
+impl In {
+    fn includes(&self, column: &str) -> bool {
+        match self {
+            Self::Every => true,
+            Self::Images => column != "tmpfs",
+            Self::Ours => column == "daxfs",
+        }
+    }
+}
+
+/// The rows of the table. A run that lacks a figure fails: what is not measured must not look as if
+/// there were no such question.
+const ROWS: &[(&str, In)] = &[
+    ("mount", In::Images),
+    ("mount with validate", In::Ours),
+    ("read, 1 MiB calls, per 4 KiB, cold", In::Every),
+    ("read, 1 MiB calls, per 4 KiB, warm", In::Every),
+    ("read, 4 KiB calls", In::Every),
+    ("pread at random, 4 KiB calls", In::Every),
+    ("touch 64 MiB shared, per page", In::Every),
+    ("touch 64 MiB shared, faults", In::Every),
+    ("unmap 64 MiB shared, per page", In::Every),
+    ("touch 64 MiB private, per page", In::Every),
+    ("touch 64 MiB private, faults", In::Every),
+    ("unmap 64 MiB private, per page", In::Every),
+    ("touch 64 MiB by small pages, per page", In::Every),
+    ("touch 64 MiB by small pages, faults", In::Every),
+    ("unmap 64 MiB of small pages, per page", In::Every),
+    ("private write, per page", In::Every),
+    ("fork with 64 MiB mapped", In::Every),
+    ("touch every page of the tree, per page", In::Every),
+    (
+        "touch every page of the tree, faults for 1000 pages",
+        In::Every,
+    ),
+    ("touch every page of the tree, pages", In::Every),
+    ("stat of every entry, cold", In::Every),
+    ("stat of every entry, warm", In::Every),
+    ("readdir of all, per entry, cold", In::Every),
+    ("readdir of all, per entry, warm", In::Every),
+    ("readdir of 10,000 names, cold", In::Every),
+    ("readdir of 10,000 names, warm", In::Every),
+    ("open, close, cold", In::Every),
+    ("open, close, warm", In::Every),
+    ("open, read, close of a small file, cold", In::Every),
+    ("open, read, close of a small file, warm", In::Every),
+    ("an absent name, first", In::Every),
+    ("an absent name, again", In::Every),
+    ("exec of /bin/true, cold", In::Every),
+    ("exec of /bin/true, warm", In::Every),
+    ("exec of /bin/true, faults", In::Every),
+    ("python3 -c pass, cold", In::Every),
+    ("python3 -c pass, warm", In::Every),
+    ("python3 -c pass, faults", In::Every),
+    ("exec of /bin/true through overlayfs, cold", In::Every),
+    ("exec of /bin/true through overlayfs, warm", In::Every),
+    ("exec of /bin/true through overlayfs, faults", In::Every),
+    ("python3 -c pass through overlayfs, cold", In::Every),
+    ("python3 -c pass through overlayfs, warm", In::Every),
+    ("python3 -c pass through overlayfs, faults", In::Every),
+    ("4 processes with 64 MiB private, kB charged", In::Every),
+    ("4 processes with 64 MiB private, kB less free", In::Every),
+    ("4 python3 kept alive, kB charged", In::Every),
+    ("4 python3 kept alive, kB less free", In::Every),
+    ("memory after stat of every entry, kB charged", In::Images),
+    ("memory after stat of every entry, kB less free", In::Images),
+    ("memory after reading every file, kB charged", In::Images),
+    ("memory after reading every file, kB less free", In::Images),
+];
 
 const PACKAGES: &[(&str, &str)] = &[
     ("erofs-utils", "/usr/bin/mkfs.erofs"),
@@ -70,7 +150,10 @@ impl Args {
         if let Some(trouble) = report.trouble {
             bail!("{trouble}; the console:\n{}", report.console);
         }
-        print(&report.notes);
+        let rows = rows(&report.notes);
+        print(&rows);
+        let missing = missing(&rows, self.filter.as_deref().unwrap_or_default());
+        ensure!(missing.is_empty(), "not measured: {}", missing.join("; "));
         Ok(())
     }
 }
@@ -127,8 +210,11 @@ fn ext4(dir: &Path) -> Result<PathBuf> {
     Ok(image)
 }
 
-/// Prints what the guest measured: a line for each row, those where others are better first.
-fn print(notes: &[String]) {
+/// The figures of a row, by column.
+type Row<'a> = (&'a str, BTreeMap<&'a str, f64>);
+
+/// What the guest measured, the rows where others are better first.
+fn rows(notes: &[String]) -> Vec<Row<'_>> {
     let mut rows: BTreeMap<(usize, &str), BTreeMap<&str, f64>> = BTreeMap::new();
     for note in notes {
         let fields: Vec<&str> = note.split('|').collect();
@@ -145,9 +231,33 @@ fn print(notes: &[String]) {
         .map(|((_, row), values)| (row, values))
         .collect();
     rows.sort_by(|(_, a), (_, b)| standing(b).total_cmp(&standing(a)));
+    rows
+}
+
+/// The figures that should be there and are not, and rows that the list does not have.
+fn missing(rows: &[Row<'_>], filter: &str) -> Vec<String> {
+    let figure = |name: &str, column: &str| {
+        let row = rows.iter().find(|(row, _)| *row == name);
+        row.is_some_and(|(_, values)| values.contains_key(column))
+    };
+    let mut missing = Vec::new();
+    for (name, columns) in ROWS.iter().filter(|(name, _)| name.contains(filter)) {
+        let wanted = COLUMNS.iter().filter(|column| columns.includes(column));
+        let absent = wanted.filter(|column| !figure(name, column));
+        missing.extend(absent.map(|column| format!("{name} of {column}")));
+    }
+    let unknown = rows
+        .iter()
+        .filter(|(name, _)| !ROWS.iter().any(|(known, _)| known == name));
+    missing.extend(unknown.map(|(name, _)| format!("{name}, which is no row")));
+    missing
+}
+
+/// Prints a line for each row.
+fn print(rows: &[Row<'_>]) {
     println!("| row | {} | ours / best other |", COLUMNS.join(" | "));
     println!("|---|{}", "--:|".repeat(COLUMNS.len() + 1));
-    for (row, values) in &rows {
+    for (row, values) in rows {
         let cells: Vec<String> = COLUMNS
             .iter()
             .map(|column| {
@@ -180,6 +290,28 @@ fn standing(values: &BTreeMap<&str, f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_figure_that_is_not_there_is_missed() {
+        let note = |row: &str, column: &str| format!("1|{row}|{column}|5");
+        let all: Vec<String> = ROWS
+            .iter()
+            .flat_map(|(row, columns)| {
+                let columns = COLUMNS.iter().filter(|column| columns.includes(column));
+                columns.map(|column| note(row, column))
+            })
+            .collect();
+        assert_eq!(missing(&rows(&all), ""), [""; 0]);
+        let without: Vec<String> = all
+            .iter()
+            .filter(|line| **line != note("mount", "erofs"))
+            .cloned()
+            .collect();
+        assert_eq!(missing(&rows(&without), ""), ["mount of erofs"]);
+        assert_eq!(missing(&rows(&without), "python3"), [""; 0]);
+        let more = [note("sleep", "daxfs")];
+        assert_eq!(missing(&rows(&more), "sleep"), ["sleep, which is no row"]);
+    }
 
     #[test]
     fn a_row_stands_by_the_best_of_the_others() {

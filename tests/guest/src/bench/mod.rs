@@ -8,10 +8,12 @@
 //! |---|---|
 //! | [`files`] | reading, looking up, listing |
 //! | [`maps`] | mapping, forking |
+//! | [`memory`] | what memory processes, inodes and contents take |
 //! | [`programs`] | starting programs |
 
 mod files;
 mod maps;
+mod memory;
 mod programs;
 
 use std::fs;
@@ -87,6 +89,7 @@ impl Figures<'_> {
 pub(crate) fn run(filter: &str) -> Result<()> {
     sys::unmount(MOUNT, 0)?;
     fs::create_dir_all(ROOT)?;
+    memory::set_up()?;
     for column in COLUMNS {
         measure(column, filter).with_context(|| format!("cannot measure {}", column.name))?;
     }
@@ -102,6 +105,7 @@ fn measure(column: Column, filter: &str) -> Result<()> {
     files::measure(&figures).context("cannot measure files")?;
     maps::measure(&figures).context("cannot measure mappings")?;
     programs::measure(&figures).context("cannot measure programs")?;
+    memory::measure(&figures).context("cannot measure memory")?;
     sys::unmount(ROOT, 0).context("cannot unmount")
 }
 

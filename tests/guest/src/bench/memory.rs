@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What memory processes, inodes and contents take.
+//!
+//! Each figure is taken twice: what the workers' cgroup is charged with (its anonymous memory, its
+//! page cache, and the kernel's memory for it), and by how much the machine's free memory fell. What
+//! was in memory before the workers came is in neither. A page cache copy counts in both, as it is
+//! made while they run; it is charged to whoever touches a page first.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{ensure, Context, Result};
+use libc::{MAP_PRIVATE, PROT_READ};
+
+use super::{drop_caches, Figures, ROOT};
+use crate::init::read_text;
+use crate::sys::{self, Child, Map};
+
+/// Where cgroups are, and that of the workers.
+const CGROUPS: &str = "/sys/fs/cgroup";
+const WORKERS: &str = "/sys/fs/cgroup/workers";
+
+/// How many processes share.
+const SHARERS: usize = 4;
+
+/// Makes cgroups count memory.
+pub(super) fn set_up() -> Result<()> {
+    sys::mount("none", CGROUPS, "cgroup2", 0, "").context("cannot mount the cgroups")?;
+    fs::write(format!("{CGROUPS}/cgroup.subtree_control"), "+memory")
+        .context("cgroups do not count memory")
+}
+
+pub(super) fn measure(figures: &Figures<'_>) -> Result<()> {
+    mappings(figures).context("4 mappings")?;
+    pythons(figures).context("4 python3")?;
+    // In tmpfs all inodes and contents are in memory before anybody comes.
+    if figures.column != "tmpfs" {
+        walks(figures).context("walks")?;
+    }
+    Ok(())
+}
+
+/// A cgroup for workers, and the free memory before they came.
+struct Account {
+    free: i64,
+}
+
+impl Account {
+    fn open() -> Result<Self> {
+        fs::create_dir(WORKERS).context("cannot make a cgroup")?;
+        drop_caches()?;
+        Ok(Self { free: free()? })
+    }
+
+    /// Tells what the workers have taken by now.
+    fn tell(&self, figures: &Figures<'_>, number: u32, what: &str) -> Result<()> {
+        let taken = self.free - free()?;
+        figures.tell(number, &format!("{what}, kB charged"), charged()?);
+        figures.tell(number + 1, &format!("{what}, kB less free"), taken);
+        Ok(())
+    }
+
+    /// Takes the cgroup away; its processes are gone.
+    fn close(self) -> Result<()> {
+        for _ in 0..100 {
+            if fs::remove_dir(WORKERS).is_ok() {
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        fs::remove_dir(WORKERS).context("processes stay in the cgroup")
+    }
+}
+
+/// The free memory in kB, with what lies on lists of processors given back.
+fn free() -> Result<i64> {
+    // Freed objects come back after a grace period; counters are folded every few seconds.
+    thread::sleep(Duration::from_secs(3));
+    fs::write("/proc/sys/vm/compact_memory", "1")?;
+    fs::write("/proc/sys/vm/stat_refresh", "1")?;
+    field(&read_text("/proc/meminfo")?, "MemFree:")
+}
+
+/// What the workers' cgroup is charged with, in kB. The whole, `memory.current`, also holds what is
+/// charged in advance.
+fn charged() -> Result<i64> {
+    let stat = read_text(&format!("{WORKERS}/memory.stat"))?;
+    let parts = ["anon ", "file ", "kernel "].map(|name| field(&stat, name));
+    parts
+        .into_iter()
+        .try_fold(0, |sum, part| Ok(sum + part? / 1024))
+}
+
+/// The number behind a name at the beginning of a line.
+fn field(text: &str, name: &str) -> Result<i64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    let number = line.and_then(|rest| rest.split_whitespace().next());
+    Ok(number.with_context(|| format!("no {name}"))?.parse()?)
+}
+
+/// Joins the workers' cgroup.
+fn join() -> Result<()> {
+    fs::write(format!("{WORKERS}/cgroup.procs"), "0").context("cannot join the cgroup")
+}
+
+/// 4 processes map the same 64 MiB privately, and touch all of it.
+fn mappings(figures: &Figures<'_>) -> Result<()> {
+    let account = Account::open()?;
+    let (ready, end) = sys::pipe()?;
+    let mut end = File::from(end);
+    let workers: Vec<Child> = (0..SHARERS)
+        .map(|_| {
+            Child::fork(|| {
+                join()?;
+                let map = Map::new(&large()?, 0, LARGE, PROT_READ, MAP_PRIVATE)?;
+                super::maps::touch_all(&map);
+                std::io::Write::write_all(&mut end, b"!")?;
+                loop {
+                    // SAFETY: Waits for a signal.
+                    unsafe { libc::pause() };
+                }
+            })
+        })
+        .collect::<Result<_>>()?;
+    File::from(ready).read_exact(&mut [0; SHARERS])?;
+    account.tell(figures, 120, "4 processes with 64 MiB private")?;
+    for worker in workers {
+        worker.signal(libc::SIGKILL)?;
+        worker.wait()?;
+    }
+    account.close()
+}
+
+const LARGE: u64 = 64 << 20;
+
+fn large() -> Result<File> {
+    Ok(File::open(format!("{ROOT}/large"))?)
+}
+
+/// 4 interpreters that stay.
+fn pythons(figures: &Figures<'_>) -> Result<()> {
+    use std::os::unix::process::CommandExt;
+    let account = Account::open()?;
+    let script = "import sys; print(1, flush=True); sys.stdin.read()";
+    let start = || -> Result<std::process::Child> {
+        let mut command = Command::new("/usr/bin/python3");
+        command
+            .args(["-c", script])
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let enter = || {
+            join().map_err(std::io::Error::other)?;
+            std::os::unix::fs::chroot(ROOT)?;
+            std::env::set_current_dir("/")
+        };
+        // SAFETY: The process that forks has one thread, so that its child may do anything.
+        unsafe { command.pre_exec(enter) };
+        Ok(command.spawn()?)
+    };
+    let mut workers = (0..SHARERS).map(|_| start()).collect::<Result<Vec<_>>>()?;
+    for worker in &mut workers {
+        worker
+            .stdout
+            .as_mut()
+            .context("no output")?
+            .read_exact(&mut [0])?;
+    }
+    account.tell(figures, 122, "4 python3 kept alive")?;
+    for mut worker in workers {
+        drop(worker.stdin.take());
+        ensure!(worker.wait()?.success(), "python3 failed");
+    }
+    account.close()
+}
+
+/// After looking at every entry, and then after reading every file.
+fn walks(figures: &Figures<'_>) -> Result<()> {
+    let account = Account::open()?;
+    in_cgroup(|| walk(|_| Ok(())))?;
+    account.tell(figures, 124, "memory after stat of every entry")?;
+    in_cgroup(|| {
+        let mut buffer = vec![0; 1 << 20];
+        walk(|path| {
+            let mut file = File::open(path)?;
+            while file.read(&mut buffer)? != 0 {}
+            Ok(())
+        })
+    })?;
+    account.tell(figures, 126, "memory after reading every file")?;
+    account.close()
+}
+
+fn in_cgroup(work: impl FnOnce() -> Result<()>) -> Result<()> {
+    sys::in_child(|| {
+        join()?;
+        work()
+    })
+}
+
+/// Looks at every entry, and does `work` with every regular file.
+fn walk(mut work: impl FnMut(PathBuf) -> Result<()>) -> Result<()> {
+    let mut left = vec![PathBuf::from(ROOT)];
+    while let Some(directory) = left.pop() {
+        for entry in fs::read_dir(&directory)? {
+            let entry = entry?;
+            let found = entry.metadata()?;
+            if found.is_dir() {
+                left.push(entry.path());
+            } else if found.is_file() {
+                work(entry.path())?;
+            }
+        }
+    }
+    Ok(())
+}
