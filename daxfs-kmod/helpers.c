@@ -99,9 +99,12 @@ struct dentry *daxfs_dget(struct dentry *dentry)
 	return dget(dentry);
 }
 
-bool daxfs_printk_ratelimit(void)
+static DEFINE_RATELIMIT_STATE(daxfs_reports, DEFAULT_RATELIMIT_INTERVAL,
+			      DEFAULT_RATELIMIT_BURST);
+
+bool daxfs_may_report(void)
 {
-	return printk_ratelimit();
+	return __ratelimit(&daxfs_reports);
 }
 
 void daxfs_rcu_barrier(void)
@@ -177,6 +180,32 @@ int daxfs_page_ref_count(struct page *page)
 bool daxfs_page_freeze(struct page *page, int count)
 {
 	return page_ref_freeze(page, count);
+}
+
+void daxfs_folio_forget_mlocked(struct folio *folio)
+{
+	if (folio_test_mlocked(folio) && folio_test_clear_mlocked(folio))
+		zone_stat_mod_folio(folio, NR_MLOCK, -folio_nr_pages(folio));
+}
+
+static long daxfs_drain_this_processor(void *unused)
+{
+	struct folio_batch none;
+
+	folio_batch_init(&none);
+	/* There is nothing to release; what counts is that this drains first. */
+	__folio_batch_release(&none);
+	return 0;
+}
+
+void daxfs_drain_processors(void)
+{
+	int cpu;
+
+	cpus_read_lock();
+	for_each_online_cpu(cpu)
+		work_on_cpu(cpu, daxfs_drain_this_processor, NULL);
+	cpus_read_unlock();
 }
 
 void daxfs_set_page_count(struct page *page, int count)
@@ -257,4 +286,37 @@ struct resource *daxfs_request_mem_region(u64 start, u64 length, const char *nam
 void daxfs_release_mem_region(u64 start, u64 length)
 {
 	release_mem_region(start, length);
+}
+
+int daxfs_node_of(u64 address)
+{
+	return phys_to_target_node(address);
+}
+
+/*
+ * Whether copy_mc_to_kernel() does more than memcpy() can: it does for
+ * processors with fast strings, and for some that lack nothing else to recover.
+ */
+bool daxfs_recovers_from_poison(void)
+{
+#if defined(CONFIG_ARCH_HAS_COPY_MC) && defined(CONFIG_X86)
+	return boot_cpu_has(X86_FEATURE_ERMS);
+#else
+	return IS_ENABLED(CONFIG_ARCH_HAS_COPY_MC);
+#endif
+}
+
+size_t daxfs_copy_mc_to_kernel(void *to, const void *from, size_t length)
+{
+	return copy_mc_to_kernel(to, from, length);
+}
+
+void daxfs_init_delayed_work(struct delayed_work *work, work_func_t function)
+{
+	INIT_DELAYED_WORK(work, function);
+}
+
+void daxfs_schedule_delayed_work(struct delayed_work *work, unsigned long ticks)
+{
+	mod_delayed_work(system_dfl_long_wq, work, ticks);
 }

@@ -42,10 +42,12 @@
 
 #include <crypto/sha2.h>
 #include <linux/capability.h>
+#include <linux/cpu.h>
 #include <linux/dax.h>
 #include <linux/exportfs.h>
 #include <linux/fiemap.h>
 #include <linux/filelock.h>
+#include <linux/folio_batch.h>
 #include <linux/fs.h>
 #include <linux/fs_context.h>
 #include <linux/fs_parser.h>
@@ -56,14 +58,20 @@
 #include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/numa.h>
 #include <linux/pagemap.h>
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
+#include <linux/ratelimit.h>
+#include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/statfs.h>
+#include <linux/uaccess.h>
 #include <linux/uio.h>
+#include <linux/vmstat.h>
+#include <linux/workqueue.h>
 #include <linux/xattr.h>
 #include <linux/xxhash.h>
 
@@ -101,7 +109,7 @@ dev_t daxfs_mkdev(unsigned int major, unsigned int minor);
 void daxfs_super_set_uuid(struct super_block *sb, const u8 *uuid);
 __kernel_fsid_t daxfs_fsid(u8 *uuid);
 struct dentry *daxfs_dget(struct dentry *dentry);
-bool daxfs_printk_ratelimit(void);
+bool daxfs_may_report(void);
 void daxfs_rcu_barrier(void);
 
 bool daxfs_dir_emit_dots(struct file *file, struct dir_context *context);
@@ -119,6 +127,8 @@ struct folio *daxfs_page_folio(struct page *page);
 unsigned int daxfs_folio_order(struct folio *folio);
 void daxfs_get_page(struct page *page);
 int daxfs_page_ref_count(struct page *page);
+void daxfs_folio_forget_mlocked(struct folio *folio);
+void daxfs_drain_processors(void);
 void daxfs_set_page_count(struct page *page, int count);
 bool daxfs_page_freeze(struct page *page, int count);
 void daxfs_zone_device_folio_init(struct folio *folio, struct dev_pagemap *map,
@@ -137,5 +147,10 @@ void daxfs_module_get(struct module *module);
 void *daxfs_err_ptr(long error);
 struct resource *daxfs_request_mem_region(u64 start, u64 length, const char *name);
 void daxfs_release_mem_region(u64 start, u64 length);
+int daxfs_node_of(u64 address);
+bool daxfs_recovers_from_poison(void);
+size_t daxfs_copy_mc_to_kernel(void *to, const void *from, size_t length);
+void daxfs_init_delayed_work(struct delayed_work *work, work_func_t function);
+void daxfs_schedule_delayed_work(struct delayed_work *work, unsigned long ticks);
 
 #endif

@@ -11,7 +11,8 @@
 //! | module | owns |
 //! |---|---|
 //! | [`sys`] | bindings to C, and what makes them safe: memory, pages, messages |
-//! | [`region`] | the claimed physical range: its struct pages and its kernel mapping |
+//! | [`region`] | the memory of an image: a claimed range with struct pages |
+//! | [`parked`] | ranges that cannot be given back yet |
 //! | [`hash`] | the kernel's XXH64 and SHA-256 behind the format crate's seams |
 //! | [`options`] | mount options |
 //! | [`mounted`] | opening and checking an image |
@@ -26,6 +27,7 @@ mod inode;
 mod mount;
 mod mounted;
 mod options;
+mod parked;
 mod region;
 mod sys;
 mod vfs;
@@ -41,15 +43,20 @@ module! {
     alias: ["fs-daxfs"],
 }
 
-/// The loaded module. Fields are dropped in order: no mount may appear once the inodes go.
+/// The loaded module. Fields are dropped in order: no mount may appear once the rest goes.
 struct Daxfs {
     _registration: mount::Registration,
+    _attendant: parked::Attendant,
     _inodes: inode::Cache,
 }
 
 impl kernel::Module for Daxfs {
     fn init(_module: &'static ThisModule) -> Result<Self> {
+        sys::copy::prepare();
         let inodes = inode::Cache::create()?;
-        Ok(Self { _registration: mount::Registration::new()?, _inodes: inodes })
+        // SAFETY: A module is initialised once, and keeps what this returns until it is unloaded.
+        let attendant = unsafe { parked::Attendant::new() };
+        let registration = mount::Registration::new()?;
+        Ok(Self { _registration: registration, _attendant: attendant, _inodes: inodes })
     }
 }

@@ -12,7 +12,7 @@ use kernel::sync::SetOnce;
 
 use crate::errno;
 use crate::inode;
-use crate::mounted::Mounted;
+use crate::mounted::{refused, Mounted};
 use crate::options::{Key, Options};
 use crate::sys::log::Log;
 use crate::sys::{raw, status, this_module, Table};
@@ -28,10 +28,13 @@ struct Instance {
 /// The mount of a superblock.
 ///
 /// # Safety
-/// `sb` is a superblock of this file system that lives for `'a`.
+/// `sb` is a superblock of this file system, and for `'a` it has an inode or is not shut down: the
+/// caller holds a reference to an inode or a dentry, or the superblock's `s_umount`.
 #[inline]
 pub(crate) unsafe fn mounted<'a>(sb: *const raw::super_block) -> Result<&'a Mounted> {
-    // SAFETY: Superblocks of this file system point at an `Instance` until they are gone.
+    // SAFETY: Superblocks of this file system point at an `Instance` until they are gone. What is in
+    // it is dropped by `put_super`, after the last inode, or with the superblock. Walks of paths that
+    // hold nothing but the RCU lock do not come here: our operations send them away first.
     let instance = unsafe { &*(*sb).s_fs_info.cast::<Instance>() };
     instance.mounted.as_ref().ok_or(code::EIO)
 }
@@ -130,7 +133,13 @@ unsafe extern "C" fn parse_parameter(
     let number = unsafe {
         raw::__fs_parse(&mut (*context).log, PARAMETERS.0.as_ptr(), parameter, &mut result)
     };
-    let Ok(key) = usize::try_from(number) else { return number };
+    // SAFETY: The context is valid.
+    let log = unsafe { Log::of(context) };
+    let Ok(key) = usize::try_from(number) else {
+        // SAFETY: The parameter has a name.
+        let name = unsafe { CStr::from_char_ptr((*parameter).key) };
+        return refuse_parameter(number, name, log);
+    };
     let Some(key) = Key::from_number(key) else { return code::EINVAL.to_errno() };
     let value = match key {
         Key::Validate => &[][..],
@@ -142,11 +151,23 @@ unsafe extern "C" fn parse_parameter(
     match options.set(key, value) {
         Ok(()) => 0,
         Err(refusal) => {
-            // SAFETY: The context is valid.
-            unsafe { Log::of(context) }.error(format_args!("{refusal}"));
+            log.error(format_args!("{refusal}"));
             code::EINVAL.to_errno()
         }
     }
+}
+
+/// What to return for a parameter that the table does not take, because of the error `number`.
+fn refuse_parameter(number: c_int, name: &CStr, log: Log<'_>) -> c_int {
+    if number != -(raw::ENOPARAM as c_int) {
+        pr_err!("option {}: the value cannot be taken\n", name);
+    } else if name.to_bytes() != b"source" {
+        let name = name.to_str().unwrap_or("that is no text");
+        log.error(format_args!("unknown option {name}"));
+        return code::EINVAL.to_errno();
+    }
+    // The VFS takes the source, and has told the context what else is wrong.
+    number
 }
 
 unsafe extern "C" fn get_tree(context: *mut raw::fs_context) -> c_int {
@@ -186,11 +207,13 @@ unsafe fn find_or_create(context: &mut raw::fs_context) -> Result {
 
 /// Whether an existing superblock is that of the address that a context asks for.
 unsafe extern "C" fn is_same(sb: *mut raw::super_block, context: *mut raw::fs_context) -> c_int {
-    // SAFETY: Superblocks of this file system, and this context, point at an `Instance`.
+    // SAFETY: Superblocks of this file system, and this context, point at an `Instance`, whose address
+    // nobody writes.
     let (have, wanted) = unsafe {
-        (&*(*sb).s_fs_info.cast::<Instance>(), &*(*context).s_fs_info.cast::<Instance>())
+        let (sb, context) = ((*sb).s_fs_info, (*context).s_fs_info);
+        ((*sb.cast::<Instance>()).phys, (*context.cast::<Instance>()).phys)
     };
-    c_int::from(have.phys == wanted.phys)
+    c_int::from(have == wanted)
 }
 
 /// # Safety
@@ -199,7 +222,7 @@ unsafe fn check_or_fill(
     sb: *mut raw::super_block,
     phys: u64,
     options: &Options,
-    log: Log,
+    log: Log<'_>,
 ) -> Result {
     // SAFETY: The superblock is valid.
     if unsafe { (*sb).s_root }.is_null() {
@@ -207,14 +230,14 @@ unsafe fn check_or_fill(
         return unsafe { fill(sb, Mounted::open(phys, options, log)?, log) };
     }
     // SAFETY: The superblock is ours, and has a root.
-    unsafe { mounted(sb) }?.check(options, log)
+    unsafe { mounted(sb) }?.check_again(options, log)
 }
 
 /// Fills a new superblock.
 ///
 /// # Safety
 /// `sb` is a new superblock of this file system, locked.
-unsafe fn fill(sb: *mut raw::super_block, opened: Mounted, log: Log) -> Result {
+unsafe fn fill(sb: *mut raw::super_block, opened: Mounted, log: Log<'_>) -> Result {
     // SAFETY: Superblocks of this file system point at an `Instance`.
     let instance = unsafe { &*(*sb).s_fs_info.cast::<Instance>() };
     instance.mounted.populate(opened);
@@ -222,6 +245,8 @@ unsafe fn fill(sb: *mut raw::super_block, opened: Mounted, log: Log) -> Result {
     // SAFETY: Nobody else sees the superblock yet.
     vfs::superblock::set_up(unsafe { &mut *sb }, mounted);
     let root = mounted.image().superblock().root();
+    // This is read again below; here the one who mounts hears what is wrong with it.
+    mounted.image().inode(root).map_err(|error| refused(error, log))?;
     // SAFETY: The superblock is ours and points at a mount.
     let inode = unsafe { inode::get(sb, root) }?;
     // SAFETY: The inode was just read, and we have a reference.
@@ -262,14 +287,24 @@ unsafe fn remount(context: &mut raw::fs_context) -> Result {
     }
     // SAFETY: A context for reconfiguration has the root of a superblock of ours.
     let mounted = unsafe { mounted((*context.root).d_sb) }?;
-    if !options.keep(mounted.options()) {
+    if !options.keep(mounted.options(), mounted.identity()) {
         log.error(format_args!("phys, size and identity cannot be changed by a remount"));
         return Err(code::EINVAL);
     }
     if options.validate {
-        mounted.check(&options, log)?;
+        mounted.check_again(&options, log)?;
     }
     Ok(())
+}
+
+/// Lets go of the image when no inode is left. The superblock can still be found: those who mount the
+/// address again wait for its end, and then find the memory free.
+pub(crate) unsafe extern "C" fn put_super(sb: *mut raw::super_block) {
+    // SAFETY: Superblocks of this file system point at an `Instance`.
+    let mounted = unsafe { &raw mut (*(*sb).s_fs_info.cast::<Instance>()).mounted };
+    // SAFETY: The superblock is locked for being shut down and has neither inodes nor mounts, so that
+    // nobody has a reference to what is dropped or will get one. Others look at `phys` only.
+    unsafe { *mounted = SetOnce::new() };
 }
 
 unsafe extern "C" fn kill_superblock(sb: *mut raw::super_block) {

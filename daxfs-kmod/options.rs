@@ -101,12 +101,13 @@ impl Options {
         }
     }
 
-    /// Whether these options of a remount leave `mounted` as it is. `validate` is an action.
-    pub(crate) fn keep(&self, mounted: &Self) -> bool {
+    /// Whether these options of a remount leave a mount as it is, which was made with `mounted` and has
+    /// an image with this identity. `validate` is an action.
+    pub(crate) fn keep(&self, mounted: &Self, identity: &[u8; 32]) -> bool {
         let same = |wanted: Option<u64>, have| wanted.is_none() || wanted == have;
         same(self.phys, mounted.phys)
             && same(self.size, mounted.size)
-            && (self.identity.is_none() || self.identity == mounted.identity)
+            && self.identity.is_none_or(|wanted| wanted == *identity)
     }
 }
 

@@ -2,6 +2,7 @@
 //! Messages to whoever mounts, and to the kernel log.
 
 use core::fmt::Arguments;
+use core::marker::PhantomData;
 
 use kernel::ffi::c_void;
 use kernel::prelude::*;
@@ -9,17 +10,22 @@ use kernel::prelude::*;
 use super::raw;
 
 /// Where messages about one mount go.
+///
+/// # Invariants
+/// The log is null or, for `'a`, that of a mount context.
 #[derive(Clone, Copy)]
-pub(crate) struct Log(*mut raw::fc_log);
+pub(crate) struct Log<'a>(*mut raw::fc_log, PhantomData<&'a raw::fs_context>);
 
-impl Log {
+impl<'a> Log<'a> {
     /// The messages of a mount context.
     ///
     /// # Safety
-    /// `context` is valid, and stays so for as long as the log is used.
+    /// `context` is valid for `'a`.
     pub(crate) unsafe fn of(context: *const raw::fs_context) -> Self {
         // SAFETY: The context is valid.
-        Self(unsafe { (*context).log.log })
+        let log = unsafe { (*context).log.log };
+        // INVARIANT: A context keeps its log for as long as it lives.
+        Self(log, PhantomData)
     }
 
     /// Reports an error, in the context's log (which mount(8) prints) and in the kernel log.
@@ -27,7 +33,8 @@ impl Log {
         if !self.0.is_null() {
             pr_err!("{}\n", message);
         }
-        // SAFETY: A null log stands for the kernel log; `%pA` takes a pointer to `Arguments`.
+        // SAFETY: By the invariant the log is valid, or null, which stands for the kernel log; the
+        // prefix and the format are C strings, and `%pA` takes a pointer to `Arguments`.
         unsafe {
             raw::logfc(
                 self.0,
@@ -42,8 +49,8 @@ impl Log {
 
 /// Reports damage found while the file system is in use, unless too much was reported lately.
 pub(crate) fn damage(message: Arguments<'_>) {
-    // SAFETY: Counts and reads a clock.
-    if unsafe { raw::daxfs_printk_ratelimit() } {
+    // SAFETY: Counts and reads a clock, under a lock.
+    if unsafe { raw::daxfs_may_report() } {
         pr_err!("{}\n", message);
     }
 }

@@ -5,9 +5,12 @@
 //! nobody uses has one reference, which is ours. A stretch of 2 MiB that lies in one file becomes
 //! one folio of order 9, which a single page-table entry can map.
 
+use core::marker::PhantomData;
+
 use kernel::error::{from_err_ptr, Result};
 use kernel::prelude::*;
 
+use super::claim::Claim;
 use super::lock::{ReadGuard, SemaphoreTable};
 use super::raw;
 
@@ -27,44 +30,71 @@ pub(crate) const HUGE_PAGES: u64 = 1 << HUGE_ORDER;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Pfn(pub(crate) u64);
 
-/// Struct pages and a kernel mapping for a physical range.
+/// Struct pages and a kernel mapping for a claimed range.
+///
+/// A map that is dropped stays: [`PageMap::release`] is what gives it back.
 ///
 /// # Invariants
-/// `map` came from a box and was given to `memremap_pages()` with success and covers `pages` pages from `first` on, which
-/// the kernel maps at `base`. Each page is idle with one reference, but for those of folios that
-/// [`PageMap::make_huge`] made, whose tails have none, and for references that others took since.
+/// `map` came from a box, was given to `memremap_pages()` with success, and covers `pages` pages from
+/// `first` on, the range of `claim`, which the kernel maps at `base`. The count of references to the
+/// head of each folio is one more than the references that others have; the tails have none.
 pub(crate) struct PageMap {
     map: *mut raw::dev_pagemap,
     base: *mut u8,
     first: Pfn,
     pages: u64,
+    claim: Claim,
     /// By the number of a stretch of 2 MiB: held for writing by who makes it a folio, for reading by who
     /// takes a reference to one of its pages.
     folios: SemaphoreTable,
 }
 
-// SAFETY: The map is written by its owner alone, when it makes folios and when it goes.
+// SAFETY: All is plain data and pointers to memory that belongs to no thread.
 unsafe impl Send for PageMap {}
-// SAFETY: As above; shared use only reads.
+// SAFETY: What `&PageMap` offers reads the fields, which nobody writes, and counts references
+// atomically.
 unsafe impl Sync for PageMap {}
 
+/// A map that cannot be given back: somebody has a reference to its page with this index.
+pub(crate) struct Busy {
+    pub(crate) pages: PageMap,
+    pub(crate) page: u64,
+}
+
 impl PageMap {
-    /// Makes struct pages for the `pages` pages from `first` on.
-    ///
-    /// The range has been claimed by the caller, who has checked that it is no System RAM and lies
-    /// below [`physical_limit`]; both ends are multiples of 2 MiB.
-    pub(crate) fn create(first: Pfn, pages: u64) -> Result<Self> {
+    /// Makes struct pages for a claimed range.
+    pub(crate) fn create(claim: Claim) -> Result<Self> {
+        let (start, length) = (claim.start(), claim.length());
         let mut map = KBox::new(raw::dev_pagemap::default(), GFP_KERNEL)?;
         let folios = SemaphoreTable::new()?;
         map.type_ = raw::memory_type_MEMORY_DEVICE_GENERIC;
         map.nr_range = 1;
-        let (start, end) = (first.0 << PAGE_SHIFT, ((first.0 + pages) << PAGE_SHIFT) - 1);
-        // SAFETY: The map has room for one range.
-        unsafe { *map.__bindgen_anon_1.range.as_mut() = raw::range { start, end } };
-        // SAFETY: The map describes one range, and lives on the heap until `drop`.
-        let base = from_err_ptr(unsafe { raw::memremap_pages(&mut *map, NO_NODE) })?;
-        // INVARIANT: The function succeeded, and gives each GENERIC page one reference.
-        Ok(Self { map: KBox::into_raw(map), base: base.cast(), first, pages, folios })
+        let range = raw::range { start, end: start + (length - 1) };
+        // SAFETY: The union holds integers only, and the map has room for one range.
+        unsafe { *map.__bindgen_anon_1.range.as_mut() = range };
+        // SAFETY: Looks the address up in a table of the machine, whatever it is.
+        let node = unsafe { raw::daxfs_node_of(start) };
+        // SAFETY: The map is zeroed but for what the function wants of a GENERIC one, which are
+        // type and ranges, owner, operations and altmap are optional. It initialises reference
+        // count and completion itself. By the invariants of a claim the range is aligned to what
+        // struct pages are added in, lies where they can be, holds no System RAM, and is nobody
+        // else's, so that nobody else has a page map for it. The map stays where it is, on the heap,
+        // until `release`.
+        let base = from_err_ptr(unsafe { raw::memremap_pages(&mut *map, node) })?;
+        // INVARIANT: The function succeeded; it gives each GENERIC page one reference.
+        Ok(Self {
+            map: KBox::into_raw(map),
+            base: base.cast(),
+            first: Pfn(start >> PAGE_SHIFT),
+            pages: length >> PAGE_SHIFT,
+            claim,
+            folios,
+        })
+    }
+
+    /// The range.
+    pub(crate) fn claim(&self) -> &Claim {
+        &self.claim
     }
 
     /// Where the kernel maps the range.
@@ -74,7 +104,8 @@ impl PageMap {
 
     /// The page with this index in the range, if it has that many.
     #[inline]
-    pub(crate) fn page(&self, index: u64) -> Option<Page> {
+    pub(crate) fn page(&self, index: u64) -> Option<Page<'_>> {
+        // INVARIANT: The page lies in the range, whose map is borrowed.
         (index < self.pages).then(|| Page::at(Pfn(self.first.0 + index)))
     }
 
@@ -89,7 +120,7 @@ impl PageMap {
     /// Makes one folio of the 2 MiB from page `index` on, if they are aligned, lie in the range, and
     /// nobody has a reference to one of their pages. Returns the first page of the folio, which may
     /// have been there before, and stays as long as the map.
-    pub(crate) fn make_huge(&self, index: u64) -> Option<Page> {
+    pub(crate) fn make_huge(&self, index: u64) -> Option<Page<'_>> {
         let head = self.huge_head(index)?;
         let _lock = self.folios.of(index / HUGE_PAGES).write();
         if head.order() == HUGE_ORDER {
@@ -125,74 +156,105 @@ impl PageMap {
         }
         for page in pages().take(frozen) {
             // SAFETY: The page is valid and frozen: nobody else changes its count.
-            unsafe { raw::daxfs_set_page_count(page.0, 1) };
+            unsafe { raw::daxfs_set_page_count(page.as_ptr(), 1) };
         }
         false
     }
 
     /// The first page of an aligned huge stretch that lies in the range.
-    fn huge_head(&self, index: u64) -> Option<Page> {
+    fn huge_head(&self, index: u64) -> Option<Page<'_>> {
         self.page(index.checked_add(HUGE_PAGES)?.checked_sub(1)?)?;
         self.page(index).filter(|_| (self.first.0 + index) % HUGE_PAGES == 0)
     }
 
-    /// Whether nobody but us has a reference to any page.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.heads().all(|(_, page)| page.reference_count() == 1)
+    /// Gives the struct pages and the range back, unless somebody has a reference to a page. Looks at
+    /// the page `suspect` first, which was the busy one the last time.
+    pub(crate) fn release(mut self, suspect: u64) -> Result<(), Busy> {
+        let busy = |(index, page): &(u64, Page<'_>)| (!page.is_idle()).then_some(*index);
+        let first = self.page(suspect).map(|page| (suspect, page)).as_ref().and_then(busy);
+        if let Some(page) = first.or_else(|| self.heads().find_map(|head| busy(&head))) {
+            return Err(Busy { pages: self, page });
+        }
+        self.reset_idle_folios();
+        let Self { map, claim, .. } = self;
+        // SAFETY: By the invariant the map is live. Nobody has a reference to a page, and nobody can
+        // get one: there is no entry of a page table, which would count as a reference; no `Page` and
+        // no pointer into the kernel's mapping outlives the map; and those who find pages by their
+        // number leave alone what is not online, or hold a reference to the map, which is waited for.
+        unsafe { raw::memunmap_pages(map) };
+        // SAFETY: The map came from a box, and the kernel has let go of it.
+        drop(unsafe { KBox::from_raw(map) });
+        drop(claim);
+        Ok(())
+    }
+
+    /// Makes all pages that nobody has a reference to as they were when the map was created.
+    pub(crate) fn reset_idle_folios(&mut self) {
+        let mut index = 0;
+        while let Some(head) = self.page(index) {
+            let (order, next) = (head.order(), index + (1 << head.order()));
+            if head.is_idle() {
+                head.forget_locked();
+                if order != 0 {
+                    self.split_huge(index, head);
+                }
+            }
+            index = next;
+            give_way(index);
+        }
     }
 
     /// The first page of every folio, with its index.
-    fn heads(&self) -> impl Iterator<Item = (u64, Page)> + '_ {
+    fn heads(&self) -> impl Iterator<Item = (u64, Page<'_>)> {
         let mut index = 0;
         core::iter::from_fn(move || {
             let page = self.page(index)?;
             let at = index;
             index += 1 << page.order();
+            give_way(index);
             Some((at, page))
         })
     }
 
-    /// Undoes [`PageMap::make_huge`] for the folio that begins at page `index`.
-    fn split_huge(&mut self, index: u64, head: Page) {
-        // SAFETY: Nobody else has a reference to the folio, or the map would not be going.
+    /// Undoes [`PageMap::make_huge`] for the idle folio that begins at page `index`.
+    fn split_huge(&self, index: u64, head: Page<'_>) {
+        // SAFETY: The folio is valid. Nobody else has a reference to it, hence an entry of a page
+        // table for it; those who look at pages by their number, as /proc/kpageflags does, are
+        // prepared for folios that change while they look.
         unsafe { raw::dax_folio_reset_order(head.folio()) };
         for page in (index..index + HUGE_PAGES).filter_map(|index| self.page(index)) {
-            // SAFETY: The page is idle and ours.
-            unsafe { raw::daxfs_set_page_count(page.0, 1) };
+            // SAFETY: Nobody has a reference to the page, and nobody can get one by its number, since
+            // pages of devices are not online; so the count has no other writer.
+            unsafe { raw::daxfs_set_page_count(page.as_ptr(), 1) };
         }
         // SAFETY: Making the folio took one reference on the map for each page.
         unsafe { raw::daxfs_pagemap_put(self.map, HUGE_PAGES as usize) };
     }
 }
 
-impl Drop for PageMap {
-    /// The owner has made sure that the map is idle.
-    fn drop(&mut self) {
-        let mut index = 0;
-        while let Some(page) = self.page(index) {
-            let order = page.order();
-            if order != 0 {
-                self.split_huge(index, page);
-            }
-            index += 1 << order;
-        }
-        // SAFETY: By the invariant the map is live; nothing uses its pages any more.
-        unsafe { raw::memunmap_pages(self.map) };
-        // SAFETY: The map came from a box, and the kernel has let go of it.
-        drop(unsafe { KBox::from_raw(self.map) });
+/// Lets others run from time to time in a walk over pages that has come to `index`.
+fn give_way(index: u64) {
+    if index % WALK == 0 {
+        // SAFETY: Walks over pages are made in process context, without spinlocks.
+        unsafe { raw::daxfs_cond_resched() };
     }
 }
 
-const NO_NODE: i32 = -1;
+/// How many pages a walk looks at before it lets others run; a multiple of those of a huge folio.
+const WALK: u64 = 64 * HUGE_PAGES;
 
 /// A page of a live [`PageMap`].
+///
+/// # Invariants
+/// The page lies in the range of a map that lives for `'a`, so that its struct page is valid.
 #[derive(Clone, Copy)]
-pub(crate) struct Page(*mut raw::page);
+pub(crate) struct Page<'a>(*mut raw::page, PhantomData<&'a PageMap>);
 
-impl Page {
+impl Page<'_> {
+    /// The page with this number, which the caller knows to lie in a map.
     fn at(pfn: Pfn) -> Self {
-        // SAFETY: The page map has a struct page for this number.
-        Self(unsafe { raw::daxfs_pfn_to_page(pfn.0 as usize) })
+        // SAFETY: Computes an address from the number.
+        Self(unsafe { raw::daxfs_pfn_to_page(pfn.0 as usize) }, PhantomData)
     }
 
     /// The page as C takes it.
@@ -221,7 +283,7 @@ impl Page {
     #[inline]
     pub(crate) unsafe fn add(self, distance: u64) -> Self {
         // SAFETY: The struct pages of a stretch of 2 MiB lie side by side.
-        Self(unsafe { self.0.add(distance as usize) })
+        Self(unsafe { self.0.add(distance as usize) }, PhantomData)
     }
 
     /// The page `distance` pages before.
@@ -231,7 +293,7 @@ impl Page {
     #[inline]
     pub(crate) unsafe fn sub(self, distance: u64) -> Self {
         // SAFETY: As above.
-        Self(unsafe { self.0.sub(distance as usize) })
+        Self(unsafe { self.0.sub(distance as usize) }, PhantomData)
     }
 
     /// Takes our reference away, if nobody else has one.
@@ -246,10 +308,27 @@ impl Page {
         unsafe { raw::daxfs_get_page(self.0) };
     }
 
-    fn reference_count(self) -> i32 {
+    /// Whether nobody but the map has a reference to the folio that begins here.
+    fn is_idle(self) -> bool {
         // SAFETY: The page is valid.
-        unsafe { raw::daxfs_page_ref_count(self.0) }
+        unsafe { raw::daxfs_page_ref_count(self.0) == 1 }
     }
+
+    /// Takes the mark of mlock(2) off the idle folio that begins here. The kernel does that when the
+    /// last locked mapping goes, but not after munlock(2).
+    fn forget_locked(self) {
+        // SAFETY: The folio is valid, and nobody else has a reference to it.
+        unsafe { raw::daxfs_folio_forget_mlocked(self.folio()) };
+    }
+}
+
+/// Has every processor drop the references to pages that it keeps for later.
+///
+/// mlock(2) and the end of a locked mapping leave pages on such a list for as long as nothing else is
+/// locked there.
+pub(crate) fn drain_processors() {
+    // SAFETY: This is process context; the function sleeps.
+    unsafe { raw::daxfs_drain_processors() };
 }
 
 /// The highest physical address that can have struct pages.

@@ -138,7 +138,8 @@ unsafe fn copy_segment(
     to: *mut raw::iov_iter,
 ) -> usize {
     match segment.data {
-        Some(offset) => mounted.image().memory().copy_to_iter(offset, length, to),
+        // SAFETY: The iterator is valid.
+        Some(offset) => unsafe { mounted.image().memory().copy_to_iter(offset, length, to) },
         // SAFETY: The iterator is valid.
         None => unsafe { raw::iov_iter_zero(length, to) },
     }

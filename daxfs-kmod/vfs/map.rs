@@ -169,7 +169,7 @@ impl<'a> Fault<'a> {
     }
 
     /// Maps the page and its neighbours. It does not matter if one of these cannot be mapped.
-    fn insert_with_neighbours(&self, page: Page) -> raw::vm_fault_t {
+    fn insert_with_neighbours(&self, page: Page<'_>) -> raw::vm_fault_t {
         let (back, ahead) = self.window();
         // SAFETY: The pages of the window lie in the stretch of 2 MiB of the page.
         let first = unsafe { page.sub(back) };
@@ -265,7 +265,7 @@ impl Inserter {
 
     /// Inserts one page at an address, a number of pages; an entry that is there already stays.
     #[inline]
-    fn at(&mut self, address: u64, page: Page) -> raw::vm_fault_t {
+    fn at(&mut self, address: u64, page: Page<'_>) -> raw::vm_fault_t {
         self.0.__bindgen_anon_1.address = (address << PAGE_SHIFT) as usize;
         // SAFETY: The function takes area and address from the fault. The area is locked, by its own
         // lock or `mmap_lock`, and so is its file's mapping, for which no huge entry can come where a

@@ -17,6 +17,7 @@ const MAGIC: usize = 0x4658_4144;
 static OPERATIONS: Table<raw::super_operations> = Table(raw::super_operations {
     alloc_inode: Some(inode::allocate),
     free_inode: Some(inode::free),
+    put_super: Some(mount::put_super),
     statfs: Some(statfs),
     show_options: Some(show_options),
     ..pin_init::zeroed()
@@ -71,9 +72,6 @@ unsafe extern "C" fn show_options(seq: *mut raw::seq_file, root: *mut raw::dentr
         }
         if let Some(size) = options.size {
             print(seq, format_args!(",size={size:#x}"));
-        }
-        if options.validate {
-            print(seq, format_args!(",validate"));
         }
         if let Some(identity) = &options.identity {
             print(seq, format_args!(",identity=sha256:{}", Hex(identity)));

@@ -477,6 +477,17 @@ pub(crate) fn become_user(uid: u32, gid: u32) -> Result<()> {
     Ok(())
 }
 
+/// Keeps this process on one processor.
+pub(crate) fn run_on_processor(number: usize) -> Result<()> {
+    // SAFETY: All bytes zero are a value of this type.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: The number is checked against the length of the set.
+    unsafe { libc::CPU_SET(number, &mut set) };
+    // SAFETY: The set is readable.
+    check(unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set) })?;
+    Ok(())
+}
+
 /// A pipe: the end to read from, and the end to write to.
 pub(crate) fn pipe() -> Result<(OwnedFd, OwnedFd)> {
     let mut ends: [RawFd; 2] = [0; 2];

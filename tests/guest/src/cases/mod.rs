@@ -8,6 +8,7 @@ mod containers;
 mod debian;
 mod fio;
 mod handles;
+mod lifetime;
 mod mapping;
 mod mounting;
 mod names;
@@ -94,6 +95,7 @@ const CASES: &[&[Case]] = &[
     handles::CASES,
     overlay::CASES,
     abuse::CASES,
+    lifetime::CASES,
     mounting::CASES,
     debian::CASES,
     boot::CASES,

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Pages that are in use when mapping and mount are gone.
+
+use std::fs::{self, File};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use anyhow::{ensure, Context, Result};
+use libc::{MAP_PRIVATE, MAP_SHARED, PROT_READ};
+
+use super::mapping::map;
+use super::mounting::claims;
+use super::{at, sample, Case};
+use crate::init::{mount_image, read_text, MOUNT};
+use crate::pattern;
+use crate::sample::{HUGE_FILE, PAGE, WIDE_FILE};
+use crate::sys;
+
+pub(super) const CASES: &[Case] = &[
+    sample("pages-that-outlive-the-mount", outlive),
+    sample("pages-of-a-former-mount-are-given-back-later", parked),
+    sample("locked-pages-do-not-hold-the-memory", locked).under_every_policy(),
+];
+
+/// Puts the first `length` bytes of a file into a pipe, as references to the pages of the image.
+fn splice(file: (&str, u64, u64), length: usize) -> Result<OwnedFd> {
+    let (read, write) = sys::pipe()?;
+    let map = map(file, PROT_READ, MAP_SHARED)?;
+    let vector = libc::iovec {
+        iov_base: map.address().cast(),
+        iov_len: length,
+    };
+    // SAFETY: The range is mapped; the kernel takes references to its pages.
+    let moved = unsafe { libc::vmsplice(write.as_raw_fd(), &vector, 1, 0) };
+    let moved = usize::try_from(sys::check(i64::try_from(moved)?)?)?;
+    ensure!(moved == length, "{moved} of {length} bytes are in the pipe");
+    Ok(read)
+}
+
+/// Empties a pipe that holds the first `length` bytes of a file.
+fn expect_in_pipe(pipe: OwnedFd, file: (&str, u64, u64), length: usize) -> Result<()> {
+    let mut bytes = vec![0; length];
+    std::io::Read::read_exact(&mut File::from(pipe), &mut bytes)?;
+    pattern::expect(&bytes, file.1, 0)
+}
+
+/// A mount takes over what a former one left, though pages are in use and stay what they are.
+fn outlive() -> Result<()> {
+    const LENGTH: usize = 8 * 4096;
+    let pipe = splice(HUGE_FILE, LENGTH)?;
+    sys::unmount(MOUNT, 0)?;
+    ensure!(claims()? == 1, "given back while its pages were in use");
+    mount_image()?;
+    ensure!(claims()? == 1, "two claims");
+    expect_files()?;
+    expect_in_pipe(pipe, HUGE_FILE, LENGTH)?;
+    expect_files()?;
+    sys::unmount(MOUNT, 0)?;
+    ensure!(claims()? == 0, "kept though nothing is in use");
+    mount_image()
+}
+
+/// What is mapped small and huge is there.
+fn expect_files() -> Result<()> {
+    for file in [WIDE_FILE, HUGE_FILE] {
+        for flags in [MAP_SHARED, MAP_PRIVATE] {
+            let map = map(file, PROT_READ, flags)?;
+            pattern::expect(&map.copy(0, map.length())?, file.1, 0)?;
+        }
+        pattern::expect(&fs::read(at(file.0))?, file.1, 0)?;
+    }
+    Ok(())
+}
+
+/// A page that stays in a pipe for long neither delays the unmount, nor is the memory lost: it is given
+/// back when the page is free, and the module stays loaded until then.
+fn parked() -> Result<()> {
+    const LENGTH: usize = 4096;
+    const HELD: Duration = Duration::from_secs(11);
+    const AT_MOST: Duration = Duration::from_secs(60);
+    let pipe = splice(WIDE_FILE, LENGTH)?;
+    let start = Instant::now();
+    sys::unmount(MOUNT, 0)?;
+    let waited = start.elapsed();
+    ensure!(waited < Duration::from_secs(5), "it took {waited:?}");
+    ensure!(
+        sys::unload_module(c"daxfs").is_err(),
+        "unloaded while pages are in use"
+    );
+    std::thread::sleep(HELD.saturating_sub(waited));
+    ensure!(claims()? == 1, "given back while a page was in use");
+    expect_in_pipe(pipe, WIDE_FILE, LENGTH)?;
+    let free = Instant::now();
+    while claims()? != 0 {
+        ensure!(free.elapsed() < AT_MOST, "not given back");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    println!("given back after {:.0} s", free.elapsed().as_secs_f64());
+    sys::unload_module(c"daxfs").context("cannot unload the module")?;
+    sys::load_module("/daxfs.ko").context("cannot load it again")?;
+    mount_image()
+}
+
+/// The kernel keeps references to pages that were locked on lists of the processor where that was,
+/// and a mark on those that were unlocked before they were unmapped. Neither outlives an unmount.
+fn locked() -> Result<()> {
+    sys::run_on_processor(0)?;
+    let before = locked_memory()?;
+    for unlock in [Unlock::ByExit, Unlock::ByCall] {
+        sys::in_child(|| {
+            sys::run_on_processor(1)?;
+            let map = map(WIDE_FILE, PROT_READ, MAP_PRIVATE)?;
+            map.lock()?;
+            if unlock == Unlock::ByCall {
+                map.unlock()?;
+            }
+            for page in (0..map.length()).step_by(usize::try_from(PAGE)?) {
+                map.touch(page);
+            }
+            // Ends without unmapping, which would be done on this processor alike.
+            std::mem::forget(map);
+            Ok(())
+        })?;
+    }
+    sys::unmount(MOUNT, 0)?;
+    let (left, after) = (claims()?, locked_memory()?);
+    mount_image()?;
+    ensure!(left == 0, "locked pages held the memory");
+    ensure!(
+        before == after,
+        "{before} of locked memory became {after}, with nothing locked"
+    );
+    Ok(())
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unlock {
+    ByExit,
+    ByCall,
+}
+
+/// How much memory is locked, as the kernel counts.
+fn locked_memory() -> Result<String> {
+    // Processors count for themselves and add their counts up from time to time; this does it now.
+    fs::write("/proc/sys/vm/stat_refresh", "1")?;
+    let text = read_text("/proc/meminfo")?;
+    let line = text.lines().find(|line| line.starts_with("Mlocked:"));
+    Ok(line.context("no Mlocked")?.to_owned())
+}
