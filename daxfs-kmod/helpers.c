@@ -188,6 +188,38 @@ void daxfs_folio_forget_mlocked(struct folio *folio)
 		zone_stat_mod_folio(folio, NR_MLOCK, -folio_nr_pages(folio));
 }
 
+bool daxfs_page_is_poisoned(struct page *page)
+{
+	return PageHWPoison(page);
+}
+
+void daxfs_page_set_poisoned(struct page *page)
+{
+	SetPageHWPoison(page);
+	if (folio_test_large(page_folio(page)))
+		folio_set_has_hwpoisoned(page_folio(page));
+}
+
+bool daxfs_inode_is_ready(struct inode *inode)
+{
+	bool ready;
+
+	spin_lock(&inode->i_lock);
+	ready = !(inode_state_read(inode) & I_NEW);
+	spin_unlock(&inode->i_lock);
+	return ready;
+}
+
+void daxfs_inodes_lock(struct super_block *sb)
+{
+	spin_lock(&sb->s_inode_list_lock);
+}
+
+void daxfs_inodes_unlock(struct super_block *sb)
+{
+	spin_unlock(&sb->s_inode_list_lock);
+}
+
 static long daxfs_drain_this_processor(void *unused)
 {
 	struct folio_batch none;

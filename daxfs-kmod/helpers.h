@@ -129,6 +129,11 @@ void daxfs_get_page(struct page *page);
 int daxfs_page_ref_count(struct page *page);
 void daxfs_folio_forget_mlocked(struct folio *folio);
 void daxfs_drain_processors(void);
+bool daxfs_page_is_poisoned(struct page *page);
+void daxfs_page_set_poisoned(struct page *page);
+bool daxfs_inode_is_ready(struct inode *inode);
+void daxfs_inodes_lock(struct super_block *sb);
+void daxfs_inodes_unlock(struct super_block *sb);
 void daxfs_set_page_count(struct page *page, int count);
 bool daxfs_page_freeze(struct page *page, int count);
 void daxfs_zone_device_folio_init(struct folio *folio, struct dev_pagemap *map,

@@ -13,6 +13,7 @@
 //! | [`sys`] | bindings to C, and what makes them safe: memory, pages, messages |
 //! | [`region`] | the memory of an image: a claimed range with struct pages |
 //! | [`parked`] | ranges that cannot be given back yet |
+//! | [`poison`] | broken memory |
 //! | [`hash`] | the kernel's XXH64 and SHA-256 behind the format crate's seams |
 //! | [`options`] | mount options |
 //! | [`mounted`] | opening and checking an image |
@@ -28,6 +29,7 @@ mod mount;
 mod mounted;
 mod options;
 mod parked;
+mod poison;
 mod region;
 mod sys;
 mod vfs;
@@ -53,6 +55,8 @@ struct Daxfs {
 impl kernel::Module for Daxfs {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         sys::copy::prepare();
+        // SAFETY: A module is initialised once.
+        unsafe { poison::prepare() };
         let inodes = inode::Cache::create()?;
         // SAFETY: A module is initialised once, and keeps what this returns until it is unloaded.
         let attendant = unsafe { parked::Attendant::new() };

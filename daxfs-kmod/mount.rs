@@ -14,6 +14,7 @@ use crate::errno;
 use crate::inode;
 use crate::mounted::{refused, Mounted};
 use crate::options::{Key, Options};
+use crate::poison;
 use crate::sys::log::Log;
 use crate::sys::{raw, status, this_module, Table};
 use crate::vfs;
@@ -244,6 +245,8 @@ unsafe fn fill(sb: *mut raw::super_block, opened: Mounted, log: Log<'_>) -> Resu
     let mounted = instance.mounted.as_ref().ok_or(code::EIO)?;
     // SAFETY: Nobody else sees the superblock yet.
     vfs::superblock::set_up(unsafe { &mut *sb }, mounted);
+    // SAFETY: The superblock is ours; `kill_superblock` hides it before it goes.
+    unsafe { poison::show(mounted.image().memory(), sb) };
     let root = mounted.image().superblock().root();
     // This is read again below; here the one who mounts hears what is wrong with it.
     mounted.image().inode(root).map_err(|error| refused(error, log))?;
@@ -310,6 +313,10 @@ pub(crate) unsafe extern "C" fn put_super(sb: *mut raw::super_block) {
 unsafe extern "C" fn kill_superblock(sb: *mut raw::super_block) {
     // SAFETY: The superblock is valid; its info is ours until it is freed below.
     let instance = unsafe { (*sb).s_fs_info }.cast::<Instance>();
+    // SAFETY: The superblock has not been shut down.
+    if let Ok(mounted) = unsafe { mounted(sb) } {
+        poison::hide(mounted.image().memory());
+    }
     // SAFETY: The superblock was set up by `set_anon_super_fc`.
     unsafe { raw::kill_anon_super(sb) };
     // SAFETY: `find_or_create` put the box there; the superblock has no inodes any more.

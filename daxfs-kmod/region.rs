@@ -11,6 +11,7 @@ use kernel::prelude::*;
 
 use crate::options::ALIGNMENT;
 use crate::parked::{self, Room};
+use crate::poison;
 use crate::sys::claim::{Claim, PhysicalRange, Refusal};
 use crate::sys::copy::{copy_out, copy_to_iter};
 use crate::sys::lock::ReadGuard;
@@ -133,6 +134,31 @@ impl Region {
         self.pages.claim().start().wrapping_add(offset)
     }
 
+    /// The map as C takes it.
+    pub(crate) fn page_map(&self) -> *mut raw::dev_pagemap {
+        self.pages.as_ptr()
+    }
+
+    /// Whether one of the pages that `length` bytes from `offset` on lie in was reported as broken.
+    #[inline]
+    pub(crate) fn is_poisoned(&self, offset: u64, length: u64) -> bool {
+        let end = offset.saturating_add(length).div_ceil(PAGE_SIZE);
+        let pages = (offset >> PAGE_SHIFT..end).filter_map(|index| self.pages.page(index));
+        poison::seen() && poison::any_marked(pages)
+    }
+
+    /// How many of `length` bytes from `offset` on can be read before one that lies in a broken page.
+    #[cold]
+    fn sound(&self, offset: u64, length: usize) -> usize {
+        let end = offset.saturating_add(length as u64);
+        let broken = (offset >> PAGE_SHIFT..end.div_ceil(PAGE_SIZE))
+            .find(|&index| self.pages.page(index).is_some_and(Page::is_poisoned));
+        match broken {
+            Some(index) => (index << PAGE_SHIFT).saturating_sub(offset) as usize,
+            None => length,
+        }
+    }
+
     /// The page that the byte at `offset` lies in.
     #[inline]
     pub(crate) fn page(&self, offset: u64) -> Option<Page<'_>> {
@@ -155,6 +181,7 @@ impl Region {
             Some(end) if end <= self.size => {}
             _ => return 0,
         }
+        let length = if poison::seen() { self.sound(offset, length) } else { length };
         // SAFETY: The bytes lie in the mapping, as just checked, which lives as long as `self`. The
         // iterator is valid, by the contract of this function.
         unsafe { copy_to_iter(self.address(offset), length, to) }
@@ -199,6 +226,9 @@ impl Memory for Region {
     #[inline]
     fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadFault> {
         check_bounds(self.size, offset, into)?;
+        if self.is_poisoned(offset, into.len() as u64) {
+            return Err(ReadFault::of(offset, into));
+        }
         // SAFETY: The bytes were just checked to lie in the mapping, which lives as long as `self`.
         unsafe { copy_out(self.address(offset), into) }.map_err(|_| ReadFault::of(offset, into))
     }

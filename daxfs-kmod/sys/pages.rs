@@ -13,6 +13,7 @@ use kernel::prelude::*;
 use super::claim::Claim;
 use super::lock::{ReadGuard, SemaphoreTable};
 use super::raw;
+use crate::poison;
 
 /// The size of a page of this kernel, as a power of two.
 pub(crate) const PAGE_SHIFT: u32 = raw::DAXFS_PAGE_SHIFT;
@@ -69,13 +70,14 @@ impl PageMap {
         let folios = SemaphoreTable::new()?;
         map.type_ = raw::memory_type_MEMORY_DEVICE_GENERIC;
         map.nr_range = 1;
+        map.ops = poison::OPERATIONS.get();
         let range = raw::range { start, end: start + (length - 1) };
         // SAFETY: The union holds integers only, and the map has room for one range.
         unsafe { *map.__bindgen_anon_1.range.as_mut() = range };
         // SAFETY: Looks the address up in a table of the machine, whatever it is.
         let node = unsafe { raw::daxfs_node_of(start) };
         // SAFETY: The map is zeroed but for what the function wants of a GENERIC one, which are
-        // type and ranges, owner, operations and altmap are optional. It initialises reference
+        // type and ranges, and for operations, which live for ever; owner and altmap are optional. It initialises reference
         // count and completion itself. By the invariants of a claim the range is aligned to what
         // struct pages are added in, lies where they can be, holds no System RAM, and is nobody
         // else's, so that nobody else has a page map for it. The map stays where it is, on the heap,
@@ -90,6 +92,11 @@ impl PageMap {
             claim,
             folios,
         })
+    }
+
+    /// The map as C takes it.
+    pub(crate) fn as_ptr(&self) -> *mut raw::dev_pagemap {
+        self.map
     }
 
     /// The range.
@@ -306,6 +313,12 @@ impl Page<'_> {
     pub(crate) fn get(self) {
         // SAFETY: The page is valid, and its folio has our reference, which nobody takes away now.
         unsafe { raw::daxfs_get_page(self.0) };
+    }
+
+    /// Whether the page was reported as broken.
+    pub(crate) fn is_poisoned(self) -> bool {
+        // SAFETY: The page is valid.
+        unsafe { raw::daxfs_page_is_poisoned(self.0) }
     }
 
     /// Whether nobody but the map has a reference to the folio that begins here.

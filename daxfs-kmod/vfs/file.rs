@@ -6,7 +6,7 @@
 //! ([`super::cache`]).
 
 use daxfs_format::image::{Segment, SegmentWalk};
-use daxfs_format::FileData;
+use daxfs_format::{FileData, Memory};
 use kernel::error::code;
 use kernel::ffi::{c_int, c_ulong};
 use kernel::prelude::*;
@@ -113,8 +113,18 @@ unsafe fn copy_piece(
     let length = usize::try_from(segment.end - at).unwrap_or(usize::MAX).min(wanted).min(CHUNK);
     // SAFETY: By the contract of this function.
     match unsafe { copy_segment(mounted, segment, length, to) } {
-        0 => Err(code::EFAULT),
+        0 => Err(why_short(mounted, segment)),
         copied => Ok(copied),
+    }
+}
+
+/// Why nothing could be copied from a segment: the memory fails, or else the destination faults.
+#[cold]
+fn why_short(mounted: &Mounted, segment: Segment) -> Error {
+    let memory = mounted.image().memory();
+    match segment.data.map(|offset| memory.read(offset, &mut [0])) {
+        Some(Err(fault)) => errno::reported(fault.into()),
+        _ => code::EFAULT,
     }
 }
 

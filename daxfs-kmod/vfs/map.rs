@@ -53,6 +53,7 @@ const FAULT_AROUND: u64 = 16;
 const SIGBUS: raw::vm_fault_t = raw::vm_fault_reason_VM_FAULT_SIGBUS;
 const FALLBACK: raw::vm_fault_t = raw::vm_fault_reason_VM_FAULT_FALLBACK;
 const NOPAGE: raw::vm_fault_t = raw::vm_fault_reason_VM_FAULT_NOPAGE;
+const HWPOISON: raw::vm_fault_t = raw::vm_fault_reason_VM_FAULT_HWPOISON;
 const OOM: raw::vm_fault_t = raw::vm_fault_reason_VM_FAULT_OOM;
 
 /// An area with `map_pages` is faulted in under its own lock instead of `mmap_lock`. This one maps
@@ -165,12 +166,17 @@ impl<'a> Fault<'a> {
         if unsafe { raw::daxfs_pmd_is_huge(self.vmf) } {
             return NOPAGE;
         }
+        // A page that breaks after this is taken out of the mapping by somebody who waits for its lock.
+        if self.region.is_poisoned(self.offset, 1) {
+            return HWPOISON;
+        }
         self.insert_with_neighbours(page)
     }
 
     /// Maps the page and its neighbours. It does not matter if one of these cannot be mapped.
     fn insert_with_neighbours(&self, page: Page<'_>) -> raw::vm_fault_t {
         let (back, ahead) = self.window();
+        let start = self.offset - (back << PAGE_SHIFT);
         // SAFETY: The pages of the window lie in the stretch of 2 MiB of the page.
         let first = unsafe { page.sub(back) };
         let mut insert = Inserter::new(self.vma);
@@ -179,7 +185,8 @@ impl<'a> Fault<'a> {
         while result == NOPAGE && index < back + ahead {
             // SAFETY: As above.
             let neighbour = unsafe { first.add(index) };
-            if index != back && insert.at(self.address - back + index, neighbour) != NOPAGE {
+            let wanted = index != back && !self.region.is_poisoned(start + (index << PAGE_SHIFT), 1);
+            if wanted && insert.at(self.address - back + index, neighbour) != NOPAGE {
                 break;
             }
             index += 1;
@@ -209,6 +216,9 @@ impl<'a> Fault<'a> {
         }
         let Some(offset) = self.huge_start() else { return FALLBACK };
         let _lock = self.mapping_write();
+        if self.region.is_poisoned(offset, HUGE_PAGES << PAGE_SHIFT) {
+            return FALLBACK;
+        }
         let Some(head) = self.region.make_huge(offset) else { return FALLBACK };
         // SAFETY: The fault is valid, one of a huge page, so that `pmd` points into a table. The folio
         // has the order that the function wants, and keeps it.

@@ -13,6 +13,7 @@ mod mapping;
 mod mounting;
 mod names;
 mod overlay;
+mod poison;
 mod reading;
 mod running;
 mod systemd;
@@ -58,7 +59,6 @@ impl Case {
     }
 
     /// Makes these words of the kernel part of the case: it fails if the kernel does not print them.
-    #[allow(dead_code, reason = "for cases that provoke what is trouble elsewhere")]
     pub(super) const fn announcing(self, words: &'static [&'static str]) -> Self {
         Self {
             announced: words,
@@ -95,6 +95,7 @@ const CASES: &[&[Case]] = &[
     handles::CASES,
     overlay::CASES,
     abuse::CASES,
+    poison::CASES,
     lifetime::CASES,
     mounting::CASES,
     debian::CASES,

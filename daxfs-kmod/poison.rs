@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Broken memory: what becomes of a page that the hardware has reported.
+//!
+//! The kernel calls [`OPERATIONS`] for a page of ours. The page is marked, for as long as its struct
+//! page lives, and taken out of all mappings of all files that share it, with the 2 MiB entry that it
+//! may be under. Whoever touches it then faults, and gets SIGBUS; a read of it fails; the other pages of the file
+//! are read and mapped as before, by small entries. Copies that were made by private writes stay.
+//! References that somebody else has, such as pins of devices, cannot be taken back.
+//!
+//! The kernel's own handler does not serve: it finds files by `folio->mapping`, which is null where
+//! many files can share a page.
+//!
+//! # Locking
+//! [`SHOWN`] is held while the files of a superblock are looked at and when the superblock comes and
+//! goes. In it nest the superblock's list of inodes, and each mapping's `invalidate_lock`.
+
+use daxfs_format::FileData;
+use kernel::error::code;
+use kernel::ffi::{c_int, c_ulong};
+use kernel::prelude::*;
+use kernel::sync::atomic::{Atomic, Relaxed};
+
+use crate::inode::{self, Stored};
+use crate::region::Region;
+use crate::sys::lock::WriteGuard;
+use crate::sys::pages::{Page, PAGE_SHIFT, PAGE_SIZE};
+use crate::sys::{raw, Table};
+
+/// Operations of a page map.
+pub(crate) static OPERATIONS: Table<raw::dev_pagemap_ops> = Table(raw::dev_pagemap_ops {
+    memory_failure: Some(memory_failure),
+    ..pin_init::zeroed()
+});
+
+/// Whether any page of any range was ever reported. As long as none was, nobody looks at marks.
+static SEEN: Atomic<bool> = Atomic::new(false);
+
+kernel::sync::global_lock! {
+    // SAFETY: `prepare` initialises it, before there is a page map.
+    unsafe(uninit) static SHOWN: Mutex<()> = ();
+}
+
+/// Prepares for page maps.
+///
+/// # Safety
+/// This is called once, while the module is loaded.
+pub(crate) unsafe fn prepare() {
+    // SAFETY: By the contract of this function.
+    unsafe { SHOWN.init() };
+}
+
+/// Whether pages can have marks.
+#[inline]
+pub(crate) fn seen() -> bool {
+    SEEN.load(Relaxed)
+}
+
+/// Has the files of `sb`, which show the pages of `region`, looked at when one of them breaks.
+///
+/// # Safety
+/// `sb` is a superblock of this file system; it stays valid until [`hide`] was called for the region.
+pub(crate) unsafe fn show(region: &Region, sb: *mut raw::super_block) {
+    set_owner(region, sb);
+}
+
+/// Forgets the superblock of a region.
+pub(crate) fn hide(region: &Region) {
+    set_owner(region, core::ptr::null_mut());
+}
+
+fn set_owner(region: &Region, sb: *mut raw::super_block) {
+    let _shown = SHOWN.lock();
+    // SAFETY: The map lives as long as the region, and the lock is held.
+    unsafe { (*region.page_map()).owner = sb.cast() };
+}
+
+/// Handles `count` broken pages from `first` on. Returns 0 if the task that met one can go on, and
+/// fault.
+unsafe extern "C" fn memory_failure(
+    map: *mut raw::dev_pagemap,
+    first: c_ulong,
+    count: c_ulong,
+    flags: c_int,
+) -> c_int {
+    let shown = SHOWN.lock();
+    SEEN.store(true, Relaxed);
+    for number in first..first.saturating_add(count) {
+        // SAFETY: The kernel holds a reference to the map, and the page lies in it.
+        unsafe { raw::daxfs_page_set_poisoned(raw::daxfs_pfn_to_page(number)) };
+    }
+    // SAFETY: The map is live; the lock for the owner is held.
+    let (sb, start) = unsafe { ((*map).owner, (*map).__bindgen_anon_1.range.as_ref().start) };
+    if !sb.is_null() {
+        let first = (first as u64).saturating_sub(start >> PAGE_SHIFT);
+        // SAFETY: A superblock that is shown is valid as long as the lock is held.
+        unsafe { unmap(sb.cast(), first, count as u64) };
+    }
+    drop(shown);
+    pr_err!("memory at {:#x} is broken\n", (first as u64) << PAGE_SHIFT);
+    if flags & raw::mf_flags_MF_MUST_KILL as c_int != 0 {
+        // The task cannot be continued where it was; the caller kills it for any error.
+        return code::EBUSY.to_errno();
+    }
+    0
+}
+
+/// Takes `count` pages of the image from page `first` on out of all mappings.
+///
+/// # Safety
+/// `sb` is a superblock of this file system, and does not go meanwhile.
+unsafe fn unmap(sb: *mut raw::super_block, first: u64, count: u64) {
+    let mut held = core::ptr::null_mut();
+    // SAFETY: The superblock is valid, and so is the head of its list of inodes.
+    let head = unsafe { &raw mut (*sb).s_inodes };
+    // SAFETY: The superblock is valid.
+    unsafe { raw::daxfs_inodes_lock(sb) };
+    // SAFETY: The list is locked.
+    let mut at = unsafe { (*head).next };
+    while at != head {
+        // SAFETY: What is in this list is an inode, by this field.
+        let inode = unsafe { kernel::container_of!(at, raw::inode, i_sb_list) };
+        // SAFETY: An inode in the locked list is valid. It stays in the list while we refer to it.
+        if !unsafe { raw::igrab(inode) }.is_null() {
+            // SAFETY: The lock is held.
+            unsafe { raw::daxfs_inodes_unlock(sb) };
+            // SAFETY: Null, or the reference that was taken before; the list goes on from another.
+            unsafe { raw::iput(held) };
+            held = inode;
+            // SAFETY: We refer to the inode, which is one of this file system.
+            unsafe { unmap_from(inode, first, count) };
+            // SAFETY: The superblock is valid.
+            unsafe { raw::daxfs_inodes_lock(sb) };
+        }
+        // SAFETY: The list is locked, and the inode in it.
+        at = unsafe { (*at).next };
+    }
+    // SAFETY: The lock is held.
+    unsafe { raw::daxfs_inodes_unlock(sb) };
+    // SAFETY: Null, or the reference that was taken last.
+    unsafe { raw::iput(held) };
+}
+
+/// Takes pages of the image out of the mappings of one file.
+///
+/// # Safety
+/// `inode` is an inode of this file system that somebody refers to.
+unsafe fn unmap_from(inode: *mut raw::inode, first: u64, count: u64) {
+    // SAFETY: The inode is valid.
+    if !unsafe { raw::daxfs_inode_is_ready(inode) } {
+        return;
+    }
+    // SAFETY: An inode that is ready was read.
+    let stored = unsafe { inode::stored(inode) };
+    let Some((from, length)) = shown_by(stored, first, count) else { return };
+    // SAFETY: An inode has a mapping as long as it lives.
+    let mapping = unsafe { (*inode).i_mapping };
+    // A fault that looked for the mark before it was set holds this lock until its entry is there.
+    // SAFETY: The mapping and its lock live as long as the inode. This may sleep, and what is held
+    // already comes before in the order of locks.
+    let _lock = unsafe { WriteGuard::take(&raw mut (*mapping).invalidate_lock) };
+    // SAFETY: The mapping is valid. A length of 0 means up to the end.
+    unsafe { raw::unmap_mapping_range(mapping, from as i64, length as i64, 0) };
+}
+
+/// Which part of a file can show these pages of the image: offset and length in bytes; a length of 0
+/// stands for all that follows.
+fn shown_by(stored: &Stored, first: u64, count: u64) -> Option<(u64, u64)> {
+    match *stored.data().ok()? {
+        FileData::Direct { offset } => {
+            let begin = offset >> PAGE_SHIFT;
+            let end = begin.saturating_add(stored.size.div_ceil(PAGE_SIZE));
+            let (low, high) = (first.max(begin), first.saturating_add(count).min(end));
+            (low < high).then(|| ((low - begin) << PAGE_SHIFT, (high - low) << PAGE_SHIFT))
+        }
+        // Which parts those are is in the list of extents, that is, in memory that breaks.
+        FileData::Sparse(_) => Some((0, 0)),
+        _ => None,
+    }
+}
+
+/// Whether any of these pages is marked.
+#[cold]
+pub(crate) fn any_marked<'a>(mut pages: impl Iterator<Item = Page<'a>>) -> bool {
+    pages.any(Page::is_poisoned)
+}
