@@ -17,6 +17,7 @@
 //! |---|---|
 //! | [`mod@bench`] | what things cost, on this mount and on others |
 //! | [`cases`] | the cases, one file for each part of the file system |
+//! | [`forge`] | images that lie |
 //! | [`init`] | process 1 |
 //! | [`layered`] | the image below a root that can be written |
 //! | [`manifest`] | lists of everything in a tree |
@@ -30,6 +31,7 @@
 
 mod bench;
 mod cases;
+mod forge;
 mod init;
 mod layered;
 mod manifest;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::forge;
 use crate::pattern;
 use crate::sys;
 
@@ -39,7 +40,7 @@ pub(crate) enum Kind {
     Text(Vec<u8>),
     /// This program.
     Program,
-    /// An image of this file system, with zeros up to [`IMAGE_SIZE`].
+    /// Images of this file system at multiples of 2 MiB, and zeros up to [`IMAGE_SIZE`].
     Image,
     /// A symbolic link.
     Symlink(Vec<u8>),
@@ -141,6 +142,10 @@ pub(crate) const VAST_PIECE: (u64, u64) = (5 << 30, 2 * PAGE);
 /// A valid image at an address of its own within the image, with a file that tells it apart.
 pub(crate) const INNER_IMAGE: &str = "inner";
 pub(crate) const IMAGE_SIZE: u64 = 5 * HUGE;
+
+/// Where in that file images lie that are forged: [`forge::wrong_digest`] and [`forge::endless`].
+pub(crate) const WRONG_DIGEST: u64 = HUGE;
+pub(crate) const ENDLESS: u64 = 2 * HUGE;
 pub(crate) const INNER_FILE: (&str, &str) = ("inside", "within another image");
 
 /// Makes the tree of the inner image in `root`, which must not exist.
@@ -318,15 +323,29 @@ fn create(root: &Path, entry: &Entry, inner: &Path) -> Result<()> {
         Kind::Image => {
             // Zeros, not a hole: a file with holes has no place of its own. The largest of all files
             // is placed first, which makes sure of a place at 2 MiB.
-            let mut bytes = fs::read(inner)?;
-            bytes.resize(usize::try_from(IMAGE_SIZE)?, 0);
-            fs::write(&path, bytes)?;
+            fs::write(&path, images(&fs::read(inner)?)?)?;
         }
         Kind::Symlink(target) => symlink(OsStr::from_bytes(target), &path)?,
         Kind::Node(kind, device) => sys::mknod(&path, *kind, *device)?,
         Kind::Link(target) => fs::hard_link(root.join(target), &path)?,
     }
     Ok(())
+}
+
+/// The inner image and the forged ones, each at its place.
+fn images(inner: &[u8]) -> Result<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(IMAGE_SIZE)?];
+    for (place, image) in [
+        (0, inner.to_vec()),
+        (WRONG_DIGEST, forge::wrong_digest(inner.to_vec())?),
+        (ENDLESS, forge::endless(inner.to_vec())?),
+    ] {
+        let place = usize::try_from(place)?;
+        let room = bytes.get_mut(place..place + image.len());
+        room.context("no room for an image")?
+            .copy_from_slice(&image);
+    }
+    Ok(bytes)
 }
 
 fn finish(root: &Path, entry: &Entry) -> Result<()> {

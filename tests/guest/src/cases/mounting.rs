@@ -10,13 +10,15 @@ use anyhow::{ensure, Context, Result};
 
 use super::{at, sample, Case};
 use crate::init::{mount_image, phys, read_text, MOUNT};
-use crate::sample::{INNER_FILE, INNER_IMAGE, USER};
+use crate::sample::{ENDLESS, INNER_FILE, INNER_IMAGE, USER, WRONG_DIGEST};
 use crate::sys;
 
 pub(super) const CASES: &[Case] = &[
     sample("bad-arguments", bad_arguments),
     sample("overlapping-mounts-are-refused", overlap),
     sample("identity", identity),
+    sample("identity-ties-the-sections", forged_digest),
+    sample("a-lie-about-the-size-costs-nothing", endless),
     sample("validate", validate),
     sample("mounting-twice-shares", twice),
     sample("mounting-needs-privilege", privilege),
@@ -206,15 +208,54 @@ pub(super) fn parse(number: &str) -> Result<u64> {
     Ok(u64::from_str_radix(number.trim_start_matches("0x"), 16)?)
 }
 
-/// The identity that a refusal names is the one that is accepted.
-fn identity() -> Result<()> {
-    let options = |digits: &str| format!("phys={},identity=sha256:{digits}", phys());
-    let (number, messages) = attempt(&options(&"0".repeat(64)))?;
+/// The identity of the image at `phys`, which a refusal tells.
+fn identity_at(phys: &str) -> Result<String> {
+    let options = format!("phys={phys},identity=sha256:{}", "0".repeat(64));
+    let (number, messages) = attempt(&options)?;
     ensure!(number == libc::EKEYREJECTED, "error {number}: {messages}");
     let (_, found) = messages
         .split_once("sha256:")
         .context("no identity in the message")?;
-    let digits = found.get(..64).context("a short identity")?;
+    Ok(found.get(..64).context("a short identity")?.to_owned())
+}
+
+/// A section whose checksum is right but whose digest is not that of the superblock is mounted by
+/// whoever asks for nothing, and refused where the identity is given, though that is right.
+fn forged_digest() -> Result<()> {
+    let place = format!("{:#x}", inner_address()? + WRONG_DIGEST);
+    sys::unmount(MOUNT, 0)?;
+    let plain = attempt(&format!("phys={place}"))?;
+    let digits = identity_at(&place)?;
+    let pinned = refused(
+        &format!("phys={place},identity=sha256:{digits}"),
+        libc::EUCLEAN,
+        "section-digest",
+    );
+    mount_image()?;
+    ensure!(plain.0 == 0, "without an identity: {plain:?}");
+    pinned
+}
+
+/// An image of a few kilobytes that says it has 64 GiB: nothing is claimed or allocated for it.
+fn endless() -> Result<()> {
+    let place = format!("{:#x}", inner_address()? + ENDLESS);
+    sys::unmount(MOUNT, 0)?;
+    let believed = refused(&format!("phys={place}"), libc::EINVAL, "is RAM");
+    let bounded = refused(
+        &format!("phys={place},size=2M"),
+        libc::EINVAL,
+        "is less than the image's",
+    );
+    let left = claims()?;
+    mount_image()?;
+    ensure!(left == 0, "a claim is left");
+    believed.and(bounded)
+}
+
+/// The identity that a refusal names is the one that is accepted.
+fn identity() -> Result<()> {
+    let options = |digits: &str| format!("phys={},identity=sha256:{digits}", phys());
+    let digits = &identity_at(&phys())?;
     let (number, messages) = attempt(&options(digits))?;
     ensure!(number == 0, "the right identity is refused: {messages}");
     let (number, _) = attempt(&options(&digits.to_uppercase()))?;
