@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{ensure, Context, Result};
 
 use super::artifacts::Artifacts;
 use super::console::{self, Report};
@@ -16,7 +16,7 @@ use crate::kernel::kmod;
 
 /// How long one guest may take, and how long it may say nothing: a broken module may hang it.
 const LIMIT: Duration = Duration::from_secs(300);
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_secs(150);
 
 /// What the trials of many modules share.
 pub(crate) struct Trials {
@@ -59,7 +59,13 @@ impl Trials {
                     .chain(report.troubled.clone()),
             );
             left.retain(|case| !done.contains(case));
-            if done.is_empty() || report.trouble.is_none() {
+            ensure!(
+                !done.is_empty(),
+                "no case ran: {}; the console:\n{}",
+                report.trouble.as_deref().unwrap_or("no trouble"),
+                report.console
+            );
+            if report.trouble.is_none() {
                 break;
             }
         }
