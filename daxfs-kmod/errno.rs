@@ -3,6 +3,7 @@
 
 use kernel::error::Error;
 
+use crate::mounted::Image;
 use crate::sys::log;
 
 const EIO: i32 = 5;
@@ -23,10 +24,13 @@ pub(crate) fn of(error: &daxfs_format::Error) -> Error {
     })
 }
 
-/// As [`of`], for an error met while the file system is in use, which the kernel log reports.
-pub(crate) fn reported(error: daxfs_format::Error) -> Error {
-    log::damage(format_args!("{error}"));
-    of(&error)
+/// As [`of`], for errors met while `image` is in use, which the kernel log reports.
+pub(crate) fn reported(image: &Image) -> impl Fn(daxfs_format::Error) -> Error + '_ {
+    move |error| {
+        let phys = image.memory().physical(0);
+        log::damage(format_args!("image at phys={phys:#x}: {error}"));
+        of(&error)
+    }
 }
 
 /// A file handle that names no inode of this image.

@@ -88,7 +88,7 @@ pub(crate) unsafe fn check_tail(inode: *const raw::inode) -> Result {
     let number = unsafe { (*inode).i_ino };
     let ino = u32::try_from(number).ok().and_then(Ino::new).ok_or(code::EIO)?;
     let tail = mounted.image().check_tail(ino, stored.data()?, stored.size);
-    tail.map_err(errno::reported)?;
+    tail.map_err(errno::reported(mounted.image()))?;
     checked.store(true, Relaxed);
     Ok(())
 }
@@ -197,7 +197,7 @@ pub(crate) unsafe fn get(sb: *mut raw::super_block, ino: Ino) -> Result<*mut raw
         Err(error) => {
             // SAFETY: As above; this drops our reference.
             unsafe { raw::iget_failed(inode) };
-            Err(errno::reported(error))
+            Err(errno::reported(mounted.image())(error))
         }
     }
 }

@@ -44,7 +44,7 @@ unsafe fn fill(folio: *mut raw::folio) -> Result {
         let image = mounted.image();
         let length = image
             .read(stored.data()?, stored.size, at, bytes)
-            .map_err(errno::reported)?;
+            .map_err(errno::reported(image))?;
         if let Some(rest) = bytes.get_mut(length..) {
             rest.fill(0);
         }

@@ -61,17 +61,18 @@ unsafe fn find(directory: *mut raw::inode, name: &[u8]) -> Result<*mut raw::inod
     if name.len() > daxfs_format::limits::MAX_NAME {
         return Err(errno::name_too_long());
     }
-    let Some(entry) = mounted.image().lookup(from, name).map_err(errno::reported)? else {
+    let image = mounted.image();
+    let Some(entry) = image.lookup(from, name).map_err(errno::reported(image))? else {
         return Ok(core::ptr::null_mut());
     };
     // SAFETY: The superblock is that of an inode of ours.
     let found = unsafe { inode::get((*directory).i_sb, entry.ino) }?;
     // SAFETY: We have a reference to the inode.
     let kind = &unsafe { inode::stored(found) }.kind;
-    if let Err(error) = mounted.image().check_child(from, &entry, kind) {
+    if let Err(error) = image.check_child(from, &entry, kind) {
         // SAFETY: Gives up our reference.
         unsafe { raw::iput(found) };
-        return Err(errno::reported(error));
+        return Err(errno::reported(image)(error));
     }
     Ok(found)
 }
@@ -94,11 +95,11 @@ unsafe extern "C" fn iterate(file: *mut raw::file, context: *mut raw::dir_contex
 fn emit(mounted: &Mounted, directory: &Directory, context: &mut raw::dir_context) -> Result {
     let image = mounted.image();
     let start = Cookie::from_offset(context.pos.unsigned_abs());
-    let mut position = image.seek(directory, start).map_err(errno::reported)?;
+    let mut position = image.seek(directory, start).map_err(errno::reported(image))?;
     let mut buffer = ListBuf::new();
     loop {
         let listed = image.next_entry(directory, &mut position, &mut buffer);
-        let Some(listed) = listed.map_err(errno::reported)? else { return Ok(()) };
+        let Some(listed) = listed.map_err(errno::reported(image))? else { return Ok(()) };
         context.pos = listed.cookie.to_offset() as i64;
         if !take(context, &listed) {
             return Ok(());

@@ -109,7 +109,7 @@ unsafe fn copy_piece(
     to: *mut raw::iov_iter,
 ) -> Result<usize> {
     let segment = mounted.image().segment(stored.data()?, stored.size, at);
-    let Some(segment) = segment.map_err(errno::reported)? else { return Ok(0) };
+    let Some(segment) = segment.map_err(errno::reported(mounted.image()))? else { return Ok(0) };
     let length = usize::try_from(segment.end - at).unwrap_or(usize::MAX).min(wanted).min(CHUNK);
     // SAFETY: By the contract of this function.
     match unsafe { copy_segment(mounted, segment, length, to) } {
@@ -123,7 +123,7 @@ unsafe fn copy_piece(
 fn why_short(mounted: &Mounted, segment: Segment) -> Error {
     let memory = mounted.image().memory();
     match segment.data.map(|offset| memory.read(offset, &mut [0])) {
-        Some(Err(fault)) => errno::reported(fault.into()),
+        Some(Err(fault)) => errno::reported(mounted.image())(fault.into()),
         _ => code::EFAULT,
     }
 }
@@ -218,8 +218,9 @@ const PIECES: u32 = 1024;
 impl<'a> Pieces<'a> {
     /// The pieces from the one that `start` lies in on.
     fn from(mounted: &'a Mounted, stored: &Stored, start: u64) -> Result<Self> {
-        let walk = mounted.image().segments(stored.data()?, stored.size, start);
-        Ok(Self { mounted, walk: walk.map_err(errno::reported)?, count: 0 })
+        let image = mounted.image();
+        let walk = image.segments(stored.data()?, stored.size, start);
+        Ok(Self { mounted, walk: walk.map_err(errno::reported(image))?, count: 0 })
     }
 
     fn next(&mut self) -> Result<Option<Segment>> {
@@ -228,7 +229,8 @@ impl<'a> Pieces<'a> {
             self.count = 0;
             give_way()?;
         }
-        self.mounted.image().next_segment(&mut self.walk).map_err(errno::reported)
+        let image = self.mounted.image();
+        image.next_segment(&mut self.walk).map_err(errno::reported(image))
     }
 
     /// The next piece that is no hole.

@@ -119,7 +119,7 @@ impl<'a> Fault<'a> {
         // Files end long before this could overflow.
         let at = (place.pgoff as u64) << PAGE_SHIFT;
         let segment = mounted.image().segment(stored.data()?, stored.size, at);
-        let Some(Segment { start, end, data: Some(offset) }) = segment.map_err(errno::reported)?
+        let Some(Segment { start, end, data: Some(offset) }) = segment.map_err(errno::reported(mounted.image()))?
         else {
             return Ok(None);
         };

@@ -47,7 +47,8 @@ unsafe fn publish_target(inode: *mut raw::inode) -> Result<*mut c_char> {
     let length = usize::from(link.length());
     let mut target = KVec::from_elem(0_u8, length + 1, GFP_KERNEL)?;
     let room = target.get_mut(..length).ok_or(code::EINVAL)?;
-    mounted.image().read_link(link, room).map_err(errno::reported)?;
+    let image = mounted.image();
+    image.read_link(link, room).map_err(errno::reported(image))?;
     let (target, _, _) = target.into_raw_parts();
     // SAFETY: The target is a C string from `kmalloc()`, which `inode::free` frees.
     let before = unsafe { raw::daxfs_inode_publish_link(inode, target.cast()) };

@@ -36,12 +36,12 @@ pub(crate) fn read(
     name: &[u8],
 ) -> Result<Option<KVVec<u8>>> {
     let Some(id) = stored.xattrs else { return Ok(None) };
-    let set = image.xattrs(id).map_err(errno::reported)?;
-    let found = image.find_xattr(&set, namespace, name).map_err(errno::reported)?;
+    let set = image.xattrs(id).map_err(errno::reported(image))?;
+    let found = image.find_xattr(&set, namespace, name).map_err(errno::reported(image))?;
     let Some(found) = found else { return Ok(None) };
     // The format bounds a value by 64 KiB.
     let mut value = KVVec::from_elem(0, found.value_length() as usize, GFP_KERNEL)?;
-    image.xattr_value(&found, &mut value).map_err(errno::reported)?;
+    image.xattr_value(&found, &mut value).map_err(errno::reported(image))?;
     Ok(Some(value))
 }
 
@@ -82,13 +82,13 @@ unsafe fn copy_value(
     let image = mounted.image();
     let namespace = Namespace::from_number(namespace).ok_or(code::EINVAL)?;
     let id = stored.xattrs.ok_or_else(errno::no_data)?;
-    let set = image.xattrs(id).map_err(errno::reported)?;
-    let found = image.find_xattr(&set, namespace, name).map_err(errno::reported)?;
+    let set = image.xattrs(id).map_err(errno::reported(image))?;
+    let found = image.find_xattr(&set, namespace, name).map_err(errno::reported(image))?;
     let found = found.ok_or_else(errno::no_data)?;
     let length = found.value_length();
     if let Some(into) = into {
         let room = into.get_mut(..length as usize).ok_or(code::ERANGE)?;
-        image.xattr_value(&found, room).map_err(errno::reported)?;
+        image.xattr_value(&found, room).map_err(errno::reported(image))?;
     }
     Ok(length as c_int)
 }
@@ -120,15 +120,15 @@ pub(crate) unsafe extern "C" fn list(
 
 /// Lists a set into a buffer, or only counts the bytes that this takes.
 fn list_set(image: &Image, id: XattrSetId, into: Option<&mut [u8]>) -> Result<usize> {
-    let set = image.xattrs(id).map_err(errno::reported)?;
+    let set = image.xattrs(id).map_err(errno::reported(image))?;
     let mut walk = set.walk();
     let mut list = List { into, length: 0 };
     let mut buffer = [0; 255];
-    while let Some(found) = image.next_xattr(&mut walk).map_err(errno::reported)? {
+    while let Some(found) = image.next_xattr(&mut walk).map_err(errno::reported(image))? {
         if found.namespace == Namespace::Trusted && !may_see_trusted() {
             continue;
         }
-        let name = image.xattr_name(&found, &mut buffer).map_err(errno::reported)?;
+        let name = image.xattr_name(&found, &mut buffer).map_err(errno::reported(image))?;
         list.push(found.namespace.prefix().as_bytes())?;
         list.push(name)?;
         list.push(&[0])?;

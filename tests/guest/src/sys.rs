@@ -477,6 +477,17 @@ pub(crate) fn become_user(uid: u32, gid: u32) -> Result<()> {
     Ok(())
 }
 
+/// What the kernel has logged, or the last 256 KiB of it.
+pub(crate) fn kernel_log() -> Result<String> {
+    const READ_ALL: c_int = 3;
+    let mut bytes = vec![0_u8; 256 << 10];
+    let length = c_int::try_from(bytes.len())?;
+    // SAFETY: The buffer is that long.
+    let read = check(unsafe { libc::klogctl(READ_ALL, bytes.as_mut_ptr().cast(), length) })?;
+    bytes.truncate(usize::try_from(read)?);
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 /// Keeps this process on one processor.
 pub(crate) fn run_on_processor(number: usize) -> Result<()> {
     // SAFETY: All bytes zero are a value of this type.

@@ -176,6 +176,12 @@ fn bad_arguments() -> Result<()> {
     ] {
         refused(&options, number, says)?;
     }
+    // mount(8) of many systems does not print the context's log; the kernel log has it too.
+    let log = sys::kernel_log()?;
+    ensure!(
+        log.contains("daxfs: unknown option branch"),
+        "an unknown option is not in the kernel log"
+    );
     Ok(())
 }
 

@@ -129,6 +129,11 @@ impl Broken {
         let mut bytes = vec![0; 3 * PAGE];
         let read = file.read_at(&mut bytes, begin).map_err(Into::into);
         sys::expect_errno("a read of the page", read, libc::EIO)?;
+        let log = sys::kernel_log()?;
+        ensure!(
+            log.contains(&format!("daxfs: image at phys={}: ", crate::init::phys())),
+            "the kernel log does not tell which image"
+        );
         let before = begin - 2 * u64::try_from(PAGE)?;
         let length = file.read_at(&mut bytes, before)?;
         ensure!(length == 2 * PAGE, "{length} bytes before the page");
