@@ -60,7 +60,6 @@ const SIGNS: &[&str] = &[
     "Memory failure:",
     "[Hardware Error]",
     // What the module says when it cannot give back what it took, or meets broken memory.
-    "still referenced",
     "in use after the unmount",
     "is broken",
 ];
@@ -148,10 +147,6 @@ mod tests {
             (
                 "WARNING: possible circular locking dependency detected",
                 "WARNING:",
-            ),
-            (
-                "daxfs: pages at 0x20000000 are still referenced after the unmount",
-                "still referenced",
             ),
         ] {
             assert_eq!(

@@ -17,10 +17,13 @@ use crate::sample::{HUGE_FILE, PAGE, WIDE_FILE};
 use crate::sys;
 
 pub(super) const CASES: &[Case] = &[
-    sample("pages-that-outlive-the-mount", outlive),
-    sample("pages-of-a-former-mount-are-given-back-later", parked),
+    sample("pages-that-outlive-the-mount", outlive).announcing(PARKED),
+    sample("pages-of-a-former-mount-are-given-back-later", parked).announcing(PARKED),
     sample("locked-pages-do-not-hold-the-memory", locked).under_every_policy(),
 ];
+
+/// What the module says when it keeps a range for later.
+const PARKED: &[&str] = &["in use after the unmount"];
 
 /// Puts the first `length` bytes of a file into a pipe, as references to the pages of the image.
 fn splice(file: (&str, u64, u64), length: usize) -> Result<OwnedFd> {

@@ -21,7 +21,7 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 /// What the kernel says of a page, and of a process that touched it.
-const WORDS: &[&str] = &["Memory failure:", "hardware memory corruption"];
+const WORDS: &[&str] = &["Memory failure:", "hardware memory corruption", "is broken"];
 
 const MADV_HWPOISON: c_int = 100;
 const PAGE: usize = 4096;
