@@ -194,7 +194,7 @@ pub(crate) fn document(all: &[Break]) -> String {
         if entry.part != part {
             part = &entry.part;
             text.push_str(&format!(
-                "\n## {part}\n\n| break | cases that fail |\n|---|---|\n"
+                "\n## {part}\n\n| break | cases that must fail |\n|---|---|\n"
             ));
         }
         let cases: Vec<String> = entry.cases.iter().map(|case| format!("`{case}`")).collect();
@@ -204,10 +204,10 @@ pub(crate) fn document(all: &[Break]) -> String {
 }
 
 /// What the document begins with.
-const HEAD: &str = "# Breaks that the guest cases notice
+const HEAD: &str = "# Breaks that the guest cases must notice
 
 A case that cannot fail proves nothing. Each row is a change that breaks the kernel module, and the cases
-that fail for it; their names say what they promise. `cargo xtask breaks [FILTER]` makes each change to a
+that must fail for it; their names say what they promise. `cargo xtask breaks [FILTER]` makes each change to a
 copy of the source, builds it, runs the cases, and wants every one of them to fail. The changes are in
 `tests/guest/breaks.txt`, and this page is made from that file by `cargo xtask breaks --document`. The command
 first looks whether every change still fits the source and every guest case has a break; `--check` does no more.
