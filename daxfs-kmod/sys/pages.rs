@@ -133,7 +133,7 @@ impl PageMap {
         if head.order() == HUGE_ORDER {
             return Some(head);
         }
-        if !self.freeze(index) {
+        if !Self::freeze(head) {
             return None;
         }
         let folio = head.folio();
@@ -153,17 +153,15 @@ impl PageMap {
         Some(head)
     }
 
-    /// Takes our reference to each of [`HUGE_PAGES`] pages away, unless somebody else has one to any of
-    /// them: then it takes none, and returns false. The caller keeps others from taking new ones.
-    fn freeze(&self, index: u64) -> bool {
-        let pages = || (index..index + HUGE_PAGES).filter_map(|index| self.page(index));
-        let frozen = pages().take_while(|page| page.freeze()).count();
-        if frozen == HUGE_PAGES as usize {
-            return true;
-        }
-        for page in pages().take(frozen) {
+    /// Takes our reference to each page of the 2 MiB from `head` on away, unless somebody else has one to
+    /// any of them: then it takes none, and returns false. The caller keeps others from taking new ones.
+    fn freeze(head: Page<'_>) -> bool {
+        // SAFETY: Maps are as long as a multiple of 2 MiB, and `head` begins 2 MiB of one.
+        let page = |index| unsafe { head.add(index) };
+        let Some(used) = (0..HUGE_PAGES).find(|&index| !page(index).freeze()) else { return true };
+        for index in 0..used {
             // SAFETY: The page is valid and frozen: nobody else changes its count.
-            unsafe { raw::daxfs_set_page_count(page.as_ptr(), 1) };
+            unsafe { raw::daxfs_set_page_count(page(index).as_ptr(), 1) };
         }
         false
     }
