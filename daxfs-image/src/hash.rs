@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The two hash functions of the format, from the crates that user space has for them.
 
-use sha2::Digest as _;
+use daxfs_sha256::update_all;
 
 /// XXH64 by `xxhash-rust`.
 #[derive(Clone)]
@@ -25,13 +25,24 @@ impl daxfs_format::Xxh64 for Xxh64 {
     }
 }
 
-/// SHA-256 by `sha2`, which uses the processor's instructions for it where there are any.
+/// SHA-256 by `daxfs-sha256`, which uses the processor's instructions for it where there are any.
 #[derive(Clone)]
-pub struct Sha256(sha2::Sha256);
+pub struct Sha256(daxfs_sha256::Sha256);
+
+impl Sha256 {
+    /// Has each hash take the bytes beside it, several at a time, which is faster than one by one.
+    pub fn update_all<'a>(messages: impl IntoIterator<Item = (&'a mut Self, &'a [u8])>) {
+        update_all(
+            messages
+                .into_iter()
+                .map(|(hash, bytes)| (&mut hash.0, bytes)),
+        );
+    }
+}
 
 impl daxfs_format::Sha256 for Sha256 {
     fn new() -> Self {
-        Self(sha2::Sha256::new())
+        Self(daxfs_sha256::Sha256::new())
     }
 
     fn update(&mut self, bytes: &[u8]) {
@@ -39,7 +50,7 @@ impl daxfs_format::Sha256 for Sha256 {
     }
 
     fn finish(self) -> [u8; 32] {
-        self.0.finalize().into()
+        self.0.finish()
     }
 }
 

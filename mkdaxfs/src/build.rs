@@ -10,6 +10,7 @@
 //! read. So there is room for a digest of every file, `packed` is copied behind it, then `data` behind
 //! that; the room for the digests of files that turned out equal to others stays empty.
 
+use std::cmp::Reverse;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::thread;
@@ -222,6 +223,8 @@ fn place_large(
             digest,
         });
     }
+    // The last to be finished are small, so that the threads finish together.
+    large.sort_by_key(|large| Reverse(job.tree.node(large.file).status.size));
     for (&file, &original) in &comparison.same {
         job.observer.advance(job.tree.node(file).status.size);
         contents.assign(file, contents.of(original));

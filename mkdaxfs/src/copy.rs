@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Copying contents into the image: each file is read once, hashed and written by one thread.
 //!
+//! A thread hashes several files at once, which is faster than one after the other.
+//!
+//! Large files have their places; a thread copies a few of them at a time, a piece of each in turn.
 //! Small files are copied a batch at a time. Several threads read and hash batches, then each takes
 //! its turn to place its files, in the order of inodes: only then is it known which of them equal
 //! earlier ones. So the image does not depend on the threads, and no file is read twice.
@@ -87,24 +90,26 @@ pub(crate) fn copy(
     let batches = batch::cut(job, small, packed);
     let placing = InOrder::new(placing);
     let copied = Mutex::new(Vec::with_capacity(large.len()));
-    let next = AtomicUsize::new(0);
+    let (next_large, next_batch) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let work = || {
         let (mut reader, mut buffer) = (job.reader(), Buffer::new());
+        let next = || match placing.is_stopped() {
+            true => None,
+            false => large.get(next_large.fetch_add(1, Ordering::Relaxed)),
+        };
+        let done = |one| pool::lock(&copied).push(one);
+        large::copy(job, &mut reader, buffer.bytes(), next, done)?;
         while !placing.is_stopped() {
-            let task = next.fetch_add(1, Ordering::Relaxed);
-            if let Some(file) = large.get(task) {
-                let one = large::copy(job, &mut reader, file, buffer.chunk())?;
-                pool::lock(&copied).push(one);
-            } else if let Some(range) = batches.get(task - large.len()) {
-                let batch = Batch {
-                    job,
-                    files: &small[range.clone()],
-                    packed,
-                };
-                batch.copy(&mut reader, &mut buffer, &placing, task - large.len())?;
-            } else {
+            let turn = next_batch.fetch_add(1, Ordering::Relaxed);
+            let Some(range) = batches.get(turn) else {
                 break;
-            }
+            };
+            let batch = Batch {
+                job,
+                files: &small[range.clone()],
+                packed,
+            };
+            batch.copy(&mut reader, &mut buffer, &placing, turn)?;
         }
         Ok(())
     };

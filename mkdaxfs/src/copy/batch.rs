@@ -28,6 +28,7 @@ const ELF: &[u8] = b"\x7fELF";
 pub(super) struct Buffer {
     bytes: Vec<u8>,
     slots: Vec<Slot>,
+    hashes: Vec<Sha256>,
 }
 
 /// A file in the buffer.
@@ -39,17 +40,35 @@ struct Slot {
     place: Option<u64>,
 }
 
+impl Slot {
+    fn contents(&self) -> Range<usize> {
+        self.start..self.start + self.size
+    }
+}
+
 impl Buffer {
     pub(super) fn new() -> Self {
         Self {
             bytes: vec![0; index(BATCH + SMALL)],
             slots: Vec::with_capacity(FILES),
+            hashes: Vec::with_capacity(FILES),
         }
     }
 
     /// All of it, for large files.
-    pub(super) fn chunk(&mut self) -> &mut [u8] {
-        &mut self.bytes[..index(SMALL)]
+    pub(super) fn bytes(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+
+    /// Hashes the files.
+    fn hash(&mut self) {
+        self.hashes.clear();
+        self.hashes.resize_with(self.slots.len(), Sha256::new);
+        let contents = self.slots.iter().map(|slot| &self.bytes[slot.contents()]);
+        Sha256::update_all(self.hashes.iter_mut().zip(contents));
+        for (slot, hash) in self.slots.iter_mut().zip(self.hashes.drain(..)) {
+            slot.digest = hash.finish();
+        }
     }
 }
 
@@ -105,7 +124,6 @@ impl Batch<'_> {
     }
 
     fn read(&self, reader: &mut Reader<'_>, buffer: &mut Buffer) -> Result<()> {
-        let hashed = contents::is_hashed(self.job.options);
         buffer.slots.clear();
         let mut start = 0;
         for &file in self.files {
@@ -117,18 +135,16 @@ impl Batch<'_> {
             reader.read(file, &open, contents, 0)?;
             reader.verify(file, &open)?;
             tail.fill(0);
-            let digest = if hashed {
-                digest(contents)
-            } else {
-                Digest::default()
-            };
             buffer.slots.push(Slot {
                 start,
                 size,
-                digest,
+                digest: Digest::default(),
                 place: None,
             });
             start = end;
+        }
+        if contents::is_hashed(self.job.options) {
+            buffer.hash();
         }
         Ok(())
     }
@@ -137,7 +153,7 @@ impl Batch<'_> {
     fn place(&self, buffer: &mut Buffer, placing: &mut Placing) {
         let bytes = &buffer.bytes;
         for (slot, &file) in buffer.slots.iter_mut().zip(self.files) {
-            let content = &bytes[slot.start..slot.start + slot.size];
+            let content = &bytes[slot.contents()];
             // An ELF file stays without content, and is copied again with the direct ones.
             if !(self.packed && content.starts_with(ELF)) {
                 let content = self.place_one(slot, placing);
@@ -205,10 +221,4 @@ impl Batch<'_> {
             None => Ok(()),
         }
     }
-}
-
-fn digest(bytes: &[u8]) -> Digest {
-    let mut hash = Sha256::new();
-    hash.update(bytes);
-    hash.finish()
 }

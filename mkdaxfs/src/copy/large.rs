@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Copying one large or sparse file to its place.
+//! Copying large and sparse files to their places, a few at a time.
+
+use std::fs::File;
 
 use daxfs_format::digest::extent_header;
 use daxfs_format::{Extent, Sha256 as _};
@@ -11,6 +13,9 @@ use crate::error::Result;
 use crate::num::{index, len64, round_up};
 use crate::source::Reader;
 use crate::tree::{NodeId, NodeKind, Piece};
+
+/// How many files a thread copies at a time: as many as are hashed faster together.
+const FILES: usize = 4;
 
 /// A file that has its place.
 #[derive(Clone, Copy, Debug)]
@@ -27,78 +32,131 @@ pub(crate) struct LargeFile {
 /// The digest that a content turned out to have.
 pub(crate) type Copied = (u32, Digest);
 
-/// Copies a file through `buffer`, and hashes it on the way.
-pub(super) fn copy(
-    job: &Job<'_>,
+/// Copies files through `buffer`, and hashes them on the way, until there is no `next` one.
+pub(super) fn copy<'a>(
+    job: &Job<'a>,
     reader: &mut Reader<'_>,
-    large: &LargeFile,
     buffer: &mut [u8],
-) -> Result<Copied> {
-    let node = job.tree.node(large.file);
-    let whole = [(0, node.status.size)];
-    let pieces = match node.kind {
-        NodeKind::Regular { sparse } => job.tree.pieces(sparse),
-        _ => None,
-    };
-    let hashed = large.digest.is_none() && contents::is_hashed(job.options);
-    let mut copy = Copy {
-        job,
-        reader,
-        file: large.file,
-        hash: hashed.then(Sha256::new),
-        place: large.place,
-    };
-    let open = copy.reader.open(large.file)?;
-    if pieces.is_some() {
-        copy.update(&node.status.size.to_le_bytes());
-    }
-    for &(offset, length) in pieces.unwrap_or(&whole) {
-        if pieces.is_some() {
-            copy.update(&extent_header(&Extent {
-                file_offset: offset,
-                offset: 0,
-                length,
-            }));
+    next: impl Fn() -> Option<&'a LargeFile>,
+    done: impl Fn(Copied),
+) -> Result<()> {
+    let chunk = buffer.len() / FILES;
+    let mut copies: Vec<Copy<'_>> = Vec::with_capacity(FILES);
+    loop {
+        while let Some(large) = (copies.len() < FILES).then(&next).flatten() {
+            copies.push(Copy::begin(job, reader, large)?);
         }
-        copy.piece(&open, (offset, length), buffer)?;
+        if copies.is_empty() {
+            return Ok(());
+        }
+        for (copy, chunk) in copies.iter_mut().zip(buffer.chunks_mut(chunk)) {
+            copy.read(reader, chunk)?;
+        }
+        let chunks = copies.iter_mut().zip(buffer.chunks(chunk));
+        let hashed = chunks.filter_map(|(copy, chunk)| {
+            let bytes = &chunk[..copy.count];
+            copy.hash.as_mut().map(|hash| (hash, bytes))
+        });
+        Sha256::update_all(hashed);
+        for (copy, chunk) in copies.iter_mut().zip(buffer.chunks(chunk)) {
+            copy.write(job, chunk)?;
+        }
+        for copy in copies.extract_if(.., |copy| copy.is_done()) {
+            done(copy.finish(reader)?);
+        }
     }
-    copy.reader.verify(large.file, &open)?;
-    let digest = copy.hash.map(Sha256::finish);
-    Ok((large.content, large.digest.or(digest).unwrap_or_default()))
 }
 
-struct Copy<'a, 'r> {
-    job: &'a Job<'a>,
-    reader: &'a mut Reader<'r>,
-    file: NodeId,
+/// A file on its way.
+struct Copy<'a> {
+    large: &'a LargeFile,
+    open: File,
+    /// What is left of the piece that is being copied.
+    piece: Piece,
+    /// The pieces behind it.
+    later: &'a [Piece],
+    is_sparse: bool,
     hash: Option<Sha256>,
-    /// Where the next piece goes.
+    /// Where the next bytes go.
     place: u64,
+    /// How many bytes of the file are in the buffer.
+    count: usize,
 }
 
-impl Copy<'_, '_> {
+impl<'a> Copy<'a> {
+    fn begin(job: &Job<'a>, reader: &mut Reader<'_>, large: &'a LargeFile) -> Result<Self> {
+        let node = job.tree.node(large.file);
+        let pieces = match node.kind {
+            NodeKind::Regular { sparse } => job.tree.pieces(sparse),
+            _ => None,
+        };
+        let hashed = large.digest.is_none() && contents::is_hashed(job.options);
+        let mut copy = Self {
+            large,
+            open: reader.open(large.file)?,
+            piece: (0, node.status.size),
+            later: &[],
+            is_sparse: pieces.is_some(),
+            hash: hashed.then(Sha256::new),
+            place: large.place,
+            count: 0,
+        };
+        if let Some(pieces) = pieces {
+            (copy.piece, copy.later) = ((0, 0), pieces);
+            copy.update(&node.status.size.to_le_bytes());
+        }
+        Ok(copy)
+    }
+
     fn update(&mut self, bytes: &[u8]) {
         if let Some(hash) = &mut self.hash {
             hash.update(bytes);
         }
     }
 
-    fn piece(&mut self, open: &std::fs::File, piece: Piece, buffer: &mut [u8]) -> Result<()> {
-        let (mut offset, length) = piece;
-        let (end, mut place) = (offset + length, self.place);
-        while offset < end {
-            let count = index(end - offset).min(buffer.len());
-            let chunk = &mut buffer[..count];
-            self.reader.read(self.file, open, chunk, offset)?;
-            if let Some(hash) = &mut self.hash {
-                hash.update(chunk);
-            }
-            self.job.output.write(chunk, place)?;
-            self.job.observer.advance(len64(count));
-            offset += len64(count);
-            place += len64(count);
+    /// Goes to the next piece if this one is over.
+    fn next_piece(&mut self) {
+        if let ((_, 0), Some((&piece, later))) = (self.piece, self.later.split_first()) {
+            (self.piece, self.later) = (piece, later);
+            self.update(&extent_header(&Extent {
+                file_offset: piece.0,
+                offset: 0,
+                length: piece.1,
+            }));
         }
-        self.place = round_up(place, self.job.options.page.bytes());
+    }
+
+    /// Reads the next bytes, as many as there is room for.
+    fn read(&mut self, reader: &Reader<'_>, chunk: &mut [u8]) -> Result<()> {
+        self.next_piece();
+        let (offset, length) = self.piece;
+        self.count = index(length).min(chunk.len());
+        let chunk = &mut chunk[..self.count];
+        reader.read(self.large.file, &self.open, chunk, offset)
+    }
+
+    /// Writes the bytes that were read.
+    fn write(&mut self, job: &Job<'_>, chunk: &[u8]) -> Result<()> {
+        job.output.write(&chunk[..self.count], self.place)?;
+        let count = len64(self.count);
+        job.observer.advance(count);
+        self.place += count;
+        self.piece.0 += count;
+        self.piece.1 -= count;
+        if self.is_sparse && self.piece.1 == 0 {
+            self.place = round_up(self.place, job.options.page.bytes());
+        }
         Ok(())
+    }
+
+    fn is_done(&self) -> bool {
+        self.piece.1 == 0 && self.later.is_empty()
+    }
+
+    fn finish(self, reader: &Reader<'_>) -> Result<Copied> {
+        reader.verify(self.large.file, &self.open)?;
+        let digest = self.hash.map(Sha256::finish);
+        let digest = self.large.digest.or(digest).unwrap_or_default();
+        Ok((self.large.content, digest))
     }
 }

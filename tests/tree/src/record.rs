@@ -163,7 +163,11 @@ fn kind(metadata: &Metadata) -> Result<Kind> {
     })
 }
 
-fn digest(mut file: &File) -> Result<[u8; 32]> {
+/// The SHA-256 of a file from its position on.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn digest(mut file: &File) -> Result<[u8; 32]> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 128 * 1024];
     loop {

@@ -8,6 +8,8 @@ use anyhow::{anyhow, Context, Result};
 use rustix::fs::{flock, FlockOperation};
 use sha2::{Digest, Sha256};
 
+use crate::tree::record;
+
 /// The cache directory, `$XDG_CACHE_HOME/daxfs` or `~/.cache/daxfs`; it is created.
 pub(crate) fn directory() -> Result<PathBuf> {
     let base = match std::env::var_os("XDG_CACHE_HOME").filter(|value| !value.is_empty()) {
@@ -53,11 +55,10 @@ pub(crate) fn digest(bytes: &[u8]) -> String {
 
 /// The SHA-256 of a file's content, as 64 hexadecimal digits.
 pub(crate) fn digest_file(path: &Path) -> Result<String> {
-    let mut file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    let mut hasher = Sha256::new();
-    std::io::copy(&mut file, &mut hasher)
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(hex(&hasher.finalize()))
+    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    let digest =
+        record::digest(&file).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(hex(&digest))
 }
 
 fn hex(bytes: &[u8]) -> String {

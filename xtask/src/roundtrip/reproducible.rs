@@ -2,14 +2,14 @@
 //! The same image from copies of a tree, whatever the path, the order of its directories and
 //! the number of threads.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{ensure, Context, Result};
-use sha2::{Digest, Sha256};
+use anyhow::{ensure, Result};
 
 use super::{Archiver, Subject};
+use crate::kernel::cache::digest_file;
 use crate::report::{Log, Tally};
 use crate::tree::compare::Differences;
 use crate::tree::record::{self, Kind};
@@ -59,7 +59,7 @@ fn rebuild(
     let again = subject.work.join("again.image");
     let mut command: Command = Archiver::Daxfs.build(source, &again);
     log.run(command.args(["--threads", threads]))?;
-    let (was, is) = (digest(expected)?, digest(&again)?);
+    let (was, is) = (digest_file(expected)?, digest_file(&again)?);
     log.line(&format!("{was} expected\n{is} found"));
     fs::remove_file(&again)?;
     ensure!(was == is, "the images differ: SHA-256 {was} and {is}");
@@ -84,16 +84,4 @@ fn names(dir: &Path) -> Result<Vec<std::ffi::OsString>> {
     fs::read_dir(dir)?
         .map(|entry| Ok(entry?.file_name()))
         .collect()
-}
-
-/// The SHA-256 of a file, in hexadecimal.
-fn digest(path: &Path) -> Result<String> {
-    let mut file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    let mut hasher = Sha256::new();
-    std::io::copy(&mut file, &mut hasher)?;
-    Ok(hasher
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
 }
