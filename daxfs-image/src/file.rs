@@ -53,7 +53,16 @@ struct Chunk {
 }
 
 impl FileMemory {
-    /// The whole of a file or block device.
+    /// The whole of the file or block device at a path.
+    ///
+    /// # Errors
+    /// What the operating system says of the file; and what is neither, such as a FIFO, is refused
+    /// without waiting for anybody to write into it.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Self::new(open_readable(path)?)
+    }
+
+    /// The whole of an open file or block device.
     ///
     /// # Errors
     /// What `lseek` says of the file.
@@ -257,7 +266,7 @@ pub fn open(path: &Path) -> Result<FileImage, OpenError> {
 /// [`OpenError`], with the file's name.
 pub fn open_with_superblock(path: &Path) -> Result<(FileImage, Box<SuperblockCopy>), OpenError> {
     let io = |error| OpenError::Io(path.to_owned(), error);
-    let memory = FileMemory::new(open_readable(path).map_err(io)?).map_err(io)?;
+    let memory = FileMemory::open(path).map_err(io)?;
     let mut copy = Box::new(SuperblockCopy::zeroed());
     let opened = copy
         .fill(&memory)

@@ -72,6 +72,11 @@ pub fn run(cli: &Cli, console: &mut Console<'_>) -> Exit {
         Ok(verdict) => verdict,
         // Whoever reads the output has seen enough.
         Err(error) if is_broken_pipe(&error) => Verdict::Same,
+        // Errors of everything else say what they are about.
+        Err(error) if error.source().is_none() && error.is::<io::Error>() => {
+            console.problem(format_args!("cannot write the output: {error}"));
+            Verdict::Same
+        }
         Err(error) => {
             console.problem(format_args!("{error:#}"));
             Verdict::Same

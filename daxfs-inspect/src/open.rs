@@ -4,7 +4,6 @@
 //! An inspector is called for when something is wrong. So a superblock with a wrong checksum and an
 //! image that is shorter than it says are reported, and then read as far as they go.
 
-use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -67,11 +66,7 @@ impl Candidate {
     /// What the operating system says of the file, and a file that is shorter than a superblock.
     pub fn read(path: &Path) -> Result<Self> {
         let cannot = || format!("cannot read {}", path.display());
-        let file = File::open(path).with_context(cannot)?;
-        if file.metadata().with_context(cannot)?.is_dir() {
-            return Err(io::Error::from(io::ErrorKind::IsADirectory)).with_context(cannot);
-        }
-        let file = FileMemory::new(file).with_context(cannot)?;
+        let file = FileMemory::open(path).with_context(cannot)?;
         let mut superblock = Box::new(SuperblockCopy::zeroed());
         if let Err(error) = superblock.fill(&file) {
             return match file.take_error() {

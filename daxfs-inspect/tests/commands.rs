@@ -325,6 +325,42 @@ fn a_reader_that_goes_away_is_no_error() {
 }
 
 #[test]
+fn output_that_cannot_be_written_is_an_error_that_says_so() {
+    let image = ImageFile::reference();
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_daxfs-inspect"))
+        .args(["ls".as_ref(), image.path().as_os_str()])
+        .stdout(full)
+        .output()
+        .unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        message.contains("cannot write the output: No space left"),
+        "{message}"
+    );
+    assert_eq!(output.status.code(), Some(1));
+}
+
+/// Opening a FIFO waited for somebody to write into it.
+#[test]
+fn nobody_is_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let fifo = dir.path().join("fifo");
+    let mode = rustix::fs::Mode::from_raw_mode(0o644);
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, mode).unwrap();
+    let run = inspect(&["info", fifo.to_str().unwrap()]);
+    assert_eq!(run.code, 1);
+    assert!(
+        run.err.contains("a regular file or a block device"),
+        "{}",
+        run.err
+    );
+}
+
+#[test]
 fn wrong_usage_has_its_own_exit_status() {
     for arguments in [
         &["frobnicate"][..],
