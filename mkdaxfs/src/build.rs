@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The build: scan, compare, copy, describe, publish.
+//! The build: scan, compare, copy, look again, describe, publish.
 //!
 //! ```text
 //! superblock | inodes | directories | symlinks | xattrs | extents | digests | packed | data
@@ -29,6 +29,7 @@ use crate::num::round_up;
 use crate::observer::{Observer, Phase};
 use crate::options::{Keep, Options};
 use crate::output::Output;
+use crate::recheck::recheck;
 use crate::scan::scan;
 use crate::seal::{Sealed, Sections};
 use crate::summary::{self, Summary};
@@ -75,6 +76,7 @@ pub fn build(options: &Options, observer: &dyn Observer) -> Result<Summary> {
         output.stop_write_behind();
         image
     })?;
+    recheck(&job, &ordered.order)?;
     observer.phase(Phase::Metadata);
     let sealed = describe(&job, &ordered, &mut image)?;
     let summary = summary::of(tree, &image, &sealed);

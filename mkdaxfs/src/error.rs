@@ -53,7 +53,7 @@ pub enum Change {
     Type,
     /// It had this many bytes and has that many.
     Size(u64, u64),
-    /// It was written to, or its owner, mode or links were changed.
+    /// It was written to, or its owner, mode, links or attributes were changed; or names in it.
     Modified,
 }
 

@@ -18,8 +18,10 @@
 //! | `compare`, `contents` | which files are equal |
 //! | `area` | where contents are placed |
 //! | `copy` | copying contents |
+//! | `recheck` | whether what was not read has changed |
 //! | `metadata`, `seal` | the sections that describe files, the superblock |
 //! | `output` | the image file, which appears when it is complete |
+//! | `signals` | what a signal does to one that is not |
 //! | `pool` | threads |
 //!
 //! # Memory
@@ -41,8 +43,10 @@ mod observer;
 mod options;
 mod output;
 mod pool;
+mod recheck;
 mod scan;
 mod seal;
+mod signals;
 mod source;
 mod summary;
 mod tree;
@@ -52,5 +56,5 @@ pub use build::build;
 pub use error::{Change, Error, Result};
 pub use observer::{LeftOut, Observer, Phase};
 pub use options::{Boundary, Existing, HugeAlign, Keep, Mode, Mtime, Options, Overrides, PageSize};
-pub use output::remove_leftovers;
+pub use signals::watch_signals;
 pub use summary::Summary;

@@ -4,14 +4,12 @@
 mod report;
 
 use std::error::Error as _;
+use std::io;
 use std::process::ExitCode;
-use std::{io, thread};
 
 use clap::Parser as _;
 use mkdaxfs::cli::{Cli, Print};
 use mkdaxfs::{Error, Mode};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
-use signal_hook::iterator::Signals;
 
 use crate::report::Reporter;
 
@@ -20,7 +18,7 @@ fn main() -> ExitCode {
     if let Err(error) = cli.check() {
         error.exit();
     }
-    if let Err(error) = watch_signals() {
+    if let Err(error) = mkdaxfs::watch_signals() {
         eprintln!("mkdaxfs: cannot watch for signals: {error}");
         return ExitCode::FAILURE;
     }
@@ -52,20 +50,6 @@ fn run(cli: &Cli) -> mkdaxfs::Result<ExitCode> {
         }
         _ => Ok(ExitCode::SUCCESS),
     }
-}
-
-/// Removes what is not complete when a signal ends the process. That a file may not grow is an error
-/// of the write, and no reason to be killed.
-fn watch_signals() -> io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGXFSZ])?;
-    thread::Builder::new().spawn(move || {
-        for signal in signals.forever().filter(|&signal| signal != SIGXFSZ) {
-            mkdaxfs::remove_leftovers();
-            // If this fails there is nothing left to do but to go on.
-            let _ = signal_hook::low_level::emulate_default_handler(signal);
-        }
-    })?;
-    Ok(())
 }
 
 fn print_error(error: &Error) {

@@ -11,13 +11,14 @@ use std::fs::{self, File};
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use rustix::fs::{
-    fsync, linkat, openat, renameat, renameat_with, unlinkat, AtFlags, Mode, OFlags, RenameFlags,
-    CWD,
+    fstat, fsync, linkat, openat, renameat, renameat_with, unlinkat, AtFlags, Mode, OFlags,
+    RenameFlags, Stat, CWD,
 };
 use rustix::io::Errno;
 
@@ -29,8 +30,8 @@ use crate::pool::lock;
 /// The files that have a name and are not yet complete.
 static LEFTOVERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// Removes what unfinished builds of this process would leave behind; for signal handlers' threads.
-pub fn remove_leftovers() {
+/// Removes what unfinished builds of this process would leave behind.
+pub(crate) fn remove_leftovers() {
     for path in lock(&LEFTOVERS).drain(..) {
         // There is nobody left to be told.
         let _ = fs::remove_file(path);
@@ -168,6 +169,16 @@ impl Output {
         }
     }
 
+    /// Whether this is the directory in which the image has a name already, which has changed the
+    /// directory.
+    pub(crate) fn is_named_in(&self, stat: &Stat) -> bool {
+        match self {
+            Self::File(to) if to.temporary.is_some() => fstat(&to.directory)
+                .is_ok_and(|own| (own.st_dev, own.st_ino) == (stat.st_dev, stat.st_ino)),
+            _ => false,
+        }
+    }
+
     /// Gives the image its length, makes it durable, and gives it its name.
     pub(crate) fn publish(self, length: u64) -> Result<()> {
         let Self::File(to) = self else {
@@ -191,6 +202,9 @@ impl Output {
 }
 
 fn check_existing(image: &Path, existing: Existing) -> Result<()> {
+    if image.as_os_str().as_bytes().ends_with(b"/") {
+        return Err(Error::NotRegular(image.to_owned()));
+    }
     let metadata = match fs::symlink_metadata(image) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -318,7 +332,10 @@ impl Drop for Temporary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::ffi::OsStrExt as _;
+    use rustix::process::{kill_process, Pid, Signal};
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::{Command, Stdio};
+    use std::time::Duration;
 
     /// As on a file system without `O_TMPFILE`.
     fn named(directory: &Path, existing: Existing) -> Output {
@@ -397,6 +414,43 @@ mod tests {
         fs::write(&image, "other").unwrap();
         assert!(matches!(output.publish(5), Err(Error::Exists(_))));
         assert_eq!(fs::read(&image).unwrap(), b"other");
+    }
+
+    /// The other process of the test below: it has an output with a name, and waits for a signal.
+    fn wait_with_a_name(directory: &Path) -> ! {
+        crate::watch_signals().unwrap();
+        let _output = named(directory, Existing::Refuse);
+        fs::write(directory.join("ready"), "").unwrap();
+        loop {
+            std::thread::park();
+        }
+    }
+
+    #[test]
+    fn a_signal_removes_a_temporary_name() {
+        const TEST: &str = "output::tests::a_signal_removes_a_temporary_name";
+        const PLACE: &str = "MKDAXFS_TEST_PLACE";
+        if let Some(place) = std::env::var_os(PLACE) {
+            wait_with_a_name(Path::new(&place));
+        }
+        for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+            let dir = tempfile::tempdir().unwrap();
+            let mut command = Command::new(std::env::current_exe().unwrap());
+            command
+                .args(["--exact", TEST])
+                .env(PLACE, dir.path())
+                .stdout(Stdio::null());
+            let mut child = command.spawn().unwrap();
+            while !dir.path().join("ready").exists() {
+                assert!(child.try_wait().unwrap().is_none(), "it does not wait");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            assert_eq!(names(dir.path()).len(), 2);
+            kill_process(Pid::from_child(&child), signal).unwrap();
+            let status = child.wait().unwrap();
+            assert_eq!(status.signal(), Some(signal.as_raw()), "{status:?}");
+            assert_eq!(names(dir.path()), ["ready"]);
+        }
     }
 
     #[test]

@@ -10,15 +10,19 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use daxfs_format::Timestamp;
-use rustix::fs::{fstat, openat, Mode, OFlags, Stat};
+use rustix::fs::{fstat, openat, statat, AtFlags, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use crate::error::{Change, Error, Result};
 use crate::num::index;
+use crate::output::Output;
 use crate::tree::{NodeId, Status, Tree};
 
 /// A path that is longer is opened piece by piece.
 const PATH_PIECE: usize = 4000;
+
+/// The type of regular files, as in modes.
+const REGULAR: u16 = 0o100_000;
 
 /// Bytes as the system's string.
 pub(crate) fn os(bytes: &[u8]) -> &OsStr {
@@ -72,6 +76,12 @@ pub(crate) fn open_file(directory: BorrowedFd<'_>, name: &[u8]) -> rustix::io::R
     .map(File::from)
 }
 
+/// The status of a file in an open directory, which is not followed if it is a symlink.
+pub(crate) fn status_in(directory: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<Stat> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+    statat(directory, name, flags)
+}
+
 /// The parts of a `stat` that an image states, and that show whether a file has changed.
 pub(crate) fn status_of(stat: &Stat) -> Status {
     let nanoseconds = |value: u64| u32::try_from(value).unwrap_or(0);
@@ -116,17 +126,25 @@ impl<'a> Reader<'a> {
 
     /// Opens a file of the tree.
     pub(crate) fn open(&mut self, file: NodeId) -> Result<File> {
+        self.in_directory(file, open_file)
+            .map_err(|errno| match errno {
+                Errno::NOENT | Errno::NOTDIR => self.changed(file, Change::Vanished),
+                Errno::LOOP => self.changed(file, Change::Type),
+                errno => Error::io("open", self.path(file))(errno),
+            })
+    }
+
+    /// Does something to a file by its name in its directory.
+    fn in_directory<T>(
+        &mut self,
+        file: NodeId,
+        act: impl FnOnce(BorrowedFd<'_>, &[u8]) -> rustix::io::Result<T>,
+    ) -> rustix::io::Result<T> {
         let tree = self.tree;
         let node = tree.node(file);
         let name = tree.name(&tree.entries[index(node.entry)]);
-        let result = self
-            .enter(node.parent)
-            .and_then(|directory| open_file(directory, name));
-        result.map_err(|errno| match errno {
-            Errno::NOENT | Errno::NOTDIR => self.changed(file, Change::Vanished),
-            Errno::LOOP => self.changed(file, Change::Type),
-            errno => Error::io("open", self.path(file))(errno),
-        })
+        self.enter(node.parent)
+            .and_then(|directory| act(directory, name))
     }
 
     fn enter(&mut self, directory: NodeId) -> rustix::io::Result<BorrowedFd<'_>> {
@@ -159,13 +177,32 @@ impl<'a> Reader<'a> {
     /// Compares an open file that has been read with what the scan has seen.
     pub(crate) fn verify(&self, file: NodeId, open: &File) -> Result<()> {
         let stat = fstat(open).map_err(Error::io("read the metadata of", self.path(file)))?;
-        let (old, new) = (self.tree.node(file).status, status_of(&stat));
+        self.compare(file, &stat)
+    }
+
+    /// Compares a file that is not opened with what the scan has seen.
+    pub(crate) fn verify_closed(&mut self, file: NodeId, output: &Output) -> Result<()> {
+        let stat = match file {
+            NodeId::ROOT => fstat(self.root),
+            file => self.in_directory(file, status_in),
+        };
+        match stat {
+            // The builder itself has given this directory a new entry.
+            Ok(stat) if output.is_named_in(&stat) => Ok(()),
+            Ok(stat) => self.compare(file, &stat),
+            Err(Errno::NOENT | Errno::NOTDIR) => Err(self.changed(file, Change::Vanished)),
+            Err(errno) => Err(Error::io("read the metadata of", self.path(file))(errno)),
+        }
+    }
+
+    fn compare(&self, file: NodeId, stat: &Stat) -> Result<()> {
+        let (old, new) = (self.tree.node(file).status, status_of(stat));
         if old == new {
             return Ok(());
         }
         let change = if old.mode & 0xf000 != new.mode & 0xf000 {
             Change::Type
-        } else if old.size != new.size {
+        } else if old.size != new.size && old.mode & 0xf000 == REGULAR {
             Change::Size(old.size, new.size)
         } else {
             Change::Modified

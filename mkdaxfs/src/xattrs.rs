@@ -23,9 +23,11 @@ const SOME: usize = 512;
 /// A path that is longer is replaced by one in `/proc`, with room for any name behind it.
 const PATH: usize = 3800;
 
-/// Reads the attributes of files. A symlink or device has no descriptor to be read by, and there is
-/// no call that takes that of its directory: so this goes by paths. One through `/proc/self/fd` names
-/// the directory surely and briefly, and takes twice as long.
+/// Reads the attributes of files. A symlink or device has no descriptor to be read by, and the calls
+/// that take that of its directory are younger than most systems: so this goes by paths. One through
+/// `/proc/self/fd` names the directory surely and briefly, and takes twice as long. Whoever renames
+/// directories below SOURCE meanwhile can lead a path elsewhere, but not unnoticed: that changes the
+/// times of a directory, which are compared at the end.
 pub(crate) struct XattrReader {
     /// The path of the directory, with a slash behind it, and then of a file in it.
     path: Vec<u8>,

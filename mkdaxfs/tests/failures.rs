@@ -136,6 +136,41 @@ fn a_directory_that_vanishes_is_named() {
     assert_eq!(change_of(&scene, act), (file, Change::Vanished));
 }
 
+/// What is not opened to be read is looked at again at the end.
+#[test]
+fn what_has_no_contents_is_watched_too() {
+    let scene = Scene::new();
+    let empty = scene.write("d/empty", "");
+    scene.write("file", "bytes");
+    let at = |name: &str| scene.source().join(name);
+    symlink("target", at("d/link")).unwrap();
+    let mode = rustix::fs::Mode::from_raw_mode(0o644);
+    rustix::fs::mkfifoat(rustix::fs::CWD, at("fifo"), mode).unwrap();
+    let named = |act: &(dyn Fn() + Sync), path: &Path| {
+        assert_eq!(change_of(&scene, act), (path.to_owned(), Change::Modified));
+    };
+    let attribute = |path: &Path| {
+        let flags = rustix::fs::XattrFlags::empty();
+        rustix::fs::setxattr(path, "user.a", b"1", flags).unwrap();
+    };
+    named(&|| attribute(&at("d")), &at("d"));
+    named(&|| attribute(&empty), &empty);
+    named(&|| fs::write(at("new"), "").unwrap(), &scene.source());
+    named(&|| fs::remove_file(at("new")).unwrap(), &scene.source());
+    named(&|| fs::write(at("d/new"), "").unwrap(), &at("d"));
+    let restrict = || {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        fs::set_permissions(at("fifo"), mode).unwrap();
+    };
+    named(&restrict, &at("fifo"));
+    let link_again = || {
+        fs::remove_file(at("d/link")).unwrap();
+        symlink("tarpit", at("d/link")).unwrap();
+    };
+    named(&link_again, &at("d"));
+    scene.build();
+}
+
 #[test]
 fn an_image_that_exists_is_replaced_only_if_that_is_asked_for() {
     let scene = Scene::new();
@@ -164,6 +199,13 @@ fn an_image_that_exists_is_replaced_only_if_that_is_asked_for() {
     support::build(&force);
     assert_eq!(scene.leftovers(), ["image"]);
     fs::remove_file(scene.image()).unwrap();
+    let mut image = scene.image().into_os_string();
+    image.push("/");
+    let directory = Options {
+        image: image.into(),
+        ..scene.options()
+    };
+    assert!(matches!(build(&directory, &()), Err(Error::NotRegular(_))));
     fs::create_dir(scene.image()).unwrap();
     assert!(matches!(build(&force, &()), Err(Error::NotRegular(_))));
 }

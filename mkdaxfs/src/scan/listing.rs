@@ -10,7 +10,7 @@ use daxfs_format::directory::is_valid_name;
 use daxfs_format::limits::{MAX_FILE_SIZE, MAX_SYMLINK};
 use daxfs_format::{FileType, NameHash, Rdev};
 use daxfs_image::hash::Xxh64;
-use rustix::fs::{readlinkat, statat, AtFlags, RawDir, Stat};
+use rustix::fs::{readlinkat, RawDir, Stat};
 use rustix::io::Errno;
 
 use super::Scanner;
@@ -150,8 +150,7 @@ impl<'a> Lister<'a> {
             parent,
             name,
         };
-        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
-        let stat = statat(directory, name, flags)
+        let stat = source::status_in(directory, name)
             .map_err(|errno| gone_or("read the metadata of", at.path(), errno))?;
         let status = source::status_of(&stat);
         let Some(file_type) = FileType::from_mode(status.mode) else {
