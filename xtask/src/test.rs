@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `cargo xtask test`: everything that must pass before a change lands.
 
+use std::collections::hash_map::RandomState;
 use std::env;
+use std::hash::BuildHasher as _;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
 
+use crate::process::cargo;
 use crate::report::{Counts, Log, Tally};
-use crate::{check, dist, readme, roundtrip, setup};
+use crate::{check, dist, libtest, readme, roundtrip, setup};
+
+/// How many random trees go through the tools.
+const TREES: &str = "2000";
 
 /// Options of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -29,12 +35,32 @@ impl Args {
             return Ok(tally.finish());
         }
         check::stages(&mut tally);
+        tally.stage("random trees", random_trees);
         tally.stage("README's first command", readme::first_command);
         tally.stage("dist", |log| log.run(&mut dist::command()));
         roundtrip::stages(&mut tally);
         tally.stage("guests", guests);
         Ok(tally.finish())
     }
+}
+
+/// Runs the round trips of many random trees. The seed is printed; set it to repeat a run.
+fn random_trees(log: &mut Log) -> Result<()> {
+    const SEED: &str = "PROPTEST_RNG_SEED";
+    let seed = env::var(SEED).unwrap_or_else(|_| RandomState::new().hash_one(SEED).to_string());
+    let mut command = cargo();
+    // The features of the whole workspace, so that nothing is built again.
+    command.args([
+        "test",
+        "--workspace",
+        "--test",
+        "round_trip",
+        "trees_survive",
+    ]);
+    command.env(SEED, &seed).env("PROPTEST_CASES", TREES);
+    let result = libtest::run(log, &mut command);
+    log.note(format!("{TREES} trees, {SEED}={seed}"));
+    result
 }
 
 /// Runs `cargo xtask qemu-test` and counts its cases.

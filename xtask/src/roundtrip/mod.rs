@@ -10,6 +10,7 @@
 
 mod archiver;
 mod fidelity;
+mod large;
 mod reproducible;
 mod subject;
 
@@ -28,6 +29,7 @@ pub(crate) fn stages(tally: &mut Tally) {
     if !built {
         return;
     }
+    large::stage(tally);
     for prepare in [Subject::DEBIAN, Subject::LINUX] {
         let mut subject = None;
         tally.stage(prepare.0, |log| {

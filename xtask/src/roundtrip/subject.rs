@@ -29,7 +29,7 @@ pub(crate) struct Subject {
 
 /// Available memory from which on the images and copies of the kernel source are kept in it: they take
 /// half of this. Creating and removing a hundred thousand files is much slower on a disk.
-const ROOM: u64 = 14 << 30;
+pub(super) const ROOM: u64 = 14 << 30;
 
 /// How a tree comes to be: the name of the stage, and the function.
 type Prepare = (&'static str, fn(&mut Log) -> Result<Subject>);
@@ -90,7 +90,7 @@ impl Subject {
 }
 
 /// Memory that can be had without swapping, in bytes.
-fn available_memory() -> Result<u64> {
+pub(super) fn available_memory() -> Result<u64> {
     let text = fs::read_to_string("/proc/meminfo")?;
     let line = text
         .lines()
