@@ -4,6 +4,7 @@
 //! | module | owns |
 //! |---|---|
 //! | [`check`] | checking whole images in parallel: structure, contents, findings with paths |
+//! | [`device`] | the memory of a device: BARs, DAX devices, reserved memory |
 //! | [`hash`] | XXH64 and SHA-256, for the seams of the format crate |
 //! | [`mod@file`] | an image in a file that is read: survives a file that shrinks or changes |
 //! | [`mapped`] | an image in a file that is mapped: contents without copies |
@@ -16,6 +17,7 @@
 //! as long as it was. Programs that want file contents in place use [`mapped`].
 
 pub mod check;
+pub mod device;
 pub mod escape;
 pub mod file;
 pub mod hash;
@@ -25,5 +27,6 @@ pub mod seal;
 pub mod walk;
 
 pub use daxfs_format as format;
+pub use device::DeviceMemory;
 pub use file::{FileImage, FileMemory, OpenError};
 pub use mapped::{MappedImage, MappedMemory};

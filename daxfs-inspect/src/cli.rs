@@ -72,6 +72,13 @@ pub enum Command {
     /// device, symlink target, extended attributes, size and content. Contents are compared by their
     /// digests; only where an image states none, or where a file is sparse, are they read.
     Diff(DiffArgs),
+    /// Show memory of this machine that can hold an image.
+    ///
+    /// Lists what the mount option phys= may take: memory BARs of PCI devices, memory that was reserved at
+    /// boot, pmem and DAX devices, each of 2 MiB at least, with what stands in the way, the image that
+    /// lies there, and the command that mounts it. Memory is read only where that is safe: not that of a
+    /// device with a driver, and no BAR whose reads may have side effects. Root sees more than others.
+    Devices(DevicesArgs),
 }
 
 /// Arguments of a command for an image as a whole.
@@ -169,6 +176,14 @@ pub struct DiffArgs {
     /// Print nothing but what is wrong: the exit status says whether the trees differ.
     #[arg(short, long)]
     pub quiet: bool,
+    /// Print JSON, one object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `devices`.
+#[derive(Debug, Args)]
+pub struct DevicesArgs {
     /// Print JSON, one object a line.
     #[arg(long)]
     pub json: bool,

@@ -10,6 +10,7 @@
 //! | [`console`], [`human`], [`json`] | how results and problems are printed |
 //! | [`attributes`] | extended attributes with their full names |
 //! | [`info`], [`ls`], [`stat`], [`cat`], [`tree`], [`map`], [`dump`], [`diff`] | one command each |
+//! | [`devices`] | the one command that has no image: memory that may hold one |
 //!
 //! What a command cannot read it reports on standard error, and goes on.
 
@@ -17,6 +18,7 @@ pub mod attributes;
 pub mod cat;
 pub mod cli;
 pub mod console;
+pub mod devices;
 pub mod diff;
 pub mod dump;
 pub mod human;
@@ -101,6 +103,7 @@ fn run_command(command: &Command, console: &mut Console<'_>) -> Result<Verdict> 
         Command::Cat(arguments) => cat::run(arguments, console)?,
         Command::Tree(arguments) => tree::run(arguments, console)?,
         Command::Map(arguments) => map::run(arguments, console)?,
+        Command::Devices(arguments) => devices::run(arguments, console)?,
     }
     Ok(Verdict::Same)
 }

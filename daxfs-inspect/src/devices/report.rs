@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! How candidates are printed.
+
+use anyhow::Result;
+use daxfs_image::escape;
+use serde::Serialize;
+
+use super::probe::Contents;
+use super::{Candidate, Kind};
+use crate::console::Console;
+use crate::human::size;
+use crate::json::Bytes;
+
+/// Prints the candidates.
+///
+/// # Errors
+/// What the output says.
+pub fn print(candidates: &[Candidate], as_json: bool, console: &mut Console<'_>) -> Result<()> {
+    for candidate in candidates {
+        if as_json {
+            console.json(&Line::of(candidate))?;
+        } else {
+            print_one(candidate, console)?;
+        }
+    }
+    if candidates.is_empty() && !as_json {
+        writeln!(
+            console.out,
+            "no memory of 2 MiB or more that a mount could take; reserve some at boot, for example \
+             with memmap=512M$0x20000000"
+        )?;
+    }
+    Ok(())
+}
+
+fn print_one(candidate: &Candidate, console: &mut Console<'_>) -> Result<()> {
+    let range = candidate.range;
+    let mut about = candidate.details.clone();
+    about.push(match &candidate.driver {
+        Some(driver) => format!("driver {driver}"),
+        None => "no driver".to_owned(),
+    });
+    let (name, about) = (&candidate.name, about.join(", "));
+    writeln!(console.out, "{name}: {about}")?;
+    writeln!(
+        console.out,
+        "    {:#x}, {}",
+        range.start,
+        size(range.size())
+    )?;
+    let contents = contents(&candidate.contents, console);
+    writeln!(console.out, "    {contents}")?;
+    match &candidate.obstacle {
+        Some(obstacle) if !contents.ends_with(obstacle) => {
+            writeln!(console.out, "    {obstacle}")?;
+        }
+        Some(_) => {}
+        None => {
+            let command = mount_command(candidate).unwrap_or_default();
+            writeln!(console.out, "    {command}")?;
+        }
+    }
+    Ok(())
+}
+
+fn contents(contents: &Contents, console: &Console<'_>) -> String {
+    match contents {
+        Contents::Image(found) => {
+            let label = match found.label.as_slice() {
+                b"" => String::new(),
+                label => format!(" \"{}\"", console.name(label)),
+            };
+            let identity = escape::hex(&found.identity);
+            format!(
+                "image{label}, {}, identity sha256:{identity}",
+                size(found.size)
+            )
+        }
+        Contents::Damaged(why) => format!("a damaged image: {why}"),
+        Contents::NoImage => "no image".to_owned(),
+        Contents::NotRead(why) => format!("not read: {why}"),
+    }
+}
+
+/// The command that mounts what lies there, unless something is in the way.
+fn mount_command(candidate: &Candidate) -> Option<String> {
+    let phys = candidate.phys()?;
+    Some(format!("mount -t daxfs -o phys={phys:#x} none /mnt"))
+}
+
+/// A candidate in JSON.
+#[derive(Serialize)]
+struct Line<'a> {
+    kind: Kind,
+    name: &'a str,
+    details: &'a [String],
+    address: u64,
+    size: u64,
+    driver: Option<&'a str>,
+    holder: Option<&'a str>,
+    obstacle: Option<&'a str>,
+    state: &'static str,
+    reason: Option<&'a str>,
+    image: Option<ImageLine<'a>>,
+    phys: Option<u64>,
+    mount: Option<String>,
+}
+
+/// An image in JSON.
+#[derive(Serialize)]
+struct ImageLine<'a> {
+    label: Bytes<'a>,
+    size: u64,
+    identity: String,
+}
+
+impl<'a> Line<'a> {
+    fn of(candidate: &'a Candidate) -> Self {
+        let (state, reason, image) = match &candidate.contents {
+            Contents::Image(found) => {
+                let line = ImageLine {
+                    label: Bytes(&found.label),
+                    size: found.size,
+                    identity: format!("sha256:{}", escape::hex(&found.identity)),
+                };
+                ("image", None, Some(line))
+            }
+            Contents::Damaged(why) => ("damaged", Some(why.as_str()), None),
+            Contents::NoImage => ("no_image", None, None),
+            Contents::NotRead(why) => ("not_read", Some(why.as_str()), None),
+        };
+        Self {
+            kind: candidate.kind,
+            name: &candidate.name,
+            details: &candidate.details,
+            address: candidate.range.start,
+            size: candidate.range.size(),
+            driver: candidate.driver.as_deref(),
+            holder: candidate.holder.as_deref(),
+            obstacle: candidate.obstacle.as_deref(),
+            state,
+            reason,
+            image,
+            phys: candidate.phys(),
+            mount: mount_command(candidate),
+        }
+    }
+}
