@@ -31,7 +31,7 @@ const ALLOWED_DEPENDENCIES: &[(&str, &[&str])] = &[
     ("daxfs-hostile", &["daxfs-format", "daxfs-image"]),
     ("daxfs-panic-free", &["daxfs-format"]),
     ("daxfs-testtree", &[]),
-    ("daxfs-guest", &[]),
+    ("daxfs-guest", &["daxfs-format"]),
     ("xtask", &["daxfs-testtree"]),
 ];
 

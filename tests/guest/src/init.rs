@@ -14,11 +14,13 @@
 
 use std::fs;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::{bench, cases, layered, sys};
+use crate::{bench, cases, layered, shared, sys};
 
 /// Where the image is mounted.
 pub(crate) const MOUNT: &str = "/mnt";
@@ -32,7 +34,11 @@ struct Arguments {
     cases: Vec<String>,
     shell: bool,
     booted: bool,
+    passed: Vec<(String, String)>,
 }
+
+/// What cases hear of by the environment, each as a variable of its own.
+const PASSED: [&str; 4] = ["guest", "seconds", "seed", "column"];
 
 impl Arguments {
     fn parse(arguments: &[&str]) -> Self {
@@ -45,6 +51,10 @@ impl Arguments {
                 Some(("cases", value)) => {
                     let names = value.split(',').filter(|name| !name.is_empty());
                     parsed.cases = names.map(str::to_owned).collect();
+                }
+                Some((name, value)) if PASSED.contains(&name) => {
+                    let name = format!("DAXFS_{}", name.to_ascii_uppercase());
+                    parsed.passed.push((name, value.to_owned()));
                 }
                 None if *argument == "shell" => parsed.shell = true,
                 None if *argument == BOOTED => parsed.booted = true,
@@ -127,15 +137,41 @@ fn set_up(arguments: &Arguments) -> Result<()> {
             result => result.with_context(|| format!("cannot mount {target}"))?,
         }
     }
-    std::env::set_var("DAXFS_PHYS", &arguments.phys);
+    std::env::set_var("DAXFS_PHYS", address_of_image(&arguments.phys)?);
+    for (name, value) in &arguments.passed {
+        std::env::set_var(name, value);
+    }
     std::env::set_var("PATH", "/bin:/usr/bin:/sbin:/usr/sbin");
     sys::load_module("/daxfs.ko").context("cannot load daxfs.ko")?;
     mount_image().context("cannot mount the image")
 }
 
+/// The physical address that the host has named.
+fn address_of_image(named: &str) -> Result<String> {
+    if named == shared::NAME {
+        return Ok(format!("{:#x}", shared::Bar::nth(0)?.address));
+    }
+    Ok(named.to_owned())
+}
+
 /// The physical address of the image.
 pub(crate) fn phys() -> String {
     std::env::var("DAXFS_PHYS").unwrap_or_default()
+}
+
+/// The seed of random cases.
+pub(crate) fn seed() -> u64 {
+    number("DAXFS_SEED", 1)
+}
+
+/// How long a case goes on that has no end of its own.
+pub(crate) fn seconds() -> Duration {
+    Duration::from_secs(number("DAXFS_SECONDS", 30))
+}
+
+fn number(variable: &str, otherwise: u64) -> u64 {
+    let text = std::env::var(variable).unwrap_or_default();
+    text.parse().unwrap_or(otherwise)
 }
 
 /// Mounts the image where the cases expect it.
@@ -221,7 +257,8 @@ fn run_case(run: &cases::Run) -> Result<Vec<String>> {
 }
 
 /// The text of a file of /proc or /sys.
-pub(crate) fn read_text(path: &str) -> Result<String> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read {path}"))?;
+pub(crate) fn read_text(path: impl AsRef<Path>) -> Result<String> {
+    let path = path.as_ref();
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

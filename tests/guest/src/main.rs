@@ -18,11 +18,14 @@
 //! | [`mod@bench`] | what things cost, on this mount and on others |
 //! | [`cases`] | the cases, one file for each part of the file system |
 //! | [`forge`] | images that lie |
+//! | [`control`] | words through which two guests and the host wait for each other |
 //! | [`init`] | process 1 |
 //! | [`layered`] | the image below a root that can be written |
 //! | [`manifest`] | lists of everything in a tree |
 //! | [`pattern`] | contents that tell where they belong |
+//! | [`random`] | numbers that look random |
 //! | [`sample`] | the tree that the sample image holds |
+//! | [`shared`] | memory that this guest shares with others |
 //! | [`sys`] | system calls that the standard library lacks |
 #![allow(
     unsafe_code,
@@ -31,12 +34,15 @@
 
 mod bench;
 mod cases;
+mod control;
 mod forge;
 mod init;
 mod layered;
 mod manifest;
 mod pattern;
+mod random;
 mod sample;
+mod shared;
 mod sys;
 
 use std::path::Path;

@@ -30,6 +30,8 @@ pub(crate) enum Bench {
     Mount(crate::qemu::BenchArgs),
     /// Starting eight containers from one image, in a guest, in memory.
     Containers(crate::qemu::ContainersArgs),
+    /// The memory of two kernels that run containers from one image.
+    Share(crate::qemu::ShareArgs),
 }
 
 impl Bench {
@@ -42,6 +44,7 @@ impl Bench {
             Self::Build(arguments) => arguments.run()?,
             Self::Mount(arguments) => arguments.run()?,
             Self::Containers(arguments) => arguments.run()?,
+            Self::Share(arguments) => arguments.run()?,
         }
         Ok(ExitCode::SUCCESS)
     }

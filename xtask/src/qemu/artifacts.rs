@@ -47,25 +47,28 @@ impl Artifacts {
     }
 }
 
-/// The program of `tests/guest`, linked statically: an initramfs has no libraries.
+/// The program of `tests/guest`.
 fn program() -> Result<PathBuf> {
+    linked_statically("daxfs-guest")
+}
+
+/// `daxfs-inspect` for the initramfs.
+pub(super) fn inspect(_: &Artifacts) -> Result<PathBuf> {
+    linked_statically("daxfs-inspect")
+}
+
+/// The program of a package, linked statically: an initramfs has no libraries.
+fn linked_statically(package: &str) -> Result<PathBuf> {
     let target_dir = workspace::target_dir().join("guest");
     let mut cargo = process::cargo();
     cargo
-        .args([
-            "build",
-            "--quiet",
-            "--release",
-            "--package",
-            "daxfs-guest",
-            "--target",
-            TARGET,
-        ])
+        .args(["build", "--quiet", "--release", "--package", package])
+        .args(["--target", TARGET])
         .arg("--target-dir")
         .arg(&target_dir)
         .env("RUSTFLAGS", "-C target-feature=+crt-static");
     process::run(&mut cargo)?;
-    Ok(target_dir.join(TARGET).join("release/daxfs-guest"))
+    Ok(target_dir.join(TARGET).join("release").join(package))
 }
 
 fn mkdaxfs() -> Result<PathBuf> {

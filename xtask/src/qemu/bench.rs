@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::{bail, ensure, Context, Result};
 
 use super::artifacts::Artifacts;
-use super::machine::{Machine, Processor};
+use super::machine::{Machine, Placed, Processor};
 use super::{console, image, initramfs};
 use crate::kernel::step::step;
 use crate::kernel::toolchain;
@@ -110,7 +110,7 @@ const ROWS: &[(&str, In)] = &[
     ("memory after reading every file, kB less free", In::Images),
 ];
 
-const PACKAGES: &[(&str, &str)] = &[
+pub(super) const PACKAGES: &[(&str, &str)] = &[
     ("erofs-utils", "/usr/bin/mkfs.erofs"),
     ("e2fsprogs", "/sbin/mkfs.ext4"),
 ];
@@ -138,7 +138,10 @@ impl Args {
         let machine = Machine {
             initramfs: initramfs::make("bench", &artifacts, None)?,
             kernel: artifacts.kernel,
-            image,
+            image: Placed::Reserved(image),
+            shared: Vec::new(),
+            disks: Vec::new(),
+            footprint: None,
             peers,
             processor: Processor::Counting,
         };
@@ -189,7 +192,7 @@ fn fresh(name: &str) -> Result<PathBuf> {
 }
 
 /// Without inline tails: EROFS cannot map a file in place whose tail lies in its metadata.
-fn erofs(dir: &Path) -> Result<PathBuf> {
+pub(super) fn erofs(dir: &Path) -> Result<PathBuf> {
     let image = fresh("bench.erofs")?;
     process::capture(
         Command::new("mkfs.erofs")

@@ -4,8 +4,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
+
+use super::footprint::Footprint;
+use super::shared::SharedMemory;
 
 const MIB: u64 = 1 << 20;
 
@@ -26,12 +30,27 @@ pub(crate) struct Machine {
     pub(crate) kernel: PathBuf,
     /// The archive to start from.
     pub(crate) initramfs: PathBuf,
-    /// The image to have in memory.
-    pub(crate) image: PathBuf,
+    /// The image to mount.
+    pub(crate) image: Placed,
+    /// More memory that the guest shares with others, in the order of its devices.
+    pub(crate) shared: Vec<Arc<SharedMemory>>,
     /// Images of other file systems; each becomes a pmem device of the guest.
     pub(crate) peers: Vec<PathBuf>,
+    /// Images of other file systems; each becomes a disk of the guest.
+    pub(crate) disks: Vec<PathBuf>,
+    /// Where the memory is counted that the guest takes, if it is.
+    pub(crate) footprint: Option<Arc<Footprint>>,
     /// What runs the guest's instructions.
     pub(crate) processor: Processor,
+}
+
+/// Where a guest finds an image.
+#[derive(Clone, Debug)]
+pub(crate) enum Placed {
+    /// In reserved memory of its own, into which QEMU loads this file.
+    Reserved(PathBuf),
+    /// In memory that it shares with others.
+    Shared(Arc<SharedMemory>),
 }
 
 /// What runs a guest's instructions.
@@ -77,7 +96,6 @@ impl Processor {
 impl Machine {
     /// The command that runs the guest, with `arguments` for its init.
     pub(crate) fn command(&self, arguments: &[String]) -> Result<Command> {
-        let size = placed_size(&self.image)?;
         let mut qemu = Command::new("qemu-system-x86_64");
         qemu.args([
             "-nographic",
@@ -91,27 +109,71 @@ impl Machine {
         .arg(&self.kernel)
         .arg("-initrd")
         .arg(&self.initramfs);
-        load(&mut qemu, &self.image, IMAGE_ADDRESS);
-        let mut reserved = format!("memmap={size}${IMAGE_ADDRESS:#x}");
-        let mut end = IMAGE_ADDRESS + size;
+        let mut end = IMAGE_ADDRESS;
+        let mut reserved = String::new();
+        let phys = match &self.image {
+            Placed::Reserved(image) => {
+                end = place(&mut qemu, image, end, |size, at| {
+                    reserved.push_str(&format!("memmap={size}${at:#x} "));
+                })?;
+                format!("{IMAGE_ADDRESS:#x}")
+            }
+            Placed::Shared(_) => IVSHMEM.to_owned(),
+        };
         for peer in &self.peers {
-            let size = placed_size(peer)?;
-            load(&mut qemu, peer, end);
-            reserved.push_str(&format!(" memmap={size}!{end:#x}"));
-            end += size;
+            end = place(&mut qemu, peer, end, |size, at| {
+                reserved.push_str(&format!("memmap={size}!{at:#x} "));
+            })?;
+        }
+        for (number, memory) in self.shared_memory().enumerate() {
+            memory.attach(&mut qemu, number);
+        }
+        for disk in &self.disks {
+            let file = disk.display();
+            qemu.arg("-drive")
+                .arg(format!("file={file},if=virtio,format=raw,readonly=on"));
         }
         let memory = (end + MEMORY_ABOVE).div_ceil(MIB);
-        // A busy host lets so few of the timer's ticks through that the kernel takes it for broken.
+        if let Some(footprint) = &self.footprint {
+            footprint.attach(&mut qemu, memory * MIB);
+        }
         let init = arguments.join(" ");
+        // A busy host lets so few of the timer's ticks through that the kernel takes it for broken.
         qemu.arg("-m")
             .arg(format!("{memory}M"))
             .arg("-append")
             .arg(format!(
                 "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 loglevel=6 no_timer_check \
-                 {reserved} -- phys={IMAGE_ADDRESS:#x} {init}"
+                 {reserved}-- phys={phys} {init}"
             ));
         Ok(qemu)
     }
+
+    /// The memory that the guest shares with others; what holds its image comes first.
+    fn shared_memory(&self) -> impl Iterator<Item = &SharedMemory> {
+        let image = match &self.image {
+            Placed::Shared(memory) => Some(memory),
+            Placed::Reserved(_) => None,
+        };
+        image.into_iter().chain(&self.shared).map(Arc::as_ref)
+    }
+}
+
+/// What `phys=` says of an image in the first memory that the guest shares: it looks for the address.
+const IVSHMEM: &str = "ivshmem";
+
+/// Has QEMU copy `file` into memory at `address`, which `reserve` takes away from the kernel; returns
+/// where it ends.
+fn place(
+    qemu: &mut Command,
+    file: &Path,
+    address: u64,
+    reserve: impl FnOnce(u64, u64),
+) -> Result<u64> {
+    let size = placed_size(file)?;
+    load(qemu, file, address);
+    reserve(size, address);
+    Ok(address + size)
 }
 
 /// Has QEMU copy a file into the guest's memory.

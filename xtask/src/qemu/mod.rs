@@ -10,10 +10,14 @@
 //! | [`artifacts`] | what a guest is made of: kernel, module, program, tools |
 //! | [`mod@bench`] | `cargo xtask bench mount` |
 //! | [`console`] | reading a guest's console: results, and signs of trouble |
+//! | [`footprint`] | what a guest takes of the host's memory |
 //! | [`image`] | the images that guests mount |
 //! | [`initramfs`] | the archive that a guest starts from |
 //! | [`long`] | the suites that take longer than `cargo xtask test` has |
 //! | [`machine`] | the QEMU command |
+//! | [`pair`] | suites of two guests |
+//! | [`mod@share`] | `cargo xtask bench share` |
+//! | [`shared`] | memory that several guests share |
 //! | [`shell`] | `cargo xtask qemu` |
 //! | [`suite`] | `cargo xtask qemu-test` |
 //! | [`trials`] | cases on modules other than the project's |
@@ -22,10 +26,14 @@
 mod artifacts;
 mod bench;
 mod console;
+mod footprint;
 mod image;
 mod initramfs;
 mod long;
 mod machine;
+mod pair;
+mod share;
+mod shared;
 mod shell;
 mod suite;
 mod trials;
@@ -33,6 +41,7 @@ mod trouble;
 
 pub(crate) use bench::Args as BenchArgs;
 pub(crate) use long::ContainersArgs;
+pub(crate) use share::Args as ShareArgs;
 pub(crate) use shell::Args as ShellArgs;
 pub(crate) use suite::{is_suite, Args as TestArgs};
 pub(crate) use trials::Trials;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::artifacts::Artifacts;
-use super::machine::{Machine, Processor};
+use super::machine::{Machine, Placed, Processor};
 use super::{console, image, initramfs};
 
 /// Options of `cargo xtask qemu`.
@@ -31,7 +31,10 @@ impl Args {
         let machine = Machine {
             initramfs: initramfs::make("shell", &artifacts, None)?,
             kernel: artifacts.kernel,
-            image,
+            image: Placed::Reserved(image),
+            shared: Vec::new(),
+            disks: Vec::new(),
+            footprint: None,
             peers: Vec::new(),
             processor: Processor::from_flag(self.kvm),
         };

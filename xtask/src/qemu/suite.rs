@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, Result};
 
-use super::artifacts::Artifacts;
+use super::artifacts::{self, Artifacts};
 use super::console::{self, Report};
 use super::long::{self, table};
-use super::machine::{Machine, Processor};
+use super::machine::{Machine, Placed, Processor};
+use super::pair::{Pair, PAIRS};
+use super::shared::SharedMemory;
 use super::{image, initramfs};
 
 /// How long one guest may take.
@@ -20,6 +22,12 @@ const LIMIT: Duration = Duration::from_secs(600);
 
 /// How long it may say nothing.
 const SILENCE: Duration = Duration::from_secs(150);
+
+/// How long suites of two guests go on that have no end of their own.
+const LENGTH: Duration = Duration::from_secs(45);
+
+/// And how long in a full run.
+const FULL_LENGTH: Duration = Duration::from_secs(600);
 
 /// Options of `cargo xtask qemu-test`.
 #[derive(Debug, clap::Args)]
@@ -32,6 +40,12 @@ pub(crate) struct Args {
     /// Run the suites that take longer than `cargo xtask test` has, too
     #[arg(long)]
     full: bool,
+    /// How long the suite with a hostile peer goes on, in minutes
+    #[arg(long, value_name = "N")]
+    minutes: Option<u64>,
+    /// The seed of random suites
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
     /// Print the whole console of each guest
     #[arg(long, short)]
     verbose: bool,
@@ -44,25 +58,53 @@ type Make = fn(&Artifacts) -> Result<PathBuf>;
 pub(super) struct Suite {
     pub(super) name: &'static str,
     image: Make,
+    place: Place,
     /// A file for the initramfs.
     extra: Option<Make>,
+}
+
+/// Where a suite's image lies.
+#[derive(Clone, Copy)]
+enum Place {
+    /// In reserved memory.
+    Reserved,
+    /// In the memory BAR of a PCI device.
+    Bar,
+}
+
+impl Place {
+    fn put(self, image: PathBuf) -> Result<Placed> {
+        Ok(match self {
+            Self::Reserved => Placed::Reserved(image),
+            Self::Bar => Placed::Shared(SharedMemory::holding(&image)?),
+        })
+    }
 }
 
 pub(super) const SUITES: &[Suite] = &[
     Suite {
         name: "sample",
         image: image::sample,
+        place: Place::Reserved,
         extra: None,
     },
     Suite {
         name: "debian",
         image: image::debian,
+        place: Place::Reserved,
         extra: Some(image::debian_manifest),
     },
     Suite {
         name: "boot",
         image: image::debian,
+        place: Place::Reserved,
         extra: None,
+    },
+    Suite {
+        name: "bar",
+        image: image::sample,
+        place: Place::Bar,
+        extra: Some(artifacts::inspect),
     },
 ];
 
@@ -100,14 +142,17 @@ impl Prepared<'_> {
         Ok(())
     }
 
-    pub(super) fn machine(&self, artifacts: &Artifacts, processor: Processor) -> Machine {
-        Machine {
+    pub(super) fn machine(&self, artifacts: &Artifacts, processor: Processor) -> Result<Machine> {
+        Ok(Machine {
             kernel: artifacts.kernel.clone(),
             initramfs: self.initramfs.clone(),
-            image: self.image.clone(),
+            image: self.suite.place.put(self.image.clone())?,
+            shared: Vec::new(),
+            disks: Vec::new(),
+            footprint: None,
             peers: Vec::new(),
             processor,
-        }
+        })
     }
 }
 
@@ -136,6 +181,12 @@ impl Args {
         let mut counts = counts.into_inner().unwrap_or_else(PoisonError::into_inner);
         if self.full {
             self.run_long(&artifacts, &mut counts)?;
+        }
+        let filter = self.filter.as_deref();
+        for pair in PAIRS.iter().filter(|pair| pair.is_wanted(filter)) {
+            let start = Instant::now();
+            self.run_pair(pair, &artifacts, &mut counts)?;
+            eprintln!("{}: {:.0} s", pair.name, start.elapsed().as_secs_f64());
         }
         if counts.passed + counts.failed == 0 {
             println!("no case matches");
@@ -175,17 +226,47 @@ impl Args {
     /// Whether the filter is the name of a suite.
     fn names_a_suite(&self) -> bool {
         let long = long::SUITES.iter().map(|suite| suite.name);
-        let mut names = SUITES.iter().map(|suite| suite.name).chain(long);
+        let pairs = PAIRS.iter().map(|pair| pair.name);
+        let ordinary = SUITES.iter().map(|suite| suite.name);
+        let mut names = ordinary.chain(long).chain(pairs);
         names.any(|name| self.filter.as_deref() == Some(name))
     }
 
     fn run_suite(&self, prepared: &Prepared<'_>, artifacts: &Artifacts) -> Result<Report> {
-        let machine = prepared.machine(artifacts, Processor::from_flag(self.kvm));
+        let machine = prepared.machine(artifacts, Processor::from_flag(self.kvm))?;
         let mut arguments = vec![format!("suite={}", prepared.suite.name)];
         if let Some(filter) = &self.filter {
             arguments.push(format!("filter={filter}"));
         }
         console::watch(&mut machine.command(&arguments)?, LIMIT, SILENCE)
+    }
+
+    /// Runs a suite of two guests and prints what came of it.
+    fn run_pair(&self, pair: &Pair, artifacts: &Artifacts, counts: &mut Counts) -> Result<()> {
+        let length = match self.minutes {
+            Some(minutes) => Duration::from_secs(minutes * 60),
+            None if self.full => FULL_LENGTH,
+            None => LENGTH,
+        };
+        let outcome = pair.run(artifacts, length, self.seed)?;
+        for (number, report) in outcome.reports.iter().enumerate() {
+            self.print(&format!("{}/{number}", pair.name), report, counts);
+        }
+        match pair.judge(&outcome.samples) {
+            None => {}
+            Some(Ok(notes)) => {
+                println!("ok               {}/memory", pair.name);
+                for note in notes {
+                    println!("                 {}/memory: {note}", pair.name);
+                }
+                counts.passed += 1;
+            }
+            Some(Err(why)) => {
+                println!("FAILED           {}/memory: {why:#}", pair.name);
+                counts.failed += 1;
+            }
+        }
+        Ok(())
     }
 
     fn print(&self, suite: &str, report: &Report, counts: &mut Counts) {

@@ -85,7 +85,7 @@ impl Trials {
         }
         let prepared = self.prepared.get_mut(suite.name).context("not prepared")?;
         prepared.replace_module(&artifacts)?;
-        let machine = prepared.machine(&artifacts, Processor::Emulated);
+        let machine = prepared.machine(&artifacts, Processor::Emulated)?;
         let arguments = [
             format!("suite={name}"),
             format!("cases={}", cases.join(",")),

@@ -88,7 +88,7 @@ fn free() -> Result<i64> {
 /// What the workers' cgroup is charged with, in kB. The whole, `memory.current`, also holds what is
 /// charged in advance.
 fn charged() -> Result<i64> {
-    let stat = read_text(&format!("{WORKERS}/memory.stat"))?;
+    let stat = read_text(format!("{WORKERS}/memory.stat"))?;
     let parts = ["anon ", "file ", "kernel "].map(|name| field(&stat, name));
     parts
         .into_iter()

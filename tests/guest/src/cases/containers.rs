@@ -243,7 +243,7 @@ impl Container {
 
     /// What its memory cgroup says that it uses, in kB.
     fn memory(&self) -> Result<i64> {
-        let text = read_text(&format!("/sys/fs/cgroup/{}/memory.current", self.name))?;
+        let text = read_text(format!("/sys/fs/cgroup/{}/memory.current", self.name))?;
         Ok(text.trim().parse::<i64>()? / 1024)
     }
 

@@ -64,8 +64,14 @@ gcc -O2 -o a.out a.c -lm && test \"$(./a.out)\" = 42",
 ];
 
 /// Runs all programs below `root`, which has /proc, /dev and a writable /tmp.
-fn run_programs(root: &str) -> Result<()> {
-    for (name, script) in PROGRAMS {
+fn run_all_programs(root: &str) -> Result<()> {
+    let names: Vec<&str> = PROGRAMS.iter().map(|(name, _)| *name).collect();
+    run_programs(root, &names)
+}
+
+/// Runs the programs with these names.
+pub(super) fn run_programs(root: &str, names: &[&str]) -> Result<()> {
+    for (name, script) in PROGRAMS.iter().filter(|(name, _)| names.contains(name)) {
         let output = Command::new("/bin/busybox")
             .args(["chroot", root, "/bin/bash", "-c", script])
             .env("HOME", "/tmp")
@@ -84,10 +90,11 @@ fn run_programs(root: &str) -> Result<()> {
 }
 
 /// The file systems that programs expect below their root, taken away when dropped.
-struct Furniture(String);
+pub(super) struct Furniture(String);
 
 impl Furniture {
-    fn new(root: &str, scratch: &[&str]) -> Result<Self> {
+    /// Mounts them below `root`, and memory on the directories `scratch`.
+    pub(super) fn new(root: &str, scratch: &[&str]) -> Result<Self> {
         sys::mount("none", &format!("{root}/proc"), "proc", 0, "")?;
         let furniture = Self(root.to_owned());
         sys::mount("/dev", &format!("{root}/dev"), "", libc::MS_BIND, "")?;
@@ -108,7 +115,7 @@ impl Drop for Furniture {
 
 fn in_chroot() -> Result<()> {
     let _furniture = Furniture::new(MOUNT, &["tmp"])?;
-    run_programs(MOUNT)
+    run_all_programs(MOUNT)
 }
 
 fn over_overlay() -> Result<()> {
@@ -129,7 +136,7 @@ fn over_overlay() -> Result<()> {
 
 fn programs_and_changes(root: &str) -> Result<()> {
     let _furniture = Furniture::new(root, &[])?;
-    run_programs(root)?;
+    run_all_programs(root)?;
     let script = "set -e; echo changed >> /etc/passwd; rm -r /usr/share/doc; mv /etc/alternatives /etc/other;
 cp -a /usr/lib/git-core /opt/git-core; ln /usr/bin/perl /usr/bin/perl-again; useradd -m someone; chmod -R go-rx /var/log";
     let output = Command::new("/bin/busybox")

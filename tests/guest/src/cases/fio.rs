@@ -56,7 +56,7 @@ struct Files {
 
 /// The sets, as the host listed them.
 fn sets() -> Result<Vec<Files>> {
-    let list = read_text(&format!("{IMAGE}/srv/subject/fio.list"))?;
+    let list = read_text(format!("{IMAGE}/srv/subject/fio.list"))?;
     let sets = list.lines().filter_map(|line| {
         let (name, layout) = line.split_once(' ')?;
         Some(Files {

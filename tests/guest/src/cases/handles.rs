@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use anyhow::{ensure, Result};
 
@@ -26,7 +27,11 @@ struct Handle {
 }
 
 fn handle_of(path: &str, flags: i32) -> Result<Handle> {
-    let path = cstring(at(path))?;
+    handle_of_path(&at(path), flags)
+}
+
+fn handle_of_path(path: &Path, flags: i32) -> Result<Handle> {
+    let path = cstring(path)?;
     let mut handle = Handle {
         bytes: 32,
         ..Handle::default()
@@ -48,6 +53,10 @@ fn handle_of(path: &str, flags: i32) -> Result<Handle> {
 }
 
 fn open(handle: &Handle) -> Result<File> {
+    open_with(handle, libc::O_RDONLY)
+}
+
+fn open_with(handle: &Handle, flags: i32) -> Result<File> {
     let root = File::open("/mnt")?;
     // SAFETY: The descriptor is open; the structure has the room that it states.
     let result = unsafe {
@@ -55,12 +64,32 @@ fn open(handle: &Handle) -> Result<File> {
             libc::SYS_open_by_handle_at,
             root.as_raw_fd(),
             std::ptr::from_ref(handle),
-            libc::O_RDONLY,
+            flags,
         )
     };
     let fd = i32::try_from(sys::check(result)?)?;
     // SAFETY: The descriptor is new and ours.
     Ok(unsafe { File::from_raw_fd(fd) })
+}
+
+/// What does not wait, whatever the file is.
+const AT_ONCE: i32 = libc::O_RDONLY | libc::O_NONBLOCK;
+
+/// Opens a path by its handle.
+pub(super) fn reopen(path: &Path) -> Result<()> {
+    open_with(&handle_of_path(path, 0)?, AT_ONCE).map(drop)
+}
+
+/// Opens what a handle of these words means, of the kind that `path` has one of.
+pub(super) fn reopen_forged(path: &Path, words: [u64; 3]) -> Result<()> {
+    let mut handle = handle_of_path(path, 0)?;
+    let [which, value, any] = words;
+    let word = usize::try_from(which % 3)?;
+    handle.words[word] = u32::try_from(value)?;
+    if which % 5 == 0 {
+        handle.words[(word + 1) % 3] = u32::try_from(any >> 32)?;
+    }
+    open_with(&handle, AT_ONCE).map(drop)
 }
 
 fn survive() -> Result<()> {

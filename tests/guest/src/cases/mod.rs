@@ -3,21 +3,27 @@
 
 mod abuse;
 mod attributes;
+mod bar;
 mod boot;
 mod containers;
 mod debian;
 mod fio;
 mod handles;
+mod kernels;
 mod lifetime;
 mod mapping;
 mod mounting;
 mod names;
+mod operations;
 mod overlay;
+mod peer;
 mod poison;
 mod reading;
 mod running;
+mod share;
 mod systemd;
 mod targets;
+mod victim;
 mod writing;
 
 use std::path::PathBuf;
@@ -85,6 +91,31 @@ const fn boot(name: &'static str, run: fn() -> Result<()>) -> Case {
     Case::new("boot", name, run)
 }
 
+/// A case of the suite on an image in the memory BAR of a device.
+const fn bar(name: &'static str, run: fn() -> Result<()>) -> Case {
+    Case::new("bar", name, run)
+}
+
+/// A case of each of two kernels that run from one image.
+const fn kernels(name: &'static str, run: fn() -> Result<()>) -> Case {
+    Case::new("kernels", name, run)
+}
+
+/// A case of a kernel that writes over the image of another one.
+const fn peer(name: &'static str, run: fn() -> Result<()>) -> Case {
+    Case::new("peer", name, run)
+}
+
+/// A case of the other one.
+const fn victim(name: &'static str, run: fn() -> Result<()>) -> Case {
+    Case::new("victim", name, run)
+}
+
+/// A case of each of two kernels whose memory is measured.
+const fn share(name: &'static str, run: fn() -> Result<()>) -> Case {
+    Case::new("share", name, run)
+}
+
 const CASES: &[&[Case]] = &[
     names::CASES,
     attributes::CASES,
@@ -103,6 +134,11 @@ const CASES: &[&[Case]] = &[
     fio::CASES,
     containers::CASES,
     systemd::CASES,
+    bar::CASES,
+    kernels::CASES,
+    peer::CASES,
+    victim::CASES,
+    share::CASES,
 ];
 
 /// One run of a case.

@@ -235,7 +235,7 @@ fn loop_device() -> Result<()> {
         };
         // SAFETY: The descriptor is open, the structure readable.
         sys::check(unsafe { libc::ioctl(device.as_raw_fd(), LOOP_CONFIGURE, &raw const config) })?;
-        let direct = crate::init::read_text(&format!("/sys/block/loop{number}/loop/dio"))?;
+        let direct = crate::init::read_text(format!("/sys/block/loop{number}/loop/dio"))?;
         let bytes = read_at(Path::new(&path), 0, usize::try_from(size)?);
         // SAFETY: The descriptor is open; the call takes no argument.
         sys::check(unsafe { libc::ioctl(device.as_raw_fd(), LOOP_CLR_FD) })?;

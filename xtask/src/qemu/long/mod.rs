@@ -23,7 +23,7 @@ use anyhow::Result;
 
 use super::artifacts::Artifacts;
 use super::console::{self, Report};
-use super::machine::{Machine, Processor};
+use super::machine::{Machine, Placed, Processor};
 use super::{image, initramfs};
 use crate::kernel::step::step;
 
@@ -98,7 +98,10 @@ impl Suite {
         let machine = Machine {
             kernel: artifacts.kernel.clone(),
             initramfs: initramfs::make(self.name, artifacts, extra.as_deref())?,
-            image: image::build(artifacts, &dir, self.name)?,
+            image: Placed::Reserved(image::build(artifacts, &dir, self.name)?),
+            shared: Vec::new(),
+            disks: Vec::new(),
+            footprint: None,
             peers: vec![peer],
             processor,
         };

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! An image in the memory BAR of a device, as one kernel shares it with another.
+
+use std::fs;
+use std::process::Command;
+
+use anyhow::{ensure, Context, Result};
+
+use super::{at, bar, Case};
+use crate::init::{mount_image, MOUNT};
+use crate::sample::{BIG_FILE, HUGE_FILE, WIDE_FILE};
+use crate::shared::Bar;
+use crate::{pattern, sys};
+
+pub(super) const CASES: &[Case] = &[
+    bar("devices-finds-the-image", devices),
+    bar("files-in-a-bar", files),
+    bar("a-store-into-the-bar-is-seen", store),
+];
+
+/// `daxfs-inspect devices` says what it is and prints a command that mounts it, and, while it is
+/// mounted, that it is taken.
+fn devices() -> Result<()> {
+    let here = Bar::nth(0)?;
+    let taken = inspect(&["devices"])?;
+    ensure!(taken.contains("daxfs"), "not said to be taken: {taken}");
+    ensure!(
+        !taken.contains("mount -t daxfs"),
+        "offered while taken: {taken}"
+    );
+    sys::unmount(MOUNT, 0)?;
+    let text = inspect(&["devices"])?;
+    ensure!(
+        text.contains("1af4:1110"),
+        "the device is not listed: {text}"
+    );
+    let commands: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with("mount -t daxfs"))
+        .collect();
+    ensure!(
+        commands
+            == [format!(
+                "mount -t daxfs -o phys={:#x} none /mnt",
+                here.address
+            )],
+        "the commands are {commands:?}"
+    );
+    let json = inspect(&["devices", "--json"])?;
+    ensure!(json.contains("\"state\":\"image\""), "no image in {json}");
+    run(commands[0])?;
+    pattern::expect(&fs::read(at(WIDE_FILE.0))?, WIDE_FILE.1, 0)
+}
+
+fn inspect(arguments: &[&str]) -> Result<String> {
+    let output = Command::new("/extra").args(arguments).output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{}: {said}", output.status);
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn run(command: &str) -> Result<()> {
+    let status = Command::new("/bin/busybox")
+        .args(command.split(' '))
+        .status()?;
+    ensure!(status.success(), "{command}: {status}");
+    Ok(())
+}
+
+fn files() -> Result<()> {
+    for file in [WIDE_FILE, BIG_FILE, HUGE_FILE] {
+        pattern::expect(&fs::read(at(file.0))?, file.1, 0).context(file.0)?;
+        for flags in [libc::MAP_SHARED, libc::MAP_PRIVATE] {
+            let map = super::mapping::map(file, libc::PROT_READ, flags)?;
+            pattern::expect(&map.copy(0, map.length())?, file.1, 0).context(file.0)?;
+        }
+    }
+    let output = Command::new(at("prog")).arg("hello").output()?;
+    ensure!(output.status.success(), "the program: {}", output.status);
+    Ok(())
+}
+
+/// What somebody else stores is what a reader and a mapping see: there is one copy.
+fn store() -> Result<()> {
+    let (name, seed, _) = HUGE_FILE;
+    let memory = Bar::nth(0)?.map()?;
+    let map = super::mapping::map(HUGE_FILE, libc::PROT_READ, libc::MAP_SHARED)?;
+    let wanted = pattern::bytes(seed, 0, 4096);
+    let mut places = (0..memory.length()).step_by(4096);
+    let place = places
+        .find(|&place| memory.copy(place, 4096).is_ok_and(|page| page == wanted))
+        .context("the file's first page is not in the BAR")?;
+    let byte = memory.touch(place);
+    memory.write(place, !byte);
+    let seen = [map.touch(0), super::reading::read_at(&at(name), 0, 1)?[0]];
+    memory.write(place, byte);
+    ensure!(seen == [!byte; 2], "seen {seen:?}, not {}", !byte);
+    drop(map);
+    sys::unmount(MOUNT, 0)?;
+    mount_image()
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a guest takes of the host's memory.
+//!
+//! The guest's RAM is a file in memory, so that the pages which the guest has ever touched can be counted
+//! exactly. What the emulator takes for itself, its translations above all, is told apart from it.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use tempfile::{NamedTempFile, TempDir};
+
+use super::shared;
+
+/// Where a guest's memory is counted.
+#[derive(Debug)]
+pub(crate) struct Footprint {
+    ram: NamedTempFile,
+    directory: TempDir,
+}
+
+/// Lengths in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// The pages of its RAM that the guest has touched.
+    pub(crate) ram: u64,
+    /// The private memory of the emulator besides.
+    pub(crate) emulator: u64,
+}
+
+impl Footprint {
+    /// A place for one guest.
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            ram: shared::file_in_memory()?,
+            directory: tempfile::tempdir()?,
+        })
+    }
+
+    fn pid_file(&self) -> PathBuf {
+        self.directory.path().join("pid")
+    }
+
+    /// Gives a guest `size` bytes of RAM.
+    pub(super) fn attach(&self, qemu: &mut Command, size: u64) {
+        let path = self.ram.path().display();
+        qemu.arg("-object")
+            .arg(format!(
+                "memory-backend-file,id=ram,mem-path={path},size={size},share=on"
+            ))
+            .args(["-machine", "memory-backend=ram", "-pidfile"])
+            .arg(self.pid_file());
+    }
+
+    /// What the running guest takes now.
+    pub(crate) fn measure(&self) -> Result<Taken> {
+        let pid = fs::read_to_string(self.pid_file()).context("the guest does not run")?;
+        let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", pid.trim()))
+            .context("the guest has ended")?;
+        Ok(Taken {
+            ram: allocated(self.ram.path())?,
+            emulator: field(&rollup, "Anonymous:").context("no Anonymous in smaps_rollup")?,
+        })
+    }
+}
+
+/// How much memory a file in memory takes, in bytes.
+pub(crate) fn allocated(path: &Path) -> Result<u64> {
+    let metadata = fs::metadata(path).with_context(|| format!("cannot use {}", path.display()))?;
+    Ok(metadata.blocks() * 512)
+}
+
+/// A field of smaps_rollup, in bytes.
+fn field(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find(|line| line.starts_with(name))?;
+    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    kilobytes.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::field;
+
+    #[test]
+    fn fields_are_read_in_bytes() {
+        let text = "55-7f ---p 00000000 00:00 0   [rollup]\nRss:  10 kB\nAnonymous:   4 kB\n";
+        assert_eq!(field(text, "Anonymous:"), Some(4096));
+        assert_eq!(field(text, "Swap:"), None);
+    }
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Memory that several guests share: a file in memory, which is a BAR of a PCI device in each guest.
+//!
+//! The device is QEMU's `ivshmem-plain`, PCI 1af4:1110. Its BAR 2 is the file: what one guest stores,
+//! the others load, and so does whoever reads the file. Firmware aligns a BAR to its size, which is a
+//! power of two; so an image in it lies at a multiple of 2 MiB, as it must.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use tempfile::NamedTempFile;
+
+use super::footprint;
+use crate::workspace;
+
+/// The least length of memory that can hold an image, in bytes.
+const LEAST: u64 = 2 << 20;
+
+/// Where files are memory.
+const MEMORY: &str = "/dev/shm";
+
+/// A file that is memory of several guests; it is removed when the last user drops it.
+#[derive(Debug)]
+pub(crate) struct SharedMemory {
+    file: NamedTempFile,
+    size: u64,
+}
+
+impl SharedMemory {
+    /// Memory with a copy of `image` at its beginning.
+    pub(crate) fn holding(image: &Path) -> Result<Arc<Self>> {
+        let cannot = || format!("cannot put {} into shared memory", image.display());
+        let mut from = File::open(image).with_context(cannot)?;
+        let length = from.metadata().with_context(cannot)?.len();
+        let mut memory = Self::create(length.max(LEAST)).with_context(cannot)?;
+        io::copy(&mut from, memory.file.as_file_mut()).with_context(cannot)?;
+        Ok(Arc::new(memory))
+    }
+
+    /// Memory of at least this length, full of zeros.
+    pub(crate) fn blank(length: u64) -> Result<Arc<Self>> {
+        Self::create(length).map(Arc::new)
+    }
+
+    fn create(length: u64) -> Result<Self> {
+        let size = length.next_power_of_two();
+        let file = file_in_memory()?;
+        file.as_file().set_len(size)?;
+        Ok(Self { file, size })
+    }
+
+    /// The file, which the guests' loads and stores go to.
+    pub(crate) fn file(&self) -> &File {
+        self.file.as_file()
+    }
+
+    /// How much memory it takes, in bytes.
+    pub(crate) fn allocated(&self) -> Result<u64> {
+        footprint::allocated(self.file.path())
+    }
+
+    /// Makes it the BAR of a device of this guest, which has `number` such devices before it.
+    pub(super) fn attach(&self, qemu: &mut Command, number: usize) {
+        let (path, size) = (self.file.path().display(), self.size);
+        qemu.arg("-object")
+            .arg(format!(
+                "memory-backend-file,id=shared{number},mem-path={path},size={size},share=on"
+            ))
+            .arg("-device")
+            .arg(format!("ivshmem-plain,memdev=shared{number}"));
+    }
+}
+
+/// A file that is memory, if this machine has a place for such files.
+pub(super) fn file_in_memory() -> Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("daxfs-memory-");
+    Ok(if Path::new(MEMORY).is_dir() {
+        builder.tempfile_in(MEMORY)?
+    } else {
+        builder.tempfile_in(workspace::scratch_dir()?)?
+    })
+}
