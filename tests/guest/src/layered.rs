@@ -22,7 +22,7 @@ pub(crate) const PROGRAM: &str = "/run/init";
 pub(crate) const EXTRA: &str = "/run/extra";
 
 /// The suites that boot so.
-const SUITES: &[&str] = &["fio", "containers", "systemd"];
+const SUITES: &[&str] = &["fio", "selftests", "stress", "containers", "systemd"];
 
 /// Where the new root is put together.
 const ROOT: &str = "/root";
@@ -67,6 +67,10 @@ fn furnish() -> Result<()> {
     fs::copy("/init", format!("{ROOT}{PROGRAM}")).context("cannot copy the program")?;
     if Path::new("/extra").exists() {
         fs::copy("/extra", format!("{ROOT}{EXTRA}"))?;
+    }
+    // As udev would make it; shells want it.
+    if !Path::new("/dev/fd").exists() {
+        std::os::unix::fs::symlink("/proc/self/fd", "/dev/fd")?;
     }
     let moves =
         ["dev", "proc", "sys", "tmp"].map(|name| (format!("/{name}"), format!("{ROOT}/{name}")));

@@ -27,6 +27,7 @@
 //! | [`sample`] | the tree that the sample image holds |
 //! | [`shared`] | memory that this guest shares with others |
 //! | [`sys`] | system calls that the standard library lacks |
+//! | [`touches`] | how often a mount is touched |
 #![allow(
     unsafe_code,
     reason = "the tests make system calls that no safe interface has"
@@ -44,6 +45,7 @@ mod random;
 mod sample;
 mod shared;
 mod sys;
+mod touches;
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -18,9 +18,12 @@ mod operations;
 mod overlay;
 mod peer;
 mod poison;
+mod readers;
 mod reading;
 mod running;
+mod selftests;
 mod share;
+mod stress;
 mod systemd;
 mod targets;
 mod victim;
@@ -132,6 +135,9 @@ const CASES: &[&[Case]] = &[
     debian::CASES,
     boot::CASES,
     fio::CASES,
+    selftests::CASES,
+    stress::CASES,
+    readers::CASES,
     containers::CASES,
     systemd::CASES,
     bar::CASES,

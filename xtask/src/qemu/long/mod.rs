@@ -8,11 +8,13 @@
 //! |---|---|
 //! | [`containers`] | `cargo xtask bench containers` |
 //! | [`peers`] | images of other file systems |
+//! | [`selftests`] | the kernel's own tests, built from its source |
 //! | [`table`] | tables of what several file systems did |
 //! | [`trees`] | the trees |
 
 mod containers;
 mod peers;
+mod selftests;
 pub(super) mod table;
 mod trees;
 
@@ -65,7 +67,13 @@ const fn on_suites(name: &'static str) -> Suite {
 }
 
 /// The suites.
-pub(super) const SUITES: &[Suite] = &[on_suites("systemd"), on_suites("fio"), CONTAINERS];
+pub(super) const SUITES: &[Suite] = &[
+    on_suites("systemd"),
+    on_suites("fio"),
+    on_suites("selftests"),
+    on_suites("stress"),
+    CONTAINERS,
+];
 
 const CONTAINERS: Suite = Suite {
     name: "containers",

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use super::selftests;
 use crate::kernel::cache;
 use crate::{process, readme, tree, workspace};
 
@@ -27,7 +28,11 @@ const WRONG_BYTE: u64 = 500_000;
 pub(super) fn suites() -> Result<PathBuf> {
     let dir = workspace::scratch_dir()?.join("suites-tree");
     let debian = tree::debian::obtain_with(tree::debian::SUITES)?;
-    let inputs = [&debian.to_string_lossy(), include_str!("trees.rs")];
+    let inputs = [
+        &debian.to_string_lossy(),
+        include_str!("trees.rs"),
+        selftests::INPUTS,
+    ];
     let (key, stamp) = (
         cache::digest(inputs.concat().as_bytes()),
         dir.with_extension("key"),
@@ -45,6 +50,7 @@ pub(super) fn suites() -> Result<PathBuf> {
     let subject = dir.join("srv/subject");
     fs::create_dir_all(&subject)?;
     fio_files(&dir, &subject)?;
+    selftests::build(&subject.join("selftests"))?;
     fs::write(stamp, key)?;
     Ok(dir)
 }

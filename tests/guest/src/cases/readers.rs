@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What stress-ng does only to files that it makes itself, done to files that are there: several
+//! threads read, map, lock, advise, splice, seek and list, and compare what they see with a copy.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use anyhow::{anyhow, ensure, Context, Result};
+use libc::{MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE};
+
+use super::targets::{self, Target};
+use super::Case;
+use crate::sys::{self, Map};
+
+pub(super) const CASES: &[Case] = &[Case::new("stress", "readers-of-files", readers)];
+
+/// How many threads there are, and how often each does something.
+const THREADS: u64 = 4;
+const ROUNDS: u64 = 6000;
+
+/// How much is compared at most.
+const MOST: u64 = 256 << 10;
+
+/// What may be done to a piece of a file.
+type Operation = fn(&Piece<'_>) -> Result<()>;
+
+const OPERATIONS: &[(&str, Operation)] = &[
+    ("pread", pread),
+    ("pread, O_DIRECT", direct),
+    ("mapping, shared", |piece| mapped(piece, MAP_SHARED)),
+    ("mapping, private", |piece| mapped(piece, MAP_PRIVATE)),
+    ("write to a private mapping", written),
+    ("madvise", advised),
+    ("mlock", locked),
+    ("mincore, mremap", moved),
+    ("posix_fadvise, readahead", ahead),
+    ("splice", spliced),
+    ("sendfile", sent),
+    ("SEEK_DATA, SEEK_HOLE", sought),
+    ("getdents", listed),
+];
+
+/// A piece of a file, and the same file in the copy.
+struct Piece<'a> {
+    path: &'a Path,
+    file: File,
+    copy: File,
+    copy_path: &'a Path,
+    size: u64,
+    offset: u64,
+    length: u64,
+    /// A number for what else is left to chance.
+    chance: u64,
+}
+
+impl Piece<'_> {
+    fn wanted(&self) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; usize::try_from(self.length)?];
+        self.copy.read_exact_at(&mut bytes, self.offset)?;
+        Ok(bytes)
+    }
+
+    fn compare(&self, found: &[u8]) -> Result<()> {
+        let wanted = self.wanted()?;
+        let wrong = found
+            .iter()
+            .zip(&wanted)
+            .position(|(found, wanted)| found != wanted);
+        ensure!(
+            found.len() == wanted.len() && wrong.is_none(),
+            "{} bytes, wrong at {wrong:?}",
+            found.len()
+        );
+        Ok(())
+    }
+
+    /// The piece from the page on in which it begins, mapped; and where in the mapping it begins.
+    fn map(&self, protection: i32, flags: i32) -> Result<(Map, usize)> {
+        let start = self.offset / 4096 * 4096;
+        let within = self.offset - start;
+        let map = Map::new(&self.file, start, within + self.length, protection, flags)?;
+        Ok((map, usize::try_from(within)?))
+    }
+
+    fn compare_map(&self, map: &Map, within: usize) -> Result<()> {
+        self.compare(&map.copy(within, usize::try_from(self.length)?)?)
+    }
+}
+
+fn readers() -> Result<()> {
+    let [ours, ext4, copy] = targets::all()?;
+    let files = files(&copy.root)?;
+    println!(
+        "{} files, {THREADS} threads, {ROUNDS} rounds each",
+        files.len()
+    );
+    for target in [&ours, &ext4] {
+        let done = thread::scope(|scope| -> Result<Vec<Vec<u64>>> {
+            let (files, copy) = (&files, &copy);
+            let threads =
+                (1..=THREADS).map(|seed| scope.spawn(move || work(target, copy, files, seed)));
+            let threads: Vec<_> = threads.collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().map_err(|_| anyhow!("a thread has died"))?)
+                .collect()
+        });
+        let done = done.with_context(|| target.name)?;
+        for (number, (name, _)) in OPERATIONS.iter().enumerate() {
+            let times: u64 = done.iter().filter_map(|counts| counts.get(number)).sum();
+            target.tell("readers: operations, all as in the copy", name, times);
+        }
+    }
+    Ok(())
+}
+
+/// All regular files that hold something, relative to `root`.
+fn files(root: &Path) -> Result<Vec<PathBuf>> {
+    let (mut left, mut found) = (vec![root.to_owned()], Vec::new());
+    while let Some(directory) = left.pop() {
+        for entry in fs::read_dir(&directory)? {
+            let entry = entry?;
+            let status = entry.metadata()?;
+            if status.is_dir() {
+                left.push(entry.path());
+            } else if status.is_file() && status.len() > 0 {
+                found.push(entry.path().strip_prefix(root)?.to_owned());
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Returns how often each operation was done.
+fn work(target: &Target, copy: &Target, files: &[PathBuf], seed: u64) -> Result<Vec<u64>> {
+    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let mut counts = vec![0; OPERATIONS.len()];
+    for round in 0..ROUNDS {
+        let name = random.choose(files).context("no file")?;
+        let (path, copy_path) = (target.root.join(name), copy.root.join(name));
+        let copy = File::open(&copy_path)?;
+        let size = copy.metadata()?.len();
+        let offset = random.below(size);
+        let piece = Piece {
+            file: File::open(&path)?,
+            path: &path,
+            copy,
+            copy_path: &copy_path,
+            size,
+            offset,
+            length: 1 + random.below(MOST.min(size - offset)),
+            chance: random.next(),
+        };
+        let number = usize::try_from(random.below(u64::try_from(OPERATIONS.len())?))?;
+        let (what, operation) = OPERATIONS.get(number).context("no operation")?;
+        operation(&piece).with_context(|| {
+            format!(
+                "{what} of {} at {} + {}, seed {seed}, round {round}",
+                path.display(),
+                piece.offset,
+                piece.length
+            )
+        })?;
+        if let Some(count) = counts.get_mut(number) {
+            *count += 1;
+        }
+    }
+    Ok(counts)
+}
+
+fn pread(piece: &Piece<'_>) -> Result<()> {
+    let mut bytes = vec![0; usize::try_from(piece.length)?];
+    piece.file.read_exact_at(&mut bytes, piece.offset)?;
+    piece.compare(&bytes)
+}
+
+/// Whole blocks into memory that is aligned to them, since ext4 wants that.
+fn direct(piece: &Piece<'_>) -> Result<()> {
+    let file = File::options()
+        .read(true)
+        .custom_flags(libc::O_DIRECT)
+        .open(piece.path)?;
+    let start = piece.offset / 4096 * 4096;
+    let room = (piece.offset + piece.length).next_multiple_of(4096) - start;
+    let zero = File::open("/dev/zero")?;
+    let buffer = Map::new(&zero, 0, room, PROT_READ | PROT_WRITE, MAP_PRIVATE)?;
+    // SAFETY: The descriptor is open, the buffer is writable.
+    let length = unsafe {
+        libc::pread(
+            file.as_raw_fd(),
+            buffer.address().cast(),
+            buffer.length(),
+            i64::try_from(start)?,
+        )
+    };
+    let length = u64::try_from(sys::check(i64::try_from(length)?)?)?;
+    let within = piece.offset - start;
+    ensure!(length >= within + piece.length, "{length} bytes");
+    piece.compare_map(&buffer, usize::try_from(within)?)
+}
+
+fn mapped(piece: &Piece<'_>, flags: i32) -> Result<()> {
+    let (map, within) = piece.map(PROT_READ, flags)?;
+    piece.compare_map(&map, within)
+}
+
+/// What is written is there, and in the file it is not.
+fn written(piece: &Piece<'_>) -> Result<()> {
+    let (map, within) = piece.map(PROT_READ | PROT_WRITE, MAP_PRIVATE)?;
+    let changed = !map.touch(within);
+    map.write(within, changed);
+    ensure!(
+        map.touch(within) == changed,
+        "what was written is not there"
+    );
+    pread(piece)
+}
+
+fn advised(piece: &Piece<'_>) -> Result<()> {
+    const ADVICE: &[i32] = &[
+        libc::MADV_NORMAL,
+        libc::MADV_RANDOM,
+        libc::MADV_SEQUENTIAL,
+        libc::MADV_WILLNEED,
+        libc::MADV_DONTNEED,
+        libc::MADV_COLD,
+        libc::MADV_PAGEOUT,
+        libc::MADV_POPULATE_READ,
+        libc::MADV_HUGEPAGE,
+        libc::MADV_NOHUGEPAGE,
+    ];
+    let (map, within) = piece.map(PROT_READ, MAP_PRIVATE)?;
+    let mut random = Random(piece.chance);
+    for _ in 0..3 {
+        map.advise(*random.choose(ADVICE).context("no advice")?)?;
+        piece.compare_map(&map, within)?;
+    }
+    Ok(())
+}
+
+fn locked(piece: &Piece<'_>) -> Result<()> {
+    let (map, within) = piece.map(PROT_READ, MAP_PRIVATE)?;
+    map.lock()?;
+    piece.compare_map(&map, within)
+}
+
+fn moved(piece: &Piece<'_>) -> Result<()> {
+    let (mut map, within) = piece.map(PROT_READ, MAP_SHARED)?;
+    piece.compare_map(&map, within)?;
+    ensure!(
+        map.resident()? == map.length().div_ceil(4096),
+        "mapped pages are not resident"
+    );
+    let length = map.length();
+    map.resize(length + (1 << 20))?;
+    map.resize(length)?;
+    piece.compare_map(&map, within)
+}
+
+fn ahead(piece: &Piece<'_>) -> Result<()> {
+    let (offset, length) = (i64::try_from(piece.offset)?, i64::try_from(piece.length)?);
+    for advice in [
+        libc::POSIX_FADV_WILLNEED,
+        libc::POSIX_FADV_RANDOM,
+        libc::POSIX_FADV_DONTNEED,
+        libc::POSIX_FADV_NOREUSE,
+    ] {
+        // SAFETY: The descriptor is open.
+        let error = unsafe { libc::posix_fadvise(piece.file.as_raw_fd(), offset, length, advice) };
+        ensure!(error == 0, "posix_fadvise {advice}: error {error}");
+    }
+    // SAFETY: The descriptor is open.
+    let result =
+        unsafe { libc::readahead(piece.file.as_raw_fd(), offset, usize::try_from(length)?) };
+    sys::check(i64::try_from(result)?).context("readahead")?;
+    pread(piece)
+}
+
+/// As much as a pipe takes.
+fn spliced(piece: &Piece<'_>) -> Result<()> {
+    let (read, write) = sys::pipe()?;
+    let mut offset = i64::try_from(piece.offset)?;
+    // SAFETY: Both descriptors are open, the offset is writable.
+    let length = unsafe {
+        libc::splice(
+            piece.file.as_raw_fd(),
+            &mut offset,
+            write.as_raw_fd(),
+            std::ptr::null_mut(),
+            usize::try_from(piece.length)?,
+            libc::SPLICE_F_NONBLOCK,
+        )
+    };
+    let length = usize::try_from(sys::check(i64::try_from(length)?)?)?;
+    ensure!(length > 0, "nothing was spliced");
+    let mut bytes = vec![0; length];
+    File::from(read).read_exact(&mut bytes)?;
+    ensure!(piece.wanted()?.get(..length) == Some(&bytes), "other bytes");
+    Ok(())
+}
+
+fn sent(piece: &Piece<'_>) -> Result<()> {
+    // SAFETY: The name is a C string.
+    let fd = sys::check(unsafe { libc::memfd_create(c"sent".as_ptr(), libc::MFD_CLOEXEC) })?;
+    // SAFETY: The descriptor is new and ours.
+    let memory = unsafe { File::from_raw_fd(i32::try_from(fd)?) };
+    let mut offset = i64::try_from(piece.offset)?;
+    let end = offset + i64::try_from(piece.length)?;
+    while offset < end {
+        // SAFETY: Both descriptors are open, the offset is writable.
+        let length = unsafe {
+            libc::sendfile(
+                memory.as_raw_fd(),
+                piece.file.as_raw_fd(),
+                &mut offset,
+                usize::try_from(end - offset)?,
+            )
+        };
+        ensure!(sys::check(i64::try_from(length)?)? > 0, "nothing was sent");
+    }
+    let mut bytes = vec![0; usize::try_from(piece.length)?];
+    memory.read_exact_at(&mut bytes, 0)?;
+    piece.compare(&bytes)
+}
+
+/// Data and holes alternate until the end, and holes are zero in the copy.
+fn sought(piece: &Piece<'_>) -> Result<()> {
+    let size = i64::try_from(piece.size)?;
+    let mut at = 0;
+    while at < size {
+        let data = match sys::seek(&piece.file, at, libc::SEEK_DATA) {
+            Err(error) if sys::errno(&error) == libc::ENXIO => size,
+            result => result?,
+        };
+        ensure!((at..=size).contains(&data), "data at {data} from {at}");
+        if data > at {
+            let mut hole = vec![0; usize::try_from((data - at).min(i64::try_from(MOST)?))?];
+            piece.copy.read_exact_at(&mut hole, u64::try_from(at)?)?;
+            ensure!(
+                hole.iter().all(|byte| *byte == 0),
+                "a hole at {at} holds something"
+            );
+        }
+        if data == size {
+            return Ok(());
+        }
+        at = sys::seek(&piece.file, data, libc::SEEK_HOLE)?;
+        ensure!(at > data && at <= size, "a hole at {at} from {data}");
+    }
+    Ok(())
+}
+
+fn listed(piece: &Piece<'_>) -> Result<()> {
+    let names = |path: &Path| -> Result<BTreeSet<OsString>> {
+        let entries = fs::read_dir(path.parent().context("no directory")?)?;
+        Ok(entries
+            .map(|entry| Ok(entry?.file_name()))
+            .collect::<std::io::Result<_>>()?)
+    };
+    let (found, wanted) = (names(piece.path)?, names(piece.copy_path)?);
+    let differ: Vec<_> = found.symmetric_difference(&wanted).take(3).collect();
+    ensure!(differ.is_empty(), "names differ: {differ:?}");
+    Ok(())
+}
+
+/// The same numbers for the same seed (xorshift).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    /// A number below `bound`, which is not 0.
+    fn below(&mut self, bound: u64) -> u64 {
+        (self.next() >> 11) % bound.max(1)
+    }
+
+    fn choose<'a, T>(&mut self, list: &'a [T]) -> Option<&'a T> {
+        list.get(usize::try_from(self.below(u64::try_from(list.len()).ok()?)).ok()?)
+    }
+}

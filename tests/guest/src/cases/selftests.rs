@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The kernel's own tests, as far as they touch a file on the mount.
+//!
+//! Each runs in a directory of the image, of ext4 and of tmpfs, once read-only and once through an
+//! overlay that can be written. What passes on ext4 must pass on the image. A test that opens, reads
+//! or executes no file of the image where it is read-only is named, and counts for nothing.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use anyhow::{ensure, Context, Result};
+
+use super::targets::{self, Target};
+use super::Case;
+use crate::sys;
+use crate::touches::Touches;
+
+const fn test(name: &'static str, run: fn() -> Result<()>) -> Case {
+    Case::new("selftests", name, run)
+}
+
+pub(super) const CASES: &[Case] = &[
+    test("exec-execveat", || check("exec", "./execveat")),
+    test("exec-load_address", || {
+        check("exec", "for program in ./load_address.*; do $program; done")
+    }),
+    test("exec-null-argv", || check("exec", "./null-argv")),
+    test("exec-non-regular", || check("exec", "./non-regular")),
+    test("exec-check-exec", || check("exec", "./check-exec")),
+    test("exec-check-exec-tests", || {
+        check("exec", "./check-exec-tests.sh")
+    }),
+    test("exec-binfmt_script", || check("exec", "./binfmt_script.py")),
+    test("exec-recursion-depth", || {
+        check("exec", "$PROGRAMS/exec/recursion-depth")
+    }),
+    test("openat2-openat2_test", || {
+        check("openat2", "$PROGRAMS/openat2/openat2_test")
+    }),
+    test("openat2-resolve_test", || {
+        check("openat2", "$PROGRAMS/openat2/resolve_test")
+    }),
+    test("openat2-emptypath_test", || {
+        check("openat2", "$PROGRAMS/openat2/emptypath_test")
+    }),
+    test("splice-splice_read", || check("exec", SPLICE_READ)),
+    test("splice-default_file_splice_read", || {
+        check("exec", SPLICE_ALL)
+    }),
+    test("mm-pagemap_ioctl", || check("mm", "./pagemap_ioctl")),
+    test("cachestat-test_cachestat", || {
+        check("cachestat", "$PROGRAMS/cachestat/test_cachestat")
+    }),
+    test("mincore-mincore_selftest", || {
+        check("mincore", "$PROGRAMS/mincore/mincore_selftest")
+    }),
+    test("overlayfs-dev_in_maps", || {
+        check("overlayfs", "$PROGRAMS/overlayfs/dev_in_maps")
+    }),
+    test("overlayfs-set_layers_via_fds", || {
+        check("overlayfs", "$PROGRAMS/overlayfs/set_layers_via_fds")
+    }),
+    test("mount_setattr-mount_setattr_test", || {
+        check(
+            "mount_setattr",
+            "$PROGRAMS/mount_setattr/mount_setattr_test",
+        )
+    }),
+];
+
+/// The kernel's script does this with files of /proc and /sys.
+const SPLICE_READ: &str = "for file in *; do
+    test -f $file || continue
+    for length in 2 4096 10000; do
+        if $PROGRAMS/splice/splice_read $file $length | cmp - <(head -c $length $PROGRAMS/exec/$file); then
+            echo ok $length bytes of $file; else echo not ok $length bytes of $file; fi
+    done
+done";
+
+/// The kernel's script does this with /dev/null.
+const SPLICE_ALL: &str = "for file in *; do
+    test -f $file || continue
+    length=$(stat -L -c %s $file); test $length -lt 65536 || length=65536
+    if $PROGRAMS/splice/default_file_splice_read < $file | cmp - <(head -c $length $PROGRAMS/exec/$file); then
+        echo ok $file; else echo not ok $file; fi
+done";
+
+/// Where a copy of the programs is, on no file system under test.
+const PROGRAMS: &str = "/tmp/selftests";
+
+/// How long one test may take, in seconds.
+const LIMIT: &str = "200";
+
+/// What the first way of running a test is called.
+const READ_ONLY: &str = "read-only";
+
+/// What the cases of a test came to, by their names.
+#[derive(Default)]
+struct Outcomes(BTreeMap<String, Outcome>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Passed,
+    Failed,
+    Skipped,
+}
+
+impl Outcomes {
+    /// Reads the Test Anything Protocol; a program that does not speak it is one case.
+    fn of(output: &Output) -> Self {
+        let mut outcomes = Self::default();
+        for line in String::from_utf8_lossy(&output.stdout).lines() {
+            let (outcome, rest) = match (line.strip_prefix("ok "), line.strip_prefix("not ok ")) {
+                (Some(rest), _) if rest.contains("# SKIP") => (Outcome::Skipped, rest),
+                (Some(rest), _) => (Outcome::Passed, rest),
+                (None, Some(rest)) => (Outcome::Failed, rest),
+                (None, None) => continue,
+            };
+            outcomes.add(
+                rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' '),
+                outcome,
+            );
+        }
+        if outcomes.0.is_empty() {
+            let outcome = match output.status.code() {
+                Some(0) => Outcome::Passed,
+                // What the kernel's tests say when they cannot run.
+                Some(4) => Outcome::Skipped,
+                _ => Outcome::Failed,
+            };
+            outcomes.add("the whole", outcome);
+        } else if output.status.code().is_none_or(|code| code > 4) {
+            outcomes.add("a regular end", Outcome::Failed);
+        }
+        outcomes
+    }
+
+    fn add(&mut self, name: &str, outcome: Outcome) {
+        let mut unique = name.to_owned();
+        let mut number = 1;
+        while self.0.contains_key(&unique) {
+            number += 1;
+            unique = format!("{name} ({number})");
+        }
+        self.0.insert(unique, outcome);
+    }
+
+    fn count(&self, wanted: Outcome) -> usize {
+        self.0
+            .values()
+            .filter(|outcome| **outcome == wanted)
+            .count()
+    }
+
+    /// What passed in `other` and not here.
+    fn lacks<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a str> {
+        let passed = other
+            .0
+            .iter()
+            .filter(|(_, outcome)| **outcome == Outcome::Passed);
+        passed.filter_map(|(name, outcome)| {
+            (self.0.get(name) != Some(outcome)).then_some(name.as_str())
+        })
+    }
+
+    fn tell(&self) -> String {
+        let [passed, failed, skipped] =
+            [Outcome::Passed, Outcome::Failed, Outcome::Skipped].map(|kind| self.count(kind));
+        format!("{passed} / {failed} / {skipped}")
+    }
+}
+
+/// Runs a script in `directory` of each target, twice.
+fn check(directory: &str, script: &str) -> Result<()> {
+    if !Path::new(PROGRAMS).exists() {
+        targets::output(Command::new("cp").args([
+            "-a",
+            "/run/image/srv/subject/selftests",
+            PROGRAMS,
+        ]))?;
+    }
+    let targets = targets::all()?;
+    let mut wrong = Vec::new();
+    let ways: [(&str, Way); 2] = [(READ_ONLY, plain), ("overlay", overlaid)];
+    for (way, run) in ways {
+        let found = targets
+            .iter()
+            .map(|target| {
+                run(target, directory, script).with_context(|| format!("{way} on {}", target.name))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let [(ours, touches), (ext4, _), _] = found.as_slice() else {
+            continue;
+        };
+        if *touches == 0 && way == READ_ONLY {
+            println!("it touches no file of the image");
+            return Ok(());
+        }
+        for (target, (outcomes, _)) in targets.iter().zip(&found) {
+            target.tell(
+                "selftests: passed / failed / skipped",
+                &format!("{}, {way}", name_of(script, directory)),
+                outcomes.tell(),
+            );
+        }
+        wrong.extend(ours.lacks(ext4).map(|name| format!("{way}: {name}")));
+    }
+    ensure!(
+        wrong.is_empty(),
+        "passed on ext4 but not here: {}",
+        wrong.join("; ")
+    );
+    Ok(())
+}
+
+/// What a script is called in tables: the directory and the program that it starts.
+fn name_of(script: &str, directory: &str) -> String {
+    let program = script
+        .split_whitespace()
+        .find(|word| word.contains('/'))
+        .unwrap_or(script);
+    match program.strip_prefix("$PROGRAMS/") {
+        Some(path) => path.to_owned(),
+        None => format!(
+            "{directory}/{}",
+            program.trim_start_matches("./").trim_end_matches(".*;")
+        ),
+    }
+}
+
+/// How a test is run on a target: returns what came of it, and how often it touched the target.
+type Way = fn(&Target, &str, &str) -> Result<(Outcomes, u64)>;
+
+fn plain(target: &Target, directory: &str, script: &str) -> Result<(Outcomes, u64)> {
+    run(
+        &target.root,
+        &target.root.join("srv/subject/selftests"),
+        directory,
+        script,
+    )
+}
+
+fn overlaid(target: &Target, directory: &str, script: &str) -> Result<(Outcomes, u64)> {
+    let (upper, merged) = ("/run/upper", "/run/merged");
+    for directory in [upper, merged] {
+        fs::create_dir_all(directory)?;
+    }
+    sys::mount("none", upper, "tmpfs", 0, "")?;
+    for name in ["upper", "work"] {
+        fs::create_dir(format!("{upper}/{name}"))?;
+    }
+    let lower = target.root.join("srv/subject/selftests");
+    let options = format!(
+        "lowerdir={},upperdir={upper}/upper,workdir={upper}/work",
+        lower.display()
+    );
+    sys::mount("overlay", merged, "overlay", 0, &options)?;
+    let result = run(&target.root, Path::new(merged), directory, script);
+    sys::unmount(merged, libc::MNT_DETACH)?;
+    sys::unmount(upper, libc::MNT_DETACH)?;
+    result
+}
+
+fn run(touched: &Path, base: &Path, directory: &str, script: &str) -> Result<(Outcomes, u64)> {
+    let directory: PathBuf = base.join(directory);
+    let touches = Touches::of(touched)?;
+    let output = Command::new("timeout")
+        .args([LIMIT, "bash", "-c", script])
+        .current_dir(&directory)
+        .env("PROGRAMS", PROGRAMS)
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot run in {}", directory.display()))?;
+    let touches = touches.end()?;
+    Ok((Outcomes::of(&output), touches))
+}
