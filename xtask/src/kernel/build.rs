@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::cache::{self, Lock};
-use super::config;
+use super::config::{self, Configuration};
 use super::source::{self, Source};
 use super::step::{logged, step};
 use super::toolchain::Toolchain;
@@ -26,16 +26,19 @@ pub(crate) struct Kernel {
 }
 
 /// The kernel of the chosen source (or the distribution's), built if it is not in the cache.
-pub(crate) fn ensure(chosen: Option<&Path>) -> Result<Kernel> {
+pub(crate) fn ensure(chosen: Option<&Path>, configuration: Configuration) -> Result<Kernel> {
     let toolchain = Toolchain::ensure()?;
     let source = source::select(chosen)?;
-    let inputs = inputs(&source, config::PLAIN, &toolchain)?;
+    let inputs = inputs(&source, configuration.fragment(), &toolchain)?;
     let key = cache::digest(inputs.as_bytes());
     let key = key.get(..16).unwrap_or(&key);
     let _lock = Lock::acquire(&format!("kernel-{key}"))?;
     let out = cache::subdirectory(&cache::directory()?, "kernel")?.join(key);
     if !out.join("complete").is_file() {
-        build(&toolchain, &source, &out, &inputs)?;
+        fs::create_dir_all(&out).with_context(|| format!("cannot create {}", out.display()))?;
+        fs::write(out.join("key.txt"), inputs)?;
+        build(&toolchain, &source, configuration, &out)?;
+        fs::write(out.join("complete"), "").context("cannot mark the build as complete")?;
     }
     let release = fs::read_to_string(out.join("include/config/kernel.release"))
         .context("the kernel build has no release")?;
@@ -58,20 +61,24 @@ fn inputs(source: &Source, fragment: &str, toolchain: &Toolchain) -> Result<Stri
     ))
 }
 
-fn build(toolchain: &Toolchain, source: &Source, out: &Path, inputs: &str) -> Result<()> {
-    fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
-    fs::write(out.join("key.txt"), inputs)?;
+fn build(
+    toolchain: &Toolchain,
+    source: &Source,
+    configuration: Configuration,
+    out: &Path,
+) -> Result<()> {
     let what = format!(
-        "building the kernel {} (10 to 25 minutes, once; log {}/build.log)",
+        "building the {} kernel {} ({}, once; log {}/build.log)",
+        configuration.name(),
         source.identity,
+        configuration.duration(),
         out.display()
     );
     step(&what, || {
-        config::configure(toolchain, &source.dir, out, config::PLAIN)?;
+        config::configure(toolchain, &source.dir, out, configuration.fragment())?;
         let mut make = toolchain.make(&source.dir);
         make.arg(format!("O={}", out.display()))
             .args(["bzImage", "modules"]);
         logged(&mut make, &out.join("build.log"))
-    })?;
-    fs::write(out.join("complete"), "").context("cannot mark the kernel build as complete")
+    })
 }

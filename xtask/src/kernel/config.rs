@@ -13,8 +13,49 @@ use super::step::logged;
 use super::toolchain::Toolchain;
 use crate::process;
 
-/// The configuration of the kernel that tests and benchmarks run on.
-pub(crate) const PLAIN: &str = include_str!("plain.config");
+/// Which kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Configuration {
+    /// The one that tests and benchmarks run on.
+    Plain,
+    /// The same with everything that finds mistakes: ten times slower.
+    San,
+}
+
+impl Configuration {
+    /// `San` if it is asked for.
+    pub(crate) fn from_flag(san: bool) -> Self {
+        if san {
+            Self::San
+        } else {
+            Self::Plain
+        }
+    }
+
+    /// What a person calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::San => "san",
+        }
+    }
+
+    /// How long the build takes.
+    pub(crate) fn duration(self) -> &'static str {
+        match self {
+            Self::Plain => "10 to 25 minutes",
+            Self::San => "20 to 40 minutes",
+        }
+    }
+
+    /// What is added to the smallest configuration.
+    pub(crate) fn fragment(self) -> &'static str {
+        match self {
+            Self::Plain => include_str!("plain.config"),
+            Self::San => concat!(include_str!("plain.config"), include_str!("san.config")),
+        }
+    }
+}
 
 /// Writes `out/.config`: `tinyconfig`, then `fragment`, then the defaults of what is left.
 pub(crate) fn configure(
@@ -80,7 +121,7 @@ fn holds(config: &str, line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::dropped;
+    use super::{dropped, Configuration};
 
     #[test]
     fn a_symbol_that_did_not_stick_is_named() {
@@ -90,6 +131,16 @@ mod tests {
             dropped(fragment, config),
             ["CONFIG_B=y", "# CONFIG_C is not set"]
         );
+    }
+
+    #[test]
+    fn the_san_kernel_is_the_plain_one_and_more() {
+        let (plain, san) = (
+            Configuration::Plain.fragment(),
+            Configuration::San.fragment(),
+        );
+        assert!(san.starts_with(plain) && san.contains("\nCONFIG_KASAN=y\n"));
+        assert!(!plain.contains("KASAN"));
     }
 
     #[test]

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Building `daxfs.ko` against a kernel.
 //!
-//! The kernel's build system writes beside the sources unless it is told otherwise, so the objects
-//! go to `target/kmod/` (`MO=`). That directory belongs to one kernel at a time: it is emptied
-//! when the kernel is another one.
+//! The kernel's build system writes beside the sources unless it is told otherwise (`MO=`). Each
+//! kernel has a directory of its own for the objects, below `target/kmod/`: what is built against
+//! one does not fit another, and to go from one to the other and back costs no build.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -124,20 +124,14 @@ fn assign(name: &str, value: &Path) -> std::ffi::OsString {
     text
 }
 
-/// The directory for the objects, empty if another kernel's were in it.
+/// The directory for the objects of a kernel.
 fn objects_for(kdir: &Path) -> Result<PathBuf> {
-    let objects = workspace::target_dir().join("kmod");
-    let marker = objects.join("kernel.txt");
-    let wanted = kdir.display().to_string();
-    if fs::read_to_string(&marker).ok().as_deref() != Some(&wanted) {
-        if objects.exists() {
-            fs::remove_dir_all(&objects)
-                .with_context(|| format!("cannot empty {}", objects.display()))?;
-        }
-        fs::create_dir_all(&objects)
-            .with_context(|| format!("cannot create {}", objects.display()))?;
-        fs::write(&marker, wanted)?;
-    }
+    let digest = cache::digest(kdir.as_os_str().as_encoded_bytes());
+    let name = digest.get(..16).unwrap_or(&digest);
+    let objects = workspace::target_dir().join("kmod").join(name);
+    fs::create_dir_all(&objects).with_context(|| format!("cannot create {}", objects.display()))?;
+    fs::write(objects.join("kernel.txt"), kdir.display().to_string())
+        .with_context(|| format!("cannot write into {}", objects.display()))?;
     Ok(objects)
 }
 

@@ -18,7 +18,7 @@
 //! | [`cache`] | where caches lie, locking them, digests of inputs |
 //! | [`source`] | the kernel source: distribution package, directory or tarball |
 //! | [`toolchain`] | rustc with its library source, LLVM, bindgen, build tools |
-//! | [`config`] | the configuration fragment, and the proof that each symbol stuck |
+//! | [`config`] | the configurations, and the proof that each symbol stuck |
 //! | [`build`] | the kernel build |
 //! | [`kmod`] | `daxfs.ko` |
 //! | [`step`] | saying what goes on, how long it took, and what failed |
@@ -36,6 +36,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use config::Configuration;
+
 /// Fetches the kernel source package of the distribution through this machine's own apt
 /// configuration, with signatures checked, and what is needed to build a kernel with Rust. The
 /// result is kept outside the checkout, so that this takes long only once.
@@ -44,12 +46,19 @@ pub(crate) struct KernelArgs {
     /// Build this kernel source (a directory, or a tarball) instead of the distribution's
     #[arg(long, value_name = "DIR|TARBALL")]
     kernel_src: Option<PathBuf>,
+    /// Build the kernel that looks for mistakes (KASAN, lockdep, kmemleak, fault injection, and
+    /// more) instead of the plain one: 20 to 40 minutes, once. `qemu-test --san` runs on it
+    #[arg(long)]
+    san: bool,
 }
 
 impl KernelArgs {
     /// Runs the command.
     pub(crate) fn run(&self) -> Result<ExitCode> {
-        let kernel = build::ensure(self.kernel_src.as_deref())?;
+        let kernel = build::ensure(
+            self.kernel_src.as_deref(),
+            Configuration::from_flag(self.san),
+        )?;
         println!("kernel {}", kernel.release);
         println!("image  {}", kernel.image.display());
         println!("build  {}", kernel.out.display());
@@ -64,6 +73,9 @@ pub(crate) struct KmodArgs {
     /// kernel of `cargo xtask kernel`
     #[arg(long, value_name = "DIR")]
     kdir: Option<PathBuf>,
+    /// Build against the kernel of `cargo xtask kernel --san`
+    #[arg(long, conflicts_with = "kdir")]
+    san: bool,
 }
 
 impl KmodArgs {
@@ -71,7 +83,7 @@ impl KmodArgs {
     pub(crate) fn run(&self) -> Result<ExitCode> {
         let module = match &self.kdir {
             Some(kdir) => kmod::build_against(kdir)?,
-            None => kmod::build(&build::ensure(None)?)?,
+            None => kmod::build(&build::ensure(None, Configuration::from_flag(self.san))?)?,
         };
         println!("{}", module.display());
         Ok(ExitCode::SUCCESS)

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use crate::kernel::config::Configuration;
 use crate::kernel::{build, kmod, toolchain};
 use crate::{process, workspace};
 
@@ -33,10 +34,10 @@ pub(crate) struct Artifacts {
 }
 
 impl Artifacts {
-    /// Builds what is not there.
-    pub(crate) fn build() -> Result<Self> {
+    /// Builds what is not there, for this kernel.
+    pub(crate) fn build(configuration: Configuration) -> Result<Self> {
         toolchain::install_packages(PACKAGES)?;
-        let kernel = build::ensure(None)?;
+        let kernel = build::ensure(None, configuration)?;
         let module = kmod::build(&kernel)?;
         Ok(Self {
             kernel: kernel.image,

@@ -16,6 +16,7 @@ use anyhow::{bail, ensure, Context, Result};
 use super::artifacts::Artifacts;
 use super::machine::{Machine, Placed, Processor};
 use super::{console, image, initramfs};
+use crate::kernel::config::Configuration;
 use crate::kernel::step::step;
 use crate::kernel::toolchain;
 use crate::{process, tree, workspace};
@@ -126,7 +127,7 @@ impl Args {
     /// Runs the guest and prints the table.
     pub(crate) fn run(&self) -> Result<()> {
         toolchain::install_packages(PACKAGES)?;
-        let artifacts = Artifacts::build()?;
+        let artifacts = Artifacts::build(Configuration::Plain)?;
         let dir = step("making the tree", subject)?;
         let image = step("making the daxfs image", || {
             image::build(&artifacts, &dir, "bench")

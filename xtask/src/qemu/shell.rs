@@ -9,6 +9,7 @@ use anyhow::Result;
 use super::artifacts::Artifacts;
 use super::machine::{Machine, Placed, Processor};
 use super::{console, image, initramfs};
+use crate::kernel::config::Configuration;
 
 /// Options of `cargo xtask qemu`.
 #[derive(Debug, clap::Args)]
@@ -23,7 +24,7 @@ pub(crate) struct Args {
 impl Args {
     /// Runs the guest until its shell exits.
     pub(crate) fn run(&self) -> Result<ExitCode> {
-        let artifacts = Artifacts::build()?;
+        let artifacts = Artifacts::build(Configuration::Plain)?;
         let image = match &self.image {
             Some(image) => image.canonicalize()?,
             None => image::sample(&artifacts)?,

@@ -16,6 +16,7 @@ use super::machine::{Machine, Placed, Processor};
 use super::pair::{Pair, PAIRS};
 use super::shared::SharedMemory;
 use super::{image, initramfs};
+use crate::kernel::config::Configuration;
 
 /// How long one guest may take.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -31,9 +32,16 @@ const FULL_LENGTH: Duration = Duration::from_secs(600);
 
 /// Options of `cargo xtask qemu-test`.
 #[derive(Debug, clap::Args)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the command line"
+)]
 pub(crate) struct Args {
     /// Run only the cases whose `suite/name` contains this
     filter: Option<String>,
+    /// Use the kernel that looks for mistakes (see `cargo xtask kernel --san`)
+    #[arg(long, conflicts_with = "full")]
+    san: bool,
     /// Use the host's KVM instead of emulation
     #[arg(long)]
     kvm: bool,
@@ -162,7 +170,7 @@ const GUESTS: usize = 2;
 impl Args {
     /// Runs the suites and prints the counts.
     pub(crate) fn run(&self) -> Result<ExitCode> {
-        let artifacts = Artifacts::build()?;
+        let artifacts = Artifacts::build(Configuration::from_flag(self.san))?;
         let suites = SUITES.iter().filter(|suite| self.wants(suite.name));
         // Suites may share files: all are made before the first guest starts.
         let suites = suites

@@ -12,6 +12,7 @@ use super::console::{self, Report};
 use super::machine::Processor;
 use super::suite::{Prepared, SUITES};
 use crate::kernel::build::{self, Kernel};
+use crate::kernel::config::Configuration;
 use crate::kernel::kmod;
 
 /// How long one guest may take, and how long it may say nothing: a broken module may hang it.
@@ -29,7 +30,7 @@ impl Trials {
     /// Builds what is not there.
     pub(crate) fn prepare() -> Result<Self> {
         Ok(Self {
-            artifacts: Artifacts::build()?,
+            artifacts: Artifacts::build(Configuration::Plain)?,
             kernel: build::ensure(None)?,
             prepared: BTreeMap::new(),
         })

@@ -5,6 +5,7 @@
 use anyhow::{bail, Result};
 
 use super::{table, CONTAINERS};
+use crate::kernel::config::Configuration;
 use crate::kernel::step::step;
 use crate::qemu::artifacts::Artifacts;
 use crate::qemu::machine::Processor;
@@ -16,7 +17,7 @@ pub(crate) struct Args {}
 impl Args {
     /// Runs the guest and prints the table.
     pub(crate) fn run(&self) -> Result<()> {
-        let artifacts = Artifacts::build()?;
+        let artifacts = Artifacts::build(Configuration::Plain)?;
         let report = step("starting containers", || {
             CONTAINERS.run(&artifacts, None, Processor::Emulated)
         })?;
