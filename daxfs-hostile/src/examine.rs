@@ -136,23 +136,32 @@ impl Examiner {
 
     /// The first thing wrong with an image, and what finds it.
     pub fn first<M: Memory>(&mut self, memory: M) -> Option<(Stage, Error)> {
-        let image = match self.open(memory) {
-            Ok(image) => image,
-            Err(error) => return Some((Stage::Open, error)),
-        };
+        match self.accept(memory) {
+            Err(refusal) => Some(refusal),
+            Ok(image) => self
+                .contents(&image)
+                .err()
+                .map(|error| (Stage::Contents, error)),
+        }
+    }
+
+    /// The image, if a mount with `validate` accepts it.
+    ///
+    /// # Errors
+    /// What it is refused for first, and what finds that.
+    pub fn accept<M: Memory>(&mut self, memory: M) -> Result<Image<M, Xxh64>, (Stage, Error)> {
+        let image = self.open(memory).map_err(|error| (Stage::Open, error))?;
         let mut first = None;
         let stop = self.checksums(&image, &mut keep_first(&mut first));
         if let Some(error) = first_of(first, stop) {
-            return Some((Stage::Checksums, error));
+            return Err((Stage::Checksums, error));
         }
         let mut first = None;
         let stop = self.structure(&image, &mut keep_first(&mut first));
         if let Some(error) = first_of(first, stop) {
-            return Some((Stage::Structure, error));
+            return Err((Stage::Structure, error));
         }
-        self.contents(&image)
-            .err()
-            .map(|error| (Stage::Contents, error))
+        Ok(image)
     }
 }
 

@@ -8,6 +8,7 @@
 //! | [`classes`] | the classes of bad input: generator and finding |
 //! | [`collide`] | names with a given hash |
 //! | [`mutate`] | mutants of single bytes and of words |
+//! | [`draw`] | mutants drawn by chance, for where not all can be tried |
 //! | [`memory`] | a memory that watches its readers |
 //! | [`fuzz`] | what the fuzz targets do with an input |
 //! | [`seal`] | seals for those who change many images |
@@ -21,6 +22,7 @@
 pub mod classes;
 pub mod collide;
 pub mod document;
+pub mod draw;
 pub mod examine;
 pub mod fuzz;
 pub mod memory;

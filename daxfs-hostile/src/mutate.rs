@@ -135,7 +135,7 @@ pub fn boundaries(image: &[u8], extent: Extent) -> Counts {
 }
 
 /// Numbers that mean something in an image: its size, and where its sections begin and end.
-fn interesting(image: &[u8]) -> Vec<u64> {
+pub(crate) fn interesting(image: &[u8]) -> Vec<u64> {
     let mut numbers = vec![
         from_usize(image.len()),
         4095,
@@ -155,7 +155,7 @@ fn interesting(image: &[u8]) -> Vec<u64> {
 }
 
 /// Other values of a little-endian word, of its width.
-fn words(old: &[u8], interesting: &[u64]) -> Vec<Vec<u8>> {
+pub(crate) fn words(old: &[u8], interesting: &[u64]) -> Vec<Vec<u8>> {
     let mut wide = [0; 8];
     wide[..old.len()].copy_from_slice(old);
     let number = u64::from_le_bytes(wide);
@@ -210,7 +210,7 @@ fn covered(image: &[u8]) -> Vec<bool> {
 }
 
 /// Which bytes are contents of files.
-fn contents_of(image: &[u8]) -> Vec<bool> {
+pub(crate) fn contents_of(image: &[u8]) -> Vec<bool> {
     let opened = Examiner::default().open(image).expect("a sound image");
     let mut contents = vec![false; image.len()];
     let mut mark = |offset: u64, length: u64| {
