@@ -22,6 +22,7 @@ use crate::hash::{Sha256, Xxh64};
 use crate::image::Image;
 use crate::inode::FileData;
 use crate::memory::{for_each_chunk, Memory};
+use crate::num::offsets_from;
 use crate::rule::Rule;
 use crate::section::SectionKind;
 
@@ -57,7 +58,10 @@ impl RawDigestHeader {
         if self.block_size.get() != BLOCK_WHOLE {
             return Err(fail(4, self.block_size.get().into()).into());
         }
-        match (8..).zip(&self.reserved_8).find(|&(_, &byte)| byte != 0) {
+        match offsets_from(8)
+            .zip(&self.reserved_8)
+            .find(|&(_, &byte)| byte != 0)
+        {
             Some((field, &byte)) => Err(fail(field, byte.into()).into()),
             None => Ok(()),
         }

@@ -29,7 +29,7 @@ use crate::hash::NameHash;
 use crate::inode::{FileType, Ino};
 use crate::limits::MAX_NAME;
 use crate::memory::{read_struct, Memory, ReadFault};
-use crate::num::{from_usize, len64, to_usize};
+use crate::num::{from_usize, len64, rough_root, to_usize};
 use crate::rule::Rule;
 
 /// The length of a directory entry in bytes.
@@ -626,7 +626,7 @@ impl SearchRange {
             .checked_div(span)
             .unwrap_or_default();
         let steps = u32::try_from(steps).unwrap_or(u32::MAX).min(last);
-        let deviation = steps.min(last.saturating_sub(steps)).isqrt();
+        let deviation = rough_root(steps.min(last.saturating_sub(steps)));
         let margin = (deviation >> 1).saturating_add(1);
         match self.missed {
             Missed::Nothing => steps,

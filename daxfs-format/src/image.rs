@@ -15,7 +15,7 @@ use crate::extent::{Extent, ExtentList};
 use crate::hash::{NameHash, Xxh64};
 use crate::inode::{FileData, Ino, Inode, InodeKind, RawInode, Symlink, INODE_SIZE};
 use crate::memory::{read_struct, Memory};
-use crate::num::{is_aligned, len64, round_up, to_usize};
+use crate::num::{is_aligned, len64, offsets_from, round_up, to_usize};
 use crate::rule::Rule;
 use crate::section::SectionKind;
 use crate::superblock::{Superblock, SuperblockCopy};
@@ -287,7 +287,7 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
         let length = usize::from(link.length).min(buffer.len());
         let target = buffer.get_mut(..length).unwrap_or_default();
         self.memory.read(link.offset, target)?;
-        match (link.offset..)
+        match offsets_from(link.offset)
             .zip(target.iter())
             .find(|&(_, &byte)| byte == 0)
         {

@@ -7,7 +7,7 @@ use core::ops::ControlFlow;
 
 use zerocopy::{FromBytes, IntoBytes};
 
-use crate::num::{from_usize, len64, to_usize};
+use crate::num::{from_usize, len64, offsets_from, to_usize};
 
 /// Memory that holds an image, and that somebody else may be writing at this moment.
 ///
@@ -154,7 +154,7 @@ pub fn find_nonzero<M: Memory + ?Sized>(
         if is_zero(chunk) {
             return ControlFlow::Continue(());
         }
-        found = (at..)
+        found = offsets_from(at)
             .zip(chunk.iter().copied())
             .find(|&(_, byte)| byte != 0);
         ControlFlow::Break(())

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Conversions that cannot lose anything, and rounding.
+//! Conversions that cannot lose anything, rounding, and what `core` would panic in.
+
+use core::ops::RangeInclusive;
 
 /// The length of a slice as a media length.
 #[allow(clippy::as_conversions, reason = "usize has at most 64 bits")]
@@ -26,6 +28,18 @@ pub(crate) fn round_up(value: u64, shift: u32) -> Option<u64> {
     Some(value.checked_add(mask)? & !mask)
 }
 
+/// The offsets from `start` on. An open range would panic at its end where overflow is checked, as it
+/// is in kernels.
+pub(crate) fn offsets_from(start: u64) -> RangeInclusive<u64> {
+    start..=u64::MAX
+}
+
+/// The square root of `value`, to within a factor of two.
+pub(crate) fn rough_root(value: u32) -> u32 {
+    let bits = u32::BITS.saturating_sub(value.leading_zeros());
+    value.wrapping_shr(bits >> 1)
+}
+
 /// Whether `value` is a multiple of `1 << shift`.
 pub(crate) fn is_aligned(value: u64, shift: u32) -> bool {
     1_u64
@@ -36,6 +50,17 @@ pub(crate) fn is_aligned(value: u64, shift: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rough_root_is_a_root_to_within_a_factor_of_two() {
+        for value in (0..70_000).chain([u32::MAX, 1 << 31, 1 << 30]) {
+            let (root, rough) = (value.isqrt(), rough_root(value));
+            assert!(
+                rough <= root * 2 && root <= rough * 2 + 1,
+                "{value}: {rough}"
+            );
+        }
+    }
 
     #[test]
     fn rounding_up_reaches_the_next_multiple_and_refuses_to_wrap() {

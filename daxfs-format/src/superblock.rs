@@ -24,7 +24,7 @@ use crate::hash::{Sha256, Xxh64};
 use crate::inode::Ino;
 use crate::limits::{MAX_IMAGE_SIZE, PAGE_SHIFTS};
 use crate::memory::Memory;
-use crate::num::{from_usize, round_up};
+use crate::num::{from_usize, offsets_from, round_up};
 use crate::rule::Rule;
 use crate::section::{RawSection, SectionKind, SectionTable, Sections};
 
@@ -136,7 +136,7 @@ impl SuperblockCopy {
     /// The used entries of the section table, each with the offset of its bytes in the image.
     pub fn sections(&self) -> impl Iterator<Item = (u64, &RawSection)> {
         let used = usize::try_from(self.0.section_count.get()).unwrap_or(usize::MAX);
-        let offsets = (from_usize(HEADER_SIZE)..).step_by(size_of::<RawSection>());
+        let offsets = (0..=u32::MAX).map(entry_offset);
         offsets.zip(&self.0.sections).take(used)
     }
 
@@ -222,7 +222,9 @@ impl SuperblockCopy {
         if raw.image_size.get() > MAX_IMAGE_SIZE {
             return Err(fail(Rule::ImageSize, 40, raw.image_size.get()).into());
         }
-        let padding = (64..).zip(&raw.label).skip_while(|&(_, &byte)| byte != 0);
+        let padding = offsets_from(64)
+            .zip(&raw.label)
+            .skip_while(|&(_, &byte)| byte != 0);
         if let Some((at, &byte)) = padding.into_iter().find(|&(_, &byte)| byte != 0) {
             return Err(fail(Rule::Label, at, byte.into()).into());
         }
@@ -238,8 +240,8 @@ impl SuperblockCopy {
             return Err(fail(Rule::SectionCount, 12, used.into()).into());
         }
         let mut table = SectionTable::new(from_usize(SUPERBLOCK_SIZE), page_shift, image_size);
-        let offsets = (from_usize(HEADER_SIZE)..).step_by(size_of::<RawSection>());
-        for ((index, section), at) in (0..).zip(&raw.sections).zip(offsets) {
+        for (index, section) in (0..=u32::MAX).zip(&raw.sections) {
+            let at = entry_offset(index);
             if index < used {
                 table.push(index, at, section)?;
             } else if !section.is_zero() {
@@ -258,8 +260,14 @@ impl SuperblockCopy {
     }
 }
 
+/// Where the entry `index` of the section table lies in the image.
+fn entry_offset(index: u32) -> u64 {
+    let distance = u64::from(index).saturating_mul(from_usize(size_of::<RawSection>()));
+    from_usize(HEADER_SIZE).saturating_add(distance)
+}
+
 fn check_zero(at: u64, bytes: &[u8]) -> Result<()> {
-    match (at..).zip(bytes).find(|&(_, &byte)| byte != 0) {
+    match offsets_from(at).zip(bytes).find(|&(_, &byte)| byte != 0) {
         Some((offset, &byte)) => Err(fail(Rule::SuperblockReserved, offset, byte.into()).into()),
         None => Ok(()),
     }

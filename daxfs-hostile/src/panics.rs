@@ -2,7 +2,8 @@
 //! A search of compiled code for ways to panic.
 //!
 //! The crate `daxfs-panic-free` uses every reader and every check of the format crate. In an optimised
-//! build of the two, nothing may refer to the functions of `core` that panic.
+//! build of the two, with checks for overflow, nothing may refer to the functions of `core` that panic.
+//! `cargo xtask kmod --panics` asks the same of the objects that a kernel's build makes of the crate.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -31,6 +32,8 @@ pub fn build(package: &str) -> Result<Vec<PathBuf>> {
             "--package",
             package,
         ])
+        // Kernels check for overflow by default: what panics there must not hide here.
+        .env("CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS", "true")
         // Not that of the build which may be running this.
         .arg("--target-dir")
         .arg(root.join("target/panic-free"))

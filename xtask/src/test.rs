@@ -8,6 +8,8 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
 
+use crate::kernel::config::Configuration;
+use crate::kernel::{build, panics};
 use crate::process::cargo;
 use crate::report::{Counts, Log, Tally};
 use crate::{check, dist, libtest, readme, roundtrip, setup};
@@ -39,6 +41,11 @@ impl Args {
         tally.stage("README's first command", readme::first_command);
         tally.stage("dist", |log| log.run(&mut dist::command()));
         roundtrip::stages(&mut tally);
+        tally.stage("no panic in the module's format crate", |log| {
+            let kernel = build::ensure(None, Configuration::Plain)?;
+            log.note(panics::search(&kernel)?);
+            Ok(())
+        });
         tally.stage("guests", guests);
         Ok(tally.finish())
     }

@@ -11,7 +11,7 @@ use crate::error::{Finding, Object};
 use crate::hash::Xxh64;
 use crate::inode::{FileType, Ino, Inode, InodeKind, RawInode, Symlink};
 use crate::memory::{read_struct, Memory};
-use crate::num::{from_usize, to_usize};
+use crate::num::{from_usize, offsets_from, to_usize};
 use crate::rule::Rule;
 use crate::section::SectionKind;
 use crate::superblock::RawSuperblock;
@@ -38,7 +38,10 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
             .sections()
             .range(SectionKind::Inodes);
         let raw: RawInode = read_struct(self.image.memory(), offset)?;
-        match (offset..).zip(raw.as_bytes()).find(|&(_, &byte)| byte != 0) {
+        match offsets_from(offset)
+            .zip(raw.as_bytes())
+            .find(|&(_, &byte)| byte != 0)
+        {
             Some((offset, &byte)) => self.report(Finding {
                 object: Object::Inode(0),
                 offset,

@@ -97,7 +97,7 @@ impl HashedSection<'_> {
 }
 
 fn hashed_sections(superblock: &SuperblockCopy) -> impl Iterator<Item = HashedSection<'_>> {
-    let entries = (0..).zip(superblock.sections());
+    let entries = (0..=u32::MAX).zip(superblock.sections());
     entries
         .filter(|(_, (_, raw))| raw.flags.get() & RawSection::HASHED != 0)
         .map(|(index, (_, raw))| {

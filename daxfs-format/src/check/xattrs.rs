@@ -7,7 +7,7 @@ use crate::hash::Xxh64;
 use crate::image::Image;
 use crate::inode::FileType;
 use crate::memory::{read_struct, Memory};
-use crate::num::round_up;
+use crate::num::{offsets_from, round_up, to_usize};
 use crate::rule::Rule;
 use crate::section::SectionKind;
 use crate::xattr::{
@@ -72,7 +72,10 @@ pub(super) fn check<M: Memory, X: Xxh64>(
         return Ok(0);
     }
     let header: RawXattrHeader = read_struct(image.memory(), section)?;
-    if let Some((field, &byte)) = (4..).zip(&header.reserved_4).find(|&(_, &byte)| byte != 0) {
+    if let Some((field, &byte)) = offsets_from(4)
+        .zip(&header.reserved_4)
+        .find(|&(_, &byte)| byte != 0)
+    {
         report(sink, fail(field, byte.into()))?;
     }
     let count = header.count.get();
@@ -84,7 +87,7 @@ pub(super) fn check<M: Memory, X: Xxh64>(
         return Ok(0);
     }
     let mut place = section.saturating_add(table);
-    for (index, id) in (1..=count).filter_map(XattrSetId::new).enumerate() {
+    for id in (1..=count).filter_map(XattrSetId::new) {
         let found = match image.xattrs(id) {
             Ok(set) => check_place(image, &set, &mut place, buffer, sink)?,
             Err(error) => {
@@ -92,6 +95,7 @@ pub(super) fn check<M: Memory, X: Xxh64>(
                 Acls(0)
             }
         };
+        let index = to_usize(id.get().saturating_sub(1).into());
         if let Some(kept) = acls.get_mut(index) {
             *kept = found.0;
         }

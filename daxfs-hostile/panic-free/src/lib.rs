@@ -98,7 +98,7 @@ pub fn reopen(memory: &dyn Memory, superblock: Superblock) -> Result<AnyImage<'_
 instantiate! {
     fn raw_inode(image, ino: Ino) -> Result<RawInode> { image.raw_inode(ino) }
     fn inode(image, ino: Ino) -> Result<Inode> { image.inode(ino) }
-    fn count(image) -> usize { image.inode_numbers().count() }
+    fn last(image) -> Option<Ino> { image.inode_numbers().last() }
     fn lookup(image, directory: &Directory, name: &[u8]) -> Result<Option<DirEntry>> {
         image.lookup(directory, name)
     }

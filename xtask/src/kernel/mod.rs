@@ -21,12 +21,14 @@
 //! | [`config`] | the configurations, and the proof that each symbol stuck |
 //! | [`build`] | the kernel build |
 //! | [`kmod`] | `daxfs.ko` |
+//! | [`panics`] | a search of the module for ways to panic |
 //! | [`step`] | saying what goes on, how long it took, and what failed |
 
 pub(crate) mod build;
 pub(crate) mod cache;
 pub(crate) mod config;
 pub(crate) mod kmod;
+pub(crate) mod panics;
 pub(crate) mod source;
 pub(crate) mod step;
 pub(crate) mod toolchain;
@@ -76,11 +78,19 @@ pub(crate) struct KmodArgs {
     /// Build against the kernel of `cargo xtask kernel --san`
     #[arg(long, conflicts_with = "kdir")]
     san: bool,
+    /// Search the module for ways to panic in the format crate's code; fails when there is one
+    #[arg(long, conflicts_with = "kdir")]
+    panics: bool,
 }
 
 impl KmodArgs {
     /// Runs the command.
     pub(crate) fn run(&self) -> Result<ExitCode> {
+        if self.panics {
+            let kernel = build::ensure(None, Configuration::from_flag(self.san))?;
+            println!("{}", panics::search(&kernel)?);
+            return Ok(ExitCode::SUCCESS);
+        }
         let module = match &self.kdir {
             Some(kdir) => kmod::build_against(kdir)?,
             None => kmod::build(&build::ensure(None, Configuration::from_flag(self.san))?)?,

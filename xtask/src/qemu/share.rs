@@ -16,6 +16,7 @@ use super::machine::{Machine, Placed, Processor};
 use super::pair::{self, Sample};
 use super::shared::SharedMemory;
 use super::{bench, image, initramfs};
+use crate::kernel::config::Configuration;
 use crate::kernel::step::step;
 use crate::kernel::toolchain;
 use crate::tree;
@@ -41,7 +42,7 @@ impl Args {
     /// Runs the guests and prints the table.
     pub(crate) fn run(&self) -> Result<()> {
         toolchain::install_packages(bench::PACKAGES)?;
-        let artifacts = Artifacts::build()?;
+        let artifacts = Artifacts::build(Configuration::Plain)?;
         let daxfs = image::debian(&artifacts)?;
         let erofs = step("making the EROFS image", || {
             bench::erofs(&tree::debian::obtain()?)

@@ -31,7 +31,7 @@ impl Trials {
     pub(crate) fn prepare() -> Result<Self> {
         Ok(Self {
             artifacts: Artifacts::build(Configuration::Plain)?,
-            kernel: build::ensure(None)?,
+            kernel: build::ensure(None, Configuration::Plain)?,
             prepared: BTreeMap::new(),
         })
     }
