@@ -2,9 +2,11 @@
 //! `docs/hostile.md`, printed from the table of classes.
 
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 use daxfs_format::Rule;
 
+use crate::beyond::{Judge, ARGUMENTS, PEERS};
 use crate::classes::{all, errno, On, GROUPS};
 
 /// What stands before the tables.
@@ -12,8 +14,8 @@ const HEAD: &str = "\
 # Hostile images
 
 Nothing that memory contains may hurt a reader. This page lists what an image can have wrong, what is
-found, and what the kernel answers. It is printed by `cargo run -p daxfs-hostile -- document` from the
-table that drives the tests; a test fails when it is stale.
+found, and what the kernel answers. `cargo xtask hostile` writes it from the table that drives the tests and
+from what it counts; a test fails when it is stale.
 
 Each class has a generator, which changes the reference image (one of every kind of object, 48 KiB) in one
 way and re-seals it. The test `every_class_is_found_by_its_rule` builds each image and wants the rule and
@@ -32,6 +34,9 @@ it reads, and answers with the errno of the rule that is broken there.
 ";
 
 /// The whole page.
+///
+/// # Panics
+/// When a part of it is missing.
 #[must_use]
 pub fn markdown() -> String {
     let mut page = HEAD.to_owned();
@@ -54,11 +59,72 @@ pub fn markdown() -> String {
         }
     }
     page.push_str("\nBesides, an image cut off at any byte is refused with `image-truncated`.\n");
-    for part in [include_str!("../measured.md"), include_str!("../breaks.md")] {
+    arguments(&mut page);
+    peers(&mut page);
+    for name in [MEASURED, BREAKS] {
         page.push('\n');
-        page.push_str(part);
+        let text = std::fs::read_to_string(part(name));
+        page.push_str(&text.expect("the parts of the page lie beside the source"));
     }
     page
+}
+
+fn arguments(page: &mut String) {
+    page.push_str(ARGUMENTS_HEAD);
+    for class in ARGUMENTS {
+        let judge = match class.judge {
+            Judge::Parser => "the parser",
+            Judge::Mount => "the mount",
+        };
+        // Sixty-four digits would say no more than a few.
+        let options = class.options.replace(&"0".repeat(64), "0…0");
+        let _ = writeln!(
+            page,
+            "| {} | `{options}` | {judge} | {} | `{}` | {} |",
+            class.name, class.errno, class.case, class.broken
+        );
+    }
+}
+
+fn peers(page: &mut String) {
+    page.push_str(PEERS_HEAD);
+    for class in PEERS {
+        let shown = class.shown_by.iter().map(|name| format!("`{name}`"));
+        let shown = shown.collect::<Vec<_>>().join(", ");
+        let _ = writeln!(
+            page,
+            "| {} | {} | {shown} | {} |",
+            class.name, class.does, class.broken
+        );
+    }
+}
+
+const ARGUMENTS_HEAD: &str = "
+### Arguments of a mount
+
+`HERE` is the address of an image. What the parser refuses is also refused in user space, by the test
+`every_argument_is_refused`; all of it is refused in a guest, by the case.
+
+| class | options | refused by | errno | case | break for which a test failed |
+|---|---|---|---|---|---|
+";
+
+const PEERS_HEAD: &str = "
+### Peers that write meanwhile
+
+| class | what the peer does | shown by | break for which that failed |
+|---|---|---|---|
+";
+
+/// The part that a full run writes.
+pub const MEASURED: &str = "measured.md";
+/// The part about checks that were switched off.
+pub const BREAKS: &str = "breaks.md";
+
+/// Where a part of the page lies.
+#[must_use]
+pub fn part(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
 /// An object in words.

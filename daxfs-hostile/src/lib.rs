@@ -5,11 +5,14 @@
 //! |---|---|
 //! | [`writer`] | a small writer of images, independent of `mkdaxfs` |
 //! | [`reference`](mod@reference) | the reference image, one of every kind of object, and small variants |
+//! | [`beyond`] | classes that are no images: arguments, peers |
 //! | [`classes`] | the classes of bad input: generator and finding |
 //! | [`collide`] | names with a given hash |
-//! | [`mutate`] | mutants of single bytes and of words |
+//! | [`mutate`] | mutants of bytes, of words and of pairs of fields |
+//! | [`measure`] | everything that is counted, in one run |
 //! | [`draw`] | mutants drawn by chance, for where not all can be tried |
 //! | [`memory`] | a memory that watches its readers |
+//! | [`fields`] | the fields of every structure, as the specification names them |
 //! | [`fuzz`] | what the fuzz targets do with an input |
 //! | [`seal`] | seals for those who change many images |
 //! | [`specimen`] | an image to be changed, with its objects by name |
@@ -19,12 +22,15 @@
 //! | [`examine`] | everything that can be found wrong with an image, in order |
 //! | [`walk`](mod@walk) | a walk that reads everything by every way there is |
 
+pub mod beyond;
 pub mod classes;
 pub mod collide;
 pub mod document;
 pub mod draw;
 pub mod examine;
+pub mod fields;
 pub mod fuzz;
+pub mod measure;
 pub mod memory;
 pub mod mutate;
 mod num;

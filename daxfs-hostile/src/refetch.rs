@@ -140,6 +140,33 @@ fn copy(bytes: &[u8], offset: u64, into: &mut [u8]) {
     into.copy_from_slice(source);
 }
 
+/// Which operation runs each reader of [`Image`].
+pub const READERS: &[(&str, &str)] = &[
+    ("open", "open"),
+    ("raw_inode", "inode"),
+    ("inode", "inode"),
+    ("lookup", "lookup"),
+    ("child", "lookup"),
+    ("check_child", "lookup"),
+    ("seek", "readdir from a cookie"),
+    ("next_entry", "readdir"),
+    ("entry", "entry by its index"),
+    ("name", "name"),
+    ("read_link", "read_link"),
+    ("xattrs", "list attributes"),
+    ("next_xattr", "list attributes"),
+    ("find_xattr", "get an attribute"),
+    ("xattr_name", "list attributes"),
+    ("xattr_value", "get an attribute"),
+    ("extent", "extents by their indices"),
+    ("segment", "segment"),
+    ("segments", "segments"),
+    ("next_segment", "segments"),
+    ("check_tail", "tail"),
+    ("read", "read"),
+    ("digest", "digest"),
+];
+
 /// Runs one operation for every change at every load.
 #[must_use]
 pub fn enumerate(image: &[u8], superblock: &Superblock, operation: &Operation) -> Outcome {
@@ -339,6 +366,13 @@ impl Operations {
             }),
             InodeKind::Regular(data) => {
                 let size = inode.size;
+                if let FileData::Sparse(list) = data {
+                    self.push("extents by their indices", move |image| {
+                        for index in 0..=list.count() {
+                            let _ = image.extent(&list, index);
+                        }
+                    });
+                }
                 self.push("read", move |image| {
                     let _ = image.read(&data, size, 0, &mut [0; 24576]);
                 });
@@ -374,6 +408,11 @@ impl Operations {
         });
         self.push("lookup", move |image| {
             let _ = image.lookup(&directory, b"such a name is absent");
+        });
+        self.push("entry by its index", move |image| {
+            for index in 0..=directory.len() {
+                let _ = image.entry(&directory, index);
+            }
         });
         let mut position = image.seek(&directory, Cookie::START).expect("a position");
         let mut buffer = ListBuf::new();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Mutants of the reference image are rejected, or everything in them can still be read.
 //!
-//! These are the quick runs; `cargo run --release -p daxfs-hostile -- mutate` makes the full ones.
+//! These are the quick runs; `cargo xtask hostile` makes the full ones.
 
 use daxfs_format::Rule;
 use daxfs_hostile::mutate::{self, Counts, Extent};
@@ -59,4 +59,16 @@ fn mutants_that_are_not_sealed() {
     let counts = mutate::unsealed(&reference(), Extent::Quick);
     assert_good(&counts);
     assert_eq!(counts.harmless + counts.contents, 0);
+}
+
+/// Two fields of a structure at once, for whatever one alone does not show.
+#[test]
+fn mutants_of_pairs_of_fields() {
+    let pairs = mutate::pairs(&reference(), Extent::Quick);
+    assert_eq!(pairs.len(), 10, "kinds of structures");
+    for (name, counts) in &pairs {
+        println!("{name}:");
+        assert!(counts.mutants > 0, "{name}");
+        assert_good(counts);
+    }
 }

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Whatever word changes between whichever loads, readers end, and stay inside the image.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics fails")]
+
+use std::fs;
+use std::path::Path;
+
 use daxfs_hostile::reference::reference;
-use daxfs_hostile::refetch;
+use daxfs_hostile::refetch::{self, READERS};
 
 #[test]
 fn every_word_changes_at_every_load() {
@@ -12,8 +17,30 @@ fn every_word_changes_at_every_load() {
         println!("{name}: {outcome:?}");
         assert!(outcome.runs > outcome.loads, "{name}: {outcome:?}");
     }
-    assert_eq!(outcomes.len(), 17, "every operation of a reader");
+    assert_eq!(outcomes.len(), 19, "every operation of a reader");
     let open = outcomes.iter().find(|(name, _)| *name == "open");
     // What has been validated is not read again: the superblock is loaded once.
     assert_eq!(open.map(|(_, outcome)| outcome.most), Some(1));
+}
+
+/// Whatever method of an image may fail has an operation, so that a new one is not forgotten.
+#[test]
+fn every_reader_is_an_operation() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../daxfs-format/src/image.rs");
+    let text = fs::read_to_string(source).unwrap();
+    let mut readers = Vec::new();
+    for method in text.split("    pub fn ").skip(1) {
+        let (signature, _) = method.split_once('{').unwrap();
+        let name = signature.split(['(', '<']).next().unwrap();
+        if signature.contains("Result<") && name != "with_superblock" {
+            readers.push(name);
+        }
+    }
+    let named: Vec<_> = READERS.iter().map(|(reader, _)| *reader).collect();
+    assert_eq!(readers, named);
+    let operations = refetch::operations(&reference());
+    for (reader, operation) in READERS {
+        let known = operations.iter().any(|known| known.name == *operation);
+        assert!(known, "{reader}: no operation is called {operation}");
+    }
 }

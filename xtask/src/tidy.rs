@@ -31,6 +31,17 @@ const ALLOWED_DEPENDENCIES: &[(&str, &[&str])] = &[
     ("daxfs-hostile", &["daxfs-format", "daxfs-image"]),
     ("daxfs-panic-free", &["daxfs-format"]),
     ("daxfs-testtree", &[]),
+    (
+        "daxfs-fuzztargets",
+        &[
+            "mkdaxfs",
+            "daxfs-fsck",
+            "daxfs-inspect",
+            "daxfs-image",
+            "daxfs-hostile",
+            "daxfs-testtree",
+        ],
+    ),
     ("daxfs-guest", &["daxfs-format"]),
     ("xtask", &["daxfs-testtree"]),
 ];

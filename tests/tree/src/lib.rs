@@ -6,6 +6,7 @@
 //!
 //! | module | owns |
 //! |---|---|
+//! | [`decode`](mod@decode) | trees that bytes describe |
 //! | [`compare`] | the differences of two recorded trees, sorted by what they concern |
 //! | [`oddities`] | entries that a distribution does not ship: devices, holes, ACLs, odd names |
 //! | [`random`] | trees that proptest makes up |
@@ -14,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 pub mod compare;
+pub mod decode;
 pub mod oddities;
 pub mod random;
 pub mod record;

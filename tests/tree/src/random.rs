@@ -24,6 +24,24 @@ pub struct RandomTree {
 }
 
 impl RandomTree {
+    /// The tree of the nodes under a root with these attributes.
+    pub(crate) fn of(nodes: &[Node], mtime: (i64, i64), mode: u32) -> Self {
+        let mut tree = Self {
+            records: vec![Record {
+                mtime,
+                mode,
+                ..blank(PathBuf::new(), Kind::Directory)
+            }],
+            seeds: BTreeMap::new(),
+        };
+        let mut taken = HashSet::new();
+        for node in nodes {
+            plant(&mut tree, node, &mut taken);
+        }
+        count_links(&mut tree.records);
+        tree
+    }
+
     /// Makes the tree in the new directory `target`.
     ///
     /// # Errors
@@ -54,20 +72,20 @@ fn fill(file: &File, ranges: &[(u64, u64)], seed: u8) -> Result<()> {
 
 /// An entry before its place in a tree is known.
 #[derive(Clone, Debug)]
-struct Node {
-    /// Which of the directories so far holds it.
-    parent: prop::sample::Index,
-    name: Vec<u8>,
-    shape: Shape,
-    mode: u32,
-    owner: (u32, u32),
-    mtime: (i64, i64),
-    user: BTreeMap<Vec<u8>, Vec<u8>>,
-    trusted: BTreeMap<Vec<u8>, Vec<u8>>,
+pub(crate) struct Node {
+    /// Which of the directories so far holds it, modulo their number.
+    pub(crate) parent: usize,
+    pub(crate) name: Vec<u8>,
+    pub(crate) shape: Shape,
+    pub(crate) mode: u32,
+    pub(crate) owner: (u32, u32),
+    pub(crate) mtime: (i64, i64),
+    pub(crate) user: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub(crate) trusted: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 #[derive(Clone, Debug)]
-enum Shape {
+pub(crate) enum Shape {
     Directory,
     Regular {
         size: u64,
@@ -82,34 +100,20 @@ enum Shape {
     Symlink(Vec<u8>),
     Device(Kind, u64),
     Pipe(Kind),
-    /// Another name of a file that is there already.
-    Link(prop::sample::Index),
+    /// Another name of a file that is there already, by its place modulo their number.
+    Link(usize),
 }
 
 /// Trees of up to `most` entries.
 pub fn trees(most: usize) -> impl Strategy<Value = RandomTree> {
-    (vec(node(), 0..=most), mtime(), 0_u32..0o10000).prop_map(|(nodes, mtime, mode)| {
-        let mut tree = RandomTree {
-            records: vec![Record {
-                mtime,
-                mode,
-                ..blank(PathBuf::new(), Kind::Directory)
-            }],
-            seeds: BTreeMap::new(),
-        };
-        let mut taken = HashSet::new();
-        for node in &nodes {
-            plant(&mut tree, node, &mut taken);
-        }
-        count_links(&mut tree.records);
-        tree
-    })
+    (vec(node(), 0..=most), mtime(), 0_u32..0o10000)
+        .prop_map(|(nodes, mtime, mode)| RandomTree::of(&nodes, mtime, mode))
 }
 
 fn node() -> impl Strategy<Value = Node> {
     let attributes = || btree_map(name(), vec(any::<u8>(), 0..40), 0..3);
     let parts = (
-        any::<prop::sample::Index>(),
+        any::<usize>(),
         name(),
         shape(),
         0_u32..0o10000,
@@ -160,7 +164,7 @@ fn shape() -> impl Strategy<Value = Shape> {
         2 => target.prop_map(Shape::Symlink),
         1 => (device, number).prop_map(|(kind, number)| Shape::Device(kind, number)),
         1 => prop_oneof![Just(Kind::Fifo), Just(Kind::Socket)].prop_map(Shape::Pipe),
-        2 => any::<prop::sample::Index>().prop_map(Shape::Link),
+        2 => any::<usize>().prop_map(Shape::Link),
     ]
 }
 
@@ -191,7 +195,7 @@ fn blank(path: PathBuf, kind: Kind) -> Record {
 fn plant(tree: &mut RandomTree, node: &Node, taken: &mut HashSet<PathBuf>) {
     let is_directory = |record: &&Record| record.kind == Kind::Directory;
     let directories: Vec<&Record> = tree.records.iter().filter(is_directory).collect();
-    let parent = node.parent.get(&directories);
+    let parent = directories[node.parent % directories.len()];
     let path = parent
         .path
         .join(std::ffi::OsString::from_vec(node.name.clone()));
@@ -205,7 +209,7 @@ fn plant(tree: &mut RandomTree, node: &Node, taken: &mut HashSet<PathBuf>) {
             if files.is_empty() {
                 return;
             }
-            let first = *which.get(&files);
+            let first = files[which % files.len()];
             Record {
                 path,
                 ..first.clone()

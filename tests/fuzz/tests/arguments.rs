@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Bad arguments of a mount: the parser of the kernel module refuses what it can judge, with the message
+//! that the class states, and the guest case tries the same.
+#![allow(clippy::unwrap_used, reason = "a test that panics fails")]
+
+use std::fs;
+use std::path::Path;
+
+use daxfs_fuzztargets::options::mount_refusal;
+use daxfs_hostile::beyond::{Judge, ARGUMENTS};
+
+#[test]
+fn every_argument_is_refused() {
+    let mut wrong = Vec::new();
+    for class in ARGUMENTS {
+        let refusal = mount_refusal(&class.options.replace("HERE", "0x20000000"));
+        let good = match (class.judge, &refusal) {
+            (Judge::Parser, Some(said)) => said.contains(class.says),
+            // What only a mount can judge is no business of the parser.
+            (Judge::Mount, None) => true,
+            _ => false,
+        };
+        if !good {
+            wrong.push(format!("{}: {refusal:?}", class.name));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// The guest has the same options and messages among its own.
+#[test]
+fn the_guest_tries_every_argument() {
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest/src/cases/mounting.rs");
+    let text = fs::read_to_string(cases).unwrap();
+    for class in ARGUMENTS {
+        assert!(
+            text.contains(&format!("\"{}\"", class.case)),
+            "{}",
+            class.case
+        );
+        assert!(text.contains(class.says), "{}: {}", class.name, class.says);
+    }
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Random trees survive the way into an image and out again, whatever the options of the builder.
+//!
+//! Each case builds an image twice from two copies that were made in opposite orders, which must
+//! give the same bytes; checks it with all contents; extracts it; and compares everything that can
+//! be observed. `PROPTEST_CASES` says how many cases there are. Owners and devices want root.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+use std::os::unix::fs::FileExt;
+
+use daxfs_fuzztargets::trees::{choices, round_trip};
+use daxfs_image::format::{FileData, InodeKind};
+use daxfs_testtree::random;
+use mkdaxfs::Options;
+use proptest::prelude::*;
+
+/// 64 cases in the quick loop; `PROPTEST_CASES` asks for more.
+fn config() -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok());
+    ProptestConfig {
+        cases: cases.unwrap_or(64),
+        // A failure prints its input whole; there is nothing to be kept beside it.
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn trees_survive(tree in random::trees(40), choice in choices()) {
+        let work = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        round_trip(&tree, &choice, work.path());
+    }
+}
+
+/// A file with a hole was taken for dense where the file system keeps attributes in a block of their
+/// own: that block made up for the hole in `st_blocks`.
+#[test]
+fn attributes_do_not_hide_a_hole() {
+    let work = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (source, image) = (work.path().join("tree"), work.path().join("image"));
+    std::fs::create_dir(&source).unwrap();
+    let file = std::fs::File::create(source.join("file")).unwrap();
+    file.set_len(4097).unwrap();
+    file.write_all_at(&[1; 4096], 0).unwrap();
+    let flags = rustix::fs::XattrFlags::empty();
+    rustix::fs::fsetxattr(&file, "user.long", &[0; 300], flags).unwrap();
+    mkdaxfs::build(&Options::new(&source, &image), &()).unwrap();
+    let image = daxfs_image::file::open(&image).unwrap();
+    let inode = daxfs_image::path::resolve(&image, b"file").unwrap();
+    assert!(
+        matches!(inode.kind, InodeKind::Regular(FileData::Sparse(_))),
+        "{:?}",
+        inode.kind
+    );
+}
