@@ -7,6 +7,8 @@
 //! | [`breaks`] | proof that the guest cases can fail |
 //! | [`check`] | formatting, lints, tests, documentation and the tidy rules |
 //! | [`dist`] | manual pages and shell completions |
+//! | [`fuzz`] | libFuzzer over the targets of `fuzz/` |
+//! | [`hostile`] | everything that is enumerated about hostile images |
 //! | [`kernel`] | the guest kernel: its source, toolchain, configuration and build |
 //! | [`libtest`] | running `cargo test` and counting what it ran |
 //! | [`process`] | running other programs, with errors that name them |
@@ -25,6 +27,8 @@ mod bench;
 mod breaks;
 mod check;
 mod dist;
+mod fuzz;
+mod hostile;
 mod kernel;
 mod libtest;
 mod process;
@@ -65,6 +69,10 @@ enum Task {
     Kmod(kernel::KmodArgs),
     /// Start a guest with an image mounted, and a shell.
     Qemu(qemu::ShellArgs),
+    /// Fuzz the readers, the tools and the option parsers with libFuzzer.
+    Fuzz(fuzz::Args),
+    /// Try every mutant of the reference image, and every word that changes between two loads.
+    Hostile(hostile::Args),
     /// Run the tests that need a kernel, in guests.
     QemuTest(qemu::TestArgs),
     /// Break the kernel module in every listed way, and see the guest cases fail.
@@ -94,6 +102,8 @@ fn dispatch(task: &Task) -> Result<ExitCode> {
         Task::Bench(bench) => bench.run(),
         Task::Breaks(arguments) => arguments.run(),
         Task::Dist => dist::run().map(|()| ExitCode::SUCCESS),
+        Task::Fuzz(arguments) => arguments.run(),
+        Task::Hostile(arguments) => arguments.run(),
         Task::Kernel(arguments) => arguments.run(),
         Task::Kmod(arguments) => arguments.run(),
         Task::Qemu(arguments) => arguments.run(),

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a run of libFuzzer has reached, and when.
+
+use std::fmt;
+
+/// The head of the table of outcomes.
+pub(super) const HEAD: &str = "\
+| target | executions | edges reached | inputs | processor time | last new edge | defects |\n\
+|---|--:|--:|--:|--:|--:|--:|";
+
+/// A moment of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Moment {
+    /// Executions so far.
+    pub(super) executions: u64,
+    /// Processor time so far, in seconds.
+    pub(super) seconds: f64,
+}
+
+/// What a run has reached.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Outcome {
+    pub(super) target: String,
+    /// The latest news.
+    pub(super) now: Moment,
+    /// When the last edge was new.
+    pub(super) news: Moment,
+    /// Edges that were passed, of all that the program has.
+    edges: u64,
+    all_edges: u64,
+    inputs: u64,
+    /// Inputs that did harm, and whatever else ended the run before its time.
+    pub(super) defects: u64,
+}
+
+impl Outcome {
+    /// Nothing yet.
+    pub(super) fn of(target: &str) -> Self {
+        Self {
+            target: target.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether something was found.
+    pub(super) fn is_bad(&self) -> bool {
+        self.defects > 0
+    }
+
+    /// Takes a line that libFuzzer printed after so much processor time.
+    pub(super) fn line(&mut self, line: &str, seconds: f64) {
+        self.now.seconds = self.now.seconds.max(seconds);
+        let mut words = line.split_whitespace();
+        match words.next() {
+            Some("INFO:") if line.contains(" inline 8-bit counters") => {
+                let count = words.nth(3).and_then(|word| word.strip_prefix('('));
+                self.all_edges = count.and_then(|count| count.parse().ok()).unwrap_or(0);
+            }
+            Some("stat::number_of_executed_units:") => {
+                let count = words.next().and_then(|count| count.parse().ok());
+                self.now.executions = count.unwrap_or(self.now.executions);
+            }
+            Some(first) => {
+                let count = first.strip_prefix('#').and_then(|count| count.parse().ok());
+                if let Some(executions) = count {
+                    self.now.executions = executions;
+                    self.status(line);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// A line such as `#12 NEW cov: 3 ft: 4 corp: 5/6b lim: 7 exec/s: 8 rss: 9Mb`.
+    fn status(&mut self, line: &str) {
+        let field = |name: &str| {
+            let (_, rest) = line.split_once(name)?;
+            let digits = rest
+                .trim_start()
+                .split(|c: char| !c.is_ascii_digit())
+                .next();
+            digits?.parse::<u64>().ok()
+        };
+        if let Some(edges) = field(" cov:").filter(|&edges| edges > self.edges) {
+            self.edges = edges;
+            self.news = self.now;
+        }
+        self.inputs = field(" corp:").unwrap_or(self.inputs);
+    }
+
+    /// The part of the run that had passed when the last edge was new, in percent.
+    fn news_percent(&self) -> f64 {
+        if self.now.seconds > 0.0 {
+            100.0 * self.news.seconds / self.now.seconds
+        } else {
+            0.0
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "| `{}` | {} | {} of {} | {} | {:.1} min | at {:.1} min ({:.0} %), execution {} | {} |",
+            self.target,
+            grouped(self.now.executions),
+            self.edges,
+            self.all_edges,
+            self.inputs,
+            self.now.seconds / 60.0,
+            self.news.seconds / 60.0,
+            self.news_percent(),
+            grouped(self.news.executions),
+            self.defects,
+        )
+    }
+}
+
+/// A number with commas.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_libfuzzer_are_read() {
+        let mut outcome = Outcome::of("lookup");
+        for (line, seconds) in [
+            ("INFO: Loaded 1 modules   (1853 inline 8-bit counters): 1853 [0x1, 0x2),", 0.1),
+            ("#296\tINITED cov: 811 ft: 2041 corp: 269/1458Kb exec/s: 0 rss: 29Mb", 0.5),
+            ("#900\tNEW    cov: 812 ft: 2042 corp: 270/1460Kb lim: 8192 exec/s: 5 rss: 29Mb L: 8", 3.0),
+            ("#2000\tREDUCE cov: 812 ft: 2042 corp: 270/1459Kb lim: 8192 exec/s: 5 rss: 29Mb", 6.0),
+            ("stat::number_of_executed_units: 1234567", 12.0),
+        ] {
+            outcome.line(line, seconds);
+        }
+        assert_eq!(
+            (outcome.edges, outcome.all_edges, outcome.inputs),
+            (812, 1853, 270)
+        );
+        assert_eq!(
+            outcome.news,
+            Moment {
+                executions: 900,
+                seconds: 3.0
+            }
+        );
+        assert_eq!(
+            outcome.now,
+            Moment {
+                executions: 1_234_567,
+                seconds: 12.0
+            }
+        );
+        let row = outcome.to_string();
+        assert!(row.contains("| 1,234,567 | 812 of 1853 | 270 | 0.2 min | at 0.1 min (25 %), execution 900 | 0 |"), "{row}");
+    }
+}
