@@ -23,7 +23,7 @@ use proptest::prelude::*;
 
 /// The target.
 pub const TARGET: Target = Target {
-    name: "build",
+    name: "trees",
     run: trees,
     seeds: || {
         (0..16)
