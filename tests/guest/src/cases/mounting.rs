@@ -116,6 +116,12 @@ fn bad_arguments() -> Result<()> {
         ("phys=-4096".to_owned(), libc::EINVAL, "takes a number"),
         ("phys=1Q".to_owned(), libc::EINVAL, "takes a number"),
         (
+            "phys=0x10000000000000000".to_owned(),
+            libc::EINVAL,
+            "takes a number",
+        ),
+        ("phys=16777216T".to_owned(), libc::EINVAL, "takes a number"),
+        (
             "phys=0x1000".to_owned(),
             libc::EINVAL,
             "no multiple of 2 MiB",
