@@ -15,6 +15,7 @@
 //! | [`qemu`] | guests: a shell, and the tests that run in them |
 //! | [`readme`] | the first command of README.md, run as a new user would type it |
 //! | [`report`] | stages, their logs, and the final `N passed, N failed` |
+//! | [`room`] | room on disks, looked for before it is needed |
 //! | [`roundtrip`] | real trees through our tools and those of the peers |
 //! | [`setup`] | installing what the other commands need |
 //! | [`mod@test`] | everything that must pass before a change lands |
@@ -35,6 +36,7 @@ mod process;
 mod qemu;
 mod readme;
 mod report;
+mod room;
 mod roundtrip;
 mod setup;
 mod test;

@@ -9,10 +9,10 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result};
 
 use crate::kernel::config::Configuration;
-use crate::kernel::{build, panics};
+use crate::kernel::{build, cache, panics};
 use crate::process::cargo;
 use crate::report::{Counts, Log, Tally};
-use crate::{check, dist, libtest, readme, roundtrip, setup};
+use crate::{check, dist, libtest, readme, room, roundtrip, setup, workspace};
 
 /// How many random trees go through the tools.
 const TREES: &str = "2000";
@@ -29,7 +29,7 @@ impl Args {
     /// Runs the stages and reports them.
     pub(crate) fn run(&self) -> Result<ExitCode> {
         let mut tally = Tally::default();
-        if !tally.stage("setup", |_| setup::run()) {
+        if !tally.stage("setup", |_| room().and_then(|()| setup::run())) {
             return Ok(tally.finish());
         }
         if self.round_trips {
@@ -51,6 +51,24 @@ impl Args {
     }
 }
 
+/// What a first run writes into the target directory, in GiB.
+const TARGET: u64 = 8;
+/// What it writes into the cache directory, in GiB.
+const CACHE: u64 = 6;
+/// What a later run writes, in GiB.
+const AGAIN: u64 = 3;
+
+/// Looks whether the disks have room for what a run writes.
+fn room() -> Result<()> {
+    let cache = cache::directory()?;
+    let (target, cached) = (workspace::scratch_dir()?, cache.join("kernel"));
+    let is_first = !workspace::release_binary("mkdaxfs").exists();
+    let gib = if is_first { TARGET } else { AGAIN };
+    room::ensure(&target, gib, "the tests' programs and images")?;
+    let gib = if cached.exists() { AGAIN } else { CACHE };
+    room::ensure(&cache, gib, "the guests' kernel and trees")
+}
+
 /// Runs the round trips of many random trees. The seed is printed; set it to repeat a run.
 fn random_trees(log: &mut Log) -> Result<()> {
     const SEED: &str = "PROPTEST_RNG_SEED";
@@ -65,6 +83,8 @@ fn random_trees(log: &mut Log) -> Result<()> {
         "trees_survive",
     ]);
     command.env(SEED, &seed).env("PROPTEST_CASES", TREES);
+    // Where no image waits for a disk; `check` has sent some trees over one.
+    command.env("TMPDIR", workspace::tree_dir()?);
     let result = libtest::run(log, &mut command);
     log.note(format!("{TREES} trees, {SEED}={seed}"));
     result

@@ -39,6 +39,23 @@ pub(crate) fn tmpfs() -> Result<&'static Path> {
     Ok(path)
 }
 
+/// Where trees of files are quickly made and removed: on a tmpfs if it keeps their extended
+/// attributes (Linux 6.6 and later), else where [`scratch_dir`] is.
+///
+/// # Errors
+/// When no directory can be created.
+pub(crate) fn tree_dir() -> Result<PathBuf> {
+    let keeps_attributes = |directory: &&Path| {
+        let probe = tempfile::NamedTempFile::new_in(directory);
+        let flags = rustix::fs::XattrFlags::CREATE;
+        probe.is_ok_and(|file| rustix::fs::setxattr(file.path(), "user.x", b"x", flags).is_ok())
+    };
+    match tmpfs().ok().filter(keeps_attributes) {
+        Some(tmpfs) => Ok(tmpfs.to_owned()),
+        None => scratch_dir(),
+    }
+}
+
 /// The directory for logs and scratch files of `cargo xtask`, inside the target directory.
 ///
 /// # Errors

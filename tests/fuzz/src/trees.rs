@@ -91,7 +91,10 @@ impl Choice {
 }
 
 /// Where trees are made: `TMPDIR`, or else beside what cargo builds.
-fn scratch() -> PathBuf {
+///
+/// # Panics
+/// When the directory cannot be made.
+pub fn scratch() -> PathBuf {
     let target = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target");
     let directory = env::var_os("TMPDIR").map_or_else(target, PathBuf::from);
     fs::create_dir_all(&directory).expect("a scratch directory");

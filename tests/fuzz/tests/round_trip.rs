@@ -3,13 +3,14 @@
 //!
 //! Each case builds an image twice from two copies that were made in opposite orders, which must
 //! give the same bytes; checks it with all contents; extracts it; and compares everything that can
-//! be observed. `PROPTEST_CASES` says how many cases there are. Owners and devices want root.
+//! be observed. `PROPTEST_CASES` says how many cases there are, `TMPDIR` where the trees are made.
+//! Owners and devices want root.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 use std::os::unix::fs::FileExt;
 
-use daxfs_fuzztargets::trees::{choices, round_trip};
+use daxfs_fuzztargets::trees::{choices, round_trip, scratch};
 use daxfs_image::format::{FileData, InodeKind};
 use daxfs_testtree::random;
 use mkdaxfs::Options;
@@ -33,7 +34,7 @@ proptest! {
 
     #[test]
     fn trees_survive(tree in random::trees(40), choice in choices()) {
-        let work = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let work = tempfile::tempdir_in(scratch()).unwrap();
         round_trip(&tree, &choice, work.path());
     }
 }

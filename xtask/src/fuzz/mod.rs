@@ -167,7 +167,7 @@ impl Target {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             _ => fs::create_dir_all(&smallest)?,
         }
-        let mut command = session::command(self);
+        let mut command = session::command(self)?;
         // How often an edge is passed makes no difference to a test.
         command.args(["-set_cover_merge=1", "-use_counters=0"]);
         command.arg(&smallest);

@@ -21,7 +21,10 @@ const INTERRUPTED: i32 = 72;
 const NEWS: Duration = Duration::from_secs(30);
 
 /// The target's program, with the options that every use of it has.
-pub(super) fn command(target: &Target) -> Command {
+///
+/// # Errors
+/// When there is no place for the trees that it makes.
+pub(super) fn command(target: &Target) -> Result<Command> {
     let mut command = Command::new(&target.program);
     command.arg(format!("-artifact_prefix={}/", target.defects.display()));
     // Wall-clock time, which passes quickly where others work too.
@@ -30,10 +33,8 @@ pub(super) fn command(target: &Target) -> Command {
         command.arg(format!("-dict={}", dictionary.display()));
     }
     // Trees are made where that costs no writes to a disk.
-    if let Ok(tmpfs) = workspace::tmpfs() {
-        command.env("TMPDIR", tmpfs);
-    }
-    command
+    command.env("TMPDIR", workspace::tree_dir()?);
+    Ok(command)
 }
 
 /// Runs the target for so many seconds of processor time.
@@ -42,7 +43,7 @@ pub(super) fn command(target: &Target) -> Command {
 /// When it cannot be run; that it finds something is no error of the run.
 pub(super) fn run(target: &Target, seconds: u64) -> Result<Outcome> {
     let before = defects(target)?;
-    let mut command = command(target);
+    let mut command = command(target)?;
     command.arg("-print_final_stats=1");
     command.args([&target.found, &target.kept, &target.seeds]);
     let mut child = command
