@@ -25,15 +25,7 @@ pub fn verify_checksums<M: Memory, X: Xxh64>(
 ) -> Outcome {
     for hashed in hashed_sections(superblock) {
         let mut hash = X::new();
-        for_each_chunk(
-            image.memory(),
-            hashed.offset,
-            hashed.length,
-            buffer,
-            |chunk| {
-                hash.update(chunk);
-            },
-        )?;
+        hashed.read(image.memory(), buffer, |chunk| hash.update(chunk))?;
         let value = hash.finish();
         if value != hashed.raw.xxh64.get() {
             report(sink, hashed.finding(Rule::SectionChecksum, value))?;
@@ -55,15 +47,7 @@ pub fn verify_section_digests<S: Sha256, M: Memory, X: Xxh64>(
 ) -> Outcome {
     for hashed in hashed_sections(superblock) {
         let mut hash = S::new();
-        for_each_chunk(
-            image.memory(),
-            hashed.offset,
-            hashed.length,
-            buffer,
-            |chunk| {
-                hash.update(chunk);
-            },
-        )?;
+        hashed.read(image.memory(), buffer, |chunk| hash.update(chunk))?;
         let digest = hash.finish();
         if digest != hashed.raw.sha256 {
             let value = digest
@@ -84,6 +68,17 @@ struct HashedSection<'a> {
 }
 
 impl HashedSection<'_> {
+    /// Hands all of its bytes to `take`, through `buffer`.
+    fn read<M: Memory>(&self, memory: &M, buffer: &mut [u8], take: impl FnMut(&[u8])) -> Outcome {
+        Ok(for_each_chunk(
+            memory,
+            self.offset,
+            self.length,
+            buffer,
+            take,
+        )?)
+    }
+
     fn finding(&self, rule: Rule, value: u64) -> Finding {
         let kind = SectionKind::from_number(self.raw.kind.get());
         let object = kind.map_or(Object::SectionEntry(self.index), Object::Section);

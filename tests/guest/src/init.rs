@@ -221,13 +221,8 @@ fn run_cases(arguments: &Arguments) {
         for words in run.announced() {
             println!("daxfs-guest: announce {words}");
         }
-        match run_case(&run) {
-            Ok(notes) => {
-                for note in notes {
-                    println!("daxfs-guest: note {name}: {note}");
-                }
-                println!("daxfs-guest: ok {name}");
-            }
+        match run_case(&run, &name) {
+            Ok(()) => println!("daxfs-guest: ok {name}"),
             Err(error) => {
                 let why = format!("{error:#}").replace('\n', "; ");
                 println!("daxfs-guest: failed {name}: {why}");
@@ -239,21 +234,20 @@ fn run_cases(arguments: &Arguments) {
 /// Where the policy for huge pages is.
 const HUGE_POLICY: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
 
-/// Runs one case as a process of its own; returns what it noted.
-fn run_case(run: &cases::Run) -> Result<Vec<String>> {
+/// Runs one case as a process of its own, and passes on what it notes, also when it fails.
+fn run_case(run: &cases::Run, name: &str) -> Result<()> {
     fs::write(HUGE_POLICY, run.policy).context("cannot set the policy for huge pages")?;
     let output = Command::new("/proc/self/exe")
         .args(["case", run.case()])
         .stdin(Stdio::null())
         .output()
         .context("cannot start the case")?;
+    for note in String::from_utf8_lossy(&output.stdout).lines() {
+        println!("daxfs-guest: note {name}: {note}");
+    }
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     anyhow::ensure!(output.status.success(), "{} ({})", said, output.status);
-    let notes = String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .map(str::to_owned)
-        .collect();
-    Ok(notes)
+    Ok(())
 }
 
 /// The text of a file of /proc or /sys.

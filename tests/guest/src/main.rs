@@ -22,6 +22,7 @@
 //! | [`init`] | process 1 |
 //! | [`layered`] | the image below a root that can be written |
 //! | [`manifest`] | lists of everything in a tree |
+//! | [`meminfo`] | what the kernel says of the memory |
 //! | [`pattern`] | contents that tell where they belong |
 //! | [`random`] | numbers that look random |
 //! | [`sample`] | the tree that the sample image holds |
@@ -40,6 +41,7 @@ mod forge;
 mod init;
 mod layered;
 mod manifest;
+mod meminfo;
 mod pattern;
 mod random;
 mod sample;

@@ -34,7 +34,8 @@ pub(crate) fn ensure(chosen: Option<&Path>, configuration: Configuration) -> Res
     let key = key.get(..16).unwrap_or(&key);
     let _lock = Lock::acquire(&format!("kernel-{key}"))?;
     let out = cache::subdirectory(&cache::directory()?, "kernel")?.join(key);
-    if !out.join("complete").is_file() {
+    // What has changed in a directory since, make finds out.
+    if !source.is_fixed || !out.join("complete").is_file() {
         fs::create_dir_all(&out).with_context(|| format!("cannot create {}", out.display()))?;
         fs::write(out.join("key.txt"), inputs)?;
         build(&toolchain, &source, configuration, &out)?;

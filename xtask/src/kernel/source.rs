@@ -32,6 +32,8 @@ pub(crate) struct Source {
     pub(crate) dir: PathBuf,
     /// What identifies its content: a package version, or the digest or path of the user's own.
     pub(crate) identity: String,
+    /// Whether the content is what the identity says for ever; a user's directory may change.
+    pub(crate) is_fixed: bool,
 }
 
 /// The distribution's kernel source, unpacked in the cache.
@@ -55,6 +57,7 @@ fn directory(path: &Path) -> Result<Source> {
     require_kernel_tree(&dir)?;
     Ok(Source {
         identity: format!("directory {}", dir.display()),
+        is_fixed: false,
         dir,
     })
 }
@@ -75,6 +78,7 @@ fn tarball(path: &Path) -> Result<Source> {
     Ok(Source {
         dir,
         identity: format!("tarball {digest}"),
+        is_fixed: true,
     })
 }
 
@@ -121,6 +125,7 @@ fn distribution() -> Result<Source> {
     Ok(Source {
         dir,
         identity: version,
+        is_fixed: true,
     })
 }
 
@@ -138,6 +143,7 @@ fn newest_cached() -> Result<Option<Source>> {
     Ok(versions.pop().map(|identity| Source {
         dir: parent.join(&identity),
         identity,
+        is_fixed: true,
     }))
 }
 

@@ -7,18 +7,17 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{bail, ensure, Context, Result};
+use anyhow::{bail, ensure, Result};
 
 use super::artifacts::Artifacts;
 use super::machine::{Machine, Placed, Processor};
-use super::{console, image, initramfs};
+use super::{console, image, initramfs, peers};
 use crate::kernel::config::Configuration;
 use crate::kernel::step::step;
-use crate::kernel::toolchain;
 use crate::{process, tree, workspace};
 
 /// How long the guest may take.
@@ -111,11 +110,6 @@ const ROWS: &[(&str, In)] = &[
     ("memory after reading every file, kB less free", In::Images),
 ];
 
-pub(super) const PACKAGES: &[(&str, &str)] = &[
-    ("erofs-utils", "/usr/bin/mkfs.erofs"),
-    ("e2fsprogs", "/sbin/mkfs.ext4"),
-];
-
 /// Options of `cargo xtask bench mount`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -126,15 +120,14 @@ pub(crate) struct Args {
 impl Args {
     /// Runs the guest and prints the table.
     pub(crate) fn run(&self) -> Result<()> {
-        toolchain::install_packages(PACKAGES)?;
         let artifacts = Artifacts::build(Configuration::Plain)?;
         let dir = step("making the tree", subject)?;
         let image = step("making the daxfs image", || {
             image::build(&artifacts, &dir, "bench")
         })?;
         let peers = vec![
-            step("making the EROFS image", || erofs(&dir))?,
-            step("making the ext4 image", || ext4(&dir))?,
+            step("making the EROFS image", || peers::erofs(&dir, "bench"))?,
+            step("making the ext4 image", || peers::ext4(&dir, "bench"))?,
         ];
         let machine = Machine {
             initramfs: initramfs::make("bench", &artifacts, None)?,
@@ -182,36 +175,6 @@ fn subject() -> Result<PathBuf> {
         (0..LARGE / 8).flat_map(|word| word.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
     fs::write(dir.join("large"), words.collect::<Vec<u8>>())?;
     Ok(dir)
-}
-
-fn fresh(name: &str) -> Result<PathBuf> {
-    let path = workspace::scratch_dir()?.join(name);
-    if path.exists() {
-        fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
-    }
-    Ok(path)
-}
-
-/// Without inline tails: EROFS cannot map a file in place whose tail lies in its metadata.
-pub(super) fn erofs(dir: &Path) -> Result<PathBuf> {
-    let image = fresh("bench.erofs")?;
-    process::capture(
-        Command::new("mkfs.erofs")
-            .args(["-x2", "-Enoinline_data"])
-            .arg(&image)
-            .arg(dir),
-    )?;
-    Ok(image)
-}
-
-fn ext4(dir: &Path) -> Result<PathBuf> {
-    let image = fresh("bench.ext4")?;
-    let mut make = Command::new("mkfs.ext4");
-    make.args(["-q", "-b", "4096", "-O", "^has_journal", "-m", "0", "-d"])
-        .arg(dir)
-        .arg(&image);
-    process::capture(make.arg("900M"))?;
-    Ok(image)
 }
 
 /// The figures of a row, by column.

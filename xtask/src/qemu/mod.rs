@@ -16,6 +16,7 @@
 //! | [`long`] | the suites that take longer than `cargo xtask test` has |
 //! | [`machine`] | the QEMU command |
 //! | [`pair`] | suites of two guests |
+//! | [`peers`] | images of other file systems |
 //! | [`mod@share`] | `cargo xtask bench share` |
 //! | [`shared`] | memory that several guests share |
 //! | [`shell`] | `cargo xtask qemu` |
@@ -32,6 +33,7 @@ mod initramfs;
 mod long;
 mod machine;
 mod pair;
+mod peers;
 mod share;
 mod shared;
 mod shell;

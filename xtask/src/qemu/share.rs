@@ -15,10 +15,9 @@ use super::artifacts::Artifacts;
 use super::machine::{Machine, Placed, Processor};
 use super::pair::{self, Sample};
 use super::shared::SharedMemory;
-use super::{bench, image, initramfs};
+use super::{image, initramfs, peers};
 use crate::kernel::config::Configuration;
 use crate::kernel::step::step;
-use crate::kernel::toolchain;
 use crate::tree;
 
 /// How long two guests may take.
@@ -41,11 +40,10 @@ struct Column {
 impl Args {
     /// Runs the guests and prints the table.
     pub(crate) fn run(&self) -> Result<()> {
-        toolchain::install_packages(bench::PACKAGES)?;
         let artifacts = Artifacts::build(Configuration::Plain)?;
         let daxfs = image::debian(&artifacts)?;
         let erofs = step("making the EROFS image", || {
-            bench::erofs(&tree::debian::obtain()?)
+            peers::erofs(&tree::debian::obtain()?, "share")
         })?;
         let mut columns = Vec::new();
         for name in COLUMNS {

@@ -18,6 +18,7 @@ use libc::{MAP_PRIVATE, PROT_READ};
 
 use super::{drop_caches, Figures, ROOT};
 use crate::init::read_text;
+use crate::meminfo;
 use crate::sys::{self, Child, Map};
 
 /// Where cgroups are, and that of the workers.
@@ -82,24 +83,17 @@ fn free() -> Result<i64> {
     thread::sleep(Duration::from_secs(3));
     fs::write("/proc/sys/vm/compact_memory", "1")?;
     fs::write("/proc/sys/vm/stat_refresh", "1")?;
-    field(&read_text("/proc/meminfo")?, "MemFree:")
+    meminfo::free()
 }
 
 /// What the workers' cgroup is charged with, in kB. The whole, `memory.current`, also holds what is
 /// charged in advance.
 fn charged() -> Result<i64> {
     let stat = read_text(format!("{WORKERS}/memory.stat"))?;
-    let parts = ["anon ", "file ", "kernel "].map(|name| field(&stat, name));
+    let parts = ["anon ", "file ", "kernel "].map(|name| meminfo::number(&stat, name));
     parts
         .into_iter()
         .try_fold(0, |sum, part| Ok(sum + part? / 1024))
-}
-
-/// The number behind a name at the beginning of a line.
-fn field(text: &str, name: &str) -> Result<i64> {
-    let line = text.lines().find_map(|line| line.strip_prefix(name));
-    let number = line.and_then(|rest| rest.split_whitespace().next());
-    Ok(number.with_context(|| format!("no {name}"))?.parse()?)
 }
 
 /// Joins the workers' cgroup.

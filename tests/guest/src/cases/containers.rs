@@ -10,12 +10,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context, Result};
 
-use super::debian::free_memory;
 use super::targets::output;
 use super::Case;
 use crate::init::read_text;
 use crate::layered::{EXTRA, IMAGE};
-use crate::sys;
+use crate::{meminfo, sys};
 
 const fn containers(name: &'static str, run: fn() -> Result<()>) -> Case {
     Case::new("containers", name, run)
@@ -84,14 +83,14 @@ fn eight(layer: Layer) -> Result<()> {
     warm.ready()?;
     warm.remove(layer)?;
     drop_caches()?;
-    let before = free_memory()?;
+    let before = meminfo::free()?;
     let all = (0..COUNT)
         .map(|number| Container::start(layer, lower, number))
         .collect::<Result<Vec<_>>>()?;
     all.iter().try_for_each(Container::ready)?;
     // Processors keep pages that are free on lists of their own, and processes that have ended are freed late.
     thread::sleep(Duration::from_secs(3));
-    let used = before - free_memory()?;
+    let used = before - meminfo::free()?;
     all.iter().try_for_each(Container::is_alone)?;
     ensure!(
         !Path::new(lower).join("ready").exists(),

@@ -9,7 +9,7 @@ use anyhow::{ensure, Context, Result};
 
 use super::{debian, Case};
 use crate::init::{read_text, MOUNT};
-use crate::{manifest, sys};
+use crate::{manifest, meminfo, sys};
 
 pub(super) const CASES: &[Case] = &[
     debian("the-tree-is-what-it-was-made-from", same_tree),
@@ -177,19 +177,6 @@ fn bind_as_root() -> Result<()> {
     })
 }
 
-pub(super) fn free_memory() -> Result<i64> {
-    let text = read_text("/proc/meminfo")?;
-    let line = text
-        .lines()
-        .find(|line| line.starts_with("MemFree:"))
-        .context("no MemFree")?;
-    Ok(line
-        .split_whitespace()
-        .nth(1)
-        .context("no number")?
-        .parse()?)
-}
-
 /// Program text and libraries are the image's pages; only what is written costs memory.
 fn pythons() -> Result<()> {
     let _furniture = Furniture::new(MOUNT, &["tmp"])?;
@@ -213,12 +200,12 @@ fn pythons() -> Result<()> {
     };
     let mut warm = start()?;
     ready(&mut warm)?;
-    let before = free_memory()?;
+    let before = meminfo::free()?;
     let mut children = (0..4)
         .map(|_| start())
         .collect::<std::io::Result<Vec<_>>>()?;
     children.iter_mut().try_for_each(ready)?;
-    let used = before - free_memory()?;
+    let used = before - meminfo::free()?;
     for child in children.iter_mut().chain([&mut warm]) {
         child.kill()?;
         child.wait()?;

@@ -11,10 +11,10 @@ use libc::{MAP_PRIVATE, MAP_SHARED, PROT_READ};
 use super::mapping::map;
 use super::mounting::claims;
 use super::{at, sample, Case};
-use crate::init::{mount_image, read_text, MOUNT};
-use crate::pattern;
+use crate::init::{mount_image, MOUNT};
 use crate::sample::{HUGE_FILE, PAGE, WIDE_FILE};
 use crate::sys;
+use crate::{meminfo, pattern};
 
 pub(super) const CASES: &[Case] = &[
     sample("pages-that-outlive-the-mount", outlive).announcing(PARKED),
@@ -142,11 +142,9 @@ enum Unlock {
     ByCall,
 }
 
-/// How much memory is locked, as the kernel counts.
-fn locked_memory() -> Result<String> {
+/// How much memory is locked, in KiB, as the kernel counts.
+fn locked_memory() -> Result<i64> {
     // Processors count for themselves and add their counts up from time to time; this does it now.
     fs::write("/proc/sys/vm/stat_refresh", "1")?;
-    let text = read_text("/proc/meminfo")?;
-    let line = text.lines().find(|line| line.starts_with("Mlocked:"));
-    Ok(line.context("no Mlocked")?.to_owned())
+    meminfo::field("Mlocked:")
 }

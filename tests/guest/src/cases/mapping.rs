@@ -14,7 +14,7 @@ use crate::sample::{
     SPARSE_PIECES, SPARSE_SIZE, TWIN_SIZE, WIDE_FILE,
 };
 use crate::sys::{expect_errno, faults, in_child, Child, End, Map};
-use crate::{pattern, sys};
+use crate::{meminfo, pattern, sys};
 
 pub(super) const CASES: &[Case] = &[
     sample("mappings-show-the-file", show),
@@ -491,23 +491,10 @@ fn resident() -> Result<()> {
     Ok(())
 }
 
-fn available() -> Result<i64> {
-    let text = read_text("/proc/meminfo")?;
-    let line = text
-        .lines()
-        .find(|line| line.starts_with("MemFree:"))
-        .context("no MemFree")?;
-    Ok(line
-        .split_whitespace()
-        .nth(1)
-        .context("no number")?
-        .parse()?)
-}
-
 /// Four processes map 8 MiB privately and touch all of it: that takes no memory for the content.
 fn shared_pages() -> Result<()> {
     fs::write("/proc/sys/vm/drop_caches", "3")?;
-    let before = available()?;
+    let before = meminfo::free()?;
     let ready = sys::pipe()?;
     let end = ready.1.as_raw_fd();
     let children: Vec<Child> = (0..4)
@@ -530,7 +517,7 @@ fn shared_pages() -> Result<()> {
         let fd = usize::try_from(ready.0.as_raw_fd())?;
         sys::syscall(libc::SYS_read, [fd, sys::address_of(&byte), 1, 0, 0])?;
     }
-    let used = before - available()?;
+    let used = before - meminfo::free()?;
     for child in children {
         child.signal(libc::SIGKILL)?;
         child.wait()?;

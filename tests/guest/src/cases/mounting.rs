@@ -11,7 +11,7 @@ use anyhow::{ensure, Context, Result};
 use super::{at, sample, Case};
 use crate::init::{mount_image, phys, read_text, MOUNT};
 use crate::sample::{ENDLESS, INNER_FILE, INNER_IMAGE, USER, WRONG_DIGEST};
-use crate::sys;
+use crate::{meminfo, sys};
 
 pub(super) const CASES: &[Case] = &[
     sample("bad-arguments", bad_arguments),
@@ -487,16 +487,7 @@ fn free_memory() -> Result<i64> {
     fs::write("/proc/sys/vm/drop_caches", "3")?;
     // This also empties the lists of free pages that each processor keeps.
     fs::write("/proc/sys/vm/compact_memory", "1")?;
-    let text = read_text("/proc/meminfo")?;
-    let line = text
-        .lines()
-        .find(|line| line.starts_with("MemFree:"))
-        .context("no MemFree")?;
-    Ok(line
-        .split_whitespace()
-        .nth(1)
-        .context("no number")?
-        .parse()?)
+    meminfo::free()
 }
 
 fn cycle() -> Result<()> {

@@ -7,13 +7,11 @@
 //! | module | owns |
 //! |---|---|
 //! | [`containers`] | `cargo xtask bench containers` |
-//! | [`peers`] | images of other file systems |
 //! | [`selftests`] | the kernel's own tests, built from its source |
 //! | [`table`] | tables of what several file systems did |
 //! | [`trees`] | the trees |
 
 mod containers;
-mod peers;
 mod selftests;
 pub(super) mod table;
 mod trees;
@@ -26,7 +24,7 @@ use anyhow::Result;
 use super::artifacts::Artifacts;
 use super::console::{self, Report};
 use super::machine::{Machine, Placed, Processor};
-use super::{image, initramfs};
+use super::{image, initramfs, peers};
 use crate::kernel::step::step;
 
 pub(crate) use containers::Args as ContainersArgs;

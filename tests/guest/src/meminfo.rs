@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the kernel says of the memory.
+
+use anyhow::{Context, Result};
+
+use crate::init::read_text;
+
+/// The free memory in KiB.
+pub(crate) fn free() -> Result<i64> {
+    field("MemFree:")
+}
+
+/// A field of `/proc/meminfo` in KiB; its name ends with the colon.
+pub(crate) fn field(name: &str) -> Result<i64> {
+    number(&read_text("/proc/meminfo")?, name)
+}
+
+/// The number behind a name at the beginning of a line.
+pub(crate) fn number(text: &str, name: &str) -> Result<i64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    let number = line.and_then(|rest| rest.split_whitespace().next());
+    Ok(number.with_context(|| format!("no {name}"))?.parse()?)
+}
