@@ -148,10 +148,32 @@ pub(crate) const WRONG_DIGEST: u64 = HUGE;
 pub(crate) const ENDLESS: u64 = 2 * HUGE;
 pub(crate) const INNER_FILE: (&str, &str) = ("inside", "within another image");
 
+/// Files of the inner image: behind the end of the first, in its last page, there is a byte that is not
+/// zero.
+pub(crate) const DIRTY_FILE: (&str, u64, u64) = ("dirty", 41, 2 * PAGE + 100);
+pub(crate) const CLEAN_FILE: (&str, u64, u64) = ("clean", 42, 2 * PAGE + 100);
+
 /// Makes the tree of the inner image in `root`, which must not exist.
 pub(crate) fn make_inner(root: &Path) -> Result<()> {
     fs::create_dir_all(root)?;
+    for (name, seed, size) in [DIRTY_FILE, CLEAN_FILE] {
+        let bytes = pattern::bytes(seed, 0, usize::try_from(size)?);
+        fs::write(root.join(name), bytes)?;
+    }
     Ok(fs::write(root.join(INNER_FILE.0), INNER_FILE.1)?)
+}
+
+/// Writes behind the end of [`DIRTY_FILE`] in the bytes of the inner image.
+fn soil(image: &mut [u8]) -> Result<()> {
+    let (_, seed, size) = DIRTY_FILE;
+    let content = pattern::bytes(seed, 0, usize::try_from(size)?);
+    let step = usize::try_from(PAGE)?;
+    let start = (0..image.len())
+        .step_by(step)
+        .find(|&at| image[at..].starts_with(&content))
+        .context("the file is not in the image")?;
+    image[start + content.len() + 7] = 0x5a;
+    Ok(())
 }
 
 /// All entries, parents first; the root is not among them.
@@ -323,7 +345,9 @@ fn create(root: &Path, entry: &Entry, inner: &Path) -> Result<()> {
         Kind::Image => {
             // Zeros, not a hole: a file with holes has no place of its own. The largest of all files
             // is placed first, which makes sure of a place at 2 MiB.
-            fs::write(&path, images(&fs::read(inner)?)?)?;
+            let mut inner = fs::read(inner)?;
+            soil(&mut inner)?;
+            fs::write(&path, images(&inner)?)?;
         }
         Kind::Symlink(target) => symlink(OsStr::from_bytes(target), &path)?,
         Kind::Node(kind, device) => sys::mknod(&path, *kind, *device)?,

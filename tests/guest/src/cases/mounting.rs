@@ -10,12 +10,13 @@ use anyhow::{ensure, Context, Result};
 
 use super::{at, sample, Case};
 use crate::init::{mount_image, phys, read_text, MOUNT};
-use crate::sample::{ENDLESS, INNER_FILE, INNER_IMAGE, USER, WRONG_DIGEST};
+use crate::sample::{CLEAN_FILE, DIRTY_FILE, ENDLESS, INNER_FILE, INNER_IMAGE, USER, WRONG_DIGEST};
 use crate::{meminfo, sys};
 
 pub(super) const CASES: &[Case] = &[
     sample("bad-arguments", bad_arguments),
     sample("overlapping-mounts-are-refused", overlap),
+    sample("bytes-behind-the-end-that-are-not-zero", soiled),
     sample("identity", identity),
     sample("identity-ties-the-sections", forged_digest),
     sample("a-lie-about-the-size-costs-nothing", endless),
@@ -214,6 +215,28 @@ fn overlap() -> Result<()> {
     mount_image()?;
     ensure!(text? == INNER_FILE.1, "another file");
     outer
+}
+
+/// What is behind a file's end in its last page would be seen in a mapping: if it is not zero, the file
+/// cannot be mapped. It can be read, and others of the image can be mapped.
+fn soiled() -> Result<()> {
+    let inner = format!("phys={:#x}", inner_address()?);
+    sys::unmount(MOUNT, 0)?;
+    sys::mount("none", MOUNT, "daxfs", 0, &inner).context("the inner image alone")?;
+    let result = map_soiled();
+    sys::unmount(MOUNT, 0)?;
+    mount_image()?;
+    result
+}
+
+fn map_soiled() -> Result<()> {
+    for flags in [libc::MAP_SHARED, libc::MAP_PRIVATE] {
+        let map = super::mapping::map(DIRTY_FILE, libc::PROT_READ, flags);
+        sys::expect_errno("a map of dirty bytes", map, libc::EUCLEAN)?;
+        let map = super::mapping::map(CLEAN_FILE, libc::PROT_READ, flags)?;
+        crate::pattern::expect(&map.copy(0, map.length())?, CLEAN_FILE.1, 0)?;
+    }
+    crate::pattern::expect(&fs::read(at(DIRTY_FILE.0))?, DIRTY_FILE.1, 0)
 }
 
 pub(super) fn parse(number: &str) -> Result<u64> {
