@@ -4,52 +4,64 @@
 use crate::sys::raw;
 
 /// XXH64 of the kernel.
+///
+/// # Invariants
+/// `xxh64_reset()` was called on the state. That holds numbers and no addresses, so it may move.
 pub(crate) struct Xxh64(raw::xxh64_state);
 
 impl daxfs_format::Xxh64 for Xxh64 {
     fn new() -> Self {
         let mut state = pin_init::zeroed();
-        // SAFETY: The state is ours, and any bytes can be reset.
+        // SAFETY: The function writes the state, which is ours, and reads nothing of it.
         unsafe { raw::xxh64_reset(&mut state, 0) };
+        // INVARIANT: It was just called.
         Self(state)
     }
 
     fn update(&mut self, bytes: &[u8]) {
-        // SAFETY: The state was reset; the bytes are readable. It fails for a null input only.
+        // SAFETY: By the invariant the state is one. The function keeps within as many bytes of the slice
+        // as it is told; it fails for a null pointer only, which a slice has not.
         unsafe { raw::xxh64_update(&mut self.0, bytes.as_ptr().cast(), bytes.len()) };
     }
 
     fn finish(&self) -> u64 {
-        // SAFETY: The state was reset.
+        // SAFETY: By the invariant the state is one; the function only reads it.
         unsafe { raw::xxh64_digest(&self.0) }
     }
 
     #[inline]
     fn oneshot(bytes: &[u8]) -> u64 {
-        // SAFETY: The bytes are readable.
+        // SAFETY: The function reads as many bytes of the slice as it is told.
         unsafe { raw::xxh64(bytes.as_ptr().cast(), bytes.len(), 0) }
     }
 }
 
 /// SHA-256 of the kernel.
+///
+/// # Invariants
+/// `sha256_init()` was called on the context, and `sha256_final()` was not. It holds numbers and no
+/// addresses, so it may move.
 pub(crate) struct Sha256(raw::sha256_ctx);
 
 impl daxfs_format::Sha256 for Sha256 {
     fn new() -> Self {
         let mut context = raw::sha256_ctx::default();
-        // SAFETY: The context is ours.
+        // SAFETY: The function writes the context, which is ours, and reads nothing of it.
         unsafe { raw::sha256_init(&mut context) };
+        // INVARIANT: It was just called.
         Self(context)
     }
 
     fn update(&mut self, bytes: &[u8]) {
-        // SAFETY: The context was initialised; the bytes are readable.
+        // SAFETY: By the invariant the context is one; it begins with what the function takes, as
+        // `sha256_update()` calls it. The function reads as many bytes of the slice as it is told.
         unsafe { raw::__sha256_update(&mut self.0.ctx, bytes.as_ptr(), bytes.len()) };
     }
 
     fn finish(mut self) -> [u8; 32] {
         let mut digest = [0; 32];
-        // SAFETY: The context was initialised; the function writes 32 bytes.
+        // SAFETY: By the invariant the context is one, and it is not used again. The function writes 32
+        // bytes, which is what there is room for.
         unsafe { raw::sha256_final(&mut self.0, digest.as_mut_ptr()) };
         digest
     }
