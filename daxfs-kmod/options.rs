@@ -112,10 +112,11 @@ impl Options {
 }
 
 fn once<T>(slot: &mut Option<T>, key: Key, value: T) -> Result<(), Refusal> {
-    match slot.replace(value) {
-        Some(_) => Err(Refusal::Repeated(key)),
-        None => Ok(()),
+    if slot.is_some() {
+        return Err(Refusal::Repeated(key));
     }
+    *slot = Some(value);
+    Ok(())
 }
 
 fn aligned(phys: u64) -> Result<u64, Refusal> {

@@ -9,16 +9,17 @@ use anyhow::{ensure, Context, Result};
 use libc::{MAP_PRIVATE, MAP_SHARED, PROT_READ};
 
 use super::mapping::map;
-use super::mounting::claims;
+use super::mounting::{claims, inner_address, refused};
 use super::{at, sample, Case};
-use crate::init::{mount_image, MOUNT};
-use crate::sample::{HUGE_FILE, PAGE, WIDE_FILE};
+use crate::init::{mount_image, phys, MOUNT};
+use crate::sample::{CLEAN_FILE, HUGE_FILE, PAGE, WIDE_FILE};
 use crate::sys;
 use crate::{meminfo, pattern};
 
 pub(super) const CASES: &[Case] = &[
     sample("pages-that-outlive-the-mount", outlive).announcing(PARKED),
     sample("pages-of-a-former-mount-are-given-back-later", parked).announcing(PARKED),
+    sample("a-part-of-a-former-mount-is-refused", overlap_parked).announcing(PARKED),
     sample("locked-pages-do-not-hold-the-memory", locked).under_every_policy(),
 ];
 
@@ -101,6 +102,32 @@ fn parked() -> Result<()> {
     println!("given back after {:.0} s", free.elapsed().as_secs_f64());
     sys::unload_module(c"daxfs").context("cannot unload the module")?;
     sys::load_module("/daxfs.ko").context("cannot load it again")?;
+    mount_image()
+}
+
+/// While pages of a former mount are in use, neither an image within its range can be mounted, nor one
+/// around it. When the pages are free, both can.
+fn overlap_parked() -> Result<()> {
+    let outer = format!("phys={}", phys());
+    let inner = format!("phys={:#x}", inner_address()?);
+    let pipe = splice(WIDE_FILE, 4096)?;
+    sys::unmount(MOUNT, 0)?;
+    refused(&inner, libc::EBUSY, "of a former mount")?;
+    ensure!(
+        claims()? == 1,
+        "the refused mount left a claim, or took one"
+    );
+    drop(pipe);
+    sys::mount("none", MOUNT, "daxfs", 0, &inner)
+        .context("the inner image, when pages are free")?;
+    let pipe = splice(CLEAN_FILE, 4096)?;
+    sys::unmount(MOUNT, 0)?;
+    refused(&outer, libc::EBUSY, "of a former mount")?;
+    ensure!(
+        claims()? == 1,
+        "the refused mount left a claim, or took one"
+    );
+    expect_in_pipe(pipe, CLEAN_FILE, 4096)?;
     mount_image()
 }
 

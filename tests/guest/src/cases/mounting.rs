@@ -93,7 +93,7 @@ fn attempt(options: &str) -> Result<(i32, String)> {
     Ok((number, context.messages()))
 }
 
-fn refused(options: &str, number: i32, says: &str) -> Result<()> {
+pub(super) fn refused(options: &str, number: i32, says: &str) -> Result<()> {
     let (found, messages) = attempt(options)?;
     ensure!(
         found == number,
@@ -183,6 +183,12 @@ fn bad_arguments() -> Result<()> {
     ] {
         refused(&options, number, says)?;
     }
+    // Who goes on after a refusal gets what was not refused.
+    let context = MountContext::open()?;
+    context.set(&format!("phys={here}"))?;
+    let again = context.set(&format!("phys={ram:#x}"));
+    sys::expect_errno("a second address", again, libc::EINVAL)?;
+    context.create().context("with the first address")?;
     // mount(8) of many systems does not print the context's log; the kernel log has it too.
     let log = sys::kernel_log()?;
     ensure!(
@@ -193,7 +199,7 @@ fn bad_arguments() -> Result<()> {
 }
 
 /// The address of a valid image within the image.
-fn inner_address() -> Result<u64> {
+pub(super) fn inner_address() -> Result<u64> {
     let inner = super::reading::physical_address(INNER_IMAGE)?;
     let outer = parse(&phys())?;
     ensure!(
