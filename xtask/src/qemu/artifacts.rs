@@ -25,6 +25,8 @@ const TARGET: &str = "x86_64-unknown-linux-gnu";
 pub(crate) struct Artifacts {
     /// The bootable kernel.
     pub(crate) kernel: PathBuf,
+    /// What it was built with.
+    pub(crate) configuration: Configuration,
     /// The kernel module.
     pub(crate) module: PathBuf,
     /// The static program that runs in guests.
@@ -41,6 +43,7 @@ impl Artifacts {
         let module = kmod::build(&kernel)?;
         Ok(Self {
             kernel: kernel.image,
+            configuration,
             module,
             program: program()?,
             mkdaxfs: mkdaxfs()?,

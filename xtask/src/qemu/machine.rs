@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 
 use super::footprint::Footprint;
 use super::shared::SharedMemory;
+use crate::kernel::config::Configuration;
 
 const MIB: u64 = 1 << 20;
 
@@ -20,14 +21,35 @@ const ALIGNMENT: u64 = 2 * MIB;
 /// kernel and initramfs to lie below.
 const IMAGE_ADDRESS: u64 = 512 * MIB;
 
-/// What the kernel has for itself above the image, in bytes.
-const MEMORY_ABOVE: u64 = 1024 * MIB;
+/// What the kernel has for itself above the image, in bytes; one that looks for mistakes keeps notes
+/// of every byte and of every allocation.
+const fn memory_above(configuration: Configuration) -> u64 {
+    match configuration {
+        Configuration::Plain => 1024 * MIB,
+        Configuration::San => 2560 * MIB,
+    }
+}
+
+/// What a kernel is told besides what all are told: one that is ten times slower must be patient with
+/// itself. And it must not use page tables of five levels: KASAN asks the features of the processor
+/// whether it does, and while the kernel reads them an interrupt finds an address that cannot be.
+const fn patience(configuration: Configuration) -> &'static str {
+    match configuration {
+        Configuration::Plain => "",
+        Configuration::San => {
+            "no5lvl watchdog_thresh=60 sysctl.kernel.hung_task_timeout_secs=300 \
+             rcupdate.rcu_cpu_stall_timeout=120 "
+        }
+    }
+}
 
 /// A guest.
 #[derive(Debug)]
 pub(crate) struct Machine {
     /// The kernel to boot.
     pub(crate) kernel: PathBuf,
+    /// What it was built with.
+    pub(crate) configuration: Configuration,
     /// The archive to start from.
     pub(crate) initramfs: PathBuf,
     /// The image to mount.
@@ -133,10 +155,11 @@ impl Machine {
             qemu.arg("-drive")
                 .arg(format!("file={file},if=virtio,format=raw,readonly=on"));
         }
-        let memory = (end + MEMORY_ABOVE).div_ceil(MIB);
+        let memory = (end + memory_above(self.configuration)).div_ceil(MIB);
         if let Some(footprint) = &self.footprint {
             footprint.attach(&mut qemu, memory * MIB);
         }
+        let patience = patience(self.configuration);
         let init = arguments.join(" ");
         // A busy host lets so few of the timer's ticks through that the kernel takes it for broken.
         qemu.arg("-m")
@@ -144,7 +167,7 @@ impl Machine {
             .arg("-append")
             .arg(format!(
                 "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 loglevel=6 no_timer_check \
-                 {reserved}-- phys={phys} {init}"
+                 {patience}{reserved}-- phys={phys} {init}"
             ));
         Ok(qemu)
     }

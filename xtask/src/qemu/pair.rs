@@ -23,9 +23,15 @@ use super::footprint::{Footprint, Taken};
 use super::machine::{Machine, Placed, Processor};
 use super::shared::SharedMemory;
 use super::{image, initramfs};
+use crate::kernel::config::Configuration;
 
 /// How long two guests may take besides what they are asked to.
-const LIMIT: Duration = Duration::from_secs(900);
+const fn limit(configuration: Configuration) -> Duration {
+    Duration::from_secs(match configuration {
+        Configuration::Plain => 900,
+        Configuration::San => 3600,
+    })
+}
 
 const MIB: u64 = 1 << 20;
 
@@ -102,6 +108,7 @@ impl Pair {
         let machine = |role: &str| -> Result<Machine> {
             Ok(Machine {
                 kernel: artifacts.kernel.clone(),
+                configuration: artifacts.configuration,
                 initramfs: initramfs::make(role, artifacts, None)?,
                 image: Placed::Shared(Arc::clone(&image)),
                 shared: Vec::new(),
@@ -120,7 +127,11 @@ impl Pair {
                 format!("seed={seed}"),
             ]
         });
-        run([machine(one)?, machine(other)?], arguments, LIMIT + length)
+        run(
+            [machine(one)?, machine(other)?],
+            arguments,
+            limit(artifacts.configuration) + length,
+        )
     }
 
     /// What the samples show.

@@ -68,6 +68,7 @@ fn measure(
     let machine = || -> Result<Machine> {
         Ok(Machine {
             kernel: artifacts.kernel.clone(),
+            configuration: artifacts.configuration,
             initramfs: initramfs::make("share", artifacts, None)?,
             image: Placed::Shared(image.clone()),
             shared: Vec::new(),

@@ -32,6 +32,7 @@ impl Args {
         let machine = Machine {
             initramfs: initramfs::make("shell", &artifacts, None)?,
             kernel: artifacts.kernel,
+            configuration: artifacts.configuration,
             image: Placed::Reserved(image),
             shared: Vec::new(),
             disks: Vec::new(),

@@ -18,11 +18,13 @@ use super::shared::SharedMemory;
 use super::{image, initramfs};
 use crate::kernel::config::Configuration;
 
-/// How long one guest may take.
-const LIMIT: Duration = Duration::from_secs(600);
-
-/// How long it may say nothing.
-const SILENCE: Duration = Duration::from_secs(150);
+/// How long one guest may take, and how long it may say nothing.
+const fn limits(configuration: Configuration) -> (Duration, Duration) {
+    match configuration {
+        Configuration::Plain => (Duration::from_secs(600), Duration::from_secs(150)),
+        Configuration::San => (Duration::from_secs(3600), Duration::from_secs(600)),
+    }
+}
 
 /// How long suites of two guests go on that have no end of their own.
 const LENGTH: Duration = Duration::from_secs(45);
@@ -153,6 +155,7 @@ impl Prepared<'_> {
     pub(super) fn machine(&self, artifacts: &Artifacts, processor: Processor) -> Result<Machine> {
         Ok(Machine {
             kernel: artifacts.kernel.clone(),
+            configuration: artifacts.configuration,
             initramfs: self.initramfs.clone(),
             image: self.suite.place.put(self.image.clone())?,
             shared: Vec::new(),
@@ -246,7 +249,8 @@ impl Args {
         if let Some(filter) = &self.filter {
             arguments.push(format!("filter={filter}"));
         }
-        console::watch(&mut machine.command(&arguments)?, LIMIT, SILENCE)
+        let (limit, silence) = limits(artifacts.configuration);
+        console::watch(&mut machine.command(&arguments)?, limit, silence)
     }
 
     /// Runs a suite of two guests and prints what came of it.

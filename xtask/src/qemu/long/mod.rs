@@ -103,6 +103,7 @@ impl Suite {
         let extra = self.extra.map(|make| make()).transpose()?;
         let machine = Machine {
             kernel: artifacts.kernel.clone(),
+            configuration: artifacts.configuration,
             initramfs: initramfs::make(self.name, artifacts, extra.as_deref())?,
             image: Placed::Reserved(image::build(artifacts, &dir, self.name)?),
             shared: Vec::new(),
