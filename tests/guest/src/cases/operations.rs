@@ -335,7 +335,7 @@ fn mangle(place: &mut Place) -> Result<()> {
     let mut area = mapped(place)?;
     for _ in 0..8 {
         let at = place.random.index(area.length());
-        match place.random.below(9) {
+        match place.random.below(11) {
             0 => drop(area.touch(at)),
             1 => inspect(&area.copy(at, (area.length() - at).min(20_000))?)?,
             2 => drop(area.advise(libc::MADV_DONTNEED)),
@@ -349,6 +349,9 @@ fn mangle(place: &mut Place) -> Result<()> {
                     area.write(at, byte);
                 }
             }
+            // The pages may stay on a list of this processor after this process has ended.
+            8 => drop(area.lock()),
+            9 => drop(area.unlock()),
             _ => drop(area.advise(libc::MADV_WILLNEED)),
         }
     }

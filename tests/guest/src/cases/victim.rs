@@ -100,21 +100,31 @@ fn outcome<T>(result: &Result<T>) -> String {
     }
     match sys::errno(error) {
         0 => format!("\"{error:#}\""),
-        libc::EUCLEAN => "EUCLEAN".to_owned(),
-        libc::EIO => "EIO".to_owned(),
-        libc::ENOENT => "ENOENT".to_owned(),
-        libc::ENODATA => "ENODATA".to_owned(),
-        libc::ESTALE => "ESTALE".to_owned(),
-        libc::ENXIO => "ENXIO".to_owned(),
-        libc::EINVAL => "EINVAL".to_owned(),
-        libc::EFAULT => "EFAULT".to_owned(),
-        libc::ENOEXEC => "ENOEXEC".to_owned(),
-        libc::EBUSY => "EBUSY".to_owned(),
-        libc::ENOMEM => "ENOMEM".to_owned(),
-        libc::EOPNOTSUPP => "EOPNOTSUPP".to_owned(),
-        number => format!("errno {number}"),
+        number => ERRORS
+            .iter()
+            .find(|(known, _)| *known == number)
+            .map_or_else(|| format!("errno {number}"), |(_, name)| (*name).to_owned()),
     }
 }
+
+/// The errors that are to be expected, by their names.
+const ERRORS: &[(i32, &str)] = &[
+    (libc::EACCES, "EACCES"),
+    (libc::EBUSY, "EBUSY"),
+    (libc::EFAULT, "EFAULT"),
+    (libc::EINVAL, "EINVAL"),
+    (libc::EIO, "EIO"),
+    (libc::ELOOP, "ELOOP"),
+    (libc::ENODATA, "ENODATA"),
+    (libc::ENOENT, "ENOENT"),
+    (libc::ENOEXEC, "ENOEXEC"),
+    (libc::ENOMEM, "ENOMEM"),
+    (libc::ENXIO, "ENXIO"),
+    (libc::EOPNOTSUPP, "EOPNOTSUPP"),
+    (libc::ESRCH, "ESRCH"),
+    (libc::ESTALE, "ESTALE"),
+    (libc::EUCLEAN, "EUCLEAN"),
+];
 
 fn live() -> Result<()> {
     let control = Control::open()?;
