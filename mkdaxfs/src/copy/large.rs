@@ -10,7 +10,7 @@ use daxfs_image::hash::Sha256;
 use super::Job;
 use crate::contents::{self, Digest};
 use crate::error::Result;
-use crate::num::{index, len64, round_up};
+use crate::num::{index, len64};
 use crate::source::Reader;
 use crate::tree::{NodeId, NodeKind, Piece};
 
@@ -75,7 +75,6 @@ struct Copy<'a> {
     piece: Piece,
     /// The pieces behind it.
     later: &'a [Piece],
-    is_sparse: bool,
     hash: Option<Sha256>,
     /// Where the next bytes go.
     place: u64,
@@ -96,7 +95,6 @@ impl<'a> Copy<'a> {
             open: reader.open(large.file)?,
             piece: (0, node.status.size),
             later: &[],
-            is_sparse: pieces.is_some(),
             hash: hashed.then(Sha256::new),
             place: large.place,
             count: 0,
@@ -143,9 +141,6 @@ impl<'a> Copy<'a> {
         self.place += count;
         self.piece.0 += count;
         self.piece.1 -= count;
-        if self.is_sparse && self.piece.1 == 0 {
-            self.place = round_up(self.place, job.options.page.bytes());
-        }
         Ok(())
     }
 
