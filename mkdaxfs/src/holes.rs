@@ -85,12 +85,16 @@ mod tests {
     const PAGE: u64 = 4096;
 
     fn sparse(writes: &[(u64, u64)], size: u64) -> Option<Vec<Piece>> {
+        sparse_in(PAGE, writes, size)
+    }
+
+    fn sparse_in(page: u64, writes: &[(u64, u64)], size: u64) -> Option<Vec<Piece>> {
         let file = tempfile::tempfile().unwrap();
         file.set_len(size).unwrap();
         for &(start, length) in writes {
             file.write_all_at(&vec![1; index(length)], start).unwrap();
         }
-        find(&file, size, PAGE).unwrap()
+        find(&file, size, page).unwrap()
     }
 
     #[test]
@@ -102,6 +106,10 @@ mod tests {
         );
         let tail = sparse(&[(0, 3), (9 * PAGE, 10)], 9 * PAGE + 10);
         assert_eq!(tail, Some(vec![(0, PAGE), (9 * PAGE, 10)]));
+        // A file system says where its own pages begin, which are smaller.
+        let large = 16 * PAGE;
+        let inside = sparse_in(large, &[(large + 5 * PAGE + 7, 9)], 4 * large);
+        assert_eq!(inside, Some(vec![(large, large)]));
     }
 
     #[test]

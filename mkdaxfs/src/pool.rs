@@ -103,6 +103,7 @@ mod tests {
     use super::*;
     use std::io;
     use std::sync::atomic::AtomicUsize;
+    use std::time::Duration;
 
     fn four() -> NonZeroUsize {
         NonZeroUsize::new(4).unwrap()
@@ -115,6 +116,10 @@ mod tests {
             let turn = next.fetch_add(1, Ordering::Relaxed);
             if turn >= 1000 {
                 return Ok(());
+            }
+            // Those that come later would be first if they did not wait.
+            if turn % 100 == 0 {
+                thread::sleep(Duration::from_millis(2));
             }
             order.take(turn, |seen| seen.push(turn));
         };

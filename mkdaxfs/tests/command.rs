@@ -72,8 +72,13 @@ fn label_and_uuid_are_as_asked_for() {
 
 #[test]
 fn owners_can_be_forced() {
+    assert!(
+        rustix::process::geteuid().is_root(),
+        "this test gives a file away: run it as root"
+    );
     let scene = Scene::new();
-    scene.write("d/file", "bytes");
+    let file = scene.write("d/file", "bytes");
+    std::os::unix::fs::chown(file, Some(12), Some(34)).unwrap();
     for (args, owner) in [
         (&["--all-root"][..], (0, 0)),
         (
@@ -321,7 +326,7 @@ fn mount_points_are_crossed_or_kept_as_empty_directories() {
     fs::create_dir(scene.source().join("mnt")).unwrap();
     // SOURCE is a mount point too.
     let script = "set -e; mount --bind \"$2\" \"$2\"; mount -t tmpfs none \"$2/mnt\"; \
-                  echo y >\"$2/mnt/y\"; mount --bind \"$2/mnt/y\" \"$2/covered\"; \
+                  echo y >\"$2/mnt/y\"; mkdir \"$2/mnt/d\"; mount --bind \"$2/mnt/y\" \"$2/covered\"; \
                   \"$1\" -q \"$2\" \"$3\"; \"$1\" -q -x \"$2\" \"$3.x\"";
     let output = Command::new("unshare")
         .args([
@@ -338,7 +343,10 @@ fn mount_points_are_crossed_or_kept_as_empty_directories() {
         .unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     let crossed = check(&scene.image(), Keep::Yes);
-    assert_eq!(names(&crossed), ["covered", "file", "mnt", "mnt/y"]);
+    assert_eq!(
+        names(&crossed),
+        ["covered", "file", "mnt", "mnt/d", "mnt/y"]
+    );
     let stayed = check(&scene.image().with_extension("x"), Keep::Yes);
     assert_eq!(names(&stayed), ["file", "mnt"]);
 }
