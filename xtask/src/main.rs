@@ -4,7 +4,7 @@
 //! | module | owns |
 //! |---|---|
 //! | [`mod@bench`] | measurements side by side with the peers |
-//! | [`breaks`] | proof that the guest cases can fail |
+//! | [`breaks`] | proof that tests can fail |
 //! | [`check`] | formatting, lints, tests, documentation and the tidy rules |
 //! | [`dist`] | manual pages and shell completions |
 //! | [`fuzz`] | libFuzzer over the targets of `fuzz/` |
@@ -77,8 +77,9 @@ enum Task {
     Hostile(hostile::Args),
     /// Run the tests that need a kernel, in guests.
     QemuTest(qemu::TestArgs),
-    /// Break the kernel module in every listed way, and see the guest cases fail.
-    Breaks(breaks::Args),
+    /// Break the product in every listed way, and see tests fail.
+    #[command(subcommand)]
+    Breaks(breaks::Breaks),
     /// Measure against the peers, side by side in one run.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -102,7 +103,7 @@ fn dispatch(task: &Task) -> Result<ExitCode> {
         Task::Setup => setup::run().map(|()| ExitCode::SUCCESS),
         Task::Check => check::run(),
         Task::Bench(bench) => bench.run(),
-        Task::Breaks(arguments) => arguments.run(),
+        Task::Breaks(breaks) => breaks.run(),
         Task::Dist => dist::run().map(|()| ExitCode::SUCCESS),
         Task::Fuzz(arguments) => arguments.run(),
         Task::Hostile(arguments) => arguments.run(),

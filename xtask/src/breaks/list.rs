@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The list of breaks, `tests/guest/breaks.txt`.
+//! The form of the lists of breaks.
 //!
 //! ```text
-//! == A part of the module
+//! > Text for docs/breaks.md.
+//!
+//! == A part of the product
 //! what the break does
-//!   fails: suite/case, suite/case
-//!   in: daxfs-kmod/path/of/the/file.rs
+//!   fails: group/case, group/case
+//!   in: path/of/the/file.rs
 //! - text that the file has once
 //! + text in its place
 //! ```
@@ -13,40 +15,44 @@
 //! Of a line of text, all that follows the mark and one blank counts. A break may edit several places, each
 //! with an `in:` of its own. Lines that begin with `#` are remarks.
 
-use std::collections::BTreeSet;
-use std::fs;
-
 use anyhow::{bail, ensure, Context, Result};
 
-use crate::workspace::root;
+/// A list.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct List {
+    /// What docs/breaks.md says above the tables, in lines.
+    pub(super) about: String,
+    /// The breaks.
+    pub(super) breaks: Vec<Break>,
+}
 
-/// A change to the module that some cases must notice.
+/// A change to the product that some cases must notice.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Break {
-    /// The part of the module.
-    pub(crate) part: String,
+pub(super) struct Break {
+    /// The part of the product.
+    pub(super) part: String,
     /// What it does.
-    pub(crate) what: String,
-    /// The cases that must fail, as `suite/case`.
-    pub(crate) cases: Vec<String>,
+    pub(super) what: String,
+    /// The cases that must fail, as `group/case`.
+    pub(super) cases: Vec<String>,
     /// The changes.
-    pub(crate) edits: Vec<Edit>,
+    pub(super) edits: Vec<Edit>,
 }
 
 /// One change of one file.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Edit {
+pub(super) struct Edit {
     /// The file, from the root of the checkout.
-    pub(crate) file: String,
+    pub(super) file: String,
     /// What is replaced; the file has it once.
-    pub(crate) old: Vec<String>,
+    pub(super) old: Vec<String>,
     /// What comes in its place.
-    pub(crate) new: Vec<String>,
+    pub(super) new: Vec<String>,
 }
 
 impl Edit {
     /// The text of the file after the change.
-    pub(crate) fn apply(&self, text: &str) -> Result<String> {
+    pub(super) fn apply(&self, text: &str) -> Result<String> {
         let (old, new) = (self.old.join("\n"), self.new.join("\n"));
         ensure!(
             !old.is_empty(),
@@ -59,105 +65,54 @@ impl Edit {
     }
 }
 
-/// The list of the project.
-pub(crate) fn read() -> Result<Vec<Break>> {
-    let path = root().join("tests/guest/breaks.txt");
-    let text =
-        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    parse(&text)
-}
-
-/// What is wrong with the list: changes that no longer fit the source, and cases without a break.
-pub(crate) fn faults(all: &[Break]) -> Result<Vec<String>> {
-    let mut faults = Vec::new();
-    for edit in all.iter().flat_map(|entry| &entry.edits) {
-        let text = fs::read_to_string(root().join(&edit.file))
-            .with_context(|| format!("cannot read {}", edit.file))?;
-        faults.extend(edit.apply(&text).err().map(|error| error.to_string()));
-    }
-    let listed: BTreeSet<&str> = all
-        .iter()
-        .flat_map(|entry| &entry.cases)
-        .map(String::as_str)
-        .collect();
-    let cases = cases()?;
-    let cases: BTreeSet<&str> = cases.iter().map(String::as_str).collect();
-    let missing = cases.difference(&listed);
-    faults.extend(missing.map(|case| format!("no break is there for the case {case}")));
-    let unknown = listed.difference(&cases);
-    faults.extend(unknown.map(|case| format!("there is no case {case}")));
-    Ok(faults)
-}
-
-/// All guest cases, as `suite/case`, but for the suites of programs that others wrote: those test
-/// themselves.
-fn cases() -> Result<Vec<String>> {
-    let mut found = Vec::new();
-    for file in fs::read_dir(root().join("tests/guest/src/cases"))? {
-        let text = fs::read_to_string(file?.path())?;
-        let own = cases_in(&text).filter(|(suite, _)| crate::qemu::is_suite(suite));
-        found.extend(own.map(|(suite, case)| format!("{suite}/{case}")));
-    }
-    Ok(found)
-}
-
-/// The cases in a file, with their suites: each call in its table of cases is named after the suite, and
-/// has the name of the case as its first argument.
-fn cases_in(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    let table = text.split_once("const CASES: &[Case] = &[");
-    let table = table.and_then(|(_, rest)| rest.split_once("\n];"));
-    let table = table.map_or("", |(table, _)| table);
-    let calls = table.split('(').zip(table.split('(').skip(1));
-    calls.filter_map(|(before, call)| {
-        let case = call.trim_start().strip_prefix('"')?.split_once('"')?.0;
-        Some((before.split_whitespace().last()?, case))
-    })
-}
-
 /// Reads a list.
-fn parse(text: &str) -> Result<Vec<Break>> {
-    let (mut part, mut all) = (String::new(), Vec::new());
+pub(super) fn parse(text: &str) -> Result<List> {
+    let (mut part, mut list) = (String::new(), List::default());
     for (number, line) in text.lines().enumerate() {
-        take(line, &mut part, &mut all).with_context(|| format!("line {}", number + 1))?;
+        take(line, &mut part, &mut list).with_context(|| format!("line {}", number + 1))?;
     }
-    for entry in &all {
+    for entry in &list.breaks {
         ensure!(
             !entry.cases.is_empty() && !entry.edits.is_empty(),
             "\"{}\" lacks cases or changes",
             entry.what
         );
     }
-    Ok(all)
+    Ok(list)
 }
 
-fn take(line: &str, part: &mut String, all: &mut Vec<Break>) -> Result<()> {
+fn take(line: &str, part: &mut String, list: &mut List) -> Result<()> {
     if line.is_empty() || line.starts_with('#') {
+        return Ok(());
+    }
+    if let Some(text) = line.strip_prefix('>') {
+        list.about.push_str(text.trim_start());
+        list.about.push('\n');
         return Ok(());
     }
     if let Some(name) = line.strip_prefix("== ") {
         name.clone_into(part);
         return Ok(());
     }
-    let detail = [
-        ("  fails: ", Mark::Fails),
-        ("  in: ", Mark::In),
-        ("- ", Mark::Old),
-        ("+ ", Mark::New),
-        ("+", Mark::New),
-    ];
-    let detail = detail
+    match DETAILS
         .iter()
-        .find_map(|(prefix, mark)| Some((mark, line.strip_prefix(prefix)?)));
-    let Some((mark, rest)) = detail else {
-        ensure!(!line.starts_with(' '), "unknown detail");
-        all.push(Break {
-            part: part.clone(),
-            what: line.to_owned(),
-            cases: Vec::new(),
-            edits: Vec::new(),
-        });
-        return Ok(());
-    };
+        .find_map(|(prefix, mark)| Some((mark, line.strip_prefix(prefix)?)))
+    {
+        Some((mark, rest)) => detail(mark, rest, &mut list.breaks),
+        None => {
+            ensure!(!line.starts_with(' '), "unknown detail");
+            list.breaks.push(Break {
+                part: part.clone(),
+                what: line.to_owned(),
+                cases: Vec::new(),
+                edits: Vec::new(),
+            });
+            Ok(())
+        }
+    }
+}
+
+fn detail(mark: &Mark, rest: &str, all: &mut [Break]) -> Result<()> {
     let entry = all.last_mut().context("no break begins before")?;
     match mark {
         Mark::Fails => entry.cases.extend(rest.split(", ").map(str::to_owned)),
@@ -170,6 +125,16 @@ fn take(line: &str, part: &mut String, all: &mut Vec<Break>) -> Result<()> {
     }
     Ok(())
 }
+
+/// How the lines of a break begin. A blank before a text that is empty may be left out.
+const DETAILS: [(&str, Mark); 6] = [
+    ("  fails: ", Mark::Fails),
+    ("  in: ", Mark::In),
+    ("- ", Mark::Old),
+    ("-", Mark::Old),
+    ("+ ", Mark::New),
+    ("+", Mark::New),
+];
 
 /// What a line of a break is.
 enum Mark {
@@ -186,33 +151,6 @@ fn edit(entry: &mut Break) -> Result<&mut Edit> {
     }
 }
 
-/// The document: a table of parts, cases and breaks.
-pub(crate) fn document(all: &[Break]) -> String {
-    let mut text = String::from(HEAD);
-    let mut part = "";
-    for entry in all {
-        if entry.part != part {
-            part = &entry.part;
-            text.push_str(&format!(
-                "\n## {part}\n\n| break | cases that must fail |\n|---|---|\n"
-            ));
-        }
-        let cases: Vec<String> = entry.cases.iter().map(|case| format!("`{case}`")).collect();
-        text.push_str(&format!("| {} | {} |\n", entry.what, cases.join(", ")));
-    }
-    text
-}
-
-/// What the document begins with.
-const HEAD: &str = "# Breaks that the guest cases must notice
-
-A case that cannot fail proves nothing. Each row is a change that breaks the kernel module, and the cases
-that must fail for it; their names say what they promise. `cargo xtask breaks [FILTER]` makes each change to a
-copy of the source, builds it, runs the cases, and wants every one of them to fail. The changes are in
-`tests/guest/breaks.txt`, and this page is made from that file by `cargo xtask breaks --document`. The command
-first looks whether every change still fits the source and every guest case has a break; `--check` does no more.
-";
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,8 +158,10 @@ mod tests {
     #[test]
     fn a_break_is_read_with_its_changes() {
         let text =
-            "# why\n== Part\nwhat\n  fails: a/b, a/c\n  in: x.rs\n-     one\n-     two\n+ three\n";
-        let found = parse(text).unwrap();
+            "# why\n> about\n>\n== Part\nwhat\n  fails: a/b, a/c\n  in: x.rs\n-     one\n-     two\n+ three\n";
+        let list = parse(text).unwrap();
+        assert_eq!(list.about, "about\n\n");
+        let found = list.breaks;
         assert_eq!(found.len(), 1);
         assert_eq!(
             (found[0].part.as_str(), found[0].what.as_str()),
@@ -242,21 +182,5 @@ mod tests {
         assert!(parse("what\n  fails: a/b\n- x\n").is_err());
         assert!(parse("what\n  fails: a/b\n").is_err());
         assert!(parse("what\n  fils: a/b\n").is_err());
-    }
-
-    #[test]
-    fn the_document_is_made_from_the_list() {
-        let found = fs::read_to_string(root().join("docs/breaks.md")).unwrap();
-        assert!(
-            found == document(&read().unwrap()),
-            "run `cargo xtask breaks --document > docs/breaks.md`"
-        );
-    }
-
-    #[test]
-    fn cases_are_found_in_their_tables() {
-        let text = "const CASES: &[Case] = &[\n    a(\"one\", x),\n    b(\n        \"two\", y).z(&[\"no\"]),\n];";
-        let found: Vec<_> = cases_in(text).collect();
-        assert_eq!(found, [("a", "one"), ("b", "two")]);
     }
 }

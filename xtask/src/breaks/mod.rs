@@ -1,163 +1,136 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `cargo xtask breaks`: proof that the guest cases can fail.
+//! `cargo xtask breaks`: proof that tests can fail.
 //!
-//! Each break of the list is made to a copy of the module's source, which is built; the cases that the
-//! list names run on it, and every one must fail. A case fails also if the kernel is in trouble while
-//! it runs.
+//! Each break of a list is made to a copy of the source; the cases that the list names run on what is
+//! built from it, and every one must fail. There are two lists, for the kernel module and for what runs
+//! in user space: see [`Subject`].
 //!
 //! | module | owns |
 //! |---|---|
-//! | [`list`] | the list of breaks, and the document made from it |
+//! | [`document`] | docs/breaks.md, which is made from the lists |
+//! | [`guest`] | breaks of the kernel module, and the guest cases |
+//! | [`list`] | the form of the lists |
+//! | [`subject`] | what the lists have in common, and what makes a list wrong |
+//! | [`tools`] | breaks of the tools and libraries, and their tests |
+//! | [`workshop`] | the copy in which the breaks are made |
 
+mod document;
+mod guest;
 mod list;
+mod subject;
+mod tools;
+mod workshop;
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{ensure, Result};
 
-use crate::qemu::Trials;
-use crate::{process, workspace};
-use list::{Break, Edit};
+use crate::report::Log;
+use list::Break;
+use subject::Subject;
+use workshop::Workshop;
 
-/// Options of `cargo xtask breaks`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    /// Make only the breaks whose part, words or cases contain this
-    filter: Option<String>,
-    /// Print docs/breaks.md instead
-    #[arg(long)]
-    document: bool,
-    /// Only look whether the list fits the source and the cases
-    #[arg(long)]
-    check: bool,
+/// All lists.
+const SUBJECTS: [&Subject; 2] = [&guest::SUBJECT, &tools::SUBJECT];
+
+/// What `cargo xtask breaks` does.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Breaks {
+    /// Break the kernel module, and see guest cases fail
+    Guest(Filter),
+    /// Break the tools and libraries, and see their tests fail
+    Tools(Filter),
+    /// Only look whether the lists fit the source and the tests
+    Check,
+    /// Print docs/breaks.md
+    Document,
 }
 
-impl Args {
+/// Which breaks are made.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Filter {
+    /// Only those whose part, words or cases contain this
+    filter: Option<String>,
+}
+
+impl Breaks {
     /// Makes the breaks, and reports what failed for each.
     pub(crate) fn run(&self) -> Result<ExitCode> {
-        let all = list::read()?;
-        if self.document {
-            print!("{}", list::document(&all));
-            return Ok(ExitCode::SUCCESS);
-        }
-        let faults = list::faults(&all)?;
-        if !faults.is_empty() || self.check {
-            faults.iter().for_each(|fault| println!("{fault}"));
-            println!("{} breaks, {} faults of the list", all.len(), faults.len());
-            let good = faults.is_empty();
-            return Ok(if good {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            });
-        }
-        let mut workshop = Workshop::open()?;
-        let (mut noticed, mut missed) = (0, 0);
-        for entry in all.iter().filter(|entry| self.wants(entry)) {
-            let passed = workshop.try_break(entry)?;
-            if passed.is_empty() {
-                println!("noticed  {}: {}", entry.what, entry.cases.join(", "));
-                noticed += 1;
-            } else {
-                println!(
-                    "MISSED   {}: {} did not fail",
-                    entry.what,
-                    passed.join(", ")
-                );
-                missed += 1;
+        match self {
+            Self::Guest(filter) => make_all(&guest::SUBJECT, filter),
+            Self::Tools(filter) => make_all(&tools::SUBJECT, filter),
+            Self::Check => {
+                println!("{}", fit()?);
+                Ok(ExitCode::SUCCESS)
+            }
+            Self::Document => {
+                print!("{}", document::text()?);
+                Ok(ExitCode::SUCCESS)
             }
         }
-        println!("{noticed} breaks noticed, {missed} missed");
-        let good = missed == 0 && noticed > 0;
-        Ok(if good {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
-        })
     }
+}
 
+impl Filter {
     fn wants(&self, entry: &Break) -> bool {
         let Some(filter) = &self.filter else {
             return true;
         };
-        entry.part.contains(filter.as_str())
-            || entry.what.contains(filter.as_str())
-            || entry
-                .cases
-                .iter()
-                .any(|case| case.contains(filter.as_str()))
+        let mut texts = [&entry.part, &entry.what].into_iter().chain(&entry.cases);
+        texts.any(|text| text.contains(filter.as_str()))
     }
 }
 
-/// The directories that the module is built from.
-const SOURCES: [&str; 2] = ["daxfs-kmod", "daxfs-format"];
-
-/// A copy of the module's source, and the means to run cases on what is built from it.
-struct Workshop {
-    dir: PathBuf,
-    trials: Trials,
+/// The stage of `cargo xtask check`: the lists fit the source and the tests.
+///
+/// # Errors
+/// When one does not.
+pub(crate) fn check(log: &mut Log) -> Result<()> {
+    log.note(fit()?);
+    Ok(())
 }
 
-impl Workshop {
-    fn open() -> Result<Self> {
-        let dir = workspace::scratch_dir()?.join("breaks");
-        if dir.exists() {
-            fs::remove_dir_all(&dir).with_context(|| format!("cannot empty {}", dir.display()))?;
-        }
-        fs::create_dir_all(dir.join("objects"))?;
-        let mut copy = Command::new("cp");
-        copy.arg("-a")
-            .args(SOURCES.map(|name| workspace::root().join(name)))
-            .arg(&dir);
-        process::run(&mut copy)?;
-        let trials = Trials::prepare()?;
-        Ok(Self { dir, trials })
+/// Looks whether the lists fit the source and the tests; says how many breaks there are.
+fn fit() -> Result<String> {
+    let (mut breaks, mut faults) = (0, Vec::new());
+    for subject in SUBJECTS {
+        let all = subject.read()?.breaks;
+        breaks += all.len();
+        faults.extend(subject.faults(&all)?);
     }
-
-    /// Makes a break, runs its cases, and mends it; returns the cases that did not fail.
-    fn try_break(&mut self, entry: &Break) -> Result<Vec<String>> {
-        for edit in &entry.edits {
-            self.make(edit)?;
-        }
-        let result = self.passed(entry);
-        for edit in &entry.edits {
-            fs::copy(
-                workspace::root().join(&edit.file),
-                self.dir.join(&edit.file),
-            )?;
-        }
-        result.with_context(|| format!("break \"{}\"", entry.what))
-    }
-
-    fn make(&self, edit: &Edit) -> Result<()> {
-        let path = self.dir.join(&edit.file);
-        let text =
-            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        Ok(fs::write(&path, edit.apply(&text)?)?)
-    }
-
-    fn passed(&mut self, entry: &Break) -> Result<Vec<String>> {
-        let module = self
-            .trials
-            .build(&self.dir.join("daxfs-kmod"), &self.dir.join("objects"))?;
-        let mut passed = Vec::new();
-        for (suite, cases) in by_suite(&entry.cases) {
-            let failed = self.trials.failing(suite, &cases, &module)?;
-            let not = cases.iter().filter(|case| !failed.contains(**case));
-            passed.extend(not.map(|case| format!("{suite}/{case}")));
-        }
-        Ok(passed)
-    }
+    ensure!(faults.is_empty(), "{}", faults.join("\n"));
+    Ok(format!("{breaks} breaks"))
 }
 
-/// The cases by their suites.
-fn by_suite(cases: &[String]) -> BTreeMap<&str, Vec<&str>> {
-    let mut suites: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (suite, case) in cases.iter().filter_map(|case| case.split_once('/')) {
-        suites.entry(suite).or_default().push(case);
+/// Makes the wanted breaks of a list one after the other.
+fn make_all(subject: &Subject, filter: &Filter) -> Result<ExitCode> {
+    let all = subject.read()?.breaks;
+    let faults = subject.faults(&all)?;
+    ensure!(faults.is_empty(), "{}", faults.join("\n"));
+    let wanted: Vec<&Break> = all.iter().filter(|entry| filter.wants(entry)).collect();
+    ensure!(!wanted.is_empty(), "no break has this in its words");
+    let mut workshop = Workshop::open(subject, &wanted)?;
+    let mut missed = 0;
+    for entry in &wanted {
+        match workshop.try_break(entry) {
+            Ok(passed) if passed.is_empty() => {
+                println!("noticed  {}: {}", entry.what, entry.cases.join(", "));
+            }
+            Ok(passed) => {
+                println!("MISSED   {}: not by {}", entry.what, passed.join(", "));
+                missed += 1;
+            }
+            Err(error) => {
+                println!("NOT MADE {}: {error:#}", entry.what);
+                missed += 1;
+            }
+        }
     }
-    suites
+    let noticed = wanted.len() - missed;
+    println!("{noticed} breaks noticed, {missed} missed");
+    Ok(if missed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
