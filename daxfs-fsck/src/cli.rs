@@ -64,7 +64,7 @@ pub struct Options {
     pub verbose: bool,
 
     /// Threads for --verify-data and --extract [default: one for each processor]
-    #[arg(short = 'j', long, value_name = "N")]
+    #[arg(short = 'j', long, value_name = "N", value_parser = parse_threads)]
     pub threads: Option<NonZeroUsize>,
 
     /// The most memory for tables, of which an image with N inodes takes 8 N bytes
@@ -127,6 +127,11 @@ fn parse_size(text: &str) -> Result<u64, String> {
     number
         .checked_mul(1 << shift)
         .ok_or_else(|| "too large".into())
+}
+
+/// A number of threads.
+fn parse_threads(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse().map_err(|_| "it takes one thread at least")
 }
 
 /// The command, for man pages and completions.

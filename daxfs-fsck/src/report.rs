@@ -27,6 +27,9 @@ pub struct Report {
     /// The identity that was asked for, if the image has another one.
     #[serde(serialize_with = "display")]
     pub identity_wanted: Option<Identity>,
+    /// Whether the check was completed.
+    #[serde(skip)]
+    pub checked: bool,
     /// How many findings there are.
     pub total: u64,
     /// The first of them.
@@ -50,6 +53,7 @@ impl Report {
             image: shown(image.as_os_str().as_bytes(), Charset::Utf8),
             description: None,
             identity_wanted: None,
+            checked: false,
             total: 0,
             findings: Vec::new(),
             verified: None,
@@ -138,7 +142,7 @@ impl Report {
         let (image, total) = (&self.image, self.total);
         let shown = u64::try_from(self.findings.len()).unwrap_or(u64::MAX);
         let result = match total {
-            _ if self.error.is_some() && self.is_clean() => "not known to be clean".to_owned(),
+            _ if !self.checked && self.is_clean() => "not known to be clean".to_owned(),
             0 if self.is_clean() => "clean".to_owned(),
             0 => "not the image that was asked for".to_owned(),
             1 => "1 finding".to_owned(),
@@ -193,7 +197,7 @@ struct Status<'a> {
 impl<'a> Status<'a> {
     fn of(report: &'a Report) -> Self {
         let status = report.status();
-        let clean = status & EXIT_FINDINGS == 0 && report.error.is_none();
+        let clean = status & EXIT_FINDINGS == 0 && report.checked;
         Self {
             status,
             clean,

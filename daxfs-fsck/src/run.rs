@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Instant;
 
-use anyhow::{ensure, Context, Result};
+use anyhow::{anyhow, ensure, Context, Result};
 use daxfs_image::check::data::DataCheck;
 use daxfs_image::check::{check_structure, CheckError, Findings, Paths, Structure};
 use daxfs_image::file::{self, FileImage, OpenError};
@@ -60,6 +60,7 @@ fn steps(options: &Options, report: &mut Report) -> Result<()> {
     locate(&image, structure.as_ref().ok(), &mut findings, report);
     let completed = structure.and(verified);
     completed.with_context(|| report.image.clone())?;
+    report.checked = true;
     match target {
         Some(target) => extract(options, &image, &target, report),
         None => Ok(()),
@@ -131,15 +132,11 @@ fn threads(options: &Options) -> usize {
 /// Adds what the user can do.
 fn explain(error: CheckError) -> anyhow::Error {
     let hint = match error {
-        CheckError::Limit { .. } => Some("allow more with --max-memory if the image is known"),
-        CheckError::NoDigests => Some("--verify-data is for images with digests"),
-        _ => None,
+        CheckError::Limit { .. } => "allow more with --max-memory if the image is known",
+        CheckError::NoDigests => "--verify-data is for images with digests",
+        _ => return anyhow::Error::new(error).context("the check could not be completed"),
     };
-    let error = anyhow::Error::new(error);
-    match hint {
-        Some(hint) => error.context(hint),
-        None => error.context("the check could not be completed"),
-    }
+    anyhow!("{error}; {hint}")
 }
 
 /// Puts the findings into the report, with their paths.

@@ -165,7 +165,7 @@ struct LayoutArgs {
 )]
 struct RunArgs {
     /// How many threads work; the default is one for each processor
-    #[arg(short = 'j', long, value_name = "N")]
+    #[arg(short = 'j', long, value_name = "N", value_parser = parse::threads)]
     threads: Option<NonZeroUsize>,
 
     /// Write nothing: read the tree, and say what the image would be

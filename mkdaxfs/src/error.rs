@@ -81,12 +81,12 @@ impl Error {
             Self::Exists(_) => "choose another name, or replace the image with --force",
             Self::NotRegular(_) => "choose another name; an image is written as a regular file",
             Self::Pattern(_) => "see the help of --exclude for the patterns",
-            Self::Io { source, .. } => io_hint(source)?,
+            Self::Io { action, source, .. } => io_hint(action, source)?,
         })
     }
 }
 
-fn io_hint(source: &io::Error) -> Option<&'static str> {
+fn io_hint(action: &str, source: &io::Error) -> Option<&'static str> {
     Some(match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "free some space, or write the image elsewhere; --dry-run says how large it gets"
@@ -94,12 +94,16 @@ fn io_hint(source: &io::Error) -> Option<&'static str> {
         io::ErrorKind::FileTooLarge => {
             "raise the limit on file sizes (ulimit -f), or write to a file system that holds large files"
         }
+        io::ErrorKind::PermissionDenied if action.contains("image") => {
+            "write the image to a directory in which you may"
+        }
         io::ErrorKind::PermissionDenied => {
             "run as a user who has the permission, or leave the file out with --exclude"
         }
         io::ErrorKind::ReadOnlyFilesystem => "write the image to a file system that is writable",
         io::ErrorKind::NotADirectory => "SOURCE and what holds IMAGE must be directories",
-        io::ErrorKind::NotFound => "check the path; /proc must be mounted",
+        io::ErrorKind::NotFound if !Path::new("/proc/self/fd").exists() => "mount /proc",
+        io::ErrorKind::NotFound => "check the path",
         _ => return None,
     })
 }

@@ -211,9 +211,11 @@ fn check_existing(image: &Path, existing: Existing) -> Result<()> {
         Err(error) => return Err(Error::io("look for", image)(error)),
     };
     match existing {
+        _ if !metadata.is_file() && !metadata.is_symlink() => {
+            Err(Error::NotRegular(image.to_owned()))
+        }
         Existing::Refuse => Err(Error::Exists(image.to_owned())),
-        Existing::Replace if metadata.is_file() || metadata.is_symlink() => Ok(()),
-        Existing::Replace => Err(Error::NotRegular(image.to_owned())),
+        Existing::Replace => Ok(()),
     }
 }
 

@@ -110,8 +110,9 @@ impl Observer for Reporter {
 /// That so many files have attributes that images cannot hold.
 fn foreign_warning(files: u64) -> String {
     format!(
-        "mkdaxfs: warning: {files} files have extended attributes outside of user, trusted, security \
-         and POSIX ACLs, which are not in the image; -v names the files"
+        "mkdaxfs: warning: extended attributes outside of user, trusted, security and POSIX ACLs are not in \
+         the image: {}; -v names them",
+        plural(files, "file")
     )
 }
 
@@ -130,22 +131,27 @@ pub(crate) fn print_summary(image: &Path, summary: &Summary, written: bool) -> i
     )?;
     writeln!(
         out,
-        "  tree      {} entries: {} files, {} directories, {} symlinks, {} special",
-        s.entries, s.files, s.directories, s.symlinks, s.special
+        "  tree      {}: {}, {}, {}, {} special, {}",
+        plural(s.inodes, "inode"),
+        plural(s.files, "file"),
+        plural(s.directories, "directory"),
+        plural(s.symlinks, "symlink"),
+        s.special,
+        plural(s.entries.saturating_sub(s.inodes), "more hard link"),
     )?;
     writeln!(
         out,
-        "  contents  {} in files; {} shared by {} files; {} packed in {} files",
+        "  contents  {} in files; {} shared by {}; {} packed in {}",
         bytes(s.content_bytes),
         bytes(s.shared_bytes),
-        s.shared_files,
+        plural(s.shared_files, "file"),
         bytes(s.packed_bytes),
-        s.packed_contents
+        plural(s.packed_contents, "file")
     )?;
     writeln!(
         out,
-        "  sparse    {} files with {} of holes",
-        s.sparse_files,
+        "  sparse    {} with {} of holes",
+        plural(s.sparse_files, "file"),
         bytes(s.hole_bytes)
     )?;
     writeln!(
@@ -170,6 +176,15 @@ pub(crate) fn print_summary(image: &Path, summary: &Summary, written: bool) -> i
     writeln!(out, "  uuid      {}", s.uuid)?;
     writeln!(out, "  identity  {}", s.identity)?;
     writeln!(out, "  time      {:.2} s", s.seconds)
+}
+
+/// A number with its noun.
+fn plural(count: u64, noun: &str) -> String {
+    match (count, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) => format!("{count} {stem}ies"),
+        (_, None) => format!("{count} {noun}s"),
+    }
 }
 
 /// How much of the whole a part is, in percent.

@@ -216,6 +216,7 @@ fn the_summary_says_what_the_image_is() {
     assert_eq!(summary["content_bytes"], 10_000);
     let output = run(&scene, &["-f"]);
     assert!(text(&output.stdout).contains(&format!("sha256:{hex}")));
+    assert!(text(&output.stdout).contains("2 inodes: 1 file, 1 directory, 0 symlinks"));
     assert!(output.stderr.is_empty(), "no progress where nobody watches");
     let output = run(&scene, &["-f", "-q"]);
     assert!(output.stdout.is_empty() && output.stderr.is_empty());

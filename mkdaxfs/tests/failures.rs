@@ -302,6 +302,12 @@ fn source_and_image_must_make_sense() {
         }),
         not_found
     );
+    let directory = Options {
+        image: scene.dir.path().to_owned(),
+        ..scene.options()
+    };
+    // No --force would help.
+    assert!(matches!(build(&directory, &()), Err(Error::NotRegular(_))));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The values of options.
 
+use std::num::NonZeroUsize;
+
 use daxfs_format::Timestamp;
 
 use crate::options::Options;
@@ -21,7 +23,13 @@ pub(super) fn label(text: &str) -> Parsed<[u8; 64]> {
 pub(super) fn uuid(text: &str) -> Parsed<[u8; 16]> {
     uuid::Uuid::try_parse(text)
         .map(uuid::Uuid::into_bytes)
-        .map_err(|error| error.to_string())
+        .map_err(|_| "a UUID has 32 hexadecimal digits, with dashes as uuidgen prints it".into())
+}
+
+/// A number of threads.
+pub(super) fn threads(text: &str) -> Parsed<NonZeroUsize> {
+    text.parse()
+        .map_err(|_| "it takes one thread at least".into())
 }
 
 /// A user or group: any number but that which stands for none.
