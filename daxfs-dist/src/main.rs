@@ -10,7 +10,7 @@
 #![forbid(unsafe_code)]
 
 use std::env;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -66,15 +66,16 @@ fn write_page(command: Command, dir: &Path) -> Result<()> {
         .unwrap_or(command.get_name())
         .to_owned();
     let path = dir.join(format!("{name}.{SECTION}"));
-    let mut file =
-        File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
+    let mut page = Vec::new();
     let source = concat!("DAXFS ", env!("CARGO_PKG_VERSION"));
     Man::new(command)
         .section(SECTION)
         .source(source)
         .manual("DAXFS")
-        .render(&mut file)?;
-    Ok(())
+        .render(&mut page)?;
+    // What stands behind the options in a help text is called that in no other manual.
+    let page = String::from_utf8(page)?.replacen(".SH EXTRA\n", ".SH NOTES\n", 1);
+    fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn write_completions(tool: &Command, dir: &Path) -> Result<()> {
@@ -110,6 +111,7 @@ mod tests {
             let shown = tool
                 .get_arguments()
                 .filter(|argument| !argument.is_hide_set());
+            assert!(page.contains("\n.SH NOTES\n"), "no exit status in {name}");
             for option in shown.filter_map(clap::Arg::get_long) {
                 let escaped = option.replace('-', "\\-");
                 assert!(
