@@ -3,8 +3,8 @@
 //!
 //! The first mount verifies superblock, section table and the checksums of all metadata sections.
 //! `identity=` compares the superblock's digest and verifies the digests of the sections that it
-//! holds, on every mount that gives it; `validate` runs the complete structural check, the one that
-//! daxfs-fsck runs, likewise. None of this protects against somebody who writes the memory later:
+//! holds, on every mount that gives it; `validate` verifies these digests and runs the complete
+//! structural check, as daxfs-fsck does, likewise. None of this protects against somebody who writes the memory later:
 //! nothing else in the module relies on it.
 
 use core::fmt::{self, Arguments};
@@ -116,7 +116,7 @@ impl Mounted {
             validate(image, &self.superblock, log, &mut buffer, sink)?;
         }
         outcome(check::verify_checksums(image, &self.superblock, &mut buffer, sink), log)?;
-        if options.identity.is_some() {
+        if options.validate || options.identity.is_some() {
             // XXH64 finds damage; only the digests tie the sections to the superblock.
             let digests = check::verify_section_digests::<Sha256, _, _>;
             outcome(digests(image, &self.superblock, &mut buffer, sink), log)?;

@@ -21,6 +21,7 @@ pub(super) const CASES: &[Case] = &[
     sample("identity-ties-the-sections", forged_digest),
     sample("a-lie-about-the-size-costs-nothing", endless),
     sample("validate", validate),
+    sample("validate-verifies-the-digests", validated_digest),
     sample("mounting-twice-shares", twice),
     sample("mounting-needs-privilege", privilege),
     sample("a-mount-in-use-stays", busy),
@@ -263,18 +264,31 @@ fn identity_at(phys: &str) -> Result<String> {
 /// A section whose checksum is right but whose digest is not that of the superblock is mounted by
 /// whoever asks for nothing, and refused where the identity is given, though that is right.
 fn forged_digest() -> Result<()> {
+    refused_for_its_digest(|place| {
+        let digits = identity_at(place)?;
+        Ok(format!("identity=sha256:{digits}"))
+    })
+}
+
+/// And so it is where the complete check is asked for, as daxfs-fsck finds it.
+fn validated_digest() -> Result<()> {
+    refused_for_its_digest(|_| Ok("validate".to_owned()))
+}
+
+/// The image whose digest is forged can be mounted, but not with this option.
+fn refused_for_its_digest(option: impl Fn(&str) -> Result<String>) -> Result<()> {
     let place = format!("{:#x}", inner_address()? + WRONG_DIGEST);
     sys::unmount(MOUNT, 0)?;
     let plain = attempt(&format!("phys={place}"))?;
-    let digits = identity_at(&place)?;
-    let pinned = refused(
-        &format!("phys={place},identity=sha256:{digits}"),
+    let option = option(&place)?;
+    let asked = refused(
+        &format!("phys={place},{option}"),
         libc::EUCLEAN,
         "section-digest",
     );
     mount_image()?;
-    ensure!(plain.0 == 0, "without an identity: {plain:?}");
-    pinned
+    ensure!(plain.0 == 0, "without {option}: {plain:?}");
+    asked
 }
 
 /// An image of a few kilobytes that says it has 64 GiB: nothing is claimed or allocated for it.
