@@ -110,16 +110,17 @@ impl Mounted {
         let image = &Checked::with_superblock(patient, superblock)
             .map_err(|error| refused(error, log))?;
         let mut buffer = KVVec::from_elem(0, BUFFER, GFP_KERNEL)?;
-        let mut findings = Findings { log, count: 0 };
+        let mut findings = Findings { log, count: 0, first: None };
         let sink = &mut |finding| findings.take(finding);
-        if options.validate {
-            validate(image, &self.superblock, log, &mut buffer, sink)?;
-        }
         outcome(check::verify_checksums(image, &self.superblock, &mut buffer, sink), log)?;
         if options.validate || options.identity.is_some() {
             // XXH64 finds damage; only the digests tie the sections to the superblock.
             let digests = check::verify_section_digests::<Sha256, _, _>;
             outcome(digests(image, &self.superblock, &mut buffer, sink), log)?;
+        }
+        // The last: what it finds in bytes that are not the author's says nothing of the author.
+        if options.validate {
+            validate(image, &self.superblock, log, &mut buffer, sink)?;
         }
         findings.result()
     }
@@ -278,15 +279,17 @@ fn outcome(outcome: check::Outcome, log: Log<'_>) -> Result {
     }
 }
 
-/// Counts findings, and prints the first of them.
+/// Counts findings, prints the first of them, and keeps the very first, which the mount fails with.
 struct Findings<'a> {
     log: Log<'a>,
     count: u32,
+    first: Option<Finding>,
 }
 
 impl Findings<'_> {
     fn take(&mut self, finding: Finding) -> ControlFlow<()> {
         self.count += 1;
+        self.first.get_or_insert(finding);
         self.print(format_args!("{finding}"));
         if self.count < SHOWN_FINDINGS {
             ControlFlow::Continue(())
@@ -300,11 +303,7 @@ impl Findings<'_> {
     }
 
     fn result(&self) -> Result {
-        if self.count == 0 {
-            Ok(())
-        } else {
-            Err(errno::corrupt())
-        }
+        self.first.map_or(Ok(()), |finding| Err(errno::of(&finding.into())))
     }
 }
 
