@@ -42,7 +42,10 @@ const ALLOWED_DEPENDENCIES: &[(&str, &[&str])] = &[
             "daxfs-testtree",
         ],
     ),
-    ("daxfs-guest", &["daxfs-format"]),
+    (
+        "daxfs-guest",
+        &["daxfs-format", "daxfs-hostile", "daxfs-image"],
+    ),
     ("xtask", &["daxfs-testtree"]),
 ];
 

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::{bench, cases, layered, shared, sys};
+use crate::{bench, cases, layered, leaks, shared, sys};
 
 /// Where the image is mounted.
 pub(crate) const MOUNT: &str = "/mnt";
@@ -38,7 +38,7 @@ struct Arguments {
 }
 
 /// What cases hear of by the environment, each as a variable of its own.
-const PASSED: [&str; 4] = ["guest", "seconds", "seed", "column"];
+const PASSED: [&str; 5] = ["guest", "seconds", "seed", "mutants", "column"];
 
 impl Arguments {
     fn parse(arguments: &[&str]) -> Self {
@@ -113,6 +113,7 @@ fn work(arguments: &Arguments) -> Result<()> {
         bench::run(&arguments.filter)?;
     } else {
         run_cases(arguments);
+        look_for_leaks();
     }
     println!("daxfs-guest: end");
     Ok(())
@@ -142,6 +143,7 @@ fn set_up(arguments: &Arguments) -> Result<()> {
         std::env::set_var(name, value);
     }
     std::env::set_var("PATH", "/bin:/usr/bin:/sbin:/usr/sbin");
+    leaks::begin()?;
     sys::load_module("/daxfs.ko").context("cannot load daxfs.ko")?;
     mount_image().context("cannot mount the image")
 }
@@ -162,6 +164,11 @@ pub(crate) fn phys() -> String {
 /// The seed of random cases.
 pub(crate) fn seed() -> u64 {
     number("DAXFS_SEED", 1)
+}
+
+/// How many mutants are mounted.
+pub(crate) fn mutants() -> u64 {
+    number("DAXFS_MUTANTS", 300)
 }
 
 /// How long a case goes on that has no end of its own.
@@ -221,13 +228,26 @@ fn run_cases(arguments: &Arguments) {
         for words in run.announced() {
             println!("daxfs-guest: announce {words}");
         }
-        match run_case(&run, &name) {
-            Ok(()) => println!("daxfs-guest: ok {name}"),
-            Err(error) => {
-                let why = format!("{error:#}").replace('\n', "; ");
-                println!("daxfs-guest: failed {name}: {why}");
-            }
+        say_result(&name, run_case(&run, &name));
+    }
+}
+
+fn say_result(name: &str, result: Result<()>) {
+    match result {
+        Ok(()) => println!("daxfs-guest: ok {name}"),
+        Err(error) => {
+            let why = format!("{error:#}").replace('\n', "; ");
+            println!("daxfs-guest: failed {name}: {why}");
         }
+    }
+}
+
+/// The last case of every suite, where the kernel can tell.
+fn look_for_leaks() {
+    const NAME: &str = "no-memory-has-leaked-and-locks-are-watched";
+    if leaks::are_found() {
+        println!("daxfs-guest: start {NAME}");
+        say_result(NAME, leaks::expect_none());
     }
 }
 

@@ -17,9 +17,12 @@
 //! |---|---|
 //! | [`mod@bench`] | what things cost, on this mount and on others |
 //! | [`cases`] | the cases, one file for each part of the file system |
+//! | [`explore`] | everything that can be done with what a mount shows |
 //! | [`forge`] | images that lie |
 //! | [`control`] | words through which two guests and the host wait for each other |
 //! | [`init`] | process 1 |
+//! | [`klog`] | the kernel's log |
+//! | [`leaks`] | what a kernel that looks for mistakes has found |
 //! | [`layered`] | the image below a root that can be written |
 //! | [`manifest`] | lists of everything in a tree |
 //! | [`meminfo`] | what the kernel says of the memory |
@@ -37,9 +40,12 @@
 mod bench;
 mod cases;
 mod control;
+mod explore;
 mod forge;
 mod init;
+mod klog;
 mod layered;
+mod leaks;
 mod manifest;
 mod meminfo;
 mod pattern;

@@ -281,6 +281,13 @@ impl Map {
         unsafe { byte.write_volatile(value) };
     }
 
+    /// Copies `bytes` to the beginning.
+    pub(crate) fn fill(&self, bytes: &[u8]) {
+        assert!(bytes.len() <= self.length, "outside the mapping");
+        // SAFETY: The bytes fit the mapping, which the caller has made writable, and are ours.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.address, bytes.len()) };
+    }
+
     /// madvise(2) over the whole mapping.
     pub(crate) fn advise(&self, advice: c_int) -> io::Result<()> {
         self.advise_part(0, self.length, advice)

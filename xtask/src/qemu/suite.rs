@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, Result};
@@ -22,7 +22,7 @@ use crate::kernel::config::Configuration;
 const fn limits(configuration: Configuration) -> (Duration, Duration) {
     match configuration {
         Configuration::Plain => (Duration::from_secs(600), Duration::from_secs(150)),
-        Configuration::San => (Duration::from_secs(3600), Duration::from_secs(600)),
+        Configuration::San => (Duration::from_secs(4 * 3600), Duration::from_secs(600)),
     }
 }
 
@@ -53,6 +53,9 @@ pub(crate) struct Args {
     /// How long the suite with a hostile peer goes on, in minutes
     #[arg(long, value_name = "N")]
     minutes: Option<u64>,
+    /// How many mutants the suite `mutants` mounts [default: 300]
+    #[arg(long, value_name = "N")]
+    mutants: Option<u64>,
     /// The seed of random suites
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -71,6 +74,8 @@ pub(super) struct Suite {
     place: Place,
     /// A file for the initramfs.
     extra: Option<Make>,
+    /// The length of a BAR besides, in which the guest makes images itself, in bytes.
+    workbench: Option<u64>,
 }
 
 /// Where a suite's image lies.
@@ -97,24 +102,35 @@ pub(super) const SUITES: &[Suite] = &[
         image: image::sample,
         place: Place::Reserved,
         extra: None,
+        workbench: None,
     },
     Suite {
         name: "debian",
         image: image::debian,
         place: Place::Reserved,
         extra: Some(image::debian_manifest),
+        workbench: None,
     },
     Suite {
         name: "boot",
         image: image::debian,
         place: Place::Reserved,
         extra: None,
+        workbench: None,
     },
     Suite {
         name: "bar",
         image: image::sample,
         place: Place::Bar,
         extra: Some(artifacts::inspect),
+        workbench: None,
+    },
+    Suite {
+        name: "mutants",
+        image: image::sample,
+        place: Place::Reserved,
+        extra: None,
+        workbench: Some(2 << 20),
     },
 ];
 
@@ -124,6 +140,12 @@ pub(crate) fn is_suite(name: &str) -> bool {
 }
 
 impl Suite {
+    /// The BAR in which the guest makes images.
+    fn workbench(&self) -> Result<Vec<Arc<SharedMemory>>> {
+        let memory = self.workbench.map(SharedMemory::blank);
+        memory.into_iter().collect()
+    }
+
     /// Makes the files that the guest needs.
     pub(super) fn prepare(&self, artifacts: &Artifacts) -> Result<Prepared<'_>> {
         let extra = self.extra.map(|make| make(artifacts)).transpose()?;
@@ -158,7 +180,7 @@ impl Prepared<'_> {
             configuration: artifacts.configuration,
             initramfs: self.initramfs.clone(),
             image: self.suite.place.put(self.image.clone())?,
-            shared: Vec::new(),
+            shared: self.suite.workbench()?,
             disks: Vec::new(),
             footprint: None,
             peers: Vec::new(),
@@ -245,7 +267,11 @@ impl Args {
 
     fn run_suite(&self, prepared: &Prepared<'_>, artifacts: &Artifacts) -> Result<Report> {
         let machine = prepared.machine(artifacts, Processor::from_flag(self.kvm))?;
-        let mut arguments = vec![format!("suite={}", prepared.suite.name)];
+        let mut arguments = vec![
+            format!("suite={}", prepared.suite.name),
+            format!("seed={}", self.seed),
+        ];
+        arguments.extend(self.mutants.map(|count| format!("mutants={count}")));
         if let Some(filter) = &self.filter {
             arguments.push(format!("filter={filter}"));
         }

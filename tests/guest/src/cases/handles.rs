@@ -20,13 +20,13 @@ pub(super) const CASES: &[Case] = &[
 /// `struct file_handle` with room for one.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
-struct Handle {
+pub(super) struct Handle {
     bytes: u32,
     kind: i32,
     words: [u32; 8],
 }
 
-fn handle_of(path: &str, flags: i32) -> Result<Handle> {
+pub(super) fn handle_of(path: &str, flags: i32) -> Result<Handle> {
     handle_of_path(&at(path), flags)
 }
 
@@ -58,18 +58,22 @@ fn open(handle: &Handle) -> Result<File> {
 
 fn open_with(handle: &Handle, flags: i32) -> Result<File> {
     let root = File::open("/mnt")?;
+    let fd = i32::try_from(sys::check(open_raw(&root, handle, flags))?)?;
+    // SAFETY: The descriptor is new and ours.
+    Ok(unsafe { File::from_raw_fd(fd) })
+}
+
+/// open_by_handle_at(2) and nothing else.
+pub(super) fn open_raw(root: &File, handle: &Handle, flags: i32) -> libc::c_long {
     // SAFETY: The descriptor is open; the structure has the room that it states.
-    let result = unsafe {
+    unsafe {
         libc::syscall(
             libc::SYS_open_by_handle_at,
             root.as_raw_fd(),
             std::ptr::from_ref(handle),
             flags,
         )
-    };
-    let fd = i32::try_from(sys::check(result)?)?;
-    // SAFETY: The descriptor is new and ours.
-    Ok(unsafe { File::from_raw_fd(fd) })
+    }
 }
 
 /// What does not wait, whatever the file is.

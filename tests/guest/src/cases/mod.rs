@@ -13,6 +13,7 @@ mod kernels;
 mod lifetime;
 mod mapping;
 mod mounting;
+mod mutants;
 mod names;
 mod operations;
 mod overlay;
@@ -99,6 +100,11 @@ const fn bar(name: &'static str, run: fn() -> Result<()>) -> Case {
     Case::new("bar", name, run)
 }
 
+/// A case of the suite on mutants.
+const fn mutants(name: &'static str, run: fn() -> Result<()>) -> Case {
+    Case::new("mutants", name, run)
+}
+
 /// A case of each of two kernels that run from one image.
 const fn kernels(name: &'static str, run: fn() -> Result<()>) -> Case {
     Case::new("kernels", name, run)
@@ -134,6 +140,7 @@ const CASES: &[&[Case]] = &[
     mounting::CASES,
     debian::CASES,
     boot::CASES,
+    mutants::CASES,
     fio::CASES,
     selftests::CASES,
     stress::CASES,

@@ -83,7 +83,7 @@ impl MountContext {
 }
 
 /// Tries to create a mount with these options; returns the error number (0 for none) and the messages.
-fn attempt(options: &str) -> Result<(i32, String)> {
+pub(super) fn attempt(options: &str) -> Result<(i32, String)> {
     let context = MountContext::open()?;
     let mut result = Ok(());
     for option in options.split(',').filter(|option| !option.is_empty()) {
@@ -514,7 +514,7 @@ pub(super) fn claims() -> Result<usize> {
 }
 
 /// Inodes in the cache, from /proc/slabinfo.
-fn inodes() -> Result<u64> {
+pub(super) fn inodes() -> Result<u64> {
     let text = read_text("/proc/slabinfo")?;
     let line = text.lines().find(|line| line.starts_with("daxfs_inode"));
     line.map_or(Ok(0), |line| {

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Mutants of the reference image in memory, each mounted, walked, read and mapped. The generator is
+//! that of `daxfs-hostile`; seed and number name a mutant on any machine.
+//!
+//! The memory is the BAR of a device, which this program writes through sysfs while nothing is mounted.
+//! Behind a mutant it is zero; the checks in this process see what the kernel sees.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use anyhow::{bail, ensure, Context, Result};
+use daxfs_format::superblock::SuperblockCopy;
+use daxfs_format::{Error, Image, Rule};
+use daxfs_hostile::draw::{Drawer, Mutant};
+use daxfs_hostile::examine::{Examiner, Stage};
+use daxfs_image::hash::Xxh64;
+
+use super::{mutants, Case};
+use crate::explore::{self, Findings};
+use crate::init;
+use crate::klog::KernelLog;
+use crate::shared::Bar;
+use crate::sys;
+
+pub(super) const CASES: &[Case] = &[
+    mutants("mutants-with-validate", with_validate),
+    mutants("mutants-without-validate", without_validate),
+];
+
+/// Where mutants are mounted.
+const TARGET: &str = "/tmp/mutant";
+
+/// After how many mutants a sign of life is given.
+const SAY_EVERY: u64 = 100;
+
+/// The memory in which mutants are mounted.
+struct Memory {
+    bar: Bar,
+    /// What it holds.
+    bytes: Vec<u8>,
+}
+
+impl Memory {
+    fn find() -> Result<Self> {
+        fs::create_dir_all(TARGET)?;
+        // What a mount takes is given back after grace periods, which can be short here.
+        fs::write("/sys/kernel/rcu_expedited", "1")?;
+        let bar = Bar::nth(0)?;
+        let bytes = vec![0; usize::try_from(bar.size)?];
+        Ok(Self { bar, bytes })
+    }
+
+    /// Puts a mutant into the memory.
+    fn put(&mut self, mutant: &Mutant) -> Result<()> {
+        let used = mutant.bytes.len();
+        let (image, rest) = self
+            .bytes
+            .split_at_mut_checked(used)
+            .context("larger than the memory")?;
+        image.copy_from_slice(&mutant.bytes);
+        rest.fill(0);
+        self.bar.map()?.fill(&self.bytes);
+        Ok(())
+    }
+
+    /// Mounts what it holds; the number of the error, or 0.
+    fn mount(&self, options: &str) -> i32 {
+        let (phys, size) = (self.bar.address, self.bar.size);
+        let options = format!("phys={phys:#x},size={size}{options}");
+        let result = sys::mount("none", TARGET, "daxfs", libc::MS_RDONLY, &options);
+        result.as_ref().err().map_or(0, sys::errno)
+    }
+}
+
+/// What became of the mutants.
+#[derive(Default)]
+struct Counts {
+    accepted: u64,
+    refused: BTreeMap<(Option<Stage>, i32), u64>,
+    objects: usize,
+    errors: BTreeMap<String, u64>,
+}
+
+impl Counts {
+    fn refuse(&mut self, stage: Option<Stage>, number: i32) {
+        *self.refused.entry((stage, number)).or_default() += 1;
+    }
+
+    /// Prints them as notes of the case.
+    fn print(&self, messages: u64) {
+        let refused: u64 = self.refused.values().sum();
+        println!(
+            "seed {}: {} mutants: {} accepted, {refused} refused; {} objects walked, {messages} messages",
+            init::seed(),
+            init::mutants(),
+            self.accepted,
+            self.objects,
+        );
+        for ((stage, number), count) in &self.refused {
+            let stage = stage.map_or(String::new(), |stage| format!(" by {}", stage.name()));
+            println!("{count} refused{stage} with {}", name(*number));
+        }
+        for (error, count) in &self.errors {
+            println!("{count} {error}");
+        }
+    }
+}
+
+fn name(number: i32) -> String {
+    match number {
+        libc::EUCLEAN => "EUCLEAN".to_owned(),
+        libc::EOPNOTSUPP => "EOPNOTSUPP".to_owned(),
+        libc::EIO => "EIO".to_owned(),
+        libc::EFAULT => "EFAULT".to_owned(),
+        libc::EINVAL => "EINVAL".to_owned(),
+        other => format!("error {other}"),
+    }
+}
+
+/// A mutant in memory, and what is watched.
+struct Trial {
+    memory: Memory,
+    log: KernelLog,
+    counts: Counts,
+}
+
+impl Trial {
+    /// Does `each` with every mutant.
+    fn run(mut each: impl FnMut(&mut Self) -> Result<()>) -> Result<()> {
+        let (drawer, seed, count) = (Drawer::default(), init::seed(), init::mutants());
+        ensure!(count > 0, "no mutants are asked for");
+        let mut trial = Self {
+            memory: Memory::find()?,
+            log: KernelLog::follow()?,
+            counts: Counts::default(),
+        };
+        for number in 0..count {
+            let mutant = drawer.draw(seed, number);
+            trial
+                .memory
+                .put(&mutant)
+                .and_then(|()| each(&mut trial))
+                .with_context(|| format!("seed {seed} mutant {number} ({})", mutant.name))?;
+            if number % SAY_EVERY == 0 {
+                // The host takes a guest that says nothing for dead.
+                fs::write("/dev/console", format!("mutant {number} of {count}\n"))?;
+            }
+        }
+        trial.log.take()?;
+        trial.counts.print(trial.log.taken());
+        Ok(())
+    }
+
+    /// Walks over the mount, and unmounts.
+    fn walk(&mut self) -> Result<Findings> {
+        let walked = explore::walk(Path::new(TARGET));
+        sys::unmount(TARGET, 0)?;
+        self.counts.accepted += 1;
+        self.counts.objects += walked.objects.len();
+        Ok(walked)
+    }
+}
+
+/// The kernel accepts and refuses exactly as the check in this process does, for the same rule in the same
+/// place, and shows of what it accepts exactly what the readers in this process find.
+fn with_validate() -> Result<()> {
+    let mut examiner = Examiner::default();
+    Trial::run(|trial| {
+        let found = trial.memory.mount(",validate");
+        let messages = trial.log.take()?;
+        let walked = (found == 0).then(|| trial.walk()).transpose()?;
+        match (examiner.accept(&trial.memory.bytes[..]), walked) {
+            (Ok(image), Some(walked)) => compare(&walked, &image),
+            (Ok(_), None) => bail!("error {found}, but the check accepts it: {messages:?}"),
+            (Err((_, error)), Some(_)) => bail!("mounted, but the check refuses it: {error}"),
+            (Err((stage, error)), None) => {
+                trial.counts.refuse(Some(stage), found);
+                let first = unbounded(&trial.memory.bytes, error);
+                refused_alike(&first, found, &messages)
+            }
+        }
+    })
+}
+
+/// What is wrong first with an image that is larger than its memory, which a mount finds out when it has
+/// looked at the rest of the superblock.
+fn unbounded(memory: &[u8], error: Error) -> Error {
+    match error {
+        Error::Corrupt(finding) if finding.rule == Rule::ImageTruncated => {
+            let mut superblock = SuperblockCopy::zeroed();
+            let filled = superblock.fill(memory);
+            let found = filled.and_then(|()| superblock.validate::<Xxh64>(u64::MAX).map(drop));
+            found.err().unwrap_or(error)
+        }
+        _ => error,
+    }
+}
+
+/// Whether the kernel has refused an image as the check has, and has said why.
+fn refused_alike(error: &Error, found: i32, messages: &[String]) -> Result<()> {
+    let (wanted, words) = match error {
+        // The mount compares the length with `size=`, which somebody has chosen.
+        Error::Corrupt(finding) if finding.rule == Rule::ImageTruncated => {
+            (libc::EINVAL, "is less than the image's".to_owned())
+        }
+        Error::Corrupt(finding) => (libc::EUCLEAN, finding.to_string()),
+        Error::Unsupported(finding) => (libc::EOPNOTSUPP, finding.to_string()),
+        Error::Memory(fault) => bail!("the check failed: {fault}"),
+    };
+    ensure!(found == wanted, "error {found}, not {wanted}: {error}");
+    let said = messages
+        .first()
+        .is_some_and(|message| message.contains(&words));
+    ensure!(said, "the kernel says {messages:?}, not {words} first");
+    Ok(())
+}
+
+fn compare(walked: &Findings, image: &Image<&[u8], Xxh64>) -> Result<()> {
+    if let Some((place, error)) = walked.errors.first() {
+        bail!("{place}: {error}");
+    }
+    let stated = explore::stated(image)?;
+    let differs = walked.objects.iter().zip(&stated).find(|(a, b)| a != b);
+    if let Some((found, wanted)) = differs {
+        bail!("the mount shows {found:?}, the image has {wanted:?}");
+    }
+    let (found, wanted) = (walked.objects.len(), stated.len());
+    ensure!(found == wanted, "{found} objects, not {wanted}");
+    Ok(())
+}
+
+/// Whatever is wrong, the kernel stays well and every operation ends. Which errors there may be is
+/// known: what the module says of damage, and what the VFS says of impossible objects.
+fn without_validate() -> Result<()> {
+    Trial::run(|trial| {
+        let found = trial.memory.mount("");
+        trial.log.take()?;
+        if found != 0 {
+            let refused = matches!(found, libc::EUCLEAN | libc::EOPNOTSUPP | libc::EINVAL);
+            ensure!(refused, "refused with error {found}");
+            trial.counts.refuse(None, found);
+            return Ok(());
+        }
+        let walked = trial.walk()?;
+        trial.log.take()?;
+        walked
+            .errors
+            .iter()
+            .try_for_each(|(place, error)| trial.counts.take(place, error))
+    })
+}
+
+impl Counts {
+    /// An operation has failed: on damage it may.
+    fn take(&mut self, place: &str, error: &io::Error) -> Result<()> {
+        let what = place.split(' ').next().unwrap_or_default();
+        let number = error.raw_os_error();
+        // What a mapping shows and what a read gives are the same bytes, whatever they are.
+        ensure!(what != "map" || number.is_some(), "{place}: {error}");
+        let why = number.map_or(error.to_string(), name);
+        let entry = format!("times {what} failed with {why}");
+        *self.errors.entry(entry).or_default() += 1;
+        Ok(())
+    }
+}

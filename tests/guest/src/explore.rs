@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A walk over a mount that does everything which can be done with what it finds, and a list of what
+//! an image says is there, made in this process without the mount. The two must be equal.
+//!
+//! The walk goes on after errors and is bounded in every direction: the image may be a hostile one that
+//! nobody has checked.
+
+use std::collections::BTreeSet;
+use std::ffi::{CStr, CString, OsStr};
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirEntryExt, FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{anyhow, Context, Result};
+use daxfs_format::{FileData, Image, Inode, InodeKind, Memory, Xxh64};
+use daxfs_image::walk::Walk;
+use libc::{MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE};
+
+use crate::sys::{self, Map};
+
+/// One object, as `stat` and its relatives show it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Object {
+    path: Vec<u8>,
+    ino: u64,
+    mode: u32,
+    owner: (u32, u32),
+    links: u64,
+    size: u64,
+    mtime: (i64, i64),
+    device: (u32, u32),
+    xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+    target: Vec<u8>,
+    pieces: Vec<Piece>,
+}
+
+/// Bytes of a file between holes: offset, length, hash.
+type Piece = (u64, u64, u64);
+
+/// What a walk has found.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    /// The objects, in the order of their paths.
+    pub(crate) objects: Vec<Object>,
+    /// What could not be done, each with where and why.
+    pub(crate) errors: Vec<(String, io::Error)>,
+}
+
+/// Bounds of a walk: more of these than any image has that it is used on.
+const MAX_OBJECTS: usize = 2000;
+const MAX_PIECES: usize = 100;
+const MAX_BYTES: u64 = 1 << 20;
+
+const PAGE: u64 = 4096;
+
+/// Looks at everything that is mounted on `root`.
+pub(crate) fn walk(root: &Path) -> Findings {
+    let mut walker = Walker {
+        found: Findings::default(),
+        entered: BTreeSet::new(),
+        open: vec![PathBuf::new()],
+        root,
+    };
+    while let Some(directory) = walker.open.pop() {
+        walker.directory(&directory);
+    }
+    walker.found.objects.sort();
+    walker.found
+}
+
+struct Walker<'a> {
+    found: Findings,
+    entered: BTreeSet<u64>,
+    open: Vec<PathBuf>,
+    root: &'a Path,
+}
+
+impl Walker<'_> {
+    /// The value, or a note that there is none.
+    fn note<T>(&mut self, what: &str, path: &Path, result: io::Result<T>) -> Option<T> {
+        result
+            .map_err(|error| {
+                let place = format!("{what} {}", path.display());
+                self.found.errors.push((place, error));
+            })
+            .ok()
+    }
+
+    fn directory(&mut self, path: &Path) {
+        let full = self.root.join(path);
+        let Some(entries) = self.note("opendir", path, fs::read_dir(&full)) else {
+            return;
+        };
+        for entry in entries.take(MAX_OBJECTS) {
+            let Some(entry) = self.note("readdir", path, entry) else {
+                return;
+            };
+            if self.found.objects.len() < MAX_OBJECTS {
+                self.object(&path.join(entry.file_name()), entry.ino());
+            }
+        }
+        let absent = fs::symlink_metadata(full.join("such a name is absent"));
+        match absent {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => drop(self.note("lookup", path, Err::<(), _>(error))),
+            Ok(_) => drop(self.note("lookup", path, Err::<(), _>(found_absent()))),
+        }
+    }
+
+    fn object(&mut self, path: &Path, listed: u64) {
+        let full = self.root.join(path);
+        let Some(stat) = self.note("lstat", path, fs::symlink_metadata(&full)) else {
+            return;
+        };
+        if stat.ino() != listed {
+            let error = io::Error::other(format!("listed as {listed}"));
+            self.note("readdir", path, Err::<(), _>(error));
+        }
+        let mut object = described(path, &stat);
+        let xattrs = xattrs(&full);
+        object.xattrs = self.note("xattrs", path, xattrs).unwrap_or_default();
+        match stat.mode() & libc::S_IFMT {
+            libc::S_IFDIR if self.entered.insert(stat.ino()) => self.open.push(path.to_owned()),
+            libc::S_IFLNK => {
+                let target = self.note("readlink", path, fs::read_link(&full));
+                object.target = target.map_or_else(Vec::new, |target| bytes_of(&target));
+            }
+            libc::S_IFREG => {
+                let file = fs::OpenOptions::new()
+                    .read(true)
+                    .custom_flags(libc::O_NOFOLLOW)
+                    .open(&full);
+                if let Some(file) = self.note("open", path, file) {
+                    object.pieces = self.pieces(path, &file, stat.size());
+                }
+            }
+            _ => {}
+        }
+        self.found.objects.push(object);
+    }
+
+    /// Reads and maps what lies between the holes of a file.
+    fn pieces(&mut self, path: &Path, file: &File, size: u64) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        let mut at = 0;
+        while at < size && pieces.len() < MAX_PIECES {
+            let (start, end) = match next_piece(file, at) {
+                Ok(Some(piece)) => piece,
+                Ok(None) => break,
+                Err(error) => {
+                    self.note("lseek", path, Err::<(), _>(error));
+                    break;
+                }
+            };
+            let length = (end - start).min(MAX_BYTES);
+            let hash = read_hash(file, start, length);
+            let hash = self.note("read", path, hash).unwrap_or(0);
+            for (flags, protection) in [
+                (MAP_SHARED, PROT_READ),
+                (MAP_PRIVATE, PROT_READ | PROT_WRITE),
+            ] {
+                let mapped = map_hash(file, start, length, protection, flags);
+                if let Some(mapped) = self
+                    .note("map", path, mapped)
+                    .filter(|&mapped| mapped != hash)
+                {
+                    let error =
+                        io::Error::other(format!("{mapped:#x} in the mapping, {hash:#x} by read"));
+                    self.note("map", path, Err::<(), _>(error));
+                }
+            }
+            pieces.push((start, end - start, hash));
+            at = end;
+        }
+        pieces
+    }
+}
+
+fn found_absent() -> io::Error {
+    io::Error::other("a name that no image has is there")
+}
+
+fn bytes_of(path: &Path) -> Vec<u8> {
+    path.as_os_str().as_bytes().to_vec()
+}
+
+fn described(path: &Path, stat: &fs::Metadata) -> Object {
+    let device = stat.rdev();
+    Object {
+        path: bytes_of(path),
+        ino: stat.ino(),
+        mode: stat.mode(),
+        owner: (stat.uid(), stat.gid()),
+        links: stat.nlink(),
+        size: stat.size(),
+        mtime: (stat.mtime(), stat.mtime_nsec()),
+        device: (libc::major(device), libc::minor(device)),
+        xattrs: Vec::new(),
+        target: Vec::new(),
+        pieces: Vec::new(),
+    }
+}
+
+/// The next bytes between holes from `at` on, if there are any.
+fn next_piece(file: &File, at: u64) -> io::Result<Option<(u64, u64)>> {
+    let at = i64::try_from(at).map_err(io::Error::other)?;
+    let seek = |at, whence| {
+        // SAFETY: The descriptor is open.
+        sys::check(unsafe { libc::lseek(file.as_raw_fd(), at, whence) })
+    };
+    let start = match seek(at, libc::SEEK_DATA) {
+        Err(error) if error.raw_os_error() == Some(libc::ENXIO) => return Ok(None),
+        result => result?,
+    };
+    let end = seek(start, libc::SEEK_HOLE)?;
+    let unsigned = |offset: i64| u64::try_from(offset).map_err(io::Error::other);
+    if end <= start || start < at {
+        return Err(io::Error::other(format!(
+            "data from {start} to {end}, after {at}"
+        )));
+    }
+    Ok(Some((unsigned(start)?, unsigned(end)?)))
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    daxfs_image::hash::Xxh64::oneshot(bytes)
+}
+
+fn usize_of(number: u64) -> io::Result<usize> {
+    usize::try_from(number).map_err(io::Error::other)
+}
+
+fn read_hash(file: &File, start: u64, length: u64) -> io::Result<u64> {
+    let mut bytes = vec![0; usize_of(length)?];
+    file.read_exact_at(&mut bytes, start)?;
+    Ok(hash(&bytes))
+}
+
+/// Maps a piece, and hashes what the mapping shows. A writable mapping is written to first, at a byte
+/// that gets its value back.
+fn map_hash(file: &File, start: u64, length: u64, protection: i32, flags: i32) -> io::Result<u64> {
+    let first = start / PAGE * PAGE;
+    let skip = usize_of(start - first)?;
+    let length = usize_of(length)?;
+    let whole = u64::try_from(skip + length).map_err(io::Error::other)?;
+    let map = Map::new(file, first, whole, protection, flags).map_err(os_error)?;
+    // Errors of the file system come back as numbers here, and as signals where memory is touched.
+    map.advise(libc::MADV_POPULATE_READ)?;
+    if protection & PROT_WRITE != 0 {
+        map.advise(libc::MADV_POPULATE_WRITE)?;
+        let byte = map.touch(skip);
+        map.write(skip, !byte);
+        map.write(skip, byte);
+    }
+    Ok(hash(&map.copy(skip, length).map_err(os_error)?))
+}
+
+/// The operating system's error inside another.
+fn os_error(error: anyhow::Error) -> io::Error {
+    match error.downcast::<io::Error>() {
+        Ok(error) => error,
+        Err(error) => io::Error::other(format!("{error:#}")),
+    }
+}
+
+/// The attributes of a path, sorted.
+fn xattrs(path: &Path) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let mut list = vec![0_u8; 65536];
+    // SAFETY: The path is a C string, the buffer is writable.
+    let length = unsafe { libc::llistxattr(path.as_ptr(), list.as_mut_ptr().cast(), list.len()) };
+    list.truncate(taken(length)?);
+    let mut all = Vec::new();
+    for name in list.split_inclusive(|&byte| byte == 0) {
+        let name = CStr::from_bytes_with_nul(name).map_err(io::Error::other)?;
+        let mut value = vec![0_u8; 65536];
+        // SAFETY: Path and name are C strings, the buffer is writable.
+        let result = unsafe {
+            libc::lgetxattr(
+                path.as_ptr(),
+                name.as_ptr(),
+                value.as_mut_ptr().cast(),
+                value.len(),
+            )
+        };
+        let length = taken(result).or_else(|error| {
+            let is_judged = name.to_bytes() == JUDGED.as_bytes();
+            let is_refused = error.raw_os_error() == Some(libc::EINVAL);
+            (is_judged && is_refused).then_some(0).ok_or(error)
+        });
+        value.truncate(length?);
+        all.push(attribute(name.to_bytes(), value));
+    }
+    all.sort();
+    Ok(all)
+}
+
+/// The attribute whose value the kernel judges itself: it gives none that it does not understand.
+const JUDGED: &str = "security.capability";
+
+/// An attribute as it is compared.
+fn attribute(name: &[u8], mut value: Vec<u8>) -> (Vec<u8>, Vec<u8>) {
+    if name == JUDGED.as_bytes() {
+        value.clear();
+    } else if name.starts_with(b"system.posix_acl_") {
+        forget_unused_ids(&mut value);
+    }
+    (name.to_vec(), value)
+}
+
+/// Entries of an ACL that are for no certain user or group have an ID that nobody reads: the kernel
+/// gives out its own.
+fn forget_unused_ids(acl: &mut [u8]) {
+    const HEADER: usize = 4;
+    const USER: u8 = 2;
+    const GROUP: u8 = 8;
+    for entry in acl
+        .get_mut(HEADER..)
+        .into_iter()
+        .flat_map(|all| all.chunks_exact_mut(8))
+    {
+        if let [tag, _, _, _, id @ ..] = entry {
+            if !matches!(*tag, USER | GROUP) {
+                id.fill(0xff);
+            }
+        }
+    }
+}
+
+/// What a call that returns a length or -1 has returned.
+fn taken(length: isize) -> io::Result<usize> {
+    let length = sys::check(i64::try_from(length).map_err(io::Error::other)?)?;
+    usize::try_from(length).map_err(io::Error::other)
+}
+
+/// What the image says is there, but for its root, in the order of the paths.
+pub(crate) fn stated<M: Memory, X: Xxh64>(image: &Image<M, X>) -> Result<Vec<Object>> {
+    let mut walk = Walk::new(image)?;
+    let mut all = Vec::new();
+    while let Some(step) = walk.step() {
+        let inode = step.inode?;
+        let path = PathBuf::from(OsStr::from_bytes(step.path));
+        all.push(
+            stated_object(image, &path, &inode).with_context(|| format!("{}", path.display()))?,
+        );
+    }
+    all.sort();
+    Ok(all)
+}
+
+fn stated_object<M: Memory, X: Xxh64>(
+    image: &Image<M, X>,
+    path: &Path,
+    inode: &Inode,
+) -> Result<Object> {
+    let mut object = Object {
+        path: bytes_of(path),
+        ino: inode.ino.get().into(),
+        mode: inode.mode.into(),
+        owner: (inode.uid, inode.gid),
+        links: inode.link_count.into(),
+        size: inode.size,
+        mtime: (inode.mtime.seconds, inode.mtime.nanoseconds.into()),
+        device: (0, 0),
+        xattrs: stated_xattrs(image, inode)?,
+        target: Vec::new(),
+        pieces: Vec::new(),
+    };
+    match &inode.kind {
+        InodeKind::Symlink(link) => {
+            let mut buffer = [0; 4096];
+            object.target = image.read_link(link, &mut buffer)?.to_vec();
+        }
+        InodeKind::CharDevice(rdev) | InodeKind::BlockDevice(rdev) => {
+            object.device = (rdev.major, rdev.minor);
+        }
+        InodeKind::Regular(data) => object.pieces = stated_pieces(image, data, inode.size)?,
+        _ => {}
+    }
+    Ok(object)
+}
+
+fn stated_xattrs<M: Memory, X: Xxh64>(
+    image: &Image<M, X>,
+    inode: &Inode,
+) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    let mut all = Vec::new();
+    let Some(id) = inode.xattrs else {
+        return Ok(all);
+    };
+    let mut walk = image.xattrs(id)?.walk();
+    while let Some(xattr) = image.next_xattr(&mut walk)? {
+        let mut buffer = [0; 255];
+        let mut name = xattr.namespace.prefix().as_bytes().to_vec();
+        name.extend(image.xattr_name(&xattr, &mut buffer)?);
+        let mut value = vec![0; 65536];
+        let length = image.xattr_value(&xattr, &mut value)?.len();
+        value.truncate(length);
+        all.push(attribute(&name, value));
+    }
+    all.sort();
+    Ok(all)
+}
+
+fn stated_pieces<M: Memory, X: Xxh64>(
+    image: &Image<M, X>,
+    data: &FileData,
+    size: u64,
+) -> Result<Vec<Piece>> {
+    let mut places: Vec<(u64, u64)> = Vec::new();
+    let mut at = 0;
+    while at < size {
+        let segment = image.segment(data, size, at)?;
+        let segment = segment.ok_or_else(|| anyhow!("no segment at {at}"))?;
+        if segment.data.is_some() {
+            match places.last_mut() {
+                Some((_, end)) if *end == at => *end = segment.end,
+                _ => places.push((at, segment.end)),
+            }
+        }
+        at = segment.end;
+    }
+    let piece = |(start, end): (u64, u64)| {
+        let mut bytes = vec![0; usize::try_from((end - start).min(MAX_BYTES))?];
+        image.read(data, size, start, &mut bytes)?;
+        Ok((start, end - start, hash(&bytes)))
+    };
+    places.into_iter().take(MAX_PIECES).map(piece).collect()
+}
