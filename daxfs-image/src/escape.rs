@@ -140,7 +140,8 @@ mod tests {
 
     #[test]
     fn different_bytes_have_different_texts() {
-        let alphabet = [b'\\', b'x', b'0', b'a', b'"', b' ', 0xc3, 0xbc, 0xff];
+        // A text of these letters is what a line's end is written as.
+        let alphabet = [b'\\', b'x', b'0', b'a', b'\n', b'"', b' ', 0xc3, 0xbc, 0xff];
         let mut names = vec![Vec::new()];
         for length in 0..4 {
             let longer: Vec<Vec<u8>> = names

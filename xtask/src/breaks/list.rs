@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn a_break_is_read_with_its_changes() {
         let text =
-            "# why\n> about\n>\n== Part\nwhat\n  fails: a/b, a/c\n  in: x.rs\n-     one\n-     two\n+ three\n";
+            "# why\n> about\n>\n== Part\nwhat\n  fails: a/b, a/c\n  in: x.rs\n-     one\n-     two\n+ three\n+\n+ four\n";
         let list = parse(text).unwrap();
         assert_eq!(list.about, "about\n\n");
         let found = list.breaks;
@@ -171,7 +171,7 @@ mod tests {
         let edit = &found[0].edits[0];
         assert_eq!(
             edit.apply("a\n    one\n    two\nb\n").unwrap(),
-            "a\nthree\nb\n"
+            "a\nthree\n\nfour\nb\n"
         );
         assert!(edit.apply("a\nb\n").is_err());
     }
