@@ -130,6 +130,8 @@ impl NameBuf {
 pub struct ListBuf {
     entries: Window<ENTRY_ROOM>,
     names: Window<NAME_ROOM>,
+    /// Whether no byte that is held in `names` is one that no name has.
+    plain: bool,
 }
 
 /// How many bytes of entries and of names are copied at once. Names are shorter than 48 bytes as a
@@ -146,7 +148,24 @@ impl ListBuf {
         Self {
             entries: Window::new(),
             names: Window::new(),
+            plain: true,
         }
+    }
+}
+
+impl ListBuf {
+    /// Fills the room for names, and looks at all their bytes at once.
+    #[inline(never)]
+    fn fill_names<M: Memory + ?Sized>(
+        &mut self,
+        memory: &M,
+        offset: u64,
+        wanted: usize,
+        end: u64,
+    ) -> Result<()> {
+        self.names.fill(memory, offset, wanted, end)?;
+        self.plain = !has_separator(self.names.all());
+        Ok(())
     }
 }
 
@@ -165,6 +184,16 @@ struct Window<const N: usize> {
     length: usize,
 }
 
+/// The fault for bytes that a window has no room for, which is asked for none.
+#[cold]
+fn lost(place: usize, length: usize) -> Error {
+    let fault = ReadFault {
+        offset: from_usize(place),
+        length: from_usize(length),
+    };
+    fault.into()
+}
+
 impl<const N: usize> Window<N> {
     const fn new() -> Self {
         Self {
@@ -174,37 +203,42 @@ impl<const N: usize> Window<N> {
         }
     }
 
-    /// A copy of the `length` bytes at `offset`. Unless there is one, as much is copied from there as
-    /// there is room for, but nothing from `end` on, which is not before the bytes that are wanted.
+    /// Where in the window the `length` bytes at `offset` are held, if they are.
     #[inline]
-    fn get<M: Memory + ?Sized>(
+    fn place(&self, offset: u64, length: usize) -> Option<usize> {
+        let start = to_usize(offset.wrapping_sub(self.start));
+        let end = start.checked_add(length)?;
+        (end <= self.length).then_some(start)
+    }
+
+    /// The bytes at a place.
+    #[inline]
+    fn bytes(&self, place: usize, length: usize) -> Result<&[u8]> {
+        let rest = self.bytes.get(place..).unwrap_or_default();
+        rest.get(..length).ok_or_else(|| lost(place, length))
+    }
+
+    /// All that is held.
+    fn all(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+
+    /// Copies as much from `offset` on as there is room for, but nothing from `end` on. There must be
+    /// `wanted` bytes.
+    #[inline(never)]
+    fn fill<M: Memory + ?Sized>(
         &mut self,
         memory: &M,
         offset: u64,
-        length: usize,
+        wanted: usize,
         end: u64,
-    ) -> Result<&[u8]> {
-        let into = to_usize(offset.wrapping_sub(self.start));
-        if into > self.length || self.length.saturating_sub(into) < length {
-            self.fill(memory, offset, end)?;
-        }
-        let into = to_usize(offset.wrapping_sub(self.start));
-        self.bytes
-            .get(into..self.length)
-            .and_then(|rest| rest.get(..length))
-            .ok_or_else(|| {
-                ReadFault {
-                    offset,
-                    length: from_usize(length),
-                }
-                .into()
-            })
-    }
-
-    #[inline(never)]
-    fn fill<M: Memory + ?Sized>(&mut self, memory: &M, offset: u64, end: u64) -> Result<()> {
+    ) -> Result<()> {
         self.length = 0;
         let length = to_usize(end.saturating_sub(offset)).min(N);
+        if length < wanted {
+            let length = from_usize(wanted);
+            return Err(ReadFault { offset, length }.into());
+        }
         let room = self.bytes.get_mut(..length).unwrap_or_default();
         memory.read(offset, room)?;
         self.start = offset;
@@ -226,29 +260,32 @@ pub fn is_valid_name(name: &[u8]) -> bool {
     !matches!(name, b"" | b"." | b"..") && name.len() <= MAX_NAME && !has_separator(name)
 }
 
-/// Whether any byte is a NUL or a slash. Names are looked at word by word: a listing spends as much
-/// time here as on all the rest.
-#[inline]
-fn has_separator(name: &[u8]) -> bool {
-    let word = |word: &[u8; 8]| separators(u64::from_le_bytes(*word));
-    match name.last_chunk() {
-        // The last word may overlap the one before it.
-        Some(last) => {
-            let mut words = name.chunks_exact(8);
-            word(last) || words.any(|bytes| bytes.first_chunk().is_some_and(word))
-        }
-        None => name.iter().any(|&byte| byte == 0 || byte == b'/'),
-    }
+/// Whether any byte is a NUL or a slash. Bytes are looked at word by word, without an end to look for on the
+/// way: a listing spent as much time here as on all the rest.
+fn has_separator(bytes: &[u8]) -> bool {
+    let mut words = bytes.chunks_exact(8);
+    let whole = words.by_ref().fold(0, |found, word| {
+        found
+            | separators(
+                word.first_chunk()
+                    .map_or(0, |word| u64::from_le_bytes(*word)),
+            )
+    });
+    whole != 0
+        || words
+            .remainder()
+            .iter()
+            .any(|&byte| byte == 0 || byte == b'/')
 }
 
-/// Whether any byte of a word is a NUL or a slash.
+/// The upper bit of the lowest byte of a word that is a NUL, and of the lowest that is a slash, and perhaps
+/// of some above these.
 #[inline]
-fn separators(word: u64) -> bool {
+fn separators(word: u64) -> u64 {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const SLASHES: u64 = u64::from_le_bytes([b'/'; 8]);
-    // The upper bit of the lowest byte that is zero, and perhaps of some above it.
     let zeros = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
-    zeros(word) | zeros(word ^ SLASHES) != 0
+    zeros(word) | zeros(word ^ SLASHES)
 }
 
 /// A position in a directory.
@@ -285,7 +322,8 @@ impl Cookie {
     #[inline]
     #[must_use]
     pub fn to_offset(self) -> u64 {
-        let rank = u64::from(self.rank.saturating_add(Self::DOTS)).min(0x7fff_ffff);
+        let rank = u64::from(self.rank).saturating_add(Self::DOTS.into());
+        let rank = rank.min(0x7fff_ffff);
         (u64::from(self.hash.0) << Self::RANK_BITS) | rank
     }
 
@@ -412,25 +450,28 @@ impl Directory {
 
     /// Copies out entry `index`, through room that holds those after it as well.
     #[inline]
-    pub(crate) fn list_entry<M: Memory + ?Sized>(
+    pub(crate) fn list_entry<'b, M: Memory + ?Sized>(
         &self,
         memory: &M,
         index: u32,
-        buffer: &mut ListBuf,
-    ) -> Result<RawDirEntry> {
-        let (at, end) = (self.entry_at(index), self.entry_at(self.count));
-        let bytes = buffer
-            .entries
-            .get(memory, at, size_of::<RawDirEntry>(), end)?;
-        let fault = ReadFault {
-            offset: at,
-            length: ENTRY_SIZE,
+        buffer: &'b mut ListBuf,
+    ) -> Result<&'b RawDirEntry> {
+        const LENGTH: usize = size_of::<RawDirEntry>();
+        let at = self.entry_at(index);
+        let entries = &mut buffer.entries;
+        let place = match entries.place(at, LENGTH) {
+            Some(place) => place,
+            None => {
+                entries.fill(memory, at, LENGTH, self.entry_at(self.count))?;
+                0
+            }
         };
-        RawDirEntry::read_from_bytes(bytes).map_err(|_| fault.into())
+        let bytes = entries.bytes(place, LENGTH)?;
+        RawDirEntry::ref_from_bytes(bytes).map_err(|_| lost(place, LENGTH))
     }
 
     /// Copies out the name of an entry of this directory, through room that holds those after it as
-    /// well.
+    /// well, and checks that it can be one.
     #[inline]
     pub(crate) fn list_name<'b, M: Memory + ?Sized>(
         &self,
@@ -439,8 +480,21 @@ impl Directory {
         buffer: &'b mut ListBuf,
     ) -> Result<&'b [u8]> {
         let at = self.offset.saturating_add(entry.name_offset.into());
-        let end = self.offset.saturating_add(self.length);
-        buffer.names.get(memory, at, entry.name_length.into(), end)
+        let length = entry.name_length.into();
+        let place = match buffer.names.place(at, length) {
+            Some(place) => place,
+            None => {
+                let end = self.offset.saturating_add(self.length);
+                buffer.fill_names(memory, at, length, end)?;
+                0
+            }
+        };
+        let name = buffer.names.bytes(place, length)?;
+        // A longer one is no dots, and has no more bytes than any name.
+        if length < 3 || !buffer.plain {
+            self.check_name(entry, name)?;
+        }
+        Ok(name)
     }
 
     /// Copies the name of an entry of this directory into `buffer`.
@@ -515,10 +569,24 @@ impl Directory {
         Ok(index)
     }
 
+    /// Whether a position is behind the last entry, as far as can be told by a look at the last two: every
+    /// listing ends at the one after the last.
+    fn ends_before<M: Memory + ?Sized>(&self, memory: &M, cookie: Cookie) -> Result<bool> {
+        let hash_of = |back| -> Result<Option<u32>> {
+            let index = self.count.checked_sub(back);
+            let raw = index.map(|index| self.raw_entry(memory, index));
+            Ok(raw.transpose()?.map(|raw| raw.hash.get()))
+        };
+        let (last, sought) = (hash_of(1)?, Some(cookie.hash.0));
+        Ok(last < sought || (last == sought && cookie.rank != 0 && hash_of(2)? < sought))
+    }
+
     /// The position of a cookie: the first entry that does not come before it.
     pub(crate) fn seek<M: Memory + ?Sized>(&self, memory: &M, cookie: Cookie) -> Result<Position> {
         let index = if cookie == Cookie::START {
             0
+        } else if self.ends_before(memory, cookie)? {
+            self.count
         } else {
             let hash = u64::from(cookie.hash.0);
             let first = self.lower_bound(memory, hash)?;
@@ -550,14 +618,30 @@ pub struct Position {
 }
 
 impl Position {
+    /// The position behind the entry that was come to last, or the one that was sought.
+    #[inline]
+    #[must_use]
+    pub fn cookie(&self) -> Cookie {
+        self.floor
+    }
+
+    /// Whether nothing comes after this position in its directory.
+    #[inline]
+    #[must_use]
+    pub fn is_at_end(&self, directory: &Directory) -> bool {
+        self.index >= directory.count
+    }
+
     /// Takes an entry with this hash at this position and returns its cookie, or `None` if the entry
     /// comes before what was sought or seen.
     #[inline]
     pub(crate) fn take(&mut self, hash: NameHash) -> Option<Cookie> {
-        let rank = match hash.cmp(&self.floor.hash) {
-            Ordering::Less => return None,
-            Ordering::Equal => self.floor.rank,
-            Ordering::Greater => 0,
+        let rank = if hash > self.floor.hash {
+            0
+        } else if hash == self.floor.hash {
+            self.floor.rank
+        } else {
+            return None;
         };
         let cookie = Cookie { hash, rank };
         self.floor = cookie.next();
@@ -707,8 +791,12 @@ mod tests {
         let memory = Counting(&bytes, core::cell::Cell::new(0));
         let mut window = Window::<16>::new();
         let mut get = |offset, length, end| {
-            let found = window.get(&memory, offset, length, end);
-            (found.map(<[u8]>::to_vec), memory.1.get())
+            let place = match window.place(offset, length) {
+                Some(place) => Ok(place),
+                None => window.fill(&memory, offset, length, end).map(|()| 0),
+            };
+            let held = place.and_then(|place| window.bytes(place, length).map(<[u8]>::to_vec));
+            (held, memory.1.get())
         };
         assert_eq!(get(10, 3, 30), (Ok(vec![10, 11, 12]), 1));
         assert_eq!(get(23, 3, 30), (Ok(vec![23, 24, 25]), 1), "still held");
@@ -716,7 +804,6 @@ mod tests {
         assert_eq!(get(29, 1, 30), (Ok(vec![29]), 2), "held up to the end");
         assert_eq!(get(30, 1, 31), (Ok(vec![30]), 3), "nothing beyond it");
         assert_eq!(get(5, 2, 30), (Ok(vec![5, 6]), 4), "before what is held");
-        assert_eq!(get(0, 0, 30), (Ok(vec![]), 5));
         assert!(get(99, 2, 101).0.is_err(), "outside the memory");
         assert_eq!(get(99, 1, 100).0, Ok(vec![99]), "and usable after that");
         assert!(get(3, 2, 4).0.is_err(), "more than there is");

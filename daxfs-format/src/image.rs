@@ -231,18 +231,17 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
         position: &mut Position,
         buffer: &'b mut ListBuf,
     ) -> Result<Option<Listed<'b>>> {
-        if position.index >= directory.count {
+        if position.is_at_end(directory) {
             return Ok(None);
         }
         let index = position.index;
         position.index = index.saturating_add(1);
         let raw = directory.list_entry(&self.memory, index, buffer)?;
-        let entry = directory.validate(&raw, index)?;
+        let entry = directory.validate(raw, index)?;
         let cookie = position
             .take(entry.hash)
             .ok_or_else(|| directory.finding(index, 0, Rule::EntryOrder, entry.hash.0.into()))?;
         let name = directory.list_name(&self.memory, &entry, buffer)?;
-        directory.check_name(&entry, name)?;
         Ok(Some(Listed {
             entry,
             cookie,

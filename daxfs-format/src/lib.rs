@@ -66,7 +66,7 @@ pub mod superblock;
 pub mod xattr;
 
 pub use digest::ContentId;
-pub use directory::{Cookie, DirEntry, Directory, ListBuf, Listed, NameBuf};
+pub use directory::{Cookie, DirEntry, Directory, ListBuf, Listed, NameBuf, Position};
 pub use error::{Error, Finding, Object, Result};
 pub use extent::{Extent, ExtentList};
 pub use hash::{NameHash, Sha256, Xxh64};

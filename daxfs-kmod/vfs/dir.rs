@@ -4,14 +4,14 @@
 //! A directory's position is the format's cookie, which names an entry by hash and rank; positions 0
 //! and 1 are `.` and `..`. A position is looked up each time, so nothing is kept between two calls.
 
-use daxfs_format::{Cookie, Directory, ListBuf, Listed};
+use daxfs_format::{Cookie, Directory, ListBuf, Listed, Position};
 use kernel::ffi::{c_int, c_uint};
 use kernel::prelude::*;
 
 use super::{attr, xattr};
 use crate::errno;
 use crate::inode;
-use crate::mounted::Mounted;
+use crate::mounted::{Image, Mounted};
 use crate::sys::{err_pointer, raw, status, Table};
 
 /// Inode operations.
@@ -95,17 +95,32 @@ unsafe extern "C" fn iterate(file: *mut raw::file, context: *mut raw::dir_contex
 fn emit(mounted: &Mounted, directory: &Directory, context: &mut raw::dir_context) -> Result {
     let image = mounted.image();
     let start = Cookie::from_offset(context.pos.unsigned_abs());
-    let mut position = image.seek(directory, start).map_err(errno::reported(image))?;
+    let position = image.seek(directory, start).map_err(errno::reported(image))?;
+    if position.is_at_end(directory) {
+        return Ok(());
+    }
+    emit_from(image, directory, position, context).map_err(errno::reported(image))
+}
+
+fn emit_from(
+    image: &Image,
+    directory: &Directory,
+    mut position: Position,
+    context: &mut raw::dir_context,
+) -> Result<(), daxfs_format::Error> {
     let mut buffer = ListBuf::new();
     loop {
-        let listed = image.next_entry(directory, &mut position, &mut buffer);
-        let Some(listed) = listed.map_err(errno::reported(image))? else { return Ok(()) };
+        // Where the directory may end, or break off: an entry that follows has its own position.
+        let behind = position.cookie();
+        let next = image.next_entry(directory, &mut position, &mut buffer);
+        let Ok(Some(listed)) = next else {
+            context.pos = behind.to_offset() as i64;
+            return next.map(drop);
+        };
         context.pos = listed.cookie.to_offset() as i64;
         if !take(context, &listed) {
             return Ok(());
         }
-        // Where the directory may end: an entry that follows has its own position.
-        context.pos = listed.cookie.next().to_offset() as i64;
     }
 }
 
