@@ -116,6 +116,10 @@ impl Broken {
         for flags in [MAP_SHARED, MAP_PRIVATE] {
             let fresh = map(self.file, PROT_READ, flags)?;
             self.expect_signal("a new mapping", &fresh, Map::touch)?;
+            self.expect_signal("a fault beside it", &fresh, |map, at| {
+                map.touch(at - PAGE);
+                map.touch(at)
+            })?;
             self.expect_rest(&fresh)?;
         }
         let private = map(self.file, PROT_READ | PROT_WRITE, MAP_PRIVATE)?;
