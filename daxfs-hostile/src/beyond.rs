@@ -68,8 +68,9 @@ pub const ARGUMENTS: &[Argument] = &[
         "address-missing",
         "",
         "phys=ADDR is needed",
-        "not tried yet",
+        "a missing address is 0",
     ),
+    parser("address-empty", "phys=", "phys", "nothing is 0"),
     parser(
         "address-is-no-number",
         "phys=abc",
@@ -174,10 +175,16 @@ pub const ARGUMENTS: &[Argument] = &[
         "addresses not bounded",
     ),
     mount(
+        "size-beyond-the-machine",
+        "phys=HERE,size=64T",
+        "ends beyond",
+        "addresses not bounded",
+    ),
+    mount(
         "size-under-the-image",
         "phys=HERE,size=4096",
         "is less than",
-        "not tried yet",
+        "the size is not compared with the image's",
     ),
 ];
 
@@ -205,7 +212,7 @@ pub const PEERS: &[Peer] = &[
         name: "superblock-after-open",
         does: "rewrites superblock and section table of an open image",
         shown_by: &["every_word_changes_at_every_load"],
-        broken: "not tried yet",
+        broken: "the place of the inodes is read again",
     },
     Peer {
         name: "bad-from-the-start",
@@ -229,12 +236,12 @@ pub const PEERS: &[Peer] = &[
         name: "names-with-one-hash",
         does: "gives 10,000 names one hash",
         shown_by: &["ten_thousand_names_with_one_hash"],
-        broken: "not tried yet",
+        broken: "the first entry with the hash is taken",
     },
     Peer {
         name: "file-that-shrinks",
         does: "truncates an image file under a tool",
         shown_by: &["an_image_that_shrinks_is_an_error_and_no_signal"],
-        broken: "not tried yet",
+        broken: "a short read is any other error",
     },
 ];

@@ -2,7 +2,7 @@
 //! Images that obey every rule and are unkind all the same.
 #![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
-use daxfs_format::{Cookie, InodeKind, ListBuf};
+use daxfs_format::{Cookie, InodeKind, ListBuf, NameBuf};
 use daxfs_hostile::collide::names_with_hash;
 use daxfs_hostile::examine::Examiner;
 use daxfs_hostile::memory::Watched;
@@ -45,10 +45,14 @@ fn ten_thousand_names_with_one_hash() {
     };
     for name in &names {
         let (before, _) = image.memory().loads();
-        assert!(image.lookup(&directory, name).unwrap().is_some());
+        let found = image.lookup(&directory, name).unwrap();
         let (after, _) = image.memory().loads();
         // An entry and a name for each probe: six guesses and a bisection of what they leave.
         assert!(after - before <= 2 * (6 + 14), "{} loads", after - before);
+        let found = found.unwrap_or_else(|| panic!("{name:?} is not found"));
+        let mut buffer = NameBuf::new();
+        let found = image.name(&directory, &found, &mut buffer).unwrap();
+        assert_eq!(found, &name[..]);
     }
     let mut cookie = Cookie::START;
     let mut buffer = ListBuf::new();
