@@ -20,9 +20,21 @@ const WARNING: u32 = 4;
 const HARMLESS: &[&str] = &[
     "interrupt took",
     "clocksource",
+    "TSC found unstable",
+    "sched_clock",
     "hrtimer",
     "perf:",
     "callbacks suppressed",
+];
+
+/// What the kernel says of its own mistakes.
+const BUGS: &[&str] = &[
+    "BUG",
+    "WARNING:",
+    "possible ",
+    "INFO:",
+    "refcount_t",
+    "still referenced",
 ];
 
 /// The kernel's log from the moment on at which it was opened.
@@ -63,6 +75,11 @@ impl KernelLog {
         Ok(ours)
     }
 
+    /// Gives the host a sign of life, which the console would otherwise not show.
+    pub(crate) fn say(&self, words: &str) -> Result<()> {
+        fs::write("/dev/console", format!("{words}\n")).context("cannot write to the console")
+    }
+
     /// Hands out the records since the last time: level and text.
     fn each(&mut self, mut judge: impl FnMut(u32, &str) -> Result<()>) -> Result<()> {
         let mut record = [0; 8192];
@@ -81,6 +98,16 @@ impl KernelLog {
             let priority: u32 = priority.parse().context("a record without a level")?;
             judge(priority & 7, text)?;
         }
+    }
+
+    /// Reads what was logged since the last time, which may be much where allocations fail; but no
+    /// bug may be among it.
+    pub(crate) fn expect_no_bug(&mut self) -> Result<()> {
+        self.each(|_, text| {
+            let bug = BUGS.iter().any(|sign| text.contains(sign));
+            ensure!(!bug, "the kernel logged: {text}");
+            Ok(())
+        })
     }
 
     /// How many messages of the module were taken.

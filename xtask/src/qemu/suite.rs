@@ -76,6 +76,15 @@ pub(super) struct Suite {
     extra: Option<Make>,
     /// The length of a BAR besides, in which the guest makes images itself, in bytes.
     workbench: Option<u64>,
+    kernels: Kernels,
+}
+
+/// On which kernels a suite can run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kernels {
+    All,
+    /// It needs what only the kernel has that looks for mistakes.
+    San,
 }
 
 /// Where a suite's image lies.
@@ -103,6 +112,7 @@ pub(super) const SUITES: &[Suite] = &[
         place: Place::Reserved,
         extra: None,
         workbench: None,
+        kernels: Kernels::All,
     },
     Suite {
         name: "debian",
@@ -110,6 +120,7 @@ pub(super) const SUITES: &[Suite] = &[
         place: Place::Reserved,
         extra: Some(image::debian_manifest),
         workbench: None,
+        kernels: Kernels::All,
     },
     Suite {
         name: "boot",
@@ -117,6 +128,7 @@ pub(super) const SUITES: &[Suite] = &[
         place: Place::Reserved,
         extra: None,
         workbench: None,
+        kernels: Kernels::All,
     },
     Suite {
         name: "bar",
@@ -124,6 +136,7 @@ pub(super) const SUITES: &[Suite] = &[
         place: Place::Bar,
         extra: Some(artifacts::inspect),
         workbench: None,
+        kernels: Kernels::All,
     },
     Suite {
         name: "mutants",
@@ -131,15 +144,30 @@ pub(super) const SUITES: &[Suite] = &[
         place: Place::Reserved,
         extra: None,
         workbench: Some(2 << 20),
+        kernels: Kernels::All,
+    },
+    Suite {
+        name: "faults",
+        image: image::sample,
+        place: Place::Reserved,
+        extra: None,
+        workbench: None,
+        kernels: Kernels::San,
     },
 ];
 
 /// Whether a suite that always runs has this name.
 pub(crate) fn is_suite(name: &str) -> bool {
-    SUITES.iter().any(|suite| suite.name == name)
+    let mut always = SUITES.iter().filter(|suite| suite.kernels == Kernels::All);
+    always.any(|suite| suite.name == name)
 }
 
 impl Suite {
+    /// Whether it can run on this kernel.
+    fn runs_on(&self, configuration: Configuration) -> bool {
+        self.kernels == Kernels::All || configuration == Configuration::San
+    }
+
     /// The BAR in which the guest makes images.
     fn workbench(&self) -> Result<Vec<Arc<SharedMemory>>> {
         let memory = self.workbench.map(SharedMemory::blank);
@@ -196,7 +224,10 @@ impl Args {
     /// Runs the suites and prints the counts.
     pub(crate) fn run(&self) -> Result<ExitCode> {
         let artifacts = Artifacts::build(Configuration::from_flag(self.san))?;
-        let suites = SUITES.iter().filter(|suite| self.wants(suite.name));
+        let suites = SUITES
+            .iter()
+            .filter(|suite| suite.runs_on(artifacts.configuration))
+            .filter(|suite| self.wants(suite.name));
         // Suites may share files: all are made before the first guest starts.
         let suites = suites
             .map(|suite| suite.prepare(&artifacts))

@@ -7,6 +7,7 @@ mod bar;
 mod boot;
 mod containers;
 mod debian;
+mod faults;
 mod fio;
 mod handles;
 mod kernels;
@@ -105,6 +106,11 @@ const fn mutants(name: &'static str, run: fn() -> Result<()>) -> Case {
     Case::new("mutants", name, run)
 }
 
+/// A case of the suite in which allocations fail.
+const fn faults(name: &'static str, run: fn() -> Result<()>) -> Case {
+    Case::new("faults", name, run)
+}
+
 /// A case of each of two kernels that run from one image.
 const fn kernels(name: &'static str, run: fn() -> Result<()>) -> Case {
     Case::new("kernels", name, run)
@@ -141,6 +147,7 @@ const CASES: &[&[Case]] = &[
     debian::CASES,
     boot::CASES,
     mutants::CASES,
+    faults::CASES,
     fio::CASES,
     selftests::CASES,
     stress::CASES,

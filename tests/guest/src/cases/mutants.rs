@@ -144,8 +144,7 @@ impl Trial {
                 .and_then(|()| each(&mut trial))
                 .with_context(|| format!("seed {seed} mutant {number} ({})", mutant.name))?;
             if number % SAY_EVERY == 0 {
-                // The host takes a guest that says nothing for dead.
-                fs::write("/dev/console", format!("mutant {number} of {count}\n"))?;
+                trial.log.say(&format!("mutant {number} of {count}"))?;
             }
         }
         trial.log.take()?;

@@ -1,0 +1,567 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Allocations that fail: the first of an operation, the second, and so on until there are no more.
+//! Each time the operation fails as for lack of memory or gets by without, and the file system is as
+//! it was before. What is lost on the way the leak detector finds at the end of the suite.
+
+use std::collections::BTreeMap;
+use std::ffi::{CStr, CString};
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+
+use anyhow::{bail, ensure, Context, Result};
+use libc::{c_long, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE};
+
+use super::handles::{self, Handle};
+use super::mounting::claims;
+use super::{at, faults, mapping, Case};
+use crate::init::{mount_image, phys, read_text, MOUNT};
+use crate::klog::KernelLog;
+use crate::sample::{self, BIG_FILE, HUGE_FILE, SMALL_FILE, SPARSE_SIZE, WIDE_FILE};
+use crate::{pattern, sys};
+
+pub(super) const CASES: &[Case] = &[
+    faults("failing-allocations-of-lookup", lookup),
+    faults("failing-allocations-of-open-and-read", read),
+    faults("failing-allocations-of-readdir", readdir),
+    faults("failing-allocations-of-symlinks", symlinks),
+    faults("failing-allocations-of-attributes", attributes),
+    faults("failing-allocations-of-handles", open_handles),
+    faults("failing-allocations-of-mmap", mmap),
+    faults("failing-allocations-of-faults", touch),
+    faults("failing-allocations-of-mount", mount),
+    faults("failing-allocations-of-unmount", unmount),
+];
+
+/// Where allocations are told to fail.
+const SLAB: &str = "/sys/kernel/debug/failslab";
+const PAGES: &str = "/sys/kernel/debug/fail_page_alloc";
+
+/// More allocations than any operation makes.
+const LIMIT: u32 = 5000;
+
+/// After how many of them a sign of life is given.
+const SAY_EVERY: u32 = 20;
+
+/// What makes allocations of this thread fail.
+struct Injector {
+    file: File,
+    log: KernelLog,
+}
+
+impl Injector {
+    fn new() -> Result<Self> {
+        for directory in [SLAB, PAGES] {
+            set(directory, "verbose", "0")?;
+            // Every allocation, not only those that may not wait.
+            set(directory, "ignore-gfp-wait", "N")?;
+            spare(directory, "arch_add_memory")?;
+        }
+        set(PAGES, "ignore-gfp-highmem", "N")?;
+        set(PAGES, "min-order", "0")?;
+        let path = "/proc/thread-self/fail-nth";
+        let file = OpenOptions::new().read(true).write(true).open(path);
+        Ok(Self {
+            file: file.with_context(|| format!("cannot open {path}"))?,
+            log: KernelLog::follow()?,
+        })
+    }
+
+    /// Does `act` with the allocation number `nth` failing; its result or the number of its error, and
+    /// whether it made that many.
+    fn attempt(
+        &self,
+        nth: u32,
+        act: &mut dyn FnMut() -> c_long,
+    ) -> Result<(Result<c_long, i32>, bool)> {
+        self.file.write_all_at(nth.to_string().as_bytes(), 0)?;
+        let result = act();
+        let error = io::Error::last_os_error().raw_os_error().unwrap_or(0);
+        let mut left = [0; 16];
+        let length = self.file.read_at(&mut left, 0)?;
+        self.file.write_all_at(b"0", 0)?;
+        let left = String::from_utf8_lossy(left.get(..length).unwrap_or_default());
+        let failed = left.trim() == "0";
+        let result = if result == -1 { Err(error) } else { Ok(result) };
+        Ok((result, failed))
+    }
+}
+
+fn set(directory: &str, name: &str, value: &str) -> Result<()> {
+    let path = format!("{directory}/{name}");
+    fs::write(&path, value).with_context(|| format!("cannot write {path}"))
+}
+
+/// Lets allocations that a function of the kernel makes succeed: adding memory, which a mount asks for,
+/// has no way back in the kernel itself (it warns, or follows a null pointer).
+fn spare(directory: &str, function: &str) -> Result<()> {
+    let symbols = read_text("/proc/kallsyms")?;
+    let address = |line: &str| -> Option<(u64, String)> {
+        let mut words = line.split_whitespace();
+        let address = u64::from_str_radix(words.next()?, 16).ok()?;
+        Some((address, words.nth(1)?.to_owned()))
+    };
+    let mut all: Vec<_> = symbols.lines().filter_map(address).collect();
+    all.sort();
+    let found = all.iter().find(|(_, name)| name == function);
+    let start = found
+        .with_context(|| format!("the kernel has no {function}"))?
+        .0;
+    let end = all
+        .iter()
+        .map(|(address, _)| *address)
+        .find(|&end| end > start);
+    let end = end.with_context(|| format!("{function} has no end"))?;
+    set(directory, "reject-start", &start.to_string())?;
+    set(directory, "reject-end", &end.to_string())
+}
+
+/// An operation whose allocations are to fail.
+struct Operation<'a> {
+    name: &'a str,
+    /// Done before each attempt.
+    prepare: &'a dyn Fn() -> Result<()>,
+    /// The operation; -1 is a failure.
+    act: &'a mut dyn FnMut() -> c_long,
+    /// Takes back what has succeeded.
+    undo: &'a dyn Fn(c_long) -> Result<()>,
+    /// Errors for lack of memory.
+    errors: &'a [i32],
+}
+
+/// Makes every allocation of an operation fail once.
+fn exhaust(operation: Operation<'_>) -> Result<()> {
+    let Operation {
+        name,
+        prepare,
+        act,
+        undo,
+        errors,
+    } = operation;
+    let mut injector = Injector::new()?;
+    let mut outcomes: BTreeMap<i32, u32> = BTreeMap::new();
+    for nth in 1..LIMIT {
+        prepare()?;
+        let (result, injected) = injector.attempt(nth, act)?;
+        if let Ok(result) = result {
+            undo(result)?;
+        }
+        injector
+            .log
+            .expect_no_bug()
+            .with_context(|| format!("{name}: allocation {nth}"))?;
+        match result {
+            Err(error) if !injected => bail!("{name} failed by itself with error {error}"),
+            Ok(_) if !injected => {
+                print(name, nth - 1, &outcomes);
+                return Ok(());
+            }
+            Err(error) => {
+                ensure!(
+                    errors.contains(&error),
+                    "{name}: allocation {nth}: error {error}"
+                );
+                *outcomes.entry(error).or_default() += 1;
+            }
+            Ok(_) => *outcomes.entry(0).or_default() += 1,
+        }
+        if nth % SAY_EVERY == 0 {
+            injector.log.say(&format!("{name}: {nth}"))?;
+        }
+        well().with_context(|| format!("{name}: after allocation {nth} had failed"))?;
+    }
+    bail!("{name}: allocations without end")
+}
+
+fn print(name: &str, injected: u32, outcomes: &BTreeMap<i32, u32>) {
+    let outcomes: Vec<String> = outcomes
+        .iter()
+        .map(|(error, count)| match error {
+            0 => format!("{count} succeeded without"),
+            error => format!("{count}: {}", io::Error::from_raw_os_error(*error)),
+        })
+        .collect();
+    println!(
+        "{name}: {injected} allocations failed: {}",
+        outcomes.join(", ")
+    );
+}
+
+/// The file system is mounted, and shows what it holds; or it is not, and nothing is claimed.
+fn well() -> Result<()> {
+    let mounted = read_text("/proc/mounts")?.contains(" /mnt daxfs ");
+    let claims = claims()?;
+    ensure!(
+        claims == usize::from(mounted),
+        "{claims} claims, mounted: {mounted}"
+    );
+    if mounted {
+        let (name, seed, _) = SMALL_FILE;
+        pattern::expect(&fs::read(at(name))?, seed, 0)?;
+        ensure!(
+            fs::read_dir(at("deep"))?.count() == 1,
+            "a directory has changed"
+        );
+    }
+    Ok(())
+}
+
+fn nothing() -> Result<()> {
+    Ok(())
+}
+
+/// Empties the caches of names and inodes, so that the next lookup makes them again.
+fn forget_names() -> Result<()> {
+    fs::write("/proc/sys/vm/drop_caches", "2").context("cannot drop caches")
+}
+
+fn forget_pages() -> Result<()> {
+    fs::write("/proc/sys/vm/drop_caches", "3").context("cannot drop caches")
+}
+
+fn close(fd: c_long) -> Result<()> {
+    let fd = usize::try_from(fd)?;
+    sys::syscall(libc::SYS_close, [fd, 0, 0, 0, 0]).map(drop)
+}
+
+fn path(name: &str) -> Result<CString> {
+    sys::cstring(at(name))
+}
+
+fn lookup() -> Result<()> {
+    let path = path("deep/deeper/file")?;
+    // SAFETY: All bytes zero are a value of this type.
+    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+    exhaust(Operation {
+        name: "lookup",
+        prepare: &forget_names,
+        // SAFETY: The path is a C string, the buffer is writable.
+        act: &mut || unsafe { libc::lstat(path.as_ptr(), &raw mut stat) }.into(),
+        undo: &|_| Ok(()),
+        errors: &[libc::ENOMEM],
+    })
+}
+
+fn read() -> Result<()> {
+    for name in [SMALL_FILE.0, WIDE_FILE.0, "sparse"] {
+        let path = path(name)?;
+        let mut buffer = vec![0_u8; 70_000];
+        exhaust(Operation {
+            name: &format!("open and read of {name}"),
+            prepare: &forget_names,
+            act: &mut || read_once(&path, &mut buffer),
+            undo: &|_| Ok(()),
+            errors: &[libc::ENOMEM],
+        })?;
+    }
+    Ok(())
+}
+
+fn read_once(path: &CStr, buffer: &mut [u8]) -> c_long {
+    // SAFETY: The path is a C string.
+    let fd = unsafe { libc::open(path.as_ptr(), libc::O_RDONLY) };
+    if fd == -1 {
+        return -1;
+    }
+    // SAFETY: The buffer is writable.
+    let count = unsafe { libc::pread(fd, buffer.as_mut_ptr().cast(), buffer.len(), 0) };
+    // SAFETY: The descriptor is ours; closing it leaves the error number of the read alone.
+    unsafe { libc::syscall(libc::SYS_close, fd) };
+    c_long::try_from(count).unwrap_or(-1)
+}
+
+fn readdir() -> Result<()> {
+    let path = path("many")?;
+    let mut buffer = vec![0_u8; 1 << 18];
+    exhaust(Operation {
+        name: "readdir",
+        prepare: &forget_names,
+        act: &mut || list_once(&path, &mut buffer),
+        undo: &|_| Ok(()),
+        errors: &[libc::ENOMEM],
+    })
+}
+
+fn list_once(path: &CStr, buffer: &mut [u8]) -> c_long {
+    // SAFETY: The path is a C string.
+    let fd = unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_DIRECTORY) };
+    if fd == -1 {
+        return -1;
+    }
+    let (room, length) = (buffer.as_mut_ptr(), buffer.len());
+    // SAFETY: The buffer is writable.
+    let result = unsafe { libc::syscall(libc::SYS_getdents64, fd, room, length) };
+    // SAFETY: The descriptor is ours.
+    unsafe { libc::syscall(libc::SYS_close, fd) };
+    result
+}
+
+fn symlinks() -> Result<()> {
+    let mut buffer = vec![0_u8; 4096];
+    let (link, through) = (path("long-link")?, path("link")?);
+    exhaust(Operation {
+        name: "readlink",
+        prepare: &forget_names,
+        act: &mut || {
+            let room = buffer.as_mut_ptr().cast();
+            // SAFETY: The path is a C string, the buffer is writable.
+            let length = unsafe { libc::readlink(link.as_ptr(), room, 4096) };
+            c_long::try_from(length).unwrap_or(-1)
+        },
+        undo: &|_| Ok(()),
+        errors: &[libc::ENOMEM],
+    })?;
+    exhaust(Operation {
+        name: "open through a link",
+        prepare: &forget_names,
+        // SAFETY: The path is a C string.
+        act: &mut || unsafe { libc::open(through.as_ptr(), libc::O_RDONLY) }.into(),
+        undo: &close,
+        errors: &[libc::ENOMEM],
+    })
+}
+
+fn attributes() -> Result<()> {
+    let mut buffer = vec![0_u8; 65536];
+    for (file, name) in [
+        ("attributes", c"user.long"),
+        ("acl", c"system.posix_acl_access"),
+        ("attributes", c""),
+    ] {
+        let path = path(file)?;
+        let what = match name.to_str()? {
+            "" => "listxattr",
+            name => name,
+        };
+        exhaust(Operation {
+            name: what,
+            prepare: &forget_names,
+            act: &mut || attribute_once(&path, name, &mut buffer),
+            undo: &|_| Ok(()),
+            errors: &[libc::ENOMEM],
+        })?;
+    }
+    Ok(())
+}
+
+fn attribute_once(path: &CStr, name: &CStr, buffer: &mut [u8]) -> c_long {
+    let (room, length) = (buffer.as_mut_ptr(), buffer.len());
+    let result = if name.is_empty() {
+        // SAFETY: The path is a C string, the buffer is writable.
+        unsafe { libc::llistxattr(path.as_ptr(), room.cast(), length) }
+    } else {
+        // SAFETY: Path and name are C strings, the buffer is writable.
+        unsafe { libc::lgetxattr(path.as_ptr(), name.as_ptr(), room.cast(), length) }
+    };
+    c_long::try_from(result).unwrap_or(-1)
+}
+
+fn open_handles() -> Result<()> {
+    let root = File::open(MOUNT)?;
+    for name in ["deep/deeper/file", "deep/deeper/deeper"] {
+        let handle: Handle = handles::handle_of(name, 0)?;
+        exhaust(Operation {
+            name: &format!("open_by_handle_at of {name}"),
+            prepare: &forget_names,
+            act: &mut || handles::open_raw(&root, &handle, libc::O_RDONLY),
+            undo: &close,
+            // The kernel calls a handle stale whatever went wrong with it on the way.
+            errors: &[libc::ENOMEM, libc::ESTALE],
+        })?;
+    }
+    Ok(())
+}
+
+fn mmap() -> Result<()> {
+    for (name, _, size) in [WIDE_FILE, HUGE_FILE, ("sparse", 0, SPARSE_SIZE)] {
+        let file = File::open(at(name))?;
+        let length = usize::try_from(size)?;
+        exhaust(Operation {
+            name: &format!("mmap of {name}"),
+            prepare: &nothing,
+            act: &mut || map_once(&file, length),
+            undo: &|_| Ok(()),
+            errors: &[libc::ENOMEM],
+        })?;
+    }
+    Ok(())
+}
+
+fn map_once(file: &File, length: usize) -> c_long {
+    let fd = file.as_raw_fd();
+    // SAFETY: The kernel chooses the address.
+    let address = unsafe { libc::mmap(std::ptr::null_mut(), length, PROT_READ, MAP_SHARED, fd, 0) };
+    if address == libc::MAP_FAILED {
+        return -1;
+    }
+    // SAFETY: The mapping is ours, and nothing uses it.
+    unsafe { libc::munmap(address, length) };
+    0
+}
+
+/// Faults get by without: the page is touched again until there is memory.
+fn touch() -> Result<()> {
+    for (file, protection, flags) in [
+        (WIDE_FILE, PROT_READ, MAP_SHARED),
+        (HUGE_FILE, PROT_READ, MAP_PRIVATE),
+        (BIG_FILE, PROT_READ | PROT_WRITE, MAP_PRIVATE),
+        (("sparse", 0, SPARSE_SIZE), PROT_READ, MAP_SHARED),
+        (
+            ("sparse", 0, SPARSE_SIZE),
+            PROT_READ | PROT_WRITE,
+            MAP_PRIVATE,
+        ),
+    ] {
+        let map = std::cell::RefCell::new(mapping::map(file, protection, flags)?);
+        let write = protection & PROT_WRITE != 0;
+        exhaust(Operation {
+            name: &format!(
+                "{} faults of {}",
+                if write { "write" } else { "read" },
+                file.0
+            ),
+            prepare: &|| {
+                forget_pages()?;
+                map.replace(mapping::map(file, protection, flags)?);
+                Ok(())
+            },
+            act: &mut || {
+                let map = map.borrow();
+                // The first two megabytes, and one page in each table behind them.
+                let near = (0..map.length().min(64 * 4096)).step_by(4096);
+                let far = (0..map.length()).step_by(2 << 20);
+                for offset in near.chain(far) {
+                    if write {
+                        map.write(offset, 1);
+                    } else {
+                        map.touch(offset);
+                    }
+                }
+                0
+            },
+            undo: &|_| Ok(()),
+            errors: &[],
+        })?;
+    }
+    Ok(())
+}
+
+/// What mount(2) takes.
+struct Mount {
+    options: CString,
+}
+
+impl Mount {
+    fn with(options: &str) -> Result<Self> {
+        Ok(Self {
+            options: CString::new(format!("phys={}{options}", phys()))?,
+        })
+    }
+
+    fn once(&self) -> c_long {
+        let options = self.options.as_ptr().cast();
+        // SAFETY: All strings are C strings.
+        let result = unsafe {
+            libc::mount(
+                c"none".as_ptr(),
+                c"/mnt".as_ptr(),
+                c"daxfs".as_ptr(),
+                0,
+                options,
+            )
+        };
+        result.into()
+    }
+}
+
+/// The kernel reports an address range that it could not note down as one that is taken.
+const MOUNT_ERRORS: &[i32] = &[libc::ENOMEM, libc::EBUSY];
+
+fn mount() -> Result<()> {
+    let identity = current_identity()?;
+    sys::unmount(MOUNT, 0)?;
+    for options in ["", ",validate", &format!(",identity=sha256:{identity}")] {
+        let mount = Mount::with(options)?;
+        let name = match options.split('=').next() {
+            Some("") | None => "mount".to_owned(),
+            Some(option) => format!("mount with {}", option.trim_start_matches(',')),
+        };
+        exhaust(Operation {
+            name: &name,
+            prepare: &nothing,
+            act: &mut || mount.once(),
+            undo: &|_| sys::unmount(MOUNT, 0),
+            errors: MOUNT_ERRORS,
+        })?;
+    }
+    nothing_is_left()?;
+    mount_image()?;
+    fs::create_dir_all("/tmp/again")?;
+    let options = CString::new(format!("phys={}", phys()))?;
+    exhaust(Operation {
+        name: "mount of what is mounted",
+        prepare: &nothing,
+        act: &mut || {
+            let (target, options) = (c"/tmp/again".as_ptr(), options.as_ptr().cast());
+            // SAFETY: All strings are C strings.
+            let result =
+                unsafe { libc::mount(c"none".as_ptr(), target, c"daxfs".as_ptr(), 0, options) };
+            result.into()
+        },
+        undo: &|_| sys::unmount("/tmp/again", 0),
+        errors: &[libc::ENOMEM],
+    })
+}
+
+/// The identity of the image, as a refusal of another one tells it.
+fn current_identity() -> Result<String> {
+    let (_, messages) = super::mounting::attempt(&format!(
+        "phys={},identity=sha256:{}",
+        phys(),
+        "0".repeat(64)
+    ))?;
+    let (_, found) = messages.split_once("sha256:").context("no identity")?;
+    Ok(found.get(..64).context("a short identity")?.to_owned())
+}
+
+/// Nothing of the file system is left, and the module goes; the kernel complains when a cache is taken
+/// away that still has inodes. Those that were freed are in quarantine, so counting says nothing.
+fn nothing_is_left() -> Result<()> {
+    gone()?;
+    sys::unload_module(c"daxfs").context("cannot unload the module")?;
+    sys::load_module("/daxfs.ko").context("cannot load it again")
+}
+
+fn gone() -> Result<()> {
+    ensure!(claims()? == 0, "a claim is left");
+    Ok(())
+}
+
+fn unmount() -> Result<()> {
+    sys::unmount(MOUNT, 0)?;
+    let use_it = || -> Result<()> {
+        mount_image()?;
+        for name in [SMALL_FILE.0, "sparse", "deep/deeper/file"] {
+            fs::read(at(name))?;
+        }
+        let file: OwnedFd = File::open(at(sample::ODD_FILE.0))?.into();
+        drop(file);
+        Ok(())
+    };
+    exhaust(Operation {
+        name: "unmount",
+        prepare: &|| {
+            if read_text("/proc/mounts")?.contains(" /mnt daxfs ") {
+                sys::unmount(MOUNT, 0)?;
+            }
+            use_it()
+        },
+        // SAFETY: The path is a C string.
+        act: &mut || unsafe { libc::umount2(c"/mnt".as_ptr(), 0) }.into(),
+        undo: &|_| gone(),
+        errors: &[libc::ENOMEM],
+    })?;
+    nothing_is_left()?;
+    mount_image()
+}
