@@ -108,6 +108,8 @@ not a line
         assert_eq!(iomem.holder(bar, "0000:00:04.0"), Some("daxfs"));
         let free = range(0x9200_0000, 0x93ff_ffff);
         assert_eq!(iomem.holder(free, "0000:00:05.0"), None);
+        let before_all = range(0x8000_0000, 0x8fff_ffff);
+        assert_eq!(iomem.holder(before_all, "PCI Bus 0000:00"), None);
     }
 
     #[test]
