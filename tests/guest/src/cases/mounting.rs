@@ -11,7 +11,9 @@ use daxfs_hostile::beyond::ARGUMENTS;
 
 use super::{at, sample, Case};
 use crate::init::{mount_image, phys, read_text, MOUNT};
-use crate::sample::{CLEAN_FILE, DIRTY_FILE, ENDLESS, INNER_FILE, INNER_IMAGE, USER, WRONG_DIGEST};
+use crate::sample::{
+    CLEAN_FILE, DIRTY_FILE, ENDLESS, HUGE_FILE, INNER_FILE, INNER_IMAGE, USER, WRONG_DIGEST,
+};
 use crate::{meminfo, sys};
 
 pub(super) const CASES: &[Case] = &[
@@ -516,6 +518,8 @@ fn rounds(count: usize) -> Result<i64> {
 /// A mount that fails, early or late, keeps neither the module nor the range.
 fn unload_after_failures() -> Result<()> {
     let here = phys();
+    // A file of words in a row, which begins at a multiple of 2 MiB.
+    let elsewhere = super::reading::physical_address(HUGE_FILE.0)?;
     sys::unmount(MOUNT, 0)?;
     for (options, number) in [
         (String::new(), libc::EINVAL),
@@ -525,10 +529,7 @@ fn unload_after_failures() -> Result<()> {
             format!("phys={here},identity=sha256:{}", "0".repeat(64)),
             libc::EKEYREJECTED,
         ),
-        (
-            format!("phys={:#x}", parse(&here)? + (16 << 20)),
-            libc::EUCLEAN,
-        ),
+        (format!("phys={elsewhere:#x}"), libc::EUCLEAN),
     ] {
         refused(&options, number, "")?;
         ensure!(claims()? == 0, "{options:?} keeps its claim");
