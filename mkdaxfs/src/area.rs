@@ -2,9 +2,9 @@
 //! The data section: where contents are placed.
 //!
 //! Files of 2 MiB and more begin at multiples of 2 MiB, so that they can be mapped by huge pages. The
-//! gaps that this leaves are filled with smaller files: each file goes to the smallest gap that takes
-//! it, and to the end if none does. A file is aligned only if there are enough smaller files to fill
-//! the gap before it, or if what stays empty is small beside the file.
+//! gap that this leaves is filled with smaller files, the largest that fit first; a file is aligned only
+//! if there are enough of them, or if what stays empty is small beside the file. Every other file goes
+//! to the smallest gap that takes it, and to the end if none does.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -49,13 +49,18 @@ impl Area {
     pub(crate) fn place(&mut self, length: u64) -> u64 {
         let length = round_up(length, self.page);
         let Some(&gap) = self.gaps.range((length, 0)..).next() else {
-            let at = self.end;
-            self.end += length;
-            return at;
+            return self.append(length);
         };
         self.gaps.remove(&gap);
         let (room, at) = gap;
         self.add_gap(at + length, room - length);
+        at
+    }
+
+    /// Places `length` bytes at the end.
+    fn append(&mut self, length: u64) -> u64 {
+        let at = self.end;
+        self.end += round_up(length, self.page);
         at
     }
 
@@ -87,6 +92,27 @@ pub(crate) struct Large {
     pub(crate) is_mappable: bool,
 }
 
+/// What can fill the gaps that alignment leaves.
+struct Filler {
+    /// Length in whole pages, and number, of each large content that is not aligned.
+    large: BTreeSet<(u64, usize)>,
+    /// The bytes of the contents that are placed later; they fit nearly everywhere.
+    small: u64,
+}
+
+impl Filler {
+    /// Contents for a gap, the largest that fit first, and the bytes that they leave.
+    fn choose(&self, gap: u64) -> (Vec<(u64, usize)>, u64) {
+        let (mut chosen, mut room, mut bound) = (Vec::new(), gap, (gap + 1, 0));
+        while let Some(&next) = self.large.range(..bound).next_back() {
+            chosen.push(next);
+            room -= next.0;
+            bound = next.min((room + 1, 0));
+        }
+        (chosen, room)
+    }
+}
+
 /// Places the large contents, and returns the place of each. `small` is the sum of the lengths, each
 /// rounded up to pages, of the contents that will be placed afterwards.
 pub(crate) fn place_large(
@@ -99,27 +125,38 @@ pub(crate) fn place_large(
     let is_candidate = |one: &Large| {
         matches!(huge_align, HugeAlign::Auto) && one.is_mappable && one.length >= HUGE_PAGE
     };
+    let all = (0..large.len()).filter(|&at| large[at].length != 0);
     let (mut candidates, mut others): (Vec<usize>, Vec<usize>) =
-        (0..large.len()).partition(|&at| is_candidate(&large[at]));
+        all.partition(|&at| is_candidate(&large[at]));
     let lengths = others
         .iter()
-        .map(|&at| round_up(large[at].length, area.page));
-    let mut filler = lengths.sum::<u64>() + small;
+        .map(|&at| (round_up(large[at].length, area.page), at));
+    let mut filler = Filler {
+        large: lengths.collect(),
+        small,
+    };
+    let mut placed = BTreeSet::new();
     candidates.sort_by_key(|&at| Reverse(large[at].length));
     for at in candidates {
-        let gap = area.gap_before_aligned();
-        let empty = gap.saturating_sub(filler);
-        if empty <= large[at].length / WORTH {
-            filler -= gap - empty;
-            places[at] = area.place_aligned(large[at].length);
-        } else {
+        let (chosen, room) = filler.choose(area.gap_before_aligned());
+        let empty = room.saturating_sub(filler.small);
+        if empty > large[at].length / WORTH {
             others.push(at);
+            continue;
         }
+        filler.small -= room - empty;
+        for one in chosen {
+            filler.large.remove(&one);
+            placed.insert(one.1);
+            places[one.1] = area.append(one.0);
+        }
+        places[at] = area.place_aligned(large[at].length);
     }
+    others.retain(|at| !placed.contains(at));
     if !area.gaps.is_empty() {
         others.sort_by_key(|&at| Reverse(large[at].length));
     }
-    for at in others.into_iter().filter(|&at| large[at].length != 0) {
+    for at in others {
         places[at] = area.place(large[at].length);
     }
     places
@@ -165,6 +202,15 @@ mod tests {
         let lengths = [HUGE_PAGE + PAGE; 3];
         let places = place_large(&mut area, &large(&lengths), 0, HugeAlign::Auto);
         assert_eq!(places, [PAGE, PAGE + lengths[0], PAGE + 2 * lengths[0]]);
+        assert_eq!(area.unused(), 0);
+    }
+
+    #[test]
+    fn a_file_that_does_not_fit_fills_no_gap() {
+        let mut area = Area::new(84 * PAGE, PAGE);
+        let lengths = [428 * PAGE + 1, HUGE_PAGE];
+        let places = place_large(&mut area, &large(&lengths), 0, HugeAlign::Auto);
+        assert_eq!(places, [84 * PAGE, 513 * PAGE]);
         assert_eq!(area.unused(), 0);
     }
 

@@ -336,9 +336,9 @@ fn busy() -> Result<()> {
     let unloaded = sys::unload_module(c"daxfs");
     ensure!(unloaded.is_err(), "the module was unloaded under a mount");
     // A lazy unmount leaves what is in use alone until it is not.
-    let map = super::mapping::map(crate::sample::HUGE_FILE, libc::PROT_READ, libc::MAP_SHARED)?;
+    let map = super::mapping::map(HUGE_FILE, libc::PROT_READ, libc::MAP_SHARED)?;
     sys::unmount(MOUNT, libc::MNT_DETACH)?;
-    crate::pattern::expect(&map.copy(0, map.length())?, crate::sample::HUGE_FILE.1, 0)?;
+    crate::pattern::expect(&map.copy(0, map.length())?, HUGE_FILE.1, 0)?;
     drop(map);
     remount()
 }
