@@ -52,11 +52,11 @@ impl Args {
 }
 
 /// What a first run writes into the target directory, in GiB.
-const TARGET: u64 = 8;
+const TARGET: u64 = 5;
 /// What it writes into the cache directory, in GiB.
-const CACHE: u64 = 6;
+const CACHE: u64 = 5;
 /// What a later run writes, in GiB.
-const AGAIN: u64 = 3;
+const AGAIN: u64 = 2;
 
 /// Looks whether the disks have room for what a run writes.
 fn room() -> Result<()> {
