@@ -15,13 +15,16 @@ use crate::report::{Counts, Log};
 pub(crate) fn run(log: &mut Log, command: &mut Command) -> Result<()> {
     let mut total = Summary::default();
     let mut binaries = 0_u64;
+    let mut failed = Vec::new();
     let result = log.run_lines(command, |line| {
+        failed.extend(failed_test(line).map(str::to_owned));
         if let Some(summary) = Summary::parse(line) {
             total.add(summary);
             binaries += 1;
         }
     });
     log.count(total.counts);
+    log.failed(failed);
     log.note(format!(
         "{} passed, {} failed, {} ignored in {binaries} test binaries",
         total.counts.passed, total.counts.failed, total.ignored
@@ -29,6 +32,11 @@ pub(crate) fn run(log: &mut Log, command: &mut Command) -> Result<()> {
     result?;
     ensure!(binaries > 0, "no test binary reported a result");
     Ok(())
+}
+
+/// The name in a line such as `test module::name ... FAILED`.
+fn failed_test(line: &str) -> Option<&str> {
+    line.strip_prefix("test ")?.strip_suffix(" ... FAILED")
 }
 
 /// What one test binary reported.
@@ -68,6 +76,12 @@ impl Summary {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_failed_test_has_its_name() {
+        assert_eq!(failed_test("test a::b ... FAILED"), Some("a::b"));
+        assert_eq!(failed_test("test a::b ... ok"), None);
+    }
 
     #[test]
     fn a_summary_line_is_read() {

@@ -39,6 +39,7 @@ pub(crate) struct Log {
     path: PathBuf,
     file: File,
     counts: Counts,
+    failed: Vec<String>,
     note: String,
 }
 
@@ -55,6 +56,7 @@ impl Log {
             path,
             file,
             counts: Counts::default(),
+            failed: Vec::new(),
             note: String::new(),
         })
     }
@@ -96,6 +98,11 @@ impl Log {
     /// Counts cases that ran inside the stage, besides the stage itself.
     pub(crate) fn count(&mut self, counts: Counts) {
         self.counts += counts;
+    }
+
+    /// Names cases that failed inside the stage; they are named again at the end of the run.
+    pub(crate) fn failed(&mut self, names: Vec<String>) {
+        self.failed.extend(names);
     }
 
     /// Sets the remark that stands behind the stage's name.
@@ -164,7 +171,10 @@ impl Tally {
 
     fn fail(&mut self, name: &str, error: &anyhow::Error, log: Option<&Log>) {
         self.counts.failed += 1;
+        let inner = log.map_or(&[][..], |log| &log.failed);
         self.failures.push(name.to_owned());
+        let inner = inner.iter().map(|case| format!("{name}: {case}"));
+        self.failures.extend(inner);
         println!("---- {name}: {error:#}");
         if let Some(log) = log {
             println!("{}", log.tail().unwrap_or_default().trim_end());
@@ -211,7 +221,10 @@ mod tests {
             });
             Ok(())
         }));
-        assert!(!tally.stage("unit bad", |_| anyhow::bail!("broken on purpose")));
+        assert!(!tally.stage("unit bad", |log| {
+            log.failed(vec!["a case".to_owned()]);
+            anyhow::bail!("broken on purpose")
+        }));
         assert_eq!(
             tally.counts,
             Counts {
@@ -219,7 +232,7 @@ mod tests {
                 failed: 1
             }
         );
-        assert_eq!(tally.failures, ["unit bad"]);
+        assert_eq!(tally.failures, ["unit bad", "unit bad: a case"]);
     }
 
     #[test]

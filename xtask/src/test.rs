@@ -12,7 +12,7 @@ use crate::kernel::config::Configuration;
 use crate::kernel::{build, cache, panics};
 use crate::process::cargo;
 use crate::report::{Counts, Log, Tally};
-use crate::{check, dist, libtest, readme, room, roundtrip, setup, workspace};
+use crate::{check, dist, libtest, qemu, readme, room, roundtrip, setup, workspace};
 
 /// How many random trees go through the tools.
 const TREES: &str = "2000";
@@ -94,11 +94,14 @@ fn random_trees(log: &mut Log) -> Result<()> {
 fn guests(log: &mut Log) -> Result<()> {
     let mut counts = None;
     let program = env::current_exe().context("cannot find this program")?;
+    let mut failed = Vec::new();
     let result = log.run_lines(Command::new(program).arg("qemu-test"), |line| {
+        failed.extend(line.strip_prefix(qemu::FAILED).map(str::to_owned));
         counts = parse(line).or(counts);
     });
     let found = counts.unwrap_or_default();
     log.count(found);
+    log.failed(failed);
     log.note(format!("{} passed, {} failed", found.passed, found.failed));
     result?;
     counts.map(|_| ()).context("the guests reported no counts")

@@ -6,6 +6,7 @@
 //! that the case had not announced.
 
 use std::io::{BufRead, BufReader, Write};
+use std::ops::Range;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
@@ -30,6 +31,8 @@ pub(crate) struct CaseResult {
     pub(crate) failure: Option<String>,
     /// How long it took, on the host's clock.
     pub(crate) duration: Duration,
+    /// Where in the console what it said lies, in bytes.
+    said: Range<usize>,
 }
 
 /// What a guest's run came to.
@@ -45,9 +48,18 @@ pub(crate) struct Report {
     pub(crate) trouble: Option<String>,
     /// The case during which that came.
     pub(crate) troubled: Option<String>,
-    started: Option<(String, Instant)>,
+    started: Option<Started>,
     announced: Vec<Announced>,
     endings: u32,
+}
+
+/// The case that runs.
+#[derive(Debug)]
+struct Started {
+    name: String,
+    at: Instant,
+    /// The length of the console before it.
+    console: usize,
 }
 
 /// Words that a case has the kernel print.
@@ -78,7 +90,11 @@ impl Report {
     fn take_words(&mut self, words: &str) {
         if let Some(name) = words.strip_prefix("start ") {
             self.settle_announcements();
-            self.started = Some((name.to_owned(), Instant::now()));
+            self.started = Some(Started {
+                name: name.to_owned(),
+                at: Instant::now(),
+                console: self.console.len(),
+            });
         } else if let Some(words) = words.strip_prefix("announce ") {
             self.announced.push(Announced {
                 words: words.to_owned(),
@@ -111,18 +127,34 @@ impl Report {
 
     fn finish(&mut self, name: &str, failure: Option<String>) {
         let started = self.started.take();
+        let end = self.console.len();
+        let begin = started.as_ref().map_or(end, |started| started.console);
         self.cases.push(CaseResult {
             name: name.to_owned(),
             failure,
-            duration: started.map_or(Duration::ZERO, |(_, at)| at.elapsed()),
+            duration: started.map_or(Duration::ZERO, |started| started.at.elapsed()),
+            said: begin..end,
         });
+    }
+
+    /// What was on the console while cases ran that failed, and at the end if the run is no good.
+    pub(crate) fn excerpts(&self) -> String {
+        let mut text = String::new();
+        for case in self.cases.iter().filter(|case| case.failure.is_some()) {
+            let said = self.console.get(case.said.clone()).unwrap_or_default();
+            text.push_str(&format!("[{}]\n{}", case.name, last_lines(said)));
+        }
+        if self.trouble.is_some() {
+            text.push_str(&format!("[at the end]\n{}", last_lines(&self.console)));
+        }
+        text
     }
 
     fn fail(&mut self, why: &str) {
         if self.trouble.is_some() {
             return;
         }
-        self.troubled = self.started.as_ref().map(|(name, _)| name.clone());
+        self.troubled = self.started.as_ref().map(|started| started.name.clone());
         let during = self.troubled.iter().map(|name| format!(" during {name}"));
         self.trouble = Some(format!("{why}{}", during.collect::<String>()));
     }
@@ -135,6 +167,13 @@ impl Report {
             _ => self.fail("the guest ended more than once"),
         }
     }
+}
+
+/// The end of a text, which is as long as a kernel in trouble needs.
+fn last_lines(text: &str) -> &str {
+    const LINES: usize = 120;
+    let mut ends = text.rmatch_indices('\n').map(|(at, _)| at + 1);
+    ends.nth(LINES).map_or(text, |begin| &text[begin..])
 }
 
 /// Runs a guest until it powers off, fails, says nothing for `silence`, or takes longer than `limit`.
@@ -263,6 +302,20 @@ mod tests {
             "daxfs-guest: end",
         ]);
         assert_eq!(failures(&report), [("a", Some("1 is not 2: really"))]);
+    }
+
+    #[test]
+    fn what_was_said_during_a_failed_case_is_shown() {
+        let mut lines = vec!["daxfs-guest: start a", "of a", "daxfs-guest: ok a"];
+        lines.extend(["daxfs-guest: start b", "of b", "daxfs-guest: failed b: x"]);
+        lines.push("later");
+        let shown = "[b]\nof b\ndaxfs-guest: failed b: x\n";
+        let good_end = [&lines[..], &["daxfs-guest: end"]].concat();
+        assert_eq!(report(&good_end).excerpts(), shown);
+        let bad_end = report(&lines).excerpts();
+        assert!(bad_end.starts_with(shown) && bad_end.ends_with("later\n"));
+        assert_eq!(last_lines(&"x\n".repeat(500)), "x\n".repeat(120));
+        assert_eq!(last_lines("x\ny\n"), "x\ny\n");
     }
 
     #[test]

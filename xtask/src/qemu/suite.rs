@@ -217,6 +217,9 @@ impl Prepared<'_> {
     }
 }
 
+/// What the lines of a finished run begin with that name what failed.
+pub(crate) const FAILED: &str = "failed: ";
+
 /// How many guests run side by side.
 const GUESTS: usize = 2;
 
@@ -252,16 +255,10 @@ impl Args {
             self.run_pair(pair, &artifacts, &mut counts)?;
             eprintln!("{}: {:.0} s", pair.name, start.elapsed().as_secs_f64());
         }
-        if counts.passed + counts.failed == 0 {
-            println!("no case matches");
-            counts.failed = 1;
+        if counts.passed == 0 && counts.failures.is_empty() {
+            counts.fail("nothing ran", "no case matches");
         }
-        println!("{} passed, {} failed", counts.passed, counts.failed);
-        Ok(if counts.failed == 0 {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
-        })
+        Ok(counts.finish())
     }
 
     fn run_long(&self, artifacts: &Artifacts, counts: &mut Counts) -> Result<()> {
@@ -332,7 +329,7 @@ impl Args {
             }
             Some(Err(why)) => {
                 println!("FAILED           {}/memory: {why:#}", pair.name);
-                counts.failed += 1;
+                counts.fail(&format!("{}/memory", pair.name), &format!("{why:#}"));
             }
         }
         Ok(())
@@ -348,7 +345,7 @@ impl Args {
                 }
                 Some(why) => {
                     println!("FAILED {seconds:6.1} s  {suite}/{}: {why}", case.name);
-                    counts.failed += 1;
+                    counts.fail(&format!("{suite}/{}", case.name), why);
                 }
             }
         }
@@ -357,12 +354,13 @@ impl Args {
         }
         if let Some(trouble) = &report.trouble {
             println!("FAILED           {suite}: {trouble}");
-            counts.failed += 1;
+            counts.fail(suite, trouble);
         }
-        let failed =
-            report.trouble.is_some() || report.cases.iter().any(|case| case.failure.is_some());
-        if failed || self.verbose {
+        let excerpts = report.excerpts();
+        if self.verbose {
             println!("---- console of {suite}\n{}----", report.console);
+        } else if !excerpts.is_empty() {
+            println!("---- console of {suite}, in part; -v shows it whole\n{excerpts}----");
         }
     }
 }
@@ -385,10 +383,32 @@ fn side_by_side<T: Sync>(items: &[T], work: impl Fn(&T) -> Result<()> + Sync) ->
     })
 }
 
+/// What came of the cases.
 #[derive(Default)]
 struct Counts {
     passed: u32,
-    failed: u32,
+    /// What failed, and why.
+    failures: Vec<String>,
+}
+
+impl Counts {
+    fn fail(&mut self, name: &str, why: &str) {
+        self.failures.push(format!("{name}: {why}"));
+    }
+
+    /// Says once more what failed, and how many of each there were: who sees the end of a long run
+    /// has seen what matters.
+    fn finish(self) -> ExitCode {
+        for failure in &self.failures {
+            println!("{FAILED}{failure}");
+        }
+        println!("{} passed, {} failed", self.passed, self.failures.len());
+        if self.failures.is_empty() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
+    }
 }
 
 #[cfg(test)]
