@@ -267,20 +267,6 @@ bool daxfs_vma_is_shared(struct vm_area_struct *vma)
 	return vma->vm_flags & VM_MAYSHARE;
 }
 
-bool daxfs_vma_is_locked(struct vm_area_struct *vma)
-{
-	return vma->vm_flags & VM_LOCKED;
-}
-
-void daxfs_vma_describe_mixed(struct vm_area_struct *description, struct vm_area_struct *vma)
-{
-	description->vm_mm = vma->vm_mm;
-	description->vm_start = vma->vm_start;
-	description->vm_end = vma->vm_end;
-	description->vm_page_prot = vma->vm_page_prot;
-	vm_flags_init(description, vma->vm_flags | VM_MIXEDMAP);
-}
-
 bool daxfs_pmd_is_huge(struct vm_fault *vmf)
 {
 	return pmd_trans_huge(pmdp_get_lockless(vmf->pmd));

@@ -142,8 +142,6 @@ void daxfs_folio_unlock(struct folio *folio);
 void daxfs_pagemap_put(struct dev_pagemap *map, unsigned long count);
 
 bool daxfs_vma_is_shared(struct vm_area_struct *vma);
-bool daxfs_vma_is_locked(struct vm_area_struct *vma);
-void daxfs_vma_describe_mixed(struct vm_area_struct *description, struct vm_area_struct *vma);
 bool daxfs_pmd_is_huge(struct vm_fault *vmf);
 void daxfs_semaphore_init(struct rw_semaphore *semaphore);
 bool daxfs_fatal_signal_pending(void);

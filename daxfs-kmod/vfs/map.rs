@@ -19,13 +19,11 @@
 //!    make a huge folio.
 
 use daxfs_format::image::Segment;
-use kernel::error::code;
 use kernel::ffi::{c_uint, c_ulong};
 use kernel::prelude::*;
 
 use crate::errno;
 use crate::inode;
-use crate::poison;
 use crate::region::Region;
 use crate::sys::lock::{ReadGuard, WriteGuard};
 use crate::sys::pages::{Page, HUGE_ORDER, HUGE_PAGES, PAGE_SHIFT, PAGE_SIZE};
@@ -177,59 +175,27 @@ impl<'a> Fault<'a> {
 
     /// Maps the page and its neighbours. It does not matter if one of these cannot be mapped.
     fn insert_with_neighbours(&self, page: Page<'_>) -> raw::vm_fault_t {
-        let result = retry_unless_killed(self.insert(self.address, page));
-        if result == NOPAGE {
-            let (back, ahead) = self.window();
-            // SAFETY: The pages of the window lie in the stretch of 2 MiB of the page.
-            let first = unsafe { page.sub(back) };
-            if poison::seen() || self.is_locked() {
-                self.insert_one_by_one(first, back, ahead);
-            } else {
-                self.insert_together(first, back, ahead);
-            }
+        let mut inserter = Inserter::new(self.vma);
+        let result = retry_unless_killed(inserter.insert(self.address, page));
+        if result != NOPAGE {
+            return result;
         }
-        result
-    }
-
-    /// Maps the pages of the window but for broken ones, of which there may be some.
-    #[cold]
-    fn insert_one_by_one(&self, first: Page<'_>, back: u64, ahead: u64) {
+        let (back, ahead) = self.window();
         let (address, offset) = (self.address - back, self.offset - (back << PAGE_SHIFT));
+        let is_whole = !self.region.is_poisoned(offset, (back + ahead) << PAGE_SHIFT);
+        // SAFETY: The pages of the window lie in the stretch of 2 MiB of the page.
+        let first = unsafe { page.sub(back) };
         for index in (0..back + ahead).filter(|&index| index != back) {
-            if self.region.is_poisoned(offset + (index << PAGE_SHIFT), 1) {
+            if !is_whole && self.region.is_poisoned(offset + (index << PAGE_SHIFT), 1) {
                 continue;
             }
-            // SAFETY: As where the first page comes from.
-            let page = unsafe { first.add(index) };
-            if self.insert(address + index, page) != NOPAGE {
-                return;
+            // SAFETY: As above.
+            let neighbour = unsafe { first.add(index) };
+            if inserter.insert(address + index, neighbour) != NOPAGE {
+                break;
             }
         }
-    }
-
-    /// Maps the pages of the window, of which the one that the fault is about is there already.
-    fn insert_together(&self, first: Page<'_>, back: u64, ahead: u64) {
-        let mut batch = Batch::new(self.vma, first);
-        batch.insert(self.address - back, 0, back);
-        batch.insert(self.address - back, back + 1, back + ahead);
-    }
-
-    /// Whether the area is locked by mlock(2).
-    fn is_locked(&self) -> bool {
-        // SAFETY: The area is locked, so that its flags do not change.
-        unsafe { raw::daxfs_vma_is_locked(self.vma) }
-    }
-
-    /// Inserts one page at an address, a number of pages; an entry that is there already stays.
-    fn insert(&self, address: u64, page: Page<'_>) -> raw::vm_fault_t {
-        let mut fault: raw::vm_fault = pin_init::zeroed();
-        fault.__bindgen_anon_1.vma = self.vma;
-        fault.__bindgen_anon_1.address = (address << PAGE_SHIFT) as usize;
-        // SAFETY: The function takes area and address from the fault. The area is locked, by its own
-        // lock or `mmap_lock`, and so is its file's mapping, for which no huge entry can come where a
-        // page goes. The page has our reference at least, and belongs to a map that lives as long as
-        // the mount; its folio is kept from changing.
-        unsafe { raw::vmf_insert_page_mkwrite(&mut fault, page.as_ptr(), false) }
+        NOPAGE
     }
 
     /// How many pages before and from the fault on are mapped by it: at most [`FAULT_AROUND`], aligned
@@ -301,54 +267,28 @@ impl<'a> Fault<'a> {
     }
 }
 
-/// Inserts pages that lie side by side into an area, many under one lock of the page table.
+/// Inserts pages into an area, one at a time.
 ///
-/// The kernel's function for that is made for areas with `VM_MIXEDMAP`, and sets the flag where it is
-/// missing. Ours cannot have it: huge entries would be counted wrongly when they are split. What the
-/// function looks at is where the area lies, whose it is, its protection and its flags; so it gets a
-/// description that has these, and the flag. All that the flag does on the way is to keep it from
-/// counting pages of an area that is locked, and such areas are not filled by this.
-struct Batch {
-    description: raw::vm_area_struct,
-    pages: [*mut raw::page; FAULT_AROUND as usize],
-}
+/// `vm_insert_pages()` would take the lock of the page table once for several, but it makes an area one
+/// of `VM_MIXEDMAP`, whose huge entries the kernel counts wrongly when it splits them.
+struct Inserter(raw::vm_fault);
 
-impl Batch {
-    /// For pages from `first` on, of which there are as many as [`Batch::insert`] is asked for.
-    fn new(vma: *mut raw::vm_area_struct, first: Page<'_>) -> Self {
-        let mut description: raw::vm_area_struct = pin_init::zeroed();
-        // SAFETY: The area is locked, so that nobody writes what is copied from it.
-        unsafe { raw::daxfs_vma_describe_mixed(&mut description, vma) };
-        let pages = core::array::from_fn(|index| first.as_ptr().wrapping_add(index));
-        Self { description, pages }
+impl Inserter {
+    fn new(vma: *mut raw::vm_area_struct) -> Self {
+        let mut fault: raw::vm_fault = pin_init::zeroed();
+        fault.__bindgen_anon_1.vma = vma;
+        Self(fault)
     }
 
-    /// Inserts the pages with these indexes where they belong if the first one belongs to `address`, a
-    /// number of pages. Entries that are there already stay.
+    /// Inserts a page at an address, a number of pages; an entry that is there already stays.
     #[inline]
-    fn insert(&mut self, address: u64, mut index: u64, end: u64) {
-        while index < end {
-            let mut left = (end - index) as usize;
-            let Some(pages) = self.pages.get_mut(index as usize..end as usize) else { return };
-            // SAFETY: The description lies in the area, which is locked, and so is its file's mapping,
-            // for which no huge entry can come where a page goes. The function uses the description
-            // during the call only, and nothing of it but what is there. Each page has our reference
-            // at least, and belongs to a map that lives as long as the mount; the folios are kept from
-            // changing. There are as many pages as `left` says.
-            let result = unsafe {
-                raw::vm_insert_pages(
-                    &mut self.description,
-                    ((address + index) << PAGE_SHIFT) as usize,
-                    pages.as_mut_ptr(),
-                    &mut left,
-                )
-            };
-            // An entry that is there already ends the call; what comes after it is still to be done.
-            index = end - left as u64 + 1;
-            if result != code::EBUSY.to_errno() {
-                return;
-            }
-        }
+    fn insert(&mut self, address: u64, page: Page<'_>) -> raw::vm_fault_t {
+        self.0.__bindgen_anon_1.address = (address << PAGE_SHIFT) as usize;
+        // SAFETY: The function takes area and address from the fault. The area is locked, by its own
+        // lock or `mmap_lock`, and so is its file's mapping, for which no huge entry can come where a
+        // page goes. The page has our reference at least, and belongs to a map that lives as long as
+        // the mount; its folio is kept from changing.
+        unsafe { raw::vmf_insert_page_mkwrite(&mut self.0, page.as_ptr(), false) }
     }
 }
 

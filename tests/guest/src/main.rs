@@ -30,6 +30,7 @@
 //! | [`random`] | numbers that look random |
 //! | [`sample`] | the tree that the sample image holds |
 //! | [`shared`] | memory that this guest shares with others |
+//! | [`stream`] | directories with positions |
 //! | [`sys`] | system calls that the standard library lacks |
 //! | [`touches`] | how often a mount is touched |
 #![allow(
@@ -52,6 +53,7 @@ mod pattern;
 mod random;
 mod sample;
 mod shared;
+mod stream;
 mod sys;
 mod touches;
 

@@ -13,8 +13,10 @@ use std::path::Path;
 use anyhow::{bail, ensure, Context, Result};
 use daxfs_format::superblock::SuperblockCopy;
 use daxfs_format::{Error, Image, Rule};
-use daxfs_hostile::draw::{Drawer, Mutant};
+use daxfs_hostile::draw::Drawer;
 use daxfs_hostile::examine::{Examiner, Stage};
+use daxfs_hostile::reference::reference;
+use daxfs_hostile::specimen::Specimen;
 use daxfs_image::hash::Xxh64;
 
 use super::{mutants, Case};
@@ -22,11 +24,13 @@ use crate::explore::{self, Findings};
 use crate::init;
 use crate::klog::KernelLog;
 use crate::shared::Bar;
+use crate::stream::Stream;
 use crate::sys;
 
 pub(super) const CASES: &[Case] = &[
     mutants("mutants-with-validate", with_validate),
     mutants("mutants-without-validate", without_validate),
+    mutants("a-listing-breaks-off-at-a-broken-entry", broken_listing),
 ];
 
 /// Where mutants are mounted.
@@ -52,14 +56,14 @@ impl Memory {
         Ok(Self { bar, bytes })
     }
 
-    /// Puts a mutant into the memory.
-    fn put(&mut self, mutant: &Mutant) -> Result<()> {
-        let used = mutant.bytes.len();
+    /// Puts an image into the memory.
+    fn put(&mut self, bytes: &[u8]) -> Result<()> {
+        let used = bytes.len();
         let (image, rest) = self
             .bytes
             .split_at_mut_checked(used)
             .context("larger than the memory")?;
-        image.copy_from_slice(&mutant.bytes);
+        image.copy_from_slice(bytes);
         rest.fill(0);
         self.bar.map()?.fill(&self.bytes);
         Ok(())
@@ -140,7 +144,7 @@ impl Trial {
             let mutant = drawer.draw(seed, number);
             trial
                 .memory
-                .put(&mutant)
+                .put(&mutant.bytes)
                 .and_then(|()| each(&mut trial))
                 .with_context(|| format!("seed {seed} mutant {number} ({})", mutant.name))?;
             if number % SAY_EVERY == 0 {
@@ -263,4 +267,43 @@ impl Counts {
         *self.errors.entry(entry).or_default() += 1;
         Ok(())
     }
+}
+
+/// A listing gives every name before a broken entry, then the error, and both again whoever asks again:
+/// it neither skips the entry nor takes it for the end.
+fn broken_listing() -> Result<()> {
+    const BROKEN: usize = 20;
+    let mut specimen = Specimen::new(reference());
+    let names = specimen.names("/");
+    ensure!(names.len() > BROKEN + 1, "too few names");
+    specimen
+        .entry_at("/", u32::try_from(BROKEN)?)
+        .name_length
+        .set(0);
+    let (mut memory, mut log) = (Memory::find()?, KernelLog::follow()?);
+    memory.put(&specimen.finish())?;
+    ensure!(memory.mount("") == 0, "cannot mount");
+    let listed = list_twice(&names[..BROKEN]);
+    sys::unmount(TARGET, 0)?;
+    listed?;
+    let messages = log.take()?;
+    let told = |message: &String| message.contains("entry-name");
+    ensure!(messages.iter().any(told), "nothing told: {messages:?}");
+    Ok(())
+}
+
+/// A stream has these names behind the dots, and then an error as often as it is asked; and again when
+/// it begins anew.
+fn list_twice(names: &[Vec<u8>]) -> Result<()> {
+    let mut stream = Stream::open(Path::new(TARGET))?;
+    for _ in 0..2 {
+        stream.seek(0);
+        let found = stream.upto(names.len() + 2)?;
+        ensure!(found[2..] == *names, "other names: {found:?}");
+        for _ in 0..2 {
+            let next = stream.next().map_err(anyhow::Error::from);
+            sys::expect_errno("the broken entry", next, libc::EUCLEAN)?;
+        }
+    }
+    Ok(())
 }

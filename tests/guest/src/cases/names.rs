@@ -2,7 +2,7 @@
 //! Names: walking, looking up, listing, links.
 
 use std::collections::BTreeSet;
-use std::ffi::{CStr, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -13,6 +13,7 @@ use anyhow::{ensure, Context, Result};
 use super::{at, sample, Case};
 use crate::init::MOUNT;
 use crate::sample::{entries, many_name, Entry, Kind, IMAGE_SIZE, MANY};
+use crate::stream::Stream;
 use crate::{pattern, sys};
 
 pub(super) const CASES: &[Case] = &[
@@ -164,54 +165,11 @@ fn list_many() -> Result<()> {
     Ok(())
 }
 
-/// A directory stream of C, for its positions.
-struct Stream(*mut libc::DIR);
-
-impl Stream {
-    fn open(path: &Path) -> Result<Self> {
-        let path = sys::cstring(path)?;
-        // SAFETY: The path is a C string.
-        let stream = unsafe { libc::opendir(path.as_ptr()) };
-        ensure!(!stream.is_null(), "cannot open the directory");
-        Ok(Self(stream))
-    }
-
-    fn next(&mut self) -> Option<Vec<u8>> {
-        // SAFETY: The stream is open.
-        let entry = unsafe { libc::readdir(self.0) };
-        if entry.is_null() {
-            return None;
-        }
-        // SAFETY: The entry is valid until the next call.
-        let name = unsafe { &(*entry).d_name };
-        // SAFETY: The name ends with NUL.
-        let name = unsafe { CStr::from_ptr(name.as_ptr()) };
-        Some(name.to_bytes().to_vec())
-    }
-
-    fn position(&mut self) -> i64 {
-        // SAFETY: The stream is open.
-        unsafe { libc::telldir(self.0) }
-    }
-
-    fn seek(&mut self, position: i64) {
-        // SAFETY: The stream is open.
-        unsafe { libc::seekdir(self.0, position) };
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        // SAFETY: The stream is open, and not used any more.
-        unsafe { libc::closedir(self.0) };
-    }
-}
-
 /// From every position the rest of the directory can be read, in any order, also by another stream.
 fn positions() -> Result<()> {
     let mut stream = Stream::open(&at("many"))?;
     let mut all = vec![(stream.position(), None)];
-    while let Some(name) = stream.next() {
+    while let Some(name) = stream.next()? {
         all.push((stream.position(), Some(name)));
     }
     ensure!(all.len() == MANY + 3, "{} entries", all.len());
@@ -219,20 +177,18 @@ fn positions() -> Result<()> {
     for index in (0..all.len() - 1).rev().step_by(37) {
         other.seek(all[index].0);
         ensure!(
-            other.next() == all[index + 1].1,
+            other.next()? == all[index + 1].1,
             "another entry at position {index}"
         );
     }
     other.seek(all[all.len() - 1].0);
-    ensure!(other.next().is_none(), "an entry behind the end");
+    ensure!(other.next()?.is_none(), "an entry behind the end");
     Ok(())
 }
 
 fn two_readers() -> Result<()> {
     let (mut one, mut two) = (Stream::open(&at("many"))?, Stream::open(&at("many"))?);
-    let first: Vec<_> = std::iter::from_fn(|| one.next()).take(1000).collect();
-    let all: Vec<_> = std::iter::from_fn(|| two.next()).collect();
-    let rest: Vec<_> = std::iter::from_fn(|| one.next()).collect();
+    let (first, all, rest) = (one.upto(1000)?, two.upto(MANY + 2)?, one.upto(MANY)?);
     ensure!([first, rest].concat() == all, "two streams differ");
     Ok(())
 }
