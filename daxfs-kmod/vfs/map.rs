@@ -175,27 +175,62 @@ impl<'a> Fault<'a> {
 
     /// Maps the page and its neighbours. It does not matter if one of these cannot be mapped.
     fn insert_with_neighbours(&self, page: Page<'_>) -> raw::vm_fault_t {
-        let mut inserter = Inserter::new(self.vma);
-        let result = retry_unless_killed(inserter.insert(self.address, page));
-        if result != NOPAGE {
-            return result;
-        }
         let (back, ahead) = self.window();
-        let (address, offset) = (self.address - back, self.offset - (back << PAGE_SHIFT));
-        let is_whole = !self.region.is_poisoned(offset, (back + ahead) << PAGE_SHIFT);
         // SAFETY: The pages of the window lie in the stretch of 2 MiB of the page.
         let first = unsafe { page.sub(back) };
-        for index in (0..back + ahead).filter(|&index| index != back) {
-            if !is_whole && self.region.is_poisoned(offset + (index << PAGE_SHIFT), 1) {
+        let offset = self.offset - (back << PAGE_SHIFT);
+        let is_whole = !self.region.is_poisoned(offset, (back + ahead) << PAGE_SHIFT);
+        if is_whole && self.insert_together(first, back, ahead) {
+            return NOPAGE;
+        }
+        let result = retry_unless_killed(self.insert(self.address, page));
+        if result == NOPAGE {
+            self.insert_one_by_one(first, back, ahead);
+        }
+        result
+    }
+
+    /// Maps all pages of the window; returns whether none of them was there before. If one was, some may
+    /// be there now.
+    fn insert_together(&self, first: Page<'_>, back: u64, ahead: u64) -> bool {
+        let mut pages: [*mut raw::page; FAULT_AROUND as usize] =
+            core::array::from_fn(|index| first.as_ptr().wrapping_add(index));
+        let mut action: raw::mmap_action = pin_init::zeroed();
+        action.__bindgen_anon_1.map_kernel.start = ((self.address - back) << PAGE_SHIFT) as usize;
+        action.__bindgen_anon_1.map_kernel.pages = pages.as_mut_ptr();
+        action.__bindgen_anon_1.map_kernel.nr_pages = (back + ahead) as usize;
+        // SAFETY: The function takes place and pages from the action, and asks nothing more of an area than
+        // the one for a single page does, see `insert`. The window lies in the area, and has as many pages
+        // as the array at most.
+        unsafe { raw::map_kernel_pages_complete(self.vma, &mut action) == 0 }
+    }
+
+    /// Maps the pages of the window that are neither there nor broken.
+    #[cold]
+    fn insert_one_by_one(&self, first: Page<'_>, back: u64, ahead: u64) {
+        let (address, offset) = (self.address - back, self.offset - (back << PAGE_SHIFT));
+        for index in 0..back + ahead {
+            if self.region.is_poisoned(offset + (index << PAGE_SHIFT), 1) {
                 continue;
             }
-            // SAFETY: As above.
-            let neighbour = unsafe { first.add(index) };
-            if inserter.insert(address + index, neighbour) != NOPAGE {
-                break;
+            // SAFETY: As where the first page comes from.
+            let page = unsafe { first.add(index) };
+            if self.insert(address + index, page) != NOPAGE {
+                return;
             }
         }
-        NOPAGE
+    }
+
+    /// Inserts one page at an address, a number of pages; an entry that is there already stays.
+    fn insert(&self, address: u64, page: Page<'_>) -> raw::vm_fault_t {
+        let mut fault: raw::vm_fault = pin_init::zeroed();
+        fault.__bindgen_anon_1.vma = self.vma;
+        fault.__bindgen_anon_1.address = (address << PAGE_SHIFT) as usize;
+        // SAFETY: The function takes area and address from the fault. The area is locked, by its own
+        // lock or `mmap_lock`, and so is its file's mapping, for which no huge entry can come where a
+        // page goes. The page has our reference at least, and belongs to a map that lives as long as
+        // the mount; its folio is kept from changing.
+        unsafe { raw::vmf_insert_page_mkwrite(&mut fault, page.as_ptr(), false) }
     }
 
     /// How many pages before and from the fault on are mapped by it: at most [`FAULT_AROUND`], aligned
@@ -264,31 +299,6 @@ impl<'a> Fault<'a> {
     fn invalidate_lock(&self) -> *mut raw::rw_semaphore {
         // SAFETY: The area is locked, and has a file.
         unsafe { &raw mut (*(*(*self.vma).vm_file).f_mapping).invalidate_lock }
-    }
-}
-
-/// Inserts pages into an area, one at a time.
-///
-/// `vm_insert_pages()` would take the lock of the page table once for several, but it makes an area one
-/// of `VM_MIXEDMAP`, whose huge entries the kernel counts wrongly when it splits them.
-struct Inserter(raw::vm_fault);
-
-impl Inserter {
-    fn new(vma: *mut raw::vm_area_struct) -> Self {
-        let mut fault: raw::vm_fault = pin_init::zeroed();
-        fault.__bindgen_anon_1.vma = vma;
-        Self(fault)
-    }
-
-    /// Inserts a page at an address, a number of pages; an entry that is there already stays.
-    #[inline]
-    fn insert(&mut self, address: u64, page: Page<'_>) -> raw::vm_fault_t {
-        self.0.__bindgen_anon_1.address = (address << PAGE_SHIFT) as usize;
-        // SAFETY: The function takes area and address from the fault. The area is locked, by its own
-        // lock or `mmap_lock`, and so is its file's mapping, for which no huge entry can come where a
-        // page goes. The page has our reference at least, and belongs to a map that lives as long as
-        // the mount; its folio is kept from changing.
-        unsafe { raw::vmf_insert_page_mkwrite(&mut self.0, page.as_ptr(), false) }
     }
 }
 

@@ -9,17 +9,11 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 
 use super::footprint::Footprint;
+use super::layout::Layout;
 use super::shared::SharedMemory;
 use crate::kernel::config::Configuration;
 
 const MIB: u64 = 1 << 20;
-
-/// The alignment of images in memory, in bytes.
-const ALIGNMENT: u64 = 2 * MIB;
-
-/// Where the memory with the image begins, in bytes: low enough for any machine, high enough for
-/// kernel and initramfs to lie below.
-const IMAGE_ADDRESS: u64 = 512 * MIB;
 
 /// What the kernel has for itself above the image, in bytes; one that looks for mistakes keeps notes
 /// of every byte and of every allocation.
@@ -131,21 +125,19 @@ impl Machine {
         .arg(&self.kernel)
         .arg("-initrd")
         .arg(&self.initramfs);
-        let mut end = IMAGE_ADDRESS;
+        let mut layout = Layout::new();
         let mut reserved = String::new();
         let phys = match &self.image {
             Placed::Reserved(image) => {
-                end = place(&mut qemu, image, end, |size, at| {
-                    reserved.push_str(&format!("memmap={size}${at:#x} "));
-                })?;
-                format!("{IMAGE_ADDRESS:#x}")
+                let (address, size) = place(&mut qemu, image, &mut layout)?;
+                reserved.push_str(&format!("memmap={size}${address:#x} "));
+                format!("{address:#x}")
             }
             Placed::Shared(_) => IVSHMEM.to_owned(),
         };
         for peer in &self.peers {
-            end = place(&mut qemu, peer, end, |size, at| {
-                reserved.push_str(&format!("memmap={size}!{at:#x} "));
-            })?;
+            let (address, size) = place(&mut qemu, peer, &mut layout)?;
+            reserved.push_str(&format!("memmap={size}!{address:#x} "));
         }
         for (number, memory) in self.shared_memory().enumerate() {
             memory.attach(&mut qemu, number);
@@ -155,7 +147,7 @@ impl Machine {
             qemu.arg("-drive")
                 .arg(format!("file={file},if=virtio,format=raw,readonly=on"));
         }
-        let memory = (end + memory_above(self.configuration)).div_ceil(MIB);
+        let memory = layout.memory(memory_above(self.configuration));
         if let Some(footprint) = &self.footprint {
             footprint.attach(&mut qemu, memory * MIB);
         }
@@ -185,30 +177,12 @@ impl Machine {
 /// What `phys=` says of an image in the first memory that the guest shares: it looks for the address.
 const IVSHMEM: &str = "ivshmem";
 
-/// Has QEMU copy `file` into memory at `address`, which `reserve` takes away from the kernel; returns
-/// where it ends.
-fn place(
-    qemu: &mut Command,
-    file: &Path,
-    address: u64,
-    reserve: impl FnOnce(u64, u64),
-) -> Result<u64> {
-    let size = placed_size(file)?;
-    load(qemu, file, address);
-    reserve(size, address);
-    Ok(address + size)
-}
-
-/// Has QEMU copy a file into the guest's memory.
-fn load(qemu: &mut Command, file: &Path, address: u64) {
+/// Has QEMU copy `file` into the guest's memory; returns the address and how much memory is taken for it.
+fn place(qemu: &mut Command, file: &Path, layout: &mut Layout) -> Result<(u64, u64)> {
+    let metadata = fs::metadata(file).with_context(|| format!("cannot use {}", file.display()))?;
+    let (address, size) = layout.take(metadata.len());
     let file = file.display();
     qemu.arg("-device")
         .arg(format!("loader,file={file},addr={address:#x},force-raw=on"));
-}
-
-/// The length of an image in memory, in bytes.
-fn placed_size(image: &Path) -> Result<u64> {
-    let metadata =
-        fs::metadata(image).with_context(|| format!("cannot use {}", image.display()))?;
-    Ok(metadata.len().next_multiple_of(ALIGNMENT))
+    Ok((address, size))
 }

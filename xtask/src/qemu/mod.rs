@@ -13,6 +13,7 @@
 //! | [`footprint`] | what a guest takes of the host's memory |
 //! | [`image`] | the images that guests mount |
 //! | [`initramfs`] | the archive that a guest starts from |
+//! | [`layout`] | where images lie in a guest's memory |
 //! | [`long`] | the suites that take longer than `cargo xtask test` has |
 //! | [`machine`] | the QEMU command |
 //! | [`pair`] | suites of two guests |
@@ -30,6 +31,7 @@ mod console;
 mod footprint;
 mod image;
 mod initramfs;
+mod layout;
 mod long;
 mod machine;
 mod pair;
