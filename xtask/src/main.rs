@@ -6,6 +6,7 @@
 //! | [`mod@bench`] | measurements side by side with the peers |
 //! | [`breaks`] | proof that tests can fail |
 //! | [`check`] | formatting, lints, tests, documentation and the tidy rules |
+//! | [`coverage`] | which regions of the format crate tests reach |
 //! | [`dist`] | manual pages and shell completions |
 //! | [`fuzz`] | libFuzzer over the targets of `fuzz/` |
 //! | [`hostile`] | everything that is enumerated about hostile images |
@@ -27,6 +28,7 @@
 mod bench;
 mod breaks;
 mod check;
+mod coverage;
 mod dist;
 mod fuzz;
 mod hostile;
@@ -63,6 +65,8 @@ enum Task {
     Setup,
     /// Check formatting, lints, tests, documentation and the tidy rules.
     Check,
+    /// Show which regions of the format crate its tests reach.
+    Coverage,
     /// Write manual pages and shell completions into target/dist.
     Dist,
     /// Obtain, configure and build the guest kernel.
@@ -104,6 +108,7 @@ fn dispatch(task: &Task) -> Result<ExitCode> {
         Task::Check => check::run(),
         Task::Bench(bench) => bench.run(),
         Task::Breaks(breaks) => breaks.run(),
+        Task::Coverage => coverage::run().map(|()| ExitCode::SUCCESS),
         Task::Dist => dist::run().map(|()| ExitCode::SUCCESS),
         Task::Fuzz(arguments) => arguments.run(),
         Task::Hostile(arguments) => arguments.run(),

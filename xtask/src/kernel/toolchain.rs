@@ -17,7 +17,7 @@ use super::step::{logged, step};
 use crate::process::capture;
 
 /// The release of LLVM that is asked for; the kernel wants 17 or later.
-const LLVM: &str = "19";
+pub(crate) const LLVM: &str = "19";
 
 /// The bindgen that is installed; the kernel wants 0.71.1 or later, distributions have less.
 const BINDGEN: &str = "0.73.2";

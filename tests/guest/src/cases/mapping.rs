@@ -454,7 +454,7 @@ fn smaps(address: usize, field: &str) -> Result<u64> {
 }
 
 fn resident() -> Result<()> {
-    for file in [WIDE_FILE, HUGE_FILE] {
+    for file in [ODD_FILE, WIDE_FILE, HUGE_FILE] {
         let whole = map(file, PROT_READ, MAP_SHARED)?;
         let address = whole.address().addr();
         ensure!(
@@ -463,7 +463,11 @@ fn resident() -> Result<()> {
         );
         touch_all(&whole)?;
         let rss = smaps(address, "Rss:")?;
-        ensure!(rss == file.2 / 1024, "{}: {rss} kB resident", file.0);
+        ensure!(
+            rss == file.2.div_ceil(PAGE) * 4,
+            "{}: {rss} kB resident",
+            file.0
+        );
         let pss = smaps(address, "Pss:")?;
         ensure!(pss == rss, "{}: {pss} kB in proportion", file.0);
         let (ready, done) = (sys::pipe()?, sys::pipe()?);

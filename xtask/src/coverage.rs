@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `cargo xtask coverage`: which regions of the format crate its tests and those of hostile images reach.
+//!
+//! The compiler counts regions, and Debian's LLVM reads what it counted; a version that is older than the
+//! compiler's reads it as long as the form of the counts stays the same.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{ensure, Context, Result};
+use serde_json::Value;
+
+use crate::kernel::toolchain::{install_packages, LLVM};
+use crate::process::{self, cargo};
+use crate::workspace;
+
+/// The packages whose tests are run.
+const PACKAGES: [&str; 2] = ["daxfs-format", "daxfs-hostile"];
+/// The sources whose regions are counted.
+const SOURCES: &str = "daxfs-format/src";
+
+/// Runs the tests with counters, and prints a table of the sources and the lines that nothing reached.
+///
+/// # Errors
+/// When a test fails, or the tools cannot read what was counted.
+pub(crate) fn run() -> Result<()> {
+    install_packages(&[("llvm-19", "/usr/bin/llvm-cov-19")])?;
+    let dir = workspace::target_dir().join("coverage");
+    let raw = dir.join("raw");
+    if raw.exists() {
+        fs::remove_dir_all(&raw).with_context(|| format!("cannot remove {}", raw.display()))?;
+    }
+    let programs = build(&dir)?;
+    ensure!(!programs.is_empty(), "no test was built");
+    for program in &programs {
+        let mut test = Command::new(program);
+        test.env("LLVM_PROFILE_FILE", raw.join("%m-%p.profraw"));
+        test.arg("--quiet").current_dir(workspace::root());
+        process::capture(&mut test)?;
+    }
+    let counts = merge(&dir, &raw)?;
+    println!("{}", llvm_cov(&counts, "report", &programs)?);
+    print_missed(&llvm_cov(&counts, "export", &programs)?);
+    Ok(())
+}
+
+/// Builds the tests with counters; returns their programs.
+fn build(dir: &Path) -> Result<Vec<PathBuf>> {
+    let mut command = cargo();
+    command.args(["test", "--no-run", "--message-format=json"]);
+    for package in PACKAGES {
+        command.args(["--package", package]);
+    }
+    command.env("RUSTFLAGS", "-Cinstrument-coverage");
+    command.env("CARGO_TARGET_DIR", dir);
+    let mut programs = Vec::new();
+    process::each_line(&mut command, |line| {
+        let message: Value = serde_json::from_str(line).unwrap_or_default();
+        if message["profile"]["test"] == true {
+            programs.extend(message["executable"].as_str().map(PathBuf::from));
+        }
+    })?;
+    Ok(programs)
+}
+
+/// Puts the counts of all runs together.
+fn merge(dir: &Path, raw: &Path) -> Result<PathBuf> {
+    let counts = dir.join("counts.profdata");
+    let mut command = Command::new(format!("llvm-profdata-{LLVM}"));
+    command.args(["merge", "-sparse", "-o"]).arg(&counts);
+    for entry in fs::read_dir(raw)? {
+        command.arg(entry?.path());
+    }
+    process::capture(&mut command)?;
+    Ok(counts)
+}
+
+/// What a command of llvm-cov says of the sources.
+fn llvm_cov(counts: &Path, what: &str, programs: &[PathBuf]) -> Result<String> {
+    let mut command = Command::new(format!("llvm-cov-{LLVM}"));
+    command.arg(what);
+    if what == "export" {
+        command.arg("-format=lcov");
+    }
+    command.arg(format!("-instr-profile={}", counts.display()));
+    for (number, program) in programs.iter().enumerate() {
+        if number > 0 {
+            command.arg("-object");
+        }
+        command.arg(program);
+    }
+    command.arg("-sources").arg(workspace::root().join(SOURCES));
+    process::capture(&mut command)
+}
+
+/// Prints the lines that nothing reached, of each source in one line.
+fn print_missed(lcov: &str) {
+    for (source, lines) in missed(lcov) {
+        let name = Path::new(source)
+            .strip_prefix(workspace::root())
+            .unwrap_or(Path::new(source));
+        println!("not reached: {}: {}", name.display(), ranges(&lines));
+    }
+}
+
+/// The lines that were counted zero times, by source.
+fn missed(lcov: &str) -> BTreeMap<&str, Vec<u32>> {
+    let mut missed: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
+    let mut source = "";
+    for line in lcov.lines() {
+        if let Some(path) = line.strip_prefix("SF:") {
+            source = path;
+        } else if let Some((number, "0")) = line
+            .strip_prefix("DA:")
+            .and_then(|counted| counted.split_once(','))
+        {
+            if let Ok(number) = number.parse() {
+                missed.entry(source).or_default().push(number);
+            }
+        }
+    }
+    missed
+}
+
+/// Ascending numbers, as `1, 3-5`.
+fn ranges(numbers: &[u32]) -> String {
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for &number in numbers {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            _ => ranges.push((number, number)),
+        }
+    }
+    let texts = ranges.into_iter().map(|(first, last)| {
+        if first == last {
+            first.to_string()
+        } else {
+            format!("{first}-{last}")
+        }
+    });
+    texts.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_nothing_reached_are_named() {
+        let lcov = "SF:/a.rs\nDA:1,0\nDA:2,0\nDA:3,7\nDA:9,0\nend_of_record\nSF:/b.rs\nDA:1,1\n";
+        let found = missed(lcov);
+        assert_eq!(found, BTreeMap::from([("/a.rs", vec![1, 2, 9])]));
+        assert_eq!(ranges(&found["/a.rs"]), "1-2, 9");
+    }
+}
