@@ -24,6 +24,7 @@
 //! | [`klog`] | the kernel's log |
 //! | [`leaks`] | what a kernel that looks for mistakes has found |
 //! | [`layered`] | the image below a root that can be written |
+//! | [`loopdev`] | block devices made of files |
 //! | [`manifest`] | lists of everything in a tree |
 //! | [`meminfo`] | what the kernel says of the memory |
 //! | [`pattern`] | contents that tell where they belong |
@@ -47,6 +48,7 @@ mod init;
 mod klog;
 mod layered;
 mod leaks;
+mod loopdev;
 mod manifest;
 mod meminfo;
 mod pattern;

@@ -11,6 +11,7 @@ use libc::{MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE};
 
 use super::mapping::map;
 use super::{at, sample, Case};
+use crate::loopdev::LoopDevice;
 use crate::pattern;
 use crate::sample::{BIG_FILE, HUGE_FILE, PAGE, SMALL_FILE, WIDE_FILE};
 use crate::sys::{self, Child, End, Map};
@@ -287,9 +288,18 @@ fn poke() -> Result<()> {
     Ok(())
 }
 
-/// A mapping is the source of a direct write, which takes references to its pages.
+/// A mapping is the source of a direct write to a disk, which takes references to its pages.
 fn direct() -> Result<()> {
-    let target = sys::open("/tmp/direct", libc::O_CREAT | libc::O_RDWR | libc::O_DIRECT)?;
+    let backing = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open("/tmp/backing")?;
+    backing.set_len(HUGE_FILE.2)?;
+    let disk = LoopDevice::writable(&backing)?;
+    let path = disk.path().to_str().context("a name in ASCII")?;
+    let target = sys::open(path, libc::O_RDWR | libc::O_DIRECT)?;
     for file in [WIDE_FILE, BIG_FILE, HUGE_FILE] {
         let whole = map(file, PROT_READ, MAP_SHARED)?;
         let length = usize::try_from(file.2 / PAGE * PAGE)?;
@@ -297,11 +307,11 @@ fn direct() -> Result<()> {
         let address = whole.address().addr();
         let written = sys::syscall(libc::SYS_pwrite64, [fd, address, length, 0, 0])?;
         let written = usize::try_from(written)?;
-        let bytes = super::reading::read_at("/tmp/direct".as_ref(), 0, written)?;
+        let bytes = super::reading::read_at("/tmp/backing".as_ref(), 0, written)?;
         ensure!(written > 0, "nothing written");
         pattern::expect(&bytes, file.1, 0)?;
     }
-    Ok(())
+    Ok(fs::remove_file("/tmp/backing")?)
 }
 
 /// Pages of a mapping in a pipe outlive the mapping.

@@ -10,6 +10,7 @@ use std::path::Path;
 use anyhow::{ensure, Context, Result};
 
 use super::{at, sample, Case};
+use crate::loopdev::{Access, LoopDevice};
 use crate::sample::{
     BIG_FILE, HUGE_FILE, MIB, ODD_FILE, PAGE, SMALL_FILE, SPARSE_PIECES, SPARSE_SIZE, VAST_PIECE,
     VAST_SIZE,
@@ -197,51 +198,15 @@ fn direct() -> Result<()> {
     Ok(())
 }
 
-/// `struct loop_config`, up to what the test sets.
-#[repr(C)]
-struct LoopConfig {
-    file: u32,
-    block_size: u32,
-    numbers: [u64; 5],
-    more_numbers: [u32; 3],
-    flags: u32,
-    names: [u8; 160],
-    reserved: [u64; 10],
-}
-
 /// A loop device reads a file of the mount, through the page cache and directly.
 fn loop_device() -> Result<()> {
-    const LOOP_CLR_FD: u64 = 0x4c01;
-    const LOOP_CONFIGURE: u64 = 0x4c0a;
-    const LOOP_CTL_GET_FREE: u64 = 0x4c82;
-    const READ_ONLY: u32 = 1;
-    const DIRECT_IO: u32 = 16;
-    let control = File::open("/dev/loop-control")?;
     let (name, seed, size) = HUGE_FILE;
     let backing = File::open(at(name))?;
-    for flags in [READ_ONLY, READ_ONLY | DIRECT_IO] {
-        // SAFETY: The descriptor is open; the call takes no argument.
-        let number = sys::check(unsafe { libc::ioctl(control.as_raw_fd(), LOOP_CTL_GET_FREE) })?;
-        let path = format!("/dev/loop{number}");
-        let device = File::open(&path)?;
-        let config = LoopConfig {
-            file: u32::try_from(backing.as_raw_fd())?,
-            block_size: 512,
-            numbers: [0; 5],
-            more_numbers: [0; 3],
-            flags,
-            names: [0; 160],
-            reserved: [0; 10],
-        };
-        // SAFETY: The descriptor is open, the structure readable.
-        sys::check(unsafe { libc::ioctl(device.as_raw_fd(), LOOP_CONFIGURE, &raw const config) })?;
-        let direct = crate::init::read_text(format!("/sys/block/loop{number}/loop/dio"))?;
-        let bytes = read_at(Path::new(&path), 0, usize::try_from(size)?);
-        // SAFETY: The descriptor is open; the call takes no argument.
-        sys::check(unsafe { libc::ioctl(device.as_raw_fd(), LOOP_CLR_FD) })?;
-        let wanted = if flags & DIRECT_IO == 0 { "0" } else { "1" };
-        ensure!(direct.trim() == wanted, "direct I/O is {}", direct.trim());
-        let bytes = bytes?;
+    for (access, wanted) in [(Access::Cached, "0"), (Access::Direct, "1")] {
+        let device = LoopDevice::read_only(&backing, access)?;
+        let direct = device.attribute("loop/dio")?;
+        ensure!(direct == wanted, "direct I/O is {direct}");
+        let bytes = read_at(device.path(), 0, usize::try_from(size)?)?;
         ensure!(u64::try_from(bytes.len())? == size, "{} bytes", bytes.len());
         pattern::expect(&bytes, seed, 0)?;
     }
