@@ -173,6 +173,7 @@ mod tests {
         nobody[16..20].fill(0xff);
         assert!(!is_valid_acl(&nobody), "id");
         assert!(!is_valid_acl(&[1, 0, 0, 0]), "version");
+        assert!(!is_valid_acl(&[2, 0, 0]), "header");
         let mut ragged = acl(&good);
         ragged.pop();
         assert!(!is_valid_acl(&ragged), "length");
