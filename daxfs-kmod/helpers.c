@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Static inlines and macros of the kernel as functions. There is no logic here.
+ * Static inlines and macros of the kernel as functions. What decides anything is
+ * in Rust, but for what would take several functions here for one there: what
+ * a configuration or processor has (daxfs_phys_limit, daxfs_recovers_from_poison),
+ * a value read under a spinlock (daxfs_inode_is_ready), a counter that goes with
+ * a flag (daxfs_folio_forget_mlocked), a loop over the processors
+ * (daxfs_drain_processors).
  */
 #include "helpers.h"
 
@@ -277,17 +282,9 @@ void daxfs_semaphore_init(struct rw_semaphore *semaphore)
 	init_rwsem(semaphore);
 }
 
-/* A marker, as of userfaultfd, is where an entry would be. */
-bool daxfs_fault_has_entry(const struct vm_fault *vmf)
+bool daxfs_fault_entry_is_none(const struct vm_fault *vmf)
 {
-	return (vmf->flags & FAULT_FLAG_ORIG_PTE_VALID) && !pte_none(vmf->orig_pte);
-}
-
-u64 daxfs_available_memory(void)
-{
-	long pages = si_mem_available();
-
-	return pages > 0 ? (u64)pages << PAGE_SHIFT : 0;
+	return pte_none(vmf->orig_pte);
 }
 
 bool daxfs_fatal_signal_pending(void)

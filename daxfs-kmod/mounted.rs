@@ -23,7 +23,7 @@ use crate::options::{Options, ALIGNMENT};
 use crate::region::{read_failure, Patient, Peek, Region};
 use crate::sys::claim::{PhysicalRange, Refusal};
 use crate::sys::log::Log;
-use crate::sys::raw;
+use crate::sys::pages::available_memory;
 
 /// An image in claimed memory.
 pub(crate) type Image = daxfs_format::Image<Region, Xxh64>;
@@ -169,8 +169,7 @@ fn validate(
     sink: &mut check::Sink<'_>,
 ) -> Result {
     let size = ScratchSize::of(image);
-    // SAFETY: Reads counters.
-    let limit = MAX_SCRATCH.min(unsafe { raw::daxfs_available_memory() } / 4);
+    let limit = MAX_SCRATCH.min(available_memory() / 4);
     if size.bytes() > limit {
         log.error(format_args!(
             "validate takes {} bytes of memory for this image, more than {limit}",

@@ -15,6 +15,7 @@ use kernel::prelude::*;
 use crate::sys::claim::{Claim, PhysicalRange, Refusal};
 use crate::sys::later::{self, Later};
 use crate::sys::pages::{drain_processors, Busy, PageMap};
+use crate::sys::task::is_killed;
 use crate::sys::{hold_module, let_module_go, raw};
 
 /// How often an unmount looks whether the pages are free, and how long it sleeps between, in ticks:
@@ -104,8 +105,7 @@ fn try_again(mut busy: Busy) -> Result<(), Busy> {
         // SAFETY: This is process context, without spinlocks. It may hold a superblock's `s_umount`,
         // whose other users can wait a tenth of a second.
         unsafe { raw::schedule_timeout_killable(PAUSE) };
-        // SAFETY: Looks at the current task.
-        if unsafe { raw::daxfs_fatal_signal_pending() } {
+        if is_killed() {
             break;
         }
     }

@@ -15,8 +15,9 @@ use crate::poison;
 use crate::sys::claim::{Claim, PhysicalRange, Refusal};
 use crate::sys::copy::{copy_out, copy_to_iter};
 use crate::sys::lock::ReadGuard;
-use crate::sys::pages::{Page, PageMap, PAGE_SHIFT, PAGE_SIZE};
+use crate::sys::pages::{available_memory, Page, PageMap, PAGE_SHIFT, PAGE_SIZE};
 use crate::sys::raw;
+use crate::sys::task::{is_killed, let_others_run};
 
 /// The beginning of a range, claimed and mapped to see what is there.
 ///
@@ -95,8 +96,7 @@ impl Region {
         parked::refuse_overlap(range)?;
         // What the image says of its size decides this, and the kernel warns when it fails.
         let cost = range.rounded() / PAGE_SIZE * STRUCT_PAGE;
-        // SAFETY: Reads counters.
-        if cost > unsafe { raw::daxfs_available_memory() } / 4 {
+        if cost > available_memory() / 4 {
             return Err(Refusal::TooCostly(cost));
         }
         let room = Room::new().map_err(Refusal::Pages)?;
@@ -260,20 +260,14 @@ impl Memory for Patient<'_> {
         let read = self.read.get().saturating_add(into.len() as u64);
         self.read.set(read % STRIDE);
         if read >= STRIDE {
-            // SAFETY: Checks are made in process context, without spinlocks.
-            unsafe { raw::daxfs_cond_resched() };
+            // Checks are made in process context, without spinlocks.
+            let_others_run();
             if is_killed() {
                 return Err(ReadFault::of(offset, into));
             }
         }
         self.region.read(offset, into)
     }
-}
-
-/// Whether the task is about to die.
-pub(crate) fn is_killed() -> bool {
-    // SAFETY: Looks at the current task.
-    unsafe { raw::daxfs_fatal_signal_pending() }
 }
 
 /// Why a check could not read: because it was killed, or else because the memory fails.

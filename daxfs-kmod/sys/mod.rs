@@ -10,6 +10,7 @@
 //! | [`copy`] | copying out of memory that others write, and that may fail |
 //! | [`lock`] | semaphores |
 //! | [`later`] | work that is done later |
+//! | [`task`] | the current task: signals, letting others run |
 
 pub(crate) mod claim;
 pub(crate) mod copy;
@@ -18,6 +19,7 @@ pub(crate) mod lock;
 pub(crate) mod log;
 pub(crate) mod pages;
 pub(crate) mod raw;
+pub(crate) mod task;
 
 use kernel::error::{Error, Result};
 use kernel::ffi::c_int;

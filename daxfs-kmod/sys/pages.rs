@@ -13,6 +13,7 @@ use kernel::prelude::*;
 use super::claim::Claim;
 use super::lock::{ReadGuard, SemaphoreTable};
 use super::raw;
+use super::task::let_others_run;
 use crate::poison;
 
 /// The size of a page of this kernel, as a power of two.
@@ -240,8 +241,8 @@ impl PageMap {
 /// Lets others run from time to time in a walk over pages that has come to `index`.
 fn give_way(index: u64) {
     if index % WALK == 0 {
-        // SAFETY: Walks over pages are made in process context, without spinlocks.
-        unsafe { raw::daxfs_cond_resched() };
+        // Walks over pages are made in process context, without spinlocks.
+        let_others_run();
     }
 }
 
@@ -340,6 +341,13 @@ impl Page<'_> {
 pub(crate) fn drain_processors() {
     // SAFETY: This is process context; the function sleeps.
     unsafe { raw::daxfs_drain_processors() };
+}
+
+/// How much memory can be had without swapping, in bytes.
+pub(crate) fn available_memory() -> u64 {
+    // SAFETY: Reads counters.
+    let pages = unsafe { raw::si_mem_available() };
+    u64::try_from(pages).unwrap_or(0) << PAGE_SHIFT
 }
 
 /// The highest physical address that can have struct pages.

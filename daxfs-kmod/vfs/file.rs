@@ -16,6 +16,7 @@ use crate::errno;
 use crate::inode::{self, Stored};
 use crate::mounted::Mounted;
 use crate::sys::pages::{HUGE_PAGES, PAGE_SHIFT, PAGE_SIZE};
+use crate::sys::task::give_way;
 use crate::sys::{raw, status, Table};
 
 /// Inode operations.
@@ -125,17 +126,6 @@ fn why_short(mounted: &Mounted, segment: Segment) -> Error {
     match segment.data.map(|offset| memory.read(offset, &mut [0])) {
         Some(Err(fault)) => errno::reported(mounted.image())(fault.into()),
         _ => code::EFAULT,
-    }
-}
-
-/// Lets others run in long work; fails when this task is to die.
-fn give_way() -> Result {
-    // SAFETY: This is process context, without spinlocks.
-    unsafe { raw::daxfs_cond_resched() };
-    // SAFETY: Looks at the current task.
-    match unsafe { raw::daxfs_fatal_signal_pending() } {
-        true => Err(code::EINTR),
-        false => Ok(()),
     }
 }
 

@@ -27,6 +27,7 @@ use crate::inode;
 use crate::region::Region;
 use crate::sys::lock::{ReadGuard, WriteGuard};
 use crate::sys::pages::{Page, HUGE_ORDER, HUGE_PAGES, PAGE_SHIFT, PAGE_SIZE};
+use crate::sys::task::is_killed;
 use crate::sys::{raw, Table};
 
 /// Operations of an area of a file with one extent.
@@ -145,7 +146,9 @@ impl<'a> Fault<'a> {
     /// Whether there is something in the page table that is not a page: a marker of userfaultfd.
     fn has_entry(&self) -> bool {
         // SAFETY: The fault is valid.
-        unsafe { raw::daxfs_fault_has_entry(self.vmf) }
+        let was_read = unsafe { (*self.vmf).flags } & raw::fault_flag_FAULT_FLAG_ORIG_PTE_VALID != 0;
+        // SAFETY: As above; the core has read the entry.
+        was_read && !unsafe { raw::daxfs_fault_entry_is_none(self.vmf) }
     }
 
     fn map_small(&self) -> raw::vm_fault_t {
@@ -305,8 +308,7 @@ impl<'a> Fault<'a> {
 /// Page tables are reclaimed while others fault: what looks like a lack of memory then is none, and
 /// the fault is to be repeated. It would leak out as a signal otherwise.
 fn retry_unless_killed(result: raw::vm_fault_t) -> raw::vm_fault_t {
-    // SAFETY: Looks at the current task.
-    if result & OOM != 0 && !unsafe { raw::daxfs_fatal_signal_pending() } {
+    if result & OOM != 0 && !is_killed() {
         return NOPAGE;
     }
     result
