@@ -319,7 +319,7 @@ void daxfs_release_mem_region(u64 start, u64 length)
 
 int daxfs_node_of(u64 address)
 {
-	return phys_to_target_node(address);
+	return numa_map_to_online_node(phys_to_target_node(address));
 }
 
 /*

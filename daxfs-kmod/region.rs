@@ -100,7 +100,7 @@ impl Region {
             return Err(Refusal::TooCostly(cost));
         }
         let room = Room::new().map_err(Refusal::Pages)?;
-        let pages = PageMap::create(Claim::take(range)?).map_err(Refusal::Pages)?;
+        let pages = PageMap::create(Claim::take(range)?)?;
         // INVARIANT: A claim is as long as its range, or longer.
         Ok(Self::new(pages, room, range.length()))
     }

@@ -30,6 +30,7 @@ pub(crate) enum Refusal {
     SystemRam,
     Busy,
     FormerMount,
+    HasPages,
     TooCostly(u64),
     Unmappable,
     Pages(Error),
@@ -50,6 +51,9 @@ impl fmt::Display for Refusal {
             Self::FormerMount => f.write_str(
                 "overlaps that of a former mount, whose pages are not free yet; it is given back when they are",
             ),
+            Self::HasPages => {
+                f.write_str("has struct pages already, of a driver that has not claimed it")
+            }
             Self::TooCostly(bytes) => write!(
                 f,
                 "would take {bytes} bytes for struct pages, a quarter or more of the free memory"
@@ -65,7 +69,7 @@ impl Refusal {
     pub(crate) fn errno(&self) -> Error {
         match self {
             Self::Misaligned | Self::Wraps | Self::BeyondLimit(_) | Self::SystemRam => code::EINVAL,
-            Self::Busy | Self::FormerMount => code::EBUSY,
+            Self::Busy | Self::FormerMount | Self::HasPages => code::EBUSY,
             Self::TooCostly(_) | Self::Unmappable => code::ENOMEM,
             Self::Pages(error) => *error,
         }

@@ -7,10 +7,10 @@
 
 use core::marker::PhantomData;
 
-use kernel::error::{from_err_ptr, Result};
+use kernel::error::from_err_ptr;
 use kernel::prelude::*;
 
-use super::claim::Claim;
+use super::claim::{Claim, Refusal};
 use super::lock::{ReadGuard, SemaphoreTable};
 use super::raw;
 use super::task::let_others_run;
@@ -65,25 +65,32 @@ pub(crate) struct Busy {
 
 impl PageMap {
     /// Makes struct pages for a claimed range.
-    pub(crate) fn create(claim: Claim) -> Result<Self> {
+    pub(crate) fn create(claim: Claim) -> Result<Self, Refusal> {
         let (start, length) = (claim.start(), claim.length());
-        let mut map = KBox::new(raw::dev_pagemap::default(), GFP_KERNEL)?;
-        let folios = SemaphoreTable::new()?;
+        if has_page_map(start) || has_page_map(start + (length - 1)) {
+            return Err(Refusal::HasPages);
+        }
+        let map = KBox::new(raw::dev_pagemap::default(), GFP_KERNEL);
+        let mut map = map.map_err(|error| Refusal::Pages(error.into()))?;
+        let folios = SemaphoreTable::new().map_err(Refusal::Pages)?;
         map.type_ = raw::memory_type_MEMORY_DEVICE_GENERIC;
         map.nr_range = 1;
         map.ops = poison::OPERATIONS.get();
         let range = raw::range { start, end: start + (length - 1) };
         // SAFETY: The union holds integers only, and the map has room for one range.
         unsafe { *map.__bindgen_anon_1.range.as_mut() = range };
-        // SAFETY: Looks the address up in a table of the machine, whatever it is.
+        // SAFETY: Looks the address up in tables of the machine, whatever it is. The node is online, or is
+        // none, for which the kernel takes that of this processor.
         let node = unsafe { raw::daxfs_node_of(start) };
         // SAFETY: The map is zeroed but for what the function wants of a GENERIC one, which are
         // type and ranges, and for operations, which live for ever; owner and altmap are optional. It initialises reference
         // count and completion itself. By the invariants of a claim the range is aligned to what
         // struct pages are added in, lies where they can be, holds no System RAM, and is nobody
-        // else's, so that nobody else has a page map for it. The map stays where it is, on the heap,
-        // until `release`.
-        let base = from_err_ptr(unsafe { raw::memremap_pages(&mut *map, node) })?;
+        // else's, so that nobody who claims what he takes has a page map for it. For those who do not
+        // the function looks as it was done above, and warns. The map stays where it is, on the
+        // heap, until `release`.
+        let base = from_err_ptr(unsafe { raw::memremap_pages(&mut *map, node) });
+        let base = base.map_err(Refusal::Pages)?;
         // INVARIANT: The function succeeded; it gives each GENERIC page one reference.
         Ok(Self {
             map: KBox::into_raw(map),
@@ -236,6 +243,20 @@ impl PageMap {
         // SAFETY: Making the folio took one reference on the map for each page.
         unsafe { raw::daxfs_pagemap_put(self.map, HUGE_PAGES as usize) };
     }
+}
+
+/// Whether somebody has struct pages of a device for the page at `address`.
+///
+/// A claim keeps off those who claim. The kernel warns where two maps meet.
+fn has_page_map(address: u64) -> bool {
+    // SAFETY: Looks the number up in a table of the kernel's, whatever it is.
+    let map = unsafe { raw::get_dev_pagemap((address >> PAGE_SHIFT) as usize) };
+    if map.is_null() {
+        return false;
+    }
+    // SAFETY: The reference that was just taken.
+    unsafe { raw::daxfs_pagemap_put(map, 1) };
+    true
 }
 
 /// Lets others run from time to time in a walk over pages that has come to `index`.
