@@ -201,8 +201,11 @@ bool daxfs_page_is_poisoned(struct page *page)
 void daxfs_page_set_poisoned(struct page *page)
 {
 	SetPageHWPoison(page);
-	if (folio_test_large(page_folio(page)))
-		folio_set_has_hwpoisoned(page_folio(page));
+}
+
+void daxfs_folio_set_has_poisoned(struct folio *folio)
+{
+	folio_set_has_hwpoisoned(folio);
 }
 
 bool daxfs_inode_is_ready(struct inode *inode)

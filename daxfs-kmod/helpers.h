@@ -131,6 +131,7 @@ void daxfs_folio_forget_mlocked(struct folio *folio);
 void daxfs_drain_processors(void);
 bool daxfs_page_is_poisoned(struct page *page);
 void daxfs_page_set_poisoned(struct page *page);
+void daxfs_folio_set_has_poisoned(struct folio *folio);
 bool daxfs_inode_is_ready(struct inode *inode);
 void daxfs_inodes_lock(struct super_block *sb);
 void daxfs_inodes_unlock(struct super_block *sb);

@@ -14,7 +14,7 @@ use kernel::prelude::*;
 
 use crate::sys::claim::{Claim, PhysicalRange, Refusal};
 use crate::sys::later::{self, Later};
-use crate::sys::pages::{drain_processors, Busy, PageMap};
+use crate::sys::pages::{drain_processors, wait_for_walks, Busy, PageMap};
 use crate::sys::task::is_killed;
 use crate::sys::{hold_module, let_module_go, raw};
 
@@ -88,8 +88,10 @@ unsafe extern "C" fn look_again(_work: *mut raw::work_struct) {
     }
 }
 
-/// Gives a range back, now or when its last page is free.
+/// Gives a range back, now or when its last page is free. Its files are not mapped any more.
 pub(crate) fn give_back(pages: PageMap, room: Room) {
+    // Once is enough: there are no new entries of page tables for walks to find.
+    wait_for_walks();
     let Err(busy) = pages.release(0) else { return };
     drain_processors();
     if let Err(busy) = try_again(busy) {

@@ -11,8 +11,12 @@
 //! many files can share a page.
 //!
 //! # Locking
-//! [`SHOWN`] is held while the files of a superblock are looked at and when the superblock comes and
-//! goes. In it nest the superblock's list of inodes, and each mapping's `invalidate_lock`.
+//! 1. [`SHOWN`] is held while the files of a superblock are looked at and when the superblock comes and
+//!    goes.
+//! 2. In it nest the superblock's list of inodes, and each mapping's `invalidate_lock`.
+//! 3. [`MARKS`] is held where marks are made, and where pages become a folio or pages again: that
+//!    writes all flags of a page, the mark among them, without being atomic. Under it nothing else
+//!    is taken; above it may be all that a fault and an unmount hold.
 
 use daxfs_format::FileData;
 use kernel::error::code;
@@ -23,7 +27,7 @@ use kernel::sync::atomic::{Atomic, Relaxed};
 use crate::inode::{self, Stored};
 use crate::region::Region;
 use crate::sys::lock::WriteGuard;
-use crate::sys::pages::{Page, PAGE_SHIFT, PAGE_SIZE};
+use crate::sys::pages::{Page, Pfn, PAGE_SHIFT, PAGE_SIZE};
 use crate::sys::{raw, Table};
 
 /// Operations of a page map.
@@ -40,6 +44,11 @@ kernel::sync::global_lock! {
     unsafe(uninit) static SHOWN: Mutex<()> = ();
 }
 
+kernel::sync::global_lock! {
+    // SAFETY: `prepare` initialises it, before there is a page map.
+    pub(crate) unsafe(uninit) static MARKS: Mutex<()> = ();
+}
+
 /// Prepares for page maps.
 ///
 /// # Safety
@@ -47,6 +56,8 @@ kernel::sync::global_lock! {
 pub(crate) unsafe fn prepare() {
     // SAFETY: By the contract of this function.
     unsafe { SHOWN.init() };
+    // SAFETY: As above.
+    unsafe { MARKS.init() };
 }
 
 /// Whether pages can have marks.
@@ -83,14 +94,15 @@ unsafe extern "C" fn memory_failure(
     flags: c_int,
 ) -> c_int {
     let shown = SHOWN.lock();
-    SEEN.store(true, Relaxed);
-    for number in first..first.saturating_add(count) {
-        // SAFETY: The kernel holds a reference to the map, and the page lies in it.
-        unsafe { raw::daxfs_page_set_poisoned(raw::daxfs_pfn_to_page(number)) };
-    }
+    // SAFETY: The kernel holds a reference to the map, and the pages lie in it.
+    unsafe { mark(first as u64, count as u64) };
     // SAFETY: The map is live; the lock for the owner is held.
-    let (sb, start) = unsafe { ((*map).owner, (*map).__bindgen_anon_1.range.as_ref().start) };
+    let sb = unsafe { (*map).owner };
     if !sb.is_null() {
+        // SAFETY: The map is live.
+        let ranges = unsafe { &(*map).__bindgen_anon_1 };
+        // SAFETY: The union holds integers only, and maps of ours have one range.
+        let start = unsafe { ranges.range.as_ref() }.start;
         let first = (first as u64).saturating_sub(start >> PAGE_SHIFT);
         // SAFETY: A superblock that is shown is valid as long as the lock is held.
         unsafe { unmap(sb.cast(), first, count as u64) };
@@ -102,6 +114,20 @@ unsafe extern "C" fn memory_failure(
         return code::EBUSY.to_errno();
     }
     0
+}
+
+/// Marks `count` pages from the one with the number `first` on.
+///
+/// # Safety
+/// They lie in a map that lives.
+unsafe fn mark(first: u64, count: u64) {
+    let _marks = MARKS.lock();
+    // Whoever looks for marks under the lock sees this.
+    SEEN.store(true, Relaxed);
+    for number in first..first.saturating_add(count) {
+        // SAFETY: By the contract of this function.
+        unsafe { Page::of(Pfn(number)) }.mark_poisoned();
+    }
 }
 
 /// Takes `count` pages of the image from page `first` on out of all mappings.

@@ -14,7 +14,7 @@ use super::claim::{Claim, Refusal};
 use super::lock::{ReadGuard, SemaphoreTable};
 use super::raw;
 use super::task::let_others_run;
-use crate::poison;
+use crate::poison::{self, MARKS};
 
 /// The size of a page of this kernel, as a power of two.
 pub(crate) const PAGE_SHIFT: u32 = raw::DAXFS_PAGE_SHIFT;
@@ -120,8 +120,8 @@ impl PageMap {
     /// The page with this index in the range, if it has that many.
     #[inline]
     pub(crate) fn page(&self, index: u64) -> Option<Page<'_>> {
-        // INVARIANT: The page lies in the range, whose map is borrowed.
-        (index < self.pages).then(|| Page::at(Pfn(self.first.0 + index)))
+        // SAFETY: The page lies in the range, whose map is borrowed.
+        (index < self.pages).then(|| unsafe { Page::of(Pfn(self.first.0 + index)) })
     }
 
     /// Keeps the folio of page `index` what it is, for as long as the guard lives.
@@ -141,17 +141,29 @@ impl PageMap {
         if head.order() == HUGE_ORDER {
             return Some(head);
         }
+        let _flags = MARKS.lock();
+        // Marks that are made from now on wait for the folio.
+        if poison::seen() && poison::any_marked(self.stretch(index)) {
+            return None;
+        }
         if !Self::freeze(head) {
             return None;
         }
         let folio = head.folio();
-        // SAFETY: The pages belong to the map, and are no part of a folio. Their counts are zero, and
-        // stay so, since nobody has a reference to add another to:
+        // SAFETY: The pages belong to the map, and are no part of a folio. Nobody else writes their flags,
+        // which the function does not write atomically: `MARKS` is held, and what else sets flags, such as
+        // mlock(2), has a reference. Their counts are zero, and stay so, since nobody has a reference to
+        // add another to:
         // - Page tables have no entry for them, which would have a reference. Entries are made under
         //   the lock that is held here, or copied from others.
-        // - A walk of page tables without locks (`gup_fast`) may still know an entry that has gone. It
-        //   adds to a count unless that is zero, and looks at the entry again: until the function
-        //   sets the head's count it fails, after that it puts the reference back.
+        // - A walk of page tables without locks (`gup_fast`) may still know an entry that has gone, where
+        //   flushing the TLB interrupts nobody (INVLPGB, arm64). It adds to a count unless that is zero,
+        //   and looks at the entry again: until the function sets the head's count it fails, after that it
+        //   puts back what it took. One that pins takes 1024 from a page and one from a large folio: if
+        //   it takes the head between the two moments in which the function sets its count and
+        //   makes it large, it puts back one, and the count stays 1023 too high. Then nobody has a
+        //   page that is not his, but the folio never is idle, and the range stays parked. A grace period
+        //   here would close this window, and cost every folio milliseconds.
         // - Those who find pages by their number (/proc/kpage*, page_idle, compaction, DAMON,
         //   splitting by debugfs) leave those of devices alone: they are not online.
         // - The pages are on no list and in no mapping, so neither reclaim nor a look-up finds them.
@@ -174,6 +186,11 @@ impl PageMap {
         false
     }
 
+    /// The 2 MiB of pages from page `index` on, as far as the range has them.
+    fn stretch(&self, index: u64) -> impl Iterator<Item = Page<'_>> {
+        (index..index + HUGE_PAGES).filter_map(|index| self.page(index))
+    }
+
     /// The first page of an aligned huge stretch that lies in the range.
     fn huge_head(&self, index: u64) -> Option<Page<'_>> {
         self.page(index.checked_add(HUGE_PAGES)?.checked_sub(1)?)?;
@@ -181,7 +198,8 @@ impl PageMap {
     }
 
     /// Gives the struct pages and the range back, unless somebody has a reference to a page. Looks at
-    /// the page `suspect` first, which was the busy one the last time.
+    /// the page `suspect` first, which was the busy one the last time. [`wait_for_walks`] has returned since
+    /// the last entry of a page table for one of the pages went.
     pub(crate) fn release(mut self, suspect: u64) -> Result<(), Busy> {
         let busy = |(index, page): &(u64, Page<'_>)| (!page.is_idle()).then_some(*index);
         let first = self.page(suspect).map(|page| (suspect, page)).as_ref().and_then(busy);
@@ -191,7 +209,8 @@ impl PageMap {
         self.reset_idle_folios();
         let Self { map, claim, .. } = self;
         // SAFETY: By the invariant the map is live. Nobody has a reference to a page, and nobody can
-        // get one: there is no entry of a page table, which would count as a reference; no `Page` and
+        // get one: there is no entry of a page table, which would count as a reference, and no walk that
+        // knows one that has gone; no `Page` and
         // no pointer into the kernel's mapping outlives the map; and those who find pages by their
         // number leave alone what is not online, or hold a reference to the map, which is waited for.
         unsafe { raw::memunmap_pages(map) };
@@ -231,11 +250,13 @@ impl PageMap {
 
     /// Undoes [`PageMap::make_huge`] for the idle folio that begins at page `index`.
     fn split_huge(&self, index: u64, head: Page<'_>) {
+        let _flags = MARKS.lock();
         // SAFETY: The folio is valid. Nobody else has a reference to it, hence an entry of a page
-        // table for it; those who look at pages by their number, as /proc/kpageflags does, are
-        // prepared for folios that change while they look.
+        // table for it, and a grace period has passed since the last one went, so that no walk without locks
+        // knows one. Nobody else writes flags, since `MARKS` is held. Those who look at pages by their number,
+        // as /proc/kpageflags does, are prepared for folios that change while they look.
         unsafe { raw::dax_folio_reset_order(head.folio()) };
-        for page in (index..index + HUGE_PAGES).filter_map(|index| self.page(index)) {
+        for page in self.stretch(index) {
             // SAFETY: Nobody has a reference to the page, and nobody can get one by its number, since
             // pages of devices are not online; so the count has no other writer.
             unsafe { raw::daxfs_set_page_count(page.as_ptr(), 1) };
@@ -278,8 +299,13 @@ const WALK: u64 = 64 * HUGE_PAGES;
 pub(crate) struct Page<'a>(*mut raw::page, PhantomData<&'a PageMap>);
 
 impl Page<'_> {
-    /// The page with this number, which the caller knows to lie in a map.
-    fn at(pfn: Pfn) -> Self {
+    /// The page with this number.
+    ///
+    /// # Safety
+    /// It lies in a map that lives for as long as the value is used.
+    #[inline]
+    pub(crate) unsafe fn of(pfn: Pfn) -> Self {
+        // INVARIANT: By the contract of this function.
         // SAFETY: Computes an address from the number.
         Self(unsafe { raw::daxfs_pfn_to_page(pfn.0 as usize) }, PhantomData)
     }
@@ -335,6 +361,16 @@ impl Page<'_> {
         unsafe { raw::daxfs_get_page(self.0) };
     }
 
+    /// Marks the page as broken. The caller holds [`MARKS`].
+    pub(crate) fn mark_poisoned(self) {
+        // SAFETY: The page is valid; the flag is set atomically.
+        unsafe { raw::daxfs_page_set_poisoned(self.0) };
+        if self.order() != 0 {
+            // SAFETY: The folio is large, and stays so, since the lock is held.
+            unsafe { raw::daxfs_folio_set_has_poisoned(self.folio()) };
+        }
+    }
+
     /// Whether the page was reported as broken.
     pub(crate) fn is_poisoned(self) -> bool {
         // SAFETY: The page is valid.
@@ -362,6 +398,16 @@ impl Page<'_> {
 pub(crate) fn drain_processors() {
     // SAFETY: This is process context; the function sleeps.
     unsafe { raw::daxfs_drain_processors() };
+}
+
+/// Waits until every walk of page tables without locks that is under way has ended, and has put back
+/// what it took from an entry that has gone.
+///
+/// Such walks run with interrupts off, which a grace period waits for. Flushing the TLB waits for them
+/// too where it interrupts the other processors, but not everywhere does it.
+pub(crate) fn wait_for_walks() {
+    // SAFETY: This is process context, outside of RCU read sides; the function sleeps.
+    unsafe { raw::synchronize_rcu() };
 }
 
 /// How much memory can be had without swapping, in bytes.

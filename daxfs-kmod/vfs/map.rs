@@ -17,6 +17,7 @@
 //! 3. The lock of the folio, [`PageMap::keep_folio`](crate::sys::pages::PageMap::keep_folio). Files
 //!    share extents, so faults of other inodes may take references to pages of which one is about to
 //!    make a huge folio.
+//! 4. [`MARKS`](crate::poison::MARKS), while pages become a folio.
 
 use daxfs_format::image::Segment;
 use kernel::ffi::{c_uint, c_ulong};
