@@ -71,6 +71,18 @@ pub(crate) unsafe fn stored<'a>(inode: *const raw::inode) -> &'a Stored {
     unsafe { &(*inode.cast::<InCore>()).stored }
 }
 
+/// The mount that `inode` belongs to, and what is kept of the inode.
+///
+/// # Safety
+/// As [`stored`]: `inode` is an inode of this file system, read by [`get`], and lives for `'a`.
+#[inline]
+pub(crate) unsafe fn parts<'a>(inode: *const raw::inode) -> Result<(&'a Mounted, &'a Stored)> {
+    // SAFETY: By the contract of this function.
+    let mounted = unsafe { mounted(inode) }?;
+    // SAFETY: As above.
+    Ok((mounted, unsafe { stored(inode) }))
+}
+
 /// Checks once that a mapping of the file shows nothing but zeros behind its end. That says nothing
 /// about somebody who writes the memory later.
 ///
@@ -83,7 +95,7 @@ pub(crate) unsafe fn check_tail(inode: *const raw::inode) -> Result {
         return Ok(());
     }
     // SAFETY: By the contract of this function.
-    let (mounted, stored) = unsafe { (mounted(inode)?, self::stored(inode)) };
+    let (mounted, stored) = unsafe { parts(inode) }?;
     // SAFETY: The inode is valid.
     let number = unsafe { (*inode).i_ino };
     let ino = u32::try_from(number).ok().and_then(Ino::new).ok_or(code::EIO)?;
@@ -98,9 +110,11 @@ pub(crate) unsafe fn check_tail(inode: *const raw::inode) -> Result {
 /// # Safety
 /// `inode` is an inode of this file system that lives for `'a`.
 #[inline]
-pub(crate) unsafe fn mounted<'a>(inode: *const raw::inode) -> Result<&'a Mounted> {
-    // SAFETY: An inode has a superblock, which outlives it.
-    unsafe { mount::mounted((*inode).i_sb) }
+unsafe fn mounted<'a>(inode: *const raw::inode) -> Result<&'a Mounted> {
+    // SAFETY: By the contract of this function.
+    let sb = unsafe { (*inode).i_sb };
+    // SAFETY: The superblock of an inode outlives it.
+    unsafe { mount::mounted(sb) }
 }
 
 /// The slab cache that in-core inodes come from. There is one, made when the module is loaded.
@@ -163,8 +177,10 @@ pub(crate) unsafe extern "C" fn free(inode: *mut raw::inode) {
     // SAFETY: The inode is valid until it is freed below.
     let mode = u32::from(unsafe { (*inode).i_mode });
     if mode & raw::S_IFMT == raw::S_IFLNK {
+        // SAFETY: As above.
+        let target = unsafe { raw::daxfs_inode_link(inode) };
         // SAFETY: The target of a symlink is null, or was allocated and published by us.
-        unsafe { raw::kfree(raw::daxfs_inode_link(inode).cast()) };
+        unsafe { raw::kfree(target.cast()) };
     }
     // SAFETY: The inode came from this cache.
     unsafe { raw::kmem_cache_free(CACHE, inode.cast()) };
@@ -188,7 +204,7 @@ pub(crate) unsafe fn get(sb: *mut raw::super_block, ino: Ino) -> Result<*mut raw
     }
     match mounted.image().inode(ino) {
         Ok(found) => {
-            // SAFETY: The inode is new and locked, so that nobody else sees it.
+            // SAFETY: The inode is new and locked by us.
             unsafe { fill(inode, &found, mounted) };
             // SAFETY: As above.
             unsafe { raw::unlock_new_inode(inode) };
@@ -205,61 +221,82 @@ pub(crate) unsafe fn get(sb: *mut raw::super_block, ino: Ino) -> Result<*mut raw
 /// Sets what the VFS wants to know.
 ///
 /// # Safety
-/// `inode` is an inode of this file system that nobody else sees.
+/// `inode` is a new inode of this file system, which the caller has locked: others may find it, and wait.
 unsafe fn fill(inode: *mut raw::inode, found: &Inode, mounted: &Mounted) {
     let stored = Stored { kind: found.kind, size: found.size, xattrs: found.xattrs };
-    // SAFETY: The inode begins an `InCore`.
+    // SAFETY: The inode begins an `InCore`, of which others look at `stored` when it is not new any more.
     unsafe { (&raw mut (*inode.cast::<InCore>()).stored).write(stored) };
-    // SAFETY: Nobody else has a reference to the inode. Look-ups by number see it in the table, but read
-    // only number, superblock and state, of which none is written here, and then wait for us.
-    let vfs = unsafe { &mut *inode };
-    vfs.i_mode = found.mode;
-    vfs.i_generation = mounted.generation();
-    vfs.i_size = found.size as i64;
-    vfs.i_blocks = blocks(mounted.image(), found);
+    // SAFETY: The inode is new and locked. Look-ups by number find it in the table, take its lock and a
+    // reference, and wait for us; what they read and write is number, superblock, state, lock and count,
+    // of which none is written here. No Rust reference is made to what they write.
+    unsafe { (*inode).i_mode = found.mode };
     // SAFETY: As above.
-    unsafe { raw::daxfs_inode_set_owner(vfs, found.uid, found.gid) };
+    unsafe { (*inode).i_generation = mounted.generation() };
     // SAFETY: As above.
-    unsafe { raw::set_nlink(vfs, found.link_count) };
+    unsafe { (*inode).i_size = found.size as i64 };
+    // SAFETY: As above.
+    unsafe { (*inode).i_blocks = blocks(mounted.image(), found) };
+    // SAFETY: As above.
+    unsafe { raw::daxfs_inode_set_owner(inode, found.uid, found.gid) };
+    // SAFETY: As above.
+    unsafe { raw::set_nlink(inode, found.link_count) };
     let time = found.mtime;
     // SAFETY: As above.
-    unsafe { raw::daxfs_inode_set_times(vfs, time.seconds, time.nanoseconds as _) };
+    unsafe { raw::daxfs_inode_set_times(inode, time.seconds, time.nanoseconds as _) };
     if found.xattrs.is_none() {
         // SAFETY: As above.
-        unsafe { raw::daxfs_inode_has_no_acl(vfs) };
+        unsafe { raw::daxfs_inode_has_no_acl(inode) };
     }
-    set_operations(vfs, found);
+    // SAFETY: As above.
+    unsafe { (*inode).i_op = operations(&found.kind) };
+    // SAFETY: The mode was just set.
+    unsafe { set_type_operations(inode, found) };
 }
 
-/// Attaches the tables for the type of the inode.
-fn set_operations(vfs: &mut raw::inode, found: &Inode) {
+/// The inode operations of a type.
+fn operations(kind: &InodeKind) -> *const raw::inode_operations {
+    let table = match kind {
+        InodeKind::Regular(_) => &vfs::file::INODE,
+        InodeKind::Directory(_) => &vfs::dir::INODE,
+        InodeKind::Symlink(_) => &vfs::symlink::INODE,
+        InodeKind::CharDevice(_)
+        | InodeKind::BlockDevice(_)
+        | InodeKind::Fifo
+        | InodeKind::Socket => &vfs::special::INODE,
+    };
+    table.get()
+}
+
+/// Attaches the tables that only some types have.
+///
+/// # Safety
+/// As [`fill`]; the inode's mode is set.
+unsafe fn set_type_operations(inode: *mut raw::inode, found: &Inode) {
     match &found.kind {
         InodeKind::Regular(_) => {
-            vfs.i_op = vfs::file::INODE.get();
             // SAFETY: A new inode is ours to fill.
-            unsafe { raw::daxfs_inode_set_file_operations(vfs, vfs::file::FILE.get()) };
+            unsafe { raw::daxfs_inode_set_file_operations(inode, vfs::file::FILE.get()) };
+            // SAFETY: As above.
+            let mapping = unsafe { (*inode).i_mapping };
             // SAFETY: A new inode has its own, empty mapping.
-            unsafe { (*vfs.i_mapping).a_ops = vfs::cache::MAPPING.get() };
+            unsafe { (*mapping).a_ops = vfs::cache::MAPPING.get() };
         }
         InodeKind::Directory(_) => {
-            vfs.i_op = vfs::dir::INODE.get();
             // SAFETY: A new inode is ours to fill.
-            unsafe { raw::daxfs_inode_set_file_operations(vfs, vfs::dir::FILE.get()) };
+            unsafe { raw::daxfs_inode_set_file_operations(inode, vfs::dir::FILE.get()) };
         }
-        InodeKind::Symlink(_) => vfs.i_op = vfs::symlink::INODE.get(),
+        InodeKind::Symlink(_) => {}
         InodeKind::CharDevice(rdev) | InodeKind::BlockDevice(rdev) => {
             // SAFETY: Combines two numbers.
             let device = unsafe { raw::daxfs_mkdev(rdev.major, rdev.minor) };
-            set_special(vfs, device);
+            // SAFETY: The inode is new, and its mode is that of a device.
+            unsafe { raw::init_special_inode(inode, found.mode, device) };
         }
-        InodeKind::Fifo | InodeKind::Socket => set_special(vfs, 0),
+        InodeKind::Fifo | InodeKind::Socket => {
+            // SAFETY: The inode is new, and its mode is that of a FIFO or socket.
+            unsafe { raw::init_special_inode(inode, found.mode, 0) };
+        }
     }
-}
-
-fn set_special(vfs: &mut raw::inode, device: raw::dev_t) {
-    vfs.i_op = vfs::special::INODE.get();
-    // SAFETY: The inode is new, and its mode is that of a special file.
-    unsafe { raw::init_special_inode(vfs, vfs.i_mode, device) };
 }
 
 /// How much memory an inode's bytes take, in units of 512.

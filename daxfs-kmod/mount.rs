@@ -36,8 +36,10 @@ pub(crate) unsafe fn mounted<'a>(sb: *const raw::super_block) -> Result<&'a Moun
     // SAFETY: Superblocks of this file system point at an `Instance` until they are gone. What is in
     // it is dropped by `put_super`, after the last inode, or with the superblock. Walks of paths that
     // hold nothing but the RCU lock do not come here: our operations send them away first.
-    let instance = unsafe { &*(*sb).s_fs_info.cast::<Instance>() };
-    instance.mounted.as_ref().ok_or(code::EIO)
+    let instance = unsafe { (*sb).s_fs_info }.cast::<Instance>();
+    // SAFETY: As above.
+    let mounted = unsafe { &(*instance).mounted };
+    mounted.as_ref().ok_or(code::EIO)
 }
 
 /// The registration of the file system type.
@@ -130,25 +132,33 @@ unsafe extern "C" fn parse_parameter(
     parameter: *mut raw::fs_parameter,
 ) -> c_int {
     let mut result = pin_init::zeroed();
-    // SAFETY: Context and parameter are valid; the table ends with an empty entry.
-    let number = unsafe {
-        raw::__fs_parse(&mut (*context).log, PARAMETERS.0.as_ptr(), parameter, &mut result)
-    };
+    // SAFETY: The context is valid.
+    let prefix = unsafe { &raw mut (*context).log };
+    // SAFETY: Log and parameter are valid; the table ends with an empty entry.
+    let number = unsafe { raw::__fs_parse(prefix, PARAMETERS.0.as_ptr(), parameter, &mut result) };
     // SAFETY: The context is valid.
     let log = unsafe { Log::of(context) };
     let Ok(key) = usize::try_from(number) else {
-        // SAFETY: The parameter has a name.
-        let name = unsafe { CStr::from_char_ptr((*parameter).key) };
+        // SAFETY: The parameter is valid.
+        let name = unsafe { (*parameter).key };
+        // SAFETY: The name of a parameter is a C string.
+        let name = unsafe { CStr::from_char_ptr(name) };
         return refuse_parameter(number, name, log);
     };
     let Some(key) = Key::from_number(key) else { return code::EINVAL.to_errno() };
     let value = match key {
         Key::Validate => &[][..],
-        // SAFETY: The specification says that this parameter is a string.
-        _ => unsafe { CStr::from_char_ptr((*parameter).__bindgen_anon_1.string) }.to_bytes(),
+        _ => {
+            // SAFETY: The specification says that this parameter is a string.
+            let value = unsafe { (*parameter).__bindgen_anon_1.string };
+            // SAFETY: As above: it is a C string.
+            unsafe { CStr::from_char_ptr(value) }.to_bytes()
+        }
     };
+    // SAFETY: The context is valid.
+    let options = unsafe { (*context).fs_private }.cast::<Options>();
     // SAFETY: `init_context` put the options there, and calls on one context are serialised.
-    let options = unsafe { &mut *(*context).fs_private.cast::<Options>() };
+    let options = unsafe { &mut *options };
     match options.set(key, value) {
         Ok(()) => 0,
         Err(refusal) => {
@@ -172,8 +182,10 @@ fn refuse_parameter(number: c_int, name: &CStr, log: Log<'_>) -> c_int {
 }
 
 unsafe extern "C" fn get_tree(context: *mut raw::fs_context) -> c_int {
-    // SAFETY: The VFS calls with a valid context of ours, and serialises the calls.
-    status(unsafe { find_or_create(&mut *context) }.map(|()| 0))
+    // SAFETY: The VFS calls with a valid context, and serialises the calls.
+    let context = unsafe { &mut *context };
+    // SAFETY: The context is one of ours.
+    status(unsafe { find_or_create(context) }.map(|()| 0))
 }
 
 /// Finds the superblock of the address, or makes it.
@@ -201,19 +213,23 @@ unsafe fn find_or_create(context: &mut raw::fs_context) -> Result {
         unsafe { raw::deactivate_locked_super(sb) };
         return Err(error);
     }
+    // SAFETY: The superblock is valid and locked for us.
+    let root = unsafe { (*sb).s_root };
     // SAFETY: The superblock has a root by now.
-    context.root = unsafe { raw::daxfs_dget((*sb).s_root) };
+    context.root = unsafe { raw::daxfs_dget(root) };
     Ok(())
 }
 
 /// Whether an existing superblock is that of the address that a context asks for.
 unsafe extern "C" fn is_same(sb: *mut raw::super_block, context: *mut raw::fs_context) -> c_int {
-    // SAFETY: Superblocks of this file system, and this context, point at an `Instance`, whose address
-    // nobody writes.
-    let (have, wanted) = unsafe {
-        let (sb, context) = ((*sb).s_fs_info, (*context).s_fs_info);
-        ((*sb.cast::<Instance>()).phys, (*context.cast::<Instance>()).phys)
-    };
+    // SAFETY: The superblock is valid.
+    let here = unsafe { (*sb).s_fs_info }.cast::<Instance>();
+    // SAFETY: The context is valid.
+    let asked = unsafe { (*context).s_fs_info }.cast::<Instance>();
+    // SAFETY: Superblocks of this file system point at an `Instance`, whose `phys` nobody writes.
+    let have = unsafe { (*here).phys };
+    // SAFETY: So do the contexts for which superblocks are looked for.
+    let wanted = unsafe { (*asked).phys };
     c_int::from(have == wanted)
 }
 
@@ -227,8 +243,9 @@ unsafe fn check_or_fill(
 ) -> Result {
     // SAFETY: The superblock is valid.
     if unsafe { (*sb).s_root }.is_null() {
+        let opened = Mounted::open(phys, options, log)?;
         // SAFETY: It has no root, so it is new.
-        return unsafe { fill(sb, Mounted::open(phys, options, log)?, log) };
+        return unsafe { fill(sb, opened, log) };
     }
     // SAFETY: The superblock is ours, and has a root.
     unsafe { mounted(sb) }?.check_again(options, log)
@@ -239,12 +256,14 @@ unsafe fn check_or_fill(
 /// # Safety
 /// `sb` is a new superblock of this file system, locked.
 unsafe fn fill(sb: *mut raw::super_block, opened: Mounted, log: Log<'_>) -> Result {
+    // SAFETY: The superblock is valid.
+    let instance = unsafe { (*sb).s_fs_info }.cast::<Instance>();
     // SAFETY: Superblocks of this file system point at an `Instance`.
-    let instance = unsafe { &*(*sb).s_fs_info.cast::<Instance>() };
-    instance.mounted.populate(opened);
-    let mounted = instance.mounted.as_ref().ok_or(code::EIO)?;
-    // SAFETY: Nobody else sees the superblock yet.
-    vfs::superblock::set_up(unsafe { &mut *sb }, mounted);
+    unsafe { &(*instance).mounted }.populate(opened);
+    // SAFETY: The superblock is ours, and locked.
+    let mounted = unsafe { mounted(sb) }?;
+    // SAFETY: It is new, and locked.
+    unsafe { vfs::superblock::set_up(sb, mounted) };
     // SAFETY: The superblock is ours; `kill_superblock` hides it before it goes.
     unsafe { poison::show(mounted.image().memory(), sb) };
     let root = mounted.image().superblock().root();
@@ -272,8 +291,10 @@ unsafe fn fill(sb: *mut raw::super_block, opened: Mounted, log: Log<'_>) -> Resu
 }
 
 unsafe extern "C" fn reconfigure(context: *mut raw::fs_context) -> c_int {
-    // SAFETY: The VFS calls with a valid context of ours, and serialises the calls.
-    status(unsafe { remount(&mut *context) }.map(|()| 0))
+    // SAFETY: The VFS calls with a valid context, and serialises the calls.
+    let context = unsafe { &mut *context };
+    // SAFETY: The context is one of ours.
+    status(unsafe { remount(context) }.map(|()| 0))
 }
 
 /// # Safety
@@ -288,8 +309,10 @@ unsafe fn remount(context: &mut raw::fs_context) -> Result {
         log.error(format_args!("an image is immutable and cannot be remounted for writing"));
         return Err(errno::read_only());
     }
-    // SAFETY: A context for reconfiguration has the root of a superblock of ours.
-    let mounted = unsafe { mounted((*context.root).d_sb) }?;
+    // SAFETY: A context for reconfiguration has a root.
+    let sb = unsafe { (*context.root).d_sb };
+    // SAFETY: The superblock is one of ours, and locked.
+    let mounted = unsafe { mounted(sb) }?;
     if !options.keep(mounted.options(), mounted.identity()) {
         log.error(format_args!("phys, size and identity cannot be changed by a remount"));
         return Err(code::EINVAL);
@@ -303,8 +326,10 @@ unsafe fn remount(context: &mut raw::fs_context) -> Result {
 /// Lets go of the image when no inode is left. The superblock can still be found: those who mount the
 /// address again wait for its end, and then find the memory free.
 pub(crate) unsafe extern "C" fn put_super(sb: *mut raw::super_block) {
+    // SAFETY: The superblock is valid.
+    let instance = unsafe { (*sb).s_fs_info }.cast::<Instance>();
     // SAFETY: Superblocks of this file system point at an `Instance`.
-    let mounted = unsafe { &raw mut (*(*sb).s_fs_info.cast::<Instance>()).mounted };
+    let mounted = unsafe { &raw mut (*instance).mounted };
     // SAFETY: The superblock is locked for being shut down and has neither inodes nor mounts, so that
     // nobody has a reference to what is dropped or will get one. Others look at `phys` only.
     unsafe { *mounted = SetOnce::new() };

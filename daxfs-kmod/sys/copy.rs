@@ -12,6 +12,7 @@
 //! such instructions, where the processor can go on after a machine check; elsewhere they are plain.
 
 use core::arch::asm;
+use core::mem::MaybeUninit;
 
 use kernel::sync::atomic::{Atomic, Relaxed};
 
@@ -52,6 +53,15 @@ pub(crate) unsafe fn copy_out(from: *const u8, into: &mut [u8]) -> Result<(), Lo
     // knows; so what was copied is in the destination, and is read from there.
     unsafe { asm!("/* {0} {1} */", in(reg) from, in(reg) to, options(nostack, preserves_flags)) };
     Ok(())
+}
+
+/// Gives values to bytes that may have none yet, so that they can be a slice that is copied to.
+pub(crate) fn zeroed(room: &mut [MaybeUninit<u8>]) -> &mut [u8] {
+    let (bytes, length) = (room.as_mut_ptr().cast::<u8>(), room.len());
+    // SAFETY: The bytes are those of a slice.
+    unsafe { bytes.write_bytes(0, length) };
+    // SAFETY: As above, borrowed as long as that slice; they have values by now.
+    unsafe { core::slice::from_raw_parts_mut(bytes, length) }
 }
 
 /// Copies `length` bytes from `from` to the destination of a read; returns how many were copied before

@@ -18,8 +18,10 @@ pub(crate) unsafe extern "C" fn getattr(
     mask: u32,
     _flags: u32,
 ) -> c_int {
-    // SAFETY: The path is valid and names an inode.
-    let inode = unsafe { raw::daxfs_dentry_inode((*path).dentry) };
+    // SAFETY: The path is valid.
+    let dentry = unsafe { (*path).dentry };
+    // SAFETY: The path names an inode.
+    let inode = unsafe { raw::daxfs_dentry_inode(dentry) };
     // SAFETY: All arguments are valid, as the VFS calls.
     unsafe { raw::generic_fillattr(idmap, mask, inode, stat) };
     // SAFETY: The caller wants this to be filled.
@@ -65,7 +67,7 @@ unsafe fn read_acl(
     namespace: Namespace,
 ) -> Result<*mut raw::posix_acl> {
     // SAFETY: The inode is ours.
-    let (mounted, stored) = unsafe { (inode::mounted(inode)?, inode::stored(inode)) };
+    let (mounted, stored) = unsafe { inode::parts(inode) }?;
     let Some(value) = xattr::read(mounted.image(), stored, namespace, b"")? else {
         return Ok(core::ptr::null_mut());
     };

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The page cache, through which packed and sparse files are mapped.
 
+use core::mem::MaybeUninit;
+
 use kernel::error::code;
 use kernel::ffi::c_int;
 use kernel::prelude::*;
 
 use crate::errno;
 use crate::inode;
+use crate::sys::copy::zeroed;
 use crate::sys::pages::PAGE_SIZE;
 use crate::sys::{raw, status, Table};
 
@@ -30,9 +33,11 @@ unsafe fn fill(folio: *mut raw::folio) -> Result {
     // SAFETY: A locked folio stays in its mapping.
     let inode = unsafe { raw::daxfs_folio_inode(folio) };
     // SAFETY: The inode is ours.
-    let (mounted, stored) = unsafe { (inode::mounted(inode)?, inode::stored(inode)) };
+    let (mounted, stored) = unsafe { inode::parts(inode) }?;
     // SAFETY: The folio is valid.
-    let (start, size) = unsafe { (raw::daxfs_folio_pos(folio), raw::daxfs_folio_size(folio)) };
+    let size = unsafe { raw::daxfs_folio_size(folio) };
+    // SAFETY: As above.
+    let start = unsafe { raw::daxfs_folio_pos(folio) };
     let start = u64::try_from(start).map_err(|_| code::EINVAL)?;
     for offset in (0..size).step_by(PAGE_SIZE as usize) {
         // SAFETY: The offset lies in the folio.
@@ -40,14 +45,12 @@ unsafe fn fill(folio: *mut raw::folio) -> Result {
         let at = start.saturating_add(offset as u64);
         // SAFETY: Nobody else uses a locked folio that is not up to date: user space has no mapping of
         // it yet, and who finds it waits for the lock.
-        let bytes = unsafe { page.bytes() };
+        let bytes = zeroed(unsafe { page.bytes() });
         let image = mounted.image();
-        let length = image
+        // What lies behind the end of the file keeps its zeros.
+        image
             .read(stored.data()?, stored.size, at, bytes)
             .map_err(errno::reported(image))?;
-        if let Some(rest) = bytes.get_mut(length..) {
-            rest.fill(0);
-        }
     }
     // SAFETY: The folio is valid.
     unsafe { raw::daxfs_flush_dcache_folio(folio) };
@@ -68,11 +71,10 @@ impl LocalMap {
     /// # Safety
     /// Nobody else uses the page for as long as the slice is used.
     #[expect(clippy::mut_from_ref, reason = "the page is exclusive by contract")]
-    unsafe fn bytes(&self) -> &mut [u8] {
+    unsafe fn bytes(&self) -> &mut [MaybeUninit<u8>] {
         // SAFETY: A page is mapped there, for as long as `self` lives, and is exclusive by the contract
-        // of this function. It comes from an allocator of C, so its bytes have values, whatever these
-        // are.
-        unsafe { core::slice::from_raw_parts_mut(self.0, PAGE_SIZE as usize) }
+        // of this function.
+        unsafe { core::slice::from_raw_parts_mut(self.0.cast(), PAGE_SIZE as usize) }
     }
 }
 

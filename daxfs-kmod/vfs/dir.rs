@@ -38,10 +38,13 @@ unsafe extern "C" fn lookup(
     _flags: c_uint,
 ) -> *mut raw::dentry {
     // SAFETY: The VFS has the directory locked, and the dentry is new: its name does not change.
-    let name = unsafe {
-        let name = raw::daxfs_dentry_name(dentry);
-        core::slice::from_raw_parts((*name).name, raw::daxfs_qstr_length(name) as usize)
-    };
+    let name = unsafe { raw::daxfs_dentry_name(dentry) };
+    // SAFETY: A dentry has a name.
+    let length = unsafe { raw::daxfs_qstr_length(name) } as usize;
+    // SAFETY: As above.
+    let first = unsafe { (*name).name };
+    // SAFETY: As above; the name has as many bytes.
+    let name = unsafe { core::slice::from_raw_parts(first, length) };
     // SAFETY: The inode is one of ours.
     match unsafe { find(directory, name) } {
         // SAFETY: This takes our reference to the inode over; null makes a negative dentry.
@@ -56,7 +59,7 @@ unsafe extern "C" fn lookup(
 /// `directory` is an inode of this file system.
 unsafe fn find(directory: *mut raw::inode, name: &[u8]) -> Result<*mut raw::inode> {
     // SAFETY: The inode is ours.
-    let (mounted, stored) = unsafe { (inode::mounted(directory)?, inode::stored(directory)) };
+    let (mounted, stored) = unsafe { inode::parts(directory) }?;
     let from = stored.directory()?;
     if name.len() > daxfs_format::limits::MAX_NAME {
         return Err(errno::name_too_long());
@@ -65,8 +68,10 @@ unsafe fn find(directory: *mut raw::inode, name: &[u8]) -> Result<*mut raw::inod
     let Some(entry) = image.lookup(from, name).map_err(errno::reported(image))? else {
         return Ok(core::ptr::null_mut());
     };
+    // SAFETY: The inode is valid.
+    let sb = unsafe { (*directory).i_sb };
     // SAFETY: The superblock is that of an inode of ours.
-    let found = unsafe { inode::get((*directory).i_sb, entry.ino) }?;
+    let found = unsafe { inode::get(sb, entry.ino) }?;
     // SAFETY: We have a reference to the inode.
     let kind = &unsafe { inode::stored(found) }.kind;
     if let Err(error) = image.check_child(from, &entry, kind) {
@@ -85,10 +90,11 @@ unsafe extern "C" fn iterate(file: *mut raw::file, context: *mut raw::dir_contex
     // SAFETY: The file is a directory of ours.
     let inode = unsafe { (*file).f_inode };
     // SAFETY: As above.
-    let (mounted, stored) = unsafe { (inode::mounted(inode), inode::stored(inode)) };
+    let parts = unsafe { inode::parts(inode) };
     // SAFETY: The context is ours during the call.
     let context = unsafe { &mut *context };
-    status(mounted.and_then(|mounted| emit(mounted, stored.directory()?, context)).map(|()| 0))
+    let emitted = parts.and_then(|(mounted, stored)| emit(mounted, stored.directory()?, context));
+    status(emitted.map(|()| 0))
 }
 
 /// Hands the entries from the context's position on to the caller, until he has enough.

@@ -68,8 +68,10 @@ unsafe fn find(
 
 /// The directory that holds a directory.
 unsafe extern "C" fn get_parent(child: *mut raw::dentry) -> *mut raw::dentry {
+    // SAFETY: The dentry is valid.
+    let inode = unsafe { raw::daxfs_dentry_inode(child) };
     // SAFETY: The dentry has an inode, a directory of ours.
-    match unsafe { parent_of(raw::daxfs_dentry_inode(child)) } {
+    match unsafe { parent_of(inode) } {
         // SAFETY: This takes our reference to the inode over.
         Ok(inode) => unsafe { raw::d_obtain_alias(inode) },
         Err(error) => crate::sys::err_pointer(error),
@@ -82,5 +84,7 @@ unsafe fn parent_of(inode: *mut raw::inode) -> Result<*mut raw::inode> {
     // SAFETY: The inode is ours.
     let parent = unsafe { inode::stored(inode) }.directory()?.parent();
     // SAFETY: As above.
-    unsafe { inode::get((*inode).i_sb, parent) }
+    let sb = unsafe { (*inode).i_sb };
+    // SAFETY: The superblock is that of an inode of ours.
+    unsafe { inode::get(sb, parent) }
 }

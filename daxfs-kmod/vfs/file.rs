@@ -49,11 +49,13 @@ unsafe extern "C" fn open(inode: *mut raw::inode, file: *mut raw::file) -> c_int
 }
 
 unsafe extern "C" fn read_iter(iocb: *mut raw::kiocb, to: *mut raw::iov_iter) -> isize {
-    // SAFETY: The control block is ours during the call, and its file is one of ours.
-    let (iocb, inode) = unsafe { (&mut *iocb, (*(*iocb).ki_filp).f_inode) };
-    // SAFETY: The inode is one of ours.
-    let (mounted, stored) = unsafe { (inode::mounted(inode), inode::stored(inode)) };
-    let Ok(mounted) = mounted else { return code::EIO.to_errno() as isize };
+    // SAFETY: The control block is ours during the call.
+    let iocb = unsafe { &mut *iocb };
+    // SAFETY: Its file is open.
+    let inode = unsafe { (*iocb.ki_filp).f_inode };
+    // SAFETY: The file is one of ours, and so is its inode.
+    let parts = unsafe { inode::parts(inode) };
+    let Ok((mounted, stored)) = parts else { return code::EIO.to_errno() as isize };
     let Ok(start) = u64::try_from(iocb.ki_pos) else { return code::EINVAL.to_errno() as isize };
     // SAFETY: The iterator is valid.
     match unsafe { copy_file(mounted, stored, start, to) } {
@@ -171,11 +173,10 @@ enum Part {
 /// # Safety
 /// `file` is a regular file of this file system.
 unsafe fn seek(file: *mut raw::file, offset: i64, part: Part) -> Result<i64> {
+    // SAFETY: The file is open.
+    let inode = unsafe { (*file).f_inode };
     // SAFETY: The file is ours, so its inode is.
-    let (mounted, stored) = unsafe {
-        let inode = (*file).f_inode;
-        (inode::mounted(inode)?, inode::stored(inode))
-    };
+    let (mounted, stored) = unsafe { inode::parts(inode) }?;
     let start = u64::try_from(offset).map_err(|_| code::ENXIO)?;
     if start >= stored.size {
         return Err(code::ENXIO);
@@ -246,8 +247,7 @@ unsafe extern "C" fn fiemap(
         return prepared;
     }
     // SAFETY: The inode is one of ours.
-    let (mounted, stored) = unsafe { (inode::mounted(inode), inode::stored(inode)) };
-    status(mounted.and_then(|mounted| {
+    status(unsafe { inode::parts(inode) }.and_then(|(mounted, stored)| {
         let end = start.saturating_add(length).min(stored.size);
         // SAFETY: The information is valid during the call.
         unsafe { report_extents(mounted, stored, start, end, info) }.map(|()| 0)
@@ -295,9 +295,11 @@ fn extent_flags(data: &FileData, is_last: bool) -> u32 {
 }
 
 unsafe extern "C" fn mmap_prepare(mapping: *mut raw::vm_area_desc) -> c_int {
-    // SAFETY: The description is ours during the call, and its file is one of ours.
-    let (mapping, inode) = unsafe { (&mut *mapping, (*(*mapping).file).f_inode) };
-    // SAFETY: The inode is one of ours.
+    // SAFETY: The description is ours during the call.
+    let mapping = unsafe { &mut *mapping };
+    // SAFETY: Its file is open.
+    let inode = unsafe { (*mapping.file).f_inode };
+    // SAFETY: The file is one of ours, and so is its inode.
     match unsafe { in_place(inode) } {
         Ok(Some(operations)) => {
             mapping.vm_ops = operations.get();
@@ -337,8 +339,10 @@ unsafe extern "C" fn get_unmapped_area(
     first: c_ulong,
     flags: c_ulong,
 ) -> c_ulong {
-    // SAFETY: The file is one of ours.
-    let shift = unsafe { distance((*file).f_inode, first as u64) }.unwrap_or(0);
+    // SAFETY: The file is open.
+    let inode = unsafe { (*file).f_inode };
+    // SAFETY: The file is one of ours, and so is its inode.
+    let shift = unsafe { distance(inode, first as u64) }.unwrap_or(0);
     // SAFETY: The arguments are those that the VFS gave us; the page only decides the alignment.
     unsafe {
         raw::thp_get_unmapped_area(file, address, length, first.wrapping_add(shift as usize), flags)
@@ -352,7 +356,7 @@ unsafe extern "C" fn get_unmapped_area(
 /// `inode` is an inode of this file system.
 unsafe fn distance(inode: *const raw::inode, page: u64) -> Option<u64> {
     // SAFETY: The inode is ours.
-    let (mounted, stored) = unsafe { (inode::mounted(inode).ok()?, inode::stored(inode)) };
+    let (mounted, stored) = unsafe { inode::parts(inode) }.ok()?;
     let at = page.checked_mul(PAGE_SIZE)?;
     let segment = mounted.image().segment(stored.data().ok()?, stored.size, at).ok()??;
     Some((segment.data? >> PAGE_SHIFT).wrapping_sub(page) % HUGE_PAGES)

@@ -113,11 +113,13 @@ impl<'a> Fault<'a> {
     unsafe fn new(vmf: *mut raw::vm_fault) -> Result<Option<Self>> {
         // SAFETY: The fault is valid.
         let place = unsafe { &(*vmf).__bindgen_anon_1 };
-        // SAFETY: The area is locked, and maps a file of ours: an overlay puts it in the place of
-        // its own.
-        let inode = unsafe { (*(*place.vma).vm_file).f_inode };
-        // SAFETY: The inode is ours, and lives as long as the file, which the area holds.
-        let (mounted, stored) = unsafe { (inode::mounted(inode)?, inode::stored(inode)) };
+        // SAFETY: The area is locked.
+        let file = unsafe { (*place.vma).vm_file };
+        // SAFETY: The area holds its file.
+        let inode = unsafe { (*file).f_inode };
+        // SAFETY: The file is ours, since an overlay puts it in the place of its own, and so is the inode,
+        // which lives as long.
+        let (mounted, stored) = unsafe { inode::parts(inode) }?;
         // Files end long before this could overflow.
         let at = (place.pgoff as u64) << PAGE_SHIFT;
         let segment = mounted.image().segment(stored.data()?, stored.size, at);
@@ -301,8 +303,12 @@ impl<'a> Fault<'a> {
     }
 
     fn invalidate_lock(&self) -> *mut raw::rw_semaphore {
-        // SAFETY: The area is locked, and has a file.
-        unsafe { &raw mut (*(*(*self.vma).vm_file).f_mapping).invalidate_lock }
+        // SAFETY: The area is locked.
+        let file = unsafe { (*self.vma).vm_file };
+        // SAFETY: The area has a file.
+        let mapping = unsafe { (*file).f_mapping };
+        // SAFETY: A file has a mapping.
+        unsafe { &raw mut (*mapping).invalidate_lock }
     }
 }
 

@@ -24,24 +24,40 @@ static OPERATIONS: Table<raw::super_operations> = Table(raw::super_operations {
 });
 
 /// Fills what does not depend on the root.
-pub(crate) fn set_up(sb: &mut raw::super_block, mounted: &Mounted) {
-    sb.s_magic = MAGIC;
-    sb.s_op = OPERATIONS.get();
-    sb.s_xattr = xattr::HANDLERS.0.as_ptr();
-    sb.s_export_op = export::OPERATIONS.get();
-    sb.s_maxbytes = raw::DAXFS_MAX_LFS_FILESIZE;
-    sb.s_blocksize = PAGE_SIZE as usize;
-    sb.s_blocksize_bits = PAGE_SHIFT as u8;
-    sb.s_time_gran = 1;
-    sb.s_flags |= raw::DAXFS_SB_RDONLY | raw::DAXFS_SB_POSIXACL;
+///
+/// # Safety
+/// `sb` is a new superblock, locked by the caller.
+pub(crate) unsafe fn set_up(sb: *mut raw::super_block, mounted: &Mounted) {
+    // SAFETY: The superblock is ours to fill. Others find it in the list of all, read its flags and count
+    // references in it, and wait for its lock; nobody but us writes what is written here, and no Rust
+    // reference is made to what they write.
+    unsafe { (*sb).s_magic = MAGIC };
+    // SAFETY: As above.
+    unsafe { (*sb).s_op = OPERATIONS.get() };
+    // SAFETY: As above.
+    unsafe { (*sb).s_xattr = xattr::HANDLERS.0.as_ptr() };
+    // SAFETY: As above.
+    unsafe { (*sb).s_export_op = export::OPERATIONS.get() };
+    // SAFETY: As above.
+    unsafe { (*sb).s_maxbytes = raw::DAXFS_MAX_LFS_FILESIZE };
+    // SAFETY: As above.
+    unsafe { (*sb).s_blocksize = PAGE_SIZE as usize };
+    // SAFETY: As above.
+    unsafe { (*sb).s_blocksize_bits = PAGE_SHIFT as u8 };
+    // SAFETY: As above.
+    unsafe { (*sb).s_time_gran = 1 };
+    // SAFETY: As above; the flags are those of whoever has the superblock locked.
+    unsafe { (*sb).s_flags |= raw::DAXFS_SB_RDONLY | raw::DAXFS_SB_POSIXACL };
     let uuid = mounted.image().superblock().uuid();
-    // SAFETY: The superblock is ours to fill; the UUID has 16 bytes.
+    // SAFETY: As above; the UUID has 16 bytes.
     unsafe { raw::daxfs_super_set_uuid(sb, uuid.as_ptr()) };
 }
 
 unsafe extern "C" fn statfs(dentry: *mut raw::dentry, into: *mut raw::kstatfs) -> c_int {
+    // SAFETY: The dentry is valid.
+    let sb = unsafe { (*dentry).d_sb };
     // SAFETY: A dentry has a superblock, here one of ours.
-    let mounted = match unsafe { mount::mounted((*dentry).d_sb) } {
+    let mounted = match unsafe { mount::mounted(sb) } {
         Ok(mounted) => mounted,
         Err(error) => return error.to_errno(),
     };
@@ -63,8 +79,10 @@ fn describe(mounted: &Mounted, into: &mut raw::kstatfs) {
 }
 
 unsafe extern "C" fn show_options(seq: *mut raw::seq_file, root: *mut raw::dentry) -> c_int {
+    // SAFETY: The dentry is valid.
+    let sb = unsafe { (*root).d_sb };
     // SAFETY: A dentry has a superblock, here one of ours.
-    let mounted = unsafe { mount::mounted((*root).d_sb) };
+    let mounted = unsafe { mount::mounted(sb) };
     status(mounted.map(|mounted| {
         let options = mounted.options();
         if let Some(phys) = options.phys {

@@ -42,7 +42,7 @@ unsafe extern "C" fn get_link(
 /// `inode` is an inode of this file system.
 unsafe fn publish_target(inode: *mut raw::inode) -> Result<*mut c_char> {
     // SAFETY: The inode is ours.
-    let (mounted, stored) = unsafe { (inode::mounted(inode)?, inode::stored(inode)) };
+    let (mounted, stored) = unsafe { inode::parts(inode) }?;
     let InodeKind::Symlink(link) = &stored.kind else { return Err(code::EINVAL) };
     let length = usize::from(link.length());
     let mut target = KVec::from_elem(0_u8, length + 1, GFP_KERNEL)?;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Extended attributes.
 
+use core::mem::MaybeUninit;
+
 use daxfs_format::{Namespace, XattrSetId};
 use kernel::error::code;
 use kernel::ffi::{c_char, c_int, c_void};
@@ -9,6 +11,7 @@ use kernel::prelude::*;
 use crate::errno;
 use crate::inode::{self, Stored};
 use crate::mounted::Image;
+use crate::sys::copy::zeroed;
 use crate::sys::{raw, Table};
 
 /// The handlers of the namespaces, and a null at the end. The VFS itself handles ACLs.
@@ -57,14 +60,23 @@ unsafe extern "C" fn get(
     let number = unsafe { (*handler).flags } as u8;
     // SAFETY: The name is a C string that lives during the call.
     let name = unsafe { CStr::from_char_ptr(name) }.to_bytes();
-    let into = match size {
-        0 => None,
-        // SAFETY: The caller lends `size` bytes, which nobody else uses meanwhile. They come from an
-        // allocator of C, so they have values, whatever these are.
-        _ => Some(unsafe { core::slice::from_raw_parts_mut(buffer.cast::<u8>(), size) }),
-    };
+    // SAFETY: The caller lends `size` bytes, which nobody else uses meanwhile.
+    let into = unsafe { room(buffer, size) };
     // SAFETY: The inode is one of ours.
     crate::sys::status(unsafe { copy_value(inode, number, name, into) })
+}
+
+/// The `size` bytes of a caller's buffer, or `None` if he only wants to know how many it takes. They need
+/// not have values yet.
+///
+/// # Safety
+/// There are as many bytes, which nobody else uses for `'a`.
+unsafe fn room<'a>(buffer: *mut c_void, size: usize) -> Option<&'a mut [MaybeUninit<u8>]> {
+    if size == 0 {
+        return None;
+    }
+    // SAFETY: By the contract of this function.
+    Some(unsafe { core::slice::from_raw_parts_mut(buffer.cast(), size) })
 }
 
 /// Copies a value to where it is wanted, and returns its length.
@@ -75,10 +87,10 @@ unsafe fn copy_value(
     inode: *mut raw::inode,
     namespace: u8,
     name: &[u8],
-    into: Option<&mut [u8]>,
+    into: Option<&mut [MaybeUninit<u8>]>,
 ) -> Result<c_int> {
     // SAFETY: The inode is ours.
-    let (mounted, stored) = unsafe { (inode::mounted(inode)?, inode::stored(inode)) };
+    let (mounted, stored) = unsafe { inode::parts(inode) }?;
     let image = mounted.image();
     let namespace = Namespace::from_number(namespace).ok_or(code::EINVAL)?;
     let id = stored.xattrs.ok_or_else(errno::no_data)?;
@@ -88,7 +100,7 @@ unsafe fn copy_value(
     let length = found.value_length();
     if let Some(into) = into {
         let room = into.get_mut(..length as usize).ok_or(code::ERANGE)?;
-        image.xattr_value(&found, room).map_err(errno::reported(image))?;
+        image.xattr_value(&found, zeroed(room)).map_err(errno::reported(image))?;
     }
     Ok(length as c_int)
 }
@@ -101,14 +113,10 @@ pub(crate) unsafe extern "C" fn list(
 ) -> isize {
     // SAFETY: The dentry has an inode, one of ours.
     let inode = unsafe { raw::daxfs_dentry_inode(dentry) };
-    let into = match size {
-        0 => None,
-        // SAFETY: As in `get`.
-        _ => Some(unsafe { core::slice::from_raw_parts_mut(buffer.cast::<u8>(), size) }),
-    };
+    // SAFETY: As in `get`.
+    let into = unsafe { room(buffer.cast(), size) };
     // SAFETY: The inode is ours.
-    let (mounted, stored) = unsafe { (inode::mounted(inode), inode::stored(inode)) };
-    let listed = mounted.and_then(|mounted| match stored.xattrs {
+    let listed = unsafe { inode::parts(inode) }.and_then(|(mounted, stored)| match stored.xattrs {
         Some(id) => list_set(mounted.image(), id, into),
         None => Ok(0),
     });
@@ -119,7 +127,7 @@ pub(crate) unsafe extern "C" fn list(
 }
 
 /// Lists a set into a buffer, or only counts the bytes that this takes.
-fn list_set(image: &Image, id: XattrSetId, into: Option<&mut [u8]>) -> Result<usize> {
+fn list_set(image: &Image, id: XattrSetId, into: Option<&mut [MaybeUninit<u8>]>) -> Result<usize> {
     let set = image.xattrs(id).map_err(errno::reported(image))?;
     let mut walk = set.walk();
     let mut list = List { into, length: 0 };
@@ -143,7 +151,7 @@ fn may_see_trusted() -> bool {
 
 /// Names that are being listed.
 struct List<'a> {
-    into: Option<&'a mut [u8]>,
+    into: Option<&'a mut [MaybeUninit<u8>]>,
     length: usize,
 }
 
@@ -151,7 +159,8 @@ impl List<'_> {
     fn push(&mut self, bytes: &[u8]) -> Result {
         let end = self.length + bytes.len();
         if let Some(into) = &mut self.into {
-            into.get_mut(self.length..end).ok_or(code::ERANGE)?.copy_from_slice(bytes);
+            let room = into.get_mut(self.length..end).ok_or(code::ERANGE)?;
+            zeroed(room).copy_from_slice(bytes);
         }
         self.length = end;
         Ok(())
