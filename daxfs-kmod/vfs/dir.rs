@@ -12,6 +12,7 @@ use super::{attr, xattr};
 use crate::errno;
 use crate::inode;
 use crate::mounted::{Image, Mounted};
+use crate::sys::task::give_way;
 use crate::sys::{err_pointer, raw, status, Table};
 
 /// Inode operations.
@@ -105,27 +106,38 @@ fn emit(mounted: &Mounted, directory: &Directory, context: &mut raw::dir_context
     if position.is_at_end(directory) {
         return Ok(());
     }
-    emit_from(image, directory, position, context).map_err(errno::reported(image))
+    emit_from(image, directory, position, context)
 }
+
+/// How many entries are handed out before the task looks at signals, and lets others run: readers in the
+/// kernel, as overlayfs, take all of a directory.
+const ENTRIES: u32 = 1024;
 
 fn emit_from(
     image: &Image,
     directory: &Directory,
     mut position: Position,
     context: &mut raw::dir_context,
-) -> Result<(), daxfs_format::Error> {
+) -> Result {
     let mut buffer = ListBuf::new();
+    let mut count = 0;
     loop {
         // Where the directory may end, or break off: an entry that follows has its own position.
         let behind = position.cookie();
         let next = image.next_entry(directory, &mut position, &mut buffer);
         let Ok(Some(listed)) = next else {
             context.pos = behind.to_offset() as i64;
-            return next.map(drop);
+            return next.map(drop).map_err(errno::reported(image));
         };
         context.pos = listed.cookie.to_offset() as i64;
         if !take(context, &listed) {
             return Ok(());
+        }
+        count += 1;
+        if count == ENTRIES {
+            count = 0;
+            context.pos = position.cookie().to_offset() as i64;
+            give_way()?;
         }
     }
 }
