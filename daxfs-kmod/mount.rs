@@ -342,6 +342,13 @@ unsafe extern "C" fn kill_superblock(sb: *mut raw::super_block) {
     if let Ok(mounted) = unsafe { mounted(sb) } {
         poison::hide(mounted.image().memory());
     }
+    // SAFETY: The superblock is valid, and locked.
+    if unsafe { (*sb).s_root }.is_null() {
+        // The VFS does this for superblocks that got a root. Here the mount failed, perhaps after the
+        // image was opened; who mounts the address meanwhile waits until the next call lets him go on.
+        // SAFETY: The superblock is locked, and no inode of it is left: without a root it keeps none.
+        unsafe { put_super(sb) };
+    }
     // SAFETY: The superblock was set up by `set_anon_super_fc`.
     unsafe { raw::kill_anon_super(sb) };
     // SAFETY: `find_or_create` put the box there; the superblock has no inodes any more.

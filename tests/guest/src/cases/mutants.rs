@@ -31,6 +31,7 @@ pub(super) const CASES: &[Case] = &[
     mutants("mutants-with-validate", with_validate),
     mutants("mutants-without-validate", without_validate),
     mutants("a-listing-breaks-off-at-a-broken-entry", broken_listing),
+    mutants("two-who-mount-a-broken-root-hear-the-same", broken_root),
 ];
 
 /// Where mutants are mounted.
@@ -304,6 +305,28 @@ fn list_twice(names: &[Vec<u8>]) -> Result<()> {
             let next = stream.next().map_err(anyhow::Error::from);
             sys::expect_errno("the broken entry", next, libc::EUCLEAN)?;
         }
+    }
+    Ok(())
+}
+
+/// Who waits for a mount that fails late, when the image is open, does not find its memory taken, but what
+/// is wrong with the image.
+fn broken_root() -> Result<()> {
+    const ROUNDS: usize = 30;
+    let mut specimen = Specimen::new(reference());
+    let file = specimen.ino("empty");
+    specimen.superblock().root.set(file);
+    let mut memory = Memory::find()?;
+    // Giving the memory back takes its time, in which the other may come.
+    fs::write("/sys/kernel/rcu_expedited", "0")?;
+    memory.put(&specimen.finish())?;
+    let mount = || (0..ROUNDS).map(|_| memory.mount("")).collect();
+    let both: [Vec<i32>; 2] = std::thread::scope(|scope| {
+        [scope.spawn(mount), scope.spawn(mount)].map(|one| one.join().unwrap_or_default())
+    });
+    for found in both {
+        let alike = found.len() == ROUNDS && found.iter().all(|&number| number == libc::EUCLEAN);
+        ensure!(alike, "mounts failed with {found:?}");
     }
     Ok(())
 }
