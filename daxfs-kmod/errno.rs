@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Errors as numbers.
 
+use core::fmt::Arguments;
+
 use kernel::error::{code, Error};
 
 use crate::mounted::Image;
@@ -25,10 +27,20 @@ pub(crate) fn of(error: &daxfs_format::Error) -> Error {
 /// As [`of`], for errors met while `image` is in use, which the kernel log reports.
 pub(crate) fn reported(image: &Image) -> impl Fn(daxfs_format::Error) -> Error + '_ {
     move |error| {
-        let phys = image.memory().physical(0);
-        log::damage(format_args!("image at phys={phys:#x}: {error}"));
+        report(image, format_args!("{error}"));
         of(&error)
     }
+}
+
+/// The number for damage that `what` names, and not the format crate. The kernel log reports it.
+pub(crate) fn reported_corrupt(image: &Image, what: Arguments<'_>) -> Error {
+    report(image, format_args!("corrupt image: {what}"));
+    corrupt()
+}
+
+fn report(image: &Image, what: Arguments<'_>) {
+    let phys = image.memory().physical(0);
+    log::damage(format_args!("image at phys={phys:#x}: {what}"));
 }
 
 /// A file handle that names no inode of this image.

@@ -7,7 +7,9 @@ use kernel::ffi::c_int;
 use kernel::prelude::*;
 
 use super::xattr;
+use crate::errno;
 use crate::inode;
+use crate::mounted::Image;
 use crate::sys::{pointer, raw};
 
 /// Fills what stat(2) and statx(2) tell.
@@ -71,13 +73,23 @@ unsafe fn read_acl(
     let Some(value) = xattr::read(mounted.image(), stored, namespace, b"")? else {
         return Ok(core::ptr::null_mut());
     };
-    // SAFETY: An image's owners are those of the initial namespace, as the superblock's are; the
-    // value is readable. The function validates it.
-    from_err_ptr(unsafe {
-        raw::posix_acl_from_xattr(
-            (*(*inode).i_sb).s_user_ns,
-            value.as_ptr().cast(),
-            value.len(),
-        )
-    })
+    // SAFETY: The inode is valid.
+    let sb = unsafe { (*inode).i_sb };
+    // SAFETY: An inode has a superblock, whose owners are those of the initial namespace, as an image's are.
+    let owners = unsafe { (*sb).s_user_ns };
+    // SAFETY: The namespace lives as long as the superblock; the value is readable. The function
+    // validates it.
+    let acl = unsafe { raw::posix_acl_from_xattr(owners, value.as_ptr().cast(), value.len()) };
+    // SAFETY: The inode is valid.
+    let number = unsafe { (*inode).i_ino };
+    from_err_ptr(acl).map_err(|error| refused_acl(error, mounted.image(), number))
+}
+
+/// The number for an ACL that the kernel does not take. Its own would reach whoever walks a path, and some of
+/// them say that there is none.
+fn refused_acl(error: Error, image: &Image, inode: u64) -> Error {
+    if error == code::ENOMEM {
+        return error;
+    }
+    errno::reported_corrupt(image, format_args!("inode {inode} has an ACL that is none"))
 }
