@@ -23,8 +23,10 @@ impl Stream {
 
     /// The next name, or `None` at the end.
     pub(crate) fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        // SAFETY: Finds this thread's number.
+        let number = unsafe { libc::__errno_location() };
         // SAFETY: The number is this thread's own.
-        unsafe { *libc::__errno_location() = 0 };
+        unsafe { *number = 0 };
         // SAFETY: The stream is open.
         let entry = unsafe { libc::readdir(self.0) };
         if entry.is_null() {
