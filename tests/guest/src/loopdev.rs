@@ -79,7 +79,7 @@ impl LoopDevice {
         sys::check(unsafe { libc::ioctl(device.as_raw_fd(), LOOP_CONFIGURE, &raw const config) })?;
         Ok(Self {
             path,
-            number: number.into(),
+            number,
             device,
         })
     }
