@@ -116,8 +116,10 @@ impl Broken {
         for flags in [MAP_SHARED, MAP_PRIVATE] {
             let fresh = map(self.file, PROT_READ, flags)?;
             self.expect_signal("a new mapping", &fresh, Map::touch)?;
+            // One of them at least is in the window that a fault of the page would be in.
             self.expect_signal("a fault beside it", &fresh, |map, at| {
                 map.touch(at - PAGE);
+                map.touch(at + PAGE);
                 map.touch(at)
             })?;
             self.expect_rest(&fresh)?;
