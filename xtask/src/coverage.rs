@@ -26,17 +26,19 @@ const SOURCES: &str = "daxfs-format/src";
 /// # Errors
 /// When a test fails, or the tools cannot read what was counted.
 pub(crate) fn run() -> Result<()> {
-    install_packages(&[("llvm-19", "/usr/bin/llvm-cov-19")])?;
+    let (package, program) = (format!("llvm-{LLVM}"), format!("/usr/bin/llvm-cov-{LLVM}"));
+    install_packages(&[(&package, &program)])?;
     let dir = workspace::target_dir().join("coverage");
     let raw = dir.join("raw");
+    let programs = build(&dir, &raw)?;
+    ensure!(!programs.is_empty(), "no test was built");
+    // What is there is of former runs, and of the build.
     if raw.exists() {
         fs::remove_dir_all(&raw).with_context(|| format!("cannot remove {}", raw.display()))?;
     }
-    let programs = build(&dir)?;
-    ensure!(!programs.is_empty(), "no test was built");
     for program in &programs {
         let mut test = Command::new(program);
-        test.env("LLVM_PROFILE_FILE", raw.join("%m-%p.profraw"));
+        count_into(&mut test, &raw);
         test.arg("--quiet").current_dir(workspace::root());
         process::capture(&mut test)?;
     }
@@ -46,9 +48,16 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// Builds the tests with counters; returns their programs.
-fn build(dir: &Path) -> Result<Vec<PathBuf>> {
+/// Has all programs that a command runs leave their counts in a directory, and not where they run.
+fn count_into(command: &mut Command, raw: &Path) {
+    command.env("LLVM_PROFILE_FILE", raw.join("%m-%p.profraw"));
+}
+
+/// Builds the tests with counters; returns their programs. What runs in the build, scripts and macros,
+/// has counters as well.
+fn build(dir: &Path, raw: &Path) -> Result<Vec<PathBuf>> {
     let mut command = cargo();
+    count_into(&mut command, raw);
     command.args(["test", "--no-run", "--message-format=json"]);
     for package in PACKAGES {
         command.args(["--package", package]);
