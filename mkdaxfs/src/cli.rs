@@ -3,10 +3,12 @@
 
 mod parse;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, Parser, ValueEnum};
 use daxfs_format::Timestamp;
 
@@ -119,8 +121,8 @@ struct TreeArgs {
     #[arg(long)]
     clamp_mtime: bool,
 
-    // Of its own, because clap has no place in help texts for a variable without an option.
-    #[arg(long, hide = true, env = "SOURCE_DATE_EPOCH", value_parser = parse::time)]
+    /// From the environment, see [`Cli::complete`].
+    #[arg(skip)]
     source_date_epoch: Option<Timestamp>,
 }
 
@@ -274,18 +276,30 @@ impl Cli {
         self.run.json
     }
 
-    /// What clap cannot find wrong by itself.
+    /// Takes the value of `SOURCE_DATE_EPOCH`, and looks for what clap cannot find wrong by itself.
+    /// clap knows variables as the defaults of options only, and would name an option that there is not.
     ///
     /// # Errors
-    /// When options do not go together.
-    pub fn check(&self) -> std::result::Result<(), clap::Error> {
-        let tree = &self.tree;
-        if tree.clamp_mtime && tree.mtime.is_none() && tree.source_date_epoch.is_none() {
+    /// When the value is no time, or options do not go together.
+    pub fn complete(mut self, epoch: Option<&OsStr>) -> std::result::Result<Self, clap::Error> {
+        let epoch = epoch.map(parse_epoch).transpose()?;
+        let tree = &mut self.tree;
+        tree.source_date_epoch = epoch;
+        if tree.clamp_mtime && tree.mtime.is_none() && epoch.is_none() {
             let message = "--clamp-mtime needs --mtime or SOURCE_DATE_EPOCH";
-            return Err(command().error(clap::error::ErrorKind::MissingRequiredArgument, message));
+            return Err(command().error(ErrorKind::MissingRequiredArgument, message));
         }
-        Ok(())
+        Ok(self)
     }
+}
+
+/// The time that `SOURCE_DATE_EPOCH` stands for.
+fn parse_epoch(value: &OsStr) -> std::result::Result<Timestamp, clap::Error> {
+    let text = value.to_string_lossy();
+    parse::time(&text).map_err(|reason| {
+        let message = format!("SOURCE_DATE_EPOCH in the environment is '{text}': {reason}");
+        command().error(ErrorKind::ValueValidation, message)
+    })
 }
 
 impl TreeArgs {

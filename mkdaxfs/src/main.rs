@@ -14,10 +14,11 @@ use mkdaxfs::{Error, Mode};
 use crate::report::Reporter;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    if let Err(error) = cli.check() {
-        error.exit();
-    }
+    let epoch = std::env::var_os("SOURCE_DATE_EPOCH");
+    let cli = match Cli::parse().complete(epoch.as_deref()) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
     if let Err(error) = mkdaxfs::watch_signals() {
         eprintln!("mkdaxfs: cannot watch for signals: {error}");
         return ExitCode::FAILURE;

@@ -5,8 +5,10 @@
 
 mod support;
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -139,6 +141,28 @@ fn times_can_be_set_and_clamped() {
     let output = run(&scene, &["--clamp-mtime", "-f"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("SOURCE_DATE_EPOCH"));
+}
+
+/// It was reported as a value of an option that no help text has.
+#[test]
+fn a_bad_epoch_is_reported_as_the_variable() {
+    let scene = Scene::new();
+    for bad in [&b"soon"[..], b"", b"1\xff"] {
+        let output = command()
+            .env("SOURCE_DATE_EPOCH", OsStr::from_bytes(bad))
+            .arg(scene.source())
+            .arg(scene.image())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{bad:?}");
+        let message = text(&output.stderr);
+        assert!(
+            message.starts_with("error: SOURCE_DATE_EPOCH in the environment is '"),
+            "{message}"
+        );
+        assert!(!message.contains("--source-date-epoch"), "{message}");
+        assert!(!scene.image().exists());
+    }
 }
 
 #[test]

@@ -178,10 +178,13 @@ fn mkdaxfs_options(text: &[u8]) {
     let Some(cli) = parse::<mkdaxfs::cli::Cli>("mkdaxfs", text) else {
         return;
     };
-    if let Err(error) = cli.check() {
-        let _ = error.render();
-        return;
-    }
+    let cli = match cli.complete(None) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.render();
+            return;
+        }
+    };
     let Ok(options) = cli.options() else {
         return;
     };
