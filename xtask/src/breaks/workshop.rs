@@ -10,22 +10,32 @@ use anyhow::{Context, Result};
 
 use super::list::{Break, Edit};
 use super::subject::{Runner, Subject};
+use crate::kernel::cache::Lock;
 use crate::{process, workspace};
 
 /// A copy of the source, and the means to run cases on what is built from it. The copy is gone in the end.
 pub(super) struct Workshop {
     dir: PathBuf,
     runner: Box<dyn Runner>,
+    /// Another run in this checkout would build in the same copy.
+    _lock: Lock,
 }
 
 impl Workshop {
-    /// Copies the source, and sees the cases of the breaks pass on it.
+    /// Copies the source, once no other run has a copy, and sees the cases of the breaks pass on it.
     pub(super) fn open(subject: &Subject, breaks: &[&Break]) -> Result<Self> {
-        let dir = workspace::scratch_dir()?.join("breaks").join(subject.name);
+        let all = workspace::scratch_dir()?.join("breaks");
+        fs::create_dir_all(&all)?;
+        let lock = Lock::on(&all.join(format!("{}.lock", subject.name)))?;
+        let dir = all.join(subject.name);
         remove(&dir)?;
         copy(subject.sources, &dir)?;
         let runner = (subject.runner)(&dir)?;
-        let mut workshop = Self { dir, runner };
+        let mut workshop = Self {
+            dir,
+            runner,
+            _lock: lock,
+        };
         let cases: BTreeSet<&str> = breaks
             .iter()
             .flat_map(|entry| &entry.cases)
@@ -99,4 +109,47 @@ fn copy(sources: &[&str], dir: &Path) -> Result<()> {
         fs::copy(&from, &to).with_context(|| format!("cannot copy {name}"))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    const SUBJECT: Subject = Subject {
+        name: "workshop-test",
+        list: "",
+        sources: &["Cargo.toml"],
+        cases: || Ok(BTreeSet::new()),
+        runner: |_| Ok(Box::new(Nothing)),
+    };
+
+    struct Nothing;
+
+    impl Runner for Nothing {
+        fn passing(&mut self, _: &[&str]) -> Result<Vec<String>> {
+            Ok(Vec::new())
+        }
+
+        fn passes_unbroken(&mut self, _: &BTreeSet<&str>) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The second one removed the copy of the first.
+    #[test]
+    fn two_runs_follow_each_other() {
+        let first = Workshop::open(&SUBJECT, &[]).unwrap();
+        let (done, second) = mpsc::channel();
+        thread::scope(|scope| {
+            scope.spawn(|| done.send(Workshop::open(&SUBJECT, &[]).is_ok()));
+            assert!(second.recv_timeout(Duration::from_millis(300)).is_err());
+            assert!(first.dir.join("Cargo.toml").exists());
+            drop(first);
+            assert_eq!(second.recv_timeout(Duration::from_secs(60)), Ok(true));
+        });
+    }
 }

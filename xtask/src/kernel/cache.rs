@@ -30,7 +30,7 @@ pub(crate) fn subdirectory(parent: &Path, name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// An exclusive lock on one cache entry, held until dropped.
+/// An exclusive lock on one cache entry, or another file, held until dropped.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: File,
@@ -39,9 +39,13 @@ pub(crate) struct Lock {
 impl Lock {
     /// Waits for the lock named `name` (two runs of xtask must not build one thing twice).
     pub(crate) fn acquire(name: &str) -> Result<Self> {
-        let path = directory()?.join(format!("{name}.lock"));
+        Self::on(&directory()?.join(format!("{name}.lock")))
+    }
+
+    /// Waits for the lock that a file stands for.
+    pub(crate) fn on(path: &Path) -> Result<Self> {
         let file =
-            File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
+            File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
         flock(&file, FlockOperation::LockExclusive)
             .with_context(|| format!("cannot lock {}", path.display()))?;
         Ok(Self { _file: file })
