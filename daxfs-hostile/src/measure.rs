@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use anyhow::Result;
 use daxfs_format::Rule;
 
+use crate::grouped::grouped;
 use crate::mutate::{self, Counts, Extent, Pairs};
 use crate::panics;
 use crate::reference::reference;
@@ -201,17 +202,4 @@ of the format crate.
 
 fn permille(part: u64, whole: u64) -> u64 {
     (part * 1000).checked_div(whole).unwrap_or(0)
-}
-
-/// A number with commas.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }

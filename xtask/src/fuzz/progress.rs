@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use super::grouped::grouped;
+
 /// The head of the table of outcomes.
 pub(super) const HEAD: &str = "\
 | target | executions | edges reached | inputs | processor time | last new edge | defects |\n\
@@ -115,19 +117,6 @@ impl fmt::Display for Outcome {
             self.defects,
         )
     }
-}
-
-/// A number with commas.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 #[cfg(test)]
