@@ -11,6 +11,7 @@ use crate::sys::{log, raw};
 /// One of the kernel's numbers.
 macro_rules! number {
     ($name:ident) => {
+        // CAST: The kernel's numbers end at 4095.
         Error::from_errno(-(raw::$name as i32))
     };
 }

@@ -41,7 +41,7 @@ void daxfs_inode_set_owner(struct inode *inode, uid_t uid, gid_t gid)
 	i_gid_write(inode, gid);
 }
 
-void daxfs_inode_set_times(struct inode *inode, time64_t seconds, long nanoseconds)
+void daxfs_inode_set_times(struct inode *inode, time64_t seconds, u32 nanoseconds)
 {
 	inode_set_mtime(inode, seconds, nanoseconds);
 	inode_set_ctime(inode, seconds, nanoseconds);
@@ -305,7 +305,7 @@ void daxfs_module_get(struct module *module)
 	__module_get(module);
 }
 
-void *daxfs_err_ptr(long error)
+void *daxfs_err_ptr(int error)
 {
 	return ERR_PTR(error);
 }

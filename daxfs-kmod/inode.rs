@@ -130,6 +130,7 @@ impl Cache {
         let cache = unsafe {
             raw::daxfs_inode_cache_create(
                 c"daxfs_inode".as_char_ptr(),
+                // CAST: That is some hundred bytes.
                 core::mem::size_of::<InCore>() as u32,
                 Some(construct),
             )
@@ -232,6 +233,7 @@ unsafe fn fill(inode: *mut raw::inode, found: &Inode, mounted: &Mounted) {
     unsafe { (*inode).i_mode = found.mode };
     // SAFETY: As above.
     unsafe { (*inode).i_generation = mounted.generation() };
+    // CAST: No inode has a larger size: the format crate refuses it.
     // SAFETY: As above.
     unsafe { (*inode).i_size = found.size as i64 };
     // SAFETY: As above.
@@ -242,7 +244,7 @@ unsafe fn fill(inode: *mut raw::inode, found: &Inode, mounted: &Mounted) {
     unsafe { raw::set_nlink(inode, found.link_count) };
     let time = found.mtime;
     // SAFETY: As above.
-    unsafe { raw::daxfs_inode_set_times(inode, time.seconds, time.nanoseconds as _) };
+    unsafe { raw::daxfs_inode_set_times(inode, time.seconds, time.nanoseconds) };
     if found.xattrs.is_none() {
         // SAFETY: As above.
         unsafe { raw::daxfs_inode_has_no_acl(inode) };

@@ -21,12 +21,14 @@
 //! | [`inode`] | in-core inodes |
 //! | [`vfs`] | one file for each table of operations |
 //! | [`errno`] | errors as numbers |
+//! | [`num`] | integers of the kernel and of the format |
 
 mod errno;
 mod hash;
 mod inode;
 mod mount;
 mod mounted;
+mod num;
 mod options;
 mod parked;
 mod poison;

@@ -53,6 +53,7 @@ unsafe impl Sync for TypeCell {}
 static TYPE: TypeCell = TypeCell(core::cell::UnsafeCell::new(raw::file_system_type {
     owner: this_module(),
     name: c"daxfs".as_ptr().cast(),
+    // CAST: A flag, which is not the uppermost.
     fs_flags: raw::FS_ALLOW_IDMAP as c_int,
     init_fs_context: Some(init_context),
     parameters: PARAMETERS.0.as_ptr(),
@@ -75,6 +76,10 @@ impl Drop for Registration {
         unsafe { raw::unregister_filesystem(TYPE.0.get()) };
     }
 }
+
+/// The flag of a superblock that nobody can write to, as contexts have it.
+// CAST: It is the lowest bit.
+const READ_ONLY: u32 = raw::DAXFS_SB_RDONLY as u32;
 
 /// The options, in the order of [`Key::ALL`], and an empty entry at the end.
 static PARAMETERS: Table<[raw::fs_parameter_spec; 5]> = Table([
@@ -170,6 +175,7 @@ unsafe extern "C" fn parse_parameter(
 
 /// What to return for a parameter that the table does not take, because of the error `number`.
 fn refuse_parameter(number: c_int, name: &CStr, log: Log<'_>) -> c_int {
+    // CAST: The kernel's numbers end at 4095.
     if number != -(raw::ENOPARAM as c_int) {
         pr_err!("option {}: the value cannot be taken\n", name);
     } else if name.to_bytes() != b"source" {
@@ -203,7 +209,7 @@ unsafe fn find_or_create(context: &mut raw::fs_context) -> Result {
     };
     let instance = KBox::new(Instance { phys, mounted: SetOnce::new() }, GFP_KERNEL)?;
     context.s_fs_info = KBox::into_raw(instance).cast();
-    context.sb_flags |= raw::DAXFS_SB_RDONLY as u32;
+    context.sb_flags |= READ_ONLY;
     // SAFETY: The context carries an instance, which is what the functions want.
     let sb = unsafe { raw::sget_fc(context, Some(is_same), Some(raw::set_anon_super_fc)) };
     let sb = kernel::error::from_err_ptr(sb)?;
@@ -304,7 +310,7 @@ unsafe fn remount(context: &mut raw::fs_context) -> Result {
     let log = unsafe { Log::of(context) };
     // SAFETY: `init_context` put the options there.
     let options = unsafe { *context.fs_private.cast::<Options>() };
-    let writable = context.sb_flags_mask & !context.sb_flags & raw::DAXFS_SB_RDONLY as u32 != 0;
+    let writable = context.sb_flags_mask & !context.sb_flags & READ_ONLY != 0;
     if writable {
         log.error(format_args!("an image is immutable and cannot be remounted for writing"));
         return Err(errno::read_only());

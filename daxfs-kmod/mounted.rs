@@ -19,6 +19,7 @@ use kernel::prelude::*;
 
 use crate::errno;
 use crate::hash::{Sha256, Xxh64};
+use crate::num::to_u64;
 use crate::options::{Options, ALIGNMENT};
 use crate::region::{read_failure, Patient, Peek, Region};
 use crate::sys::claim::{PhysicalRange, Refusal};
@@ -218,7 +219,7 @@ fn region(
         let length = image_length(&former, options, copy, log)?;
         return former.for_length(length).map_err(refused);
     }
-    let peek = Peek::new(beginning, SUPERBLOCK_SIZE as u64).map_err(refused)?;
+    let peek = Peek::new(beginning, to_u64(SUPERBLOCK_SIZE)).map_err(refused)?;
     let length = image_length(&peek, options, copy, log)?;
     // The claim on the beginning goes, and one on the whole comes: a mount elsewhere may be faster, and
     // then this one is refused. What was read is read again.

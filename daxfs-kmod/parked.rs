@@ -21,7 +21,7 @@ use crate::sys::{hold_module, let_module_go, raw};
 /// How often an unmount looks whether the pages are free, and how long it sleeps between, in ticks:
 /// a tenth of a second in all.
 const ATTEMPTS: u32 = 10;
-const PAUSE: c_long = (raw::DAXFS_HZ / 100) as c_long;
+const PAUSE: c_long = raw::DAXFS_HZ / 100;
 
 /// After how many seconds the work looks again, at first and at most.
 const FIRST_LOOK: u64 = 1;

@@ -25,6 +25,7 @@ use kernel::prelude::*;
 use kernel::sync::atomic::{Atomic, Relaxed};
 
 use crate::inode::{self, Stored};
+use crate::num::to_u64;
 use crate::region::Region;
 use crate::sys::lock::WriteGuard;
 use crate::sys::pages::{Page, Pfn, PAGE_SHIFT, PAGE_SIZE};
@@ -95,7 +96,7 @@ unsafe extern "C" fn memory_failure(
 ) -> c_int {
     let shown = SHOWN.lock();
     // SAFETY: The kernel holds a reference to the map, and the pages lie in it.
-    unsafe { mark(first as u64, count as u64) };
+    unsafe { mark(to_u64(first), to_u64(count)) };
     // SAFETY: The map is live; the lock for the owner is held.
     let sb = unsafe { (*map).owner };
     if !sb.is_null() {
@@ -103,12 +104,13 @@ unsafe extern "C" fn memory_failure(
         let ranges = unsafe { &(*map).__bindgen_anon_1 };
         // SAFETY: The union holds integers only, and maps of ours have one range.
         let start = unsafe { ranges.range.as_ref() }.start;
-        let first = (first as u64).saturating_sub(start >> PAGE_SHIFT);
+        let first = to_u64(first).saturating_sub(start >> PAGE_SHIFT);
         // SAFETY: A superblock that is shown is valid as long as the lock is held.
-        unsafe { unmap(sb.cast(), first, count as u64) };
+        unsafe { unmap(sb.cast(), first, to_u64(count)) };
     }
     drop(shown);
-    pr_err!("memory at {:#x} is broken\n", (first as u64) << PAGE_SHIFT);
+    pr_err!("memory at {:#x} is broken\n", to_u64(first) << PAGE_SHIFT);
+    // CAST: A flag, which is not the uppermost.
     if flags & raw::mf_flags_MF_MUST_KILL as c_int != 0 {
         // The task cannot be continued where it was; the caller kills it for any error.
         return code::EBUSY.to_errno();
@@ -184,6 +186,7 @@ unsafe fn unmap_from(inode: *mut raw::inode, first: u64, count: u64) {
     // SAFETY: The mapping and its lock live as long as the inode. This may sleep, and what is held
     // already comes before in the order of locks.
     let _lock = unsafe { WriteGuard::take(&raw mut (*mapping).invalidate_lock) };
+    // CAST: What is shown lies in an image, which has less than 2^63 bytes.
     // SAFETY: The mapping is valid. A length of 0 means up to the end.
     unsafe { raw::unmap_mapping_range(mapping, from as i64, length as i64, 0) };
 }

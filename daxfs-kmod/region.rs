@@ -9,6 +9,7 @@ use kernel::error::code;
 use kernel::ffi::c_void;
 use kernel::prelude::*;
 
+use crate::num::{to_u64, to_usize};
 use crate::options::ALIGNMENT;
 use crate::parked::{self, Room};
 use crate::poison;
@@ -38,7 +39,7 @@ impl Peek {
         // SAFETY: By the invariants of a claim the range is below the limit and holds no RAM, so that
         // the function neither warns nor gives out how RAM is mapped.
         let address = unsafe {
-            raw::memremap(range.start(), length as usize, raw::DAXFS_MEMREMAP_WB as _)
+            raw::memremap(range.start(), to_usize(length), raw::DAXFS_MEMREMAP_WB)
         };
         if address.is_null() {
             return Err(Refusal::Unmappable);
@@ -55,7 +56,7 @@ impl Memory for Peek {
 
     fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadFault> {
         check_bounds(self.length, offset, into)?;
-        let from = self.address.cast::<u8>().cast_const().wrapping_add(offset as usize);
+        let from = self.address.cast::<u8>().cast_const().wrapping_add(to_usize(offset));
         // SAFETY: The bytes were just checked to lie in the mapping, which lives as long as `self`.
         unsafe { copy_out(from, into) }.map_err(|_| ReadFault::of(offset, into))
     }
@@ -71,14 +72,14 @@ impl Drop for Peek {
 /// `Ok` if `into.len()` bytes from `offset` on lie in `size` bytes.
 #[inline]
 fn check_bounds(size: u64, offset: u64, into: &[u8]) -> Result<(), ReadFault> {
-    match offset.checked_add(into.len() as u64) {
+    match offset.checked_add(to_u64(into.len())) {
         Some(end) if end <= size => Ok(()),
         _ => Err(ReadFault::of(offset, into)),
     }
 }
 
 /// The length of a struct page in bytes.
-const STRUCT_PAGE: u64 = size_of::<raw::page>() as u64;
+const STRUCT_PAGE: u64 = to_u64(size_of::<raw::page>());
 
 /// A claimed range with struct pages.
 ///
@@ -150,11 +151,11 @@ impl Region {
     /// How many of `length` bytes from `offset` on can be read before one that lies in a broken page.
     #[cold]
     fn sound(&self, offset: u64, length: usize) -> usize {
-        let end = offset.saturating_add(length as u64);
+        let end = offset.saturating_add(to_u64(length));
         let broken = (offset >> PAGE_SHIFT..end.div_ceil(PAGE_SIZE))
             .find(|&index| self.pages.page(index).is_some_and(Page::is_poisoned));
         match broken {
-            Some(index) => (index << PAGE_SHIFT).saturating_sub(offset) as usize,
+            Some(index) => to_usize((index << PAGE_SHIFT).saturating_sub(offset)),
             None => length,
         }
     }
@@ -177,7 +178,7 @@ impl Region {
         length: usize,
         to: *mut raw::iov_iter,
     ) -> usize {
-        match offset.checked_add(length as u64) {
+        match offset.checked_add(to_u64(length)) {
             Some(end) if end <= self.size => {}
             _ => return 0,
         }
@@ -190,7 +191,7 @@ impl Region {
     /// Where the kernel maps the byte at `offset`.
     #[inline]
     fn address(&self, offset: u64) -> *const u8 {
-        self.pages.base().wrapping_add(offset as usize)
+        self.pages.base().wrapping_add(to_usize(offset))
     }
 
     /// Keeps the folio of the page at `offset` what it is; see [`PageMap::keep_folio`].
@@ -226,7 +227,7 @@ impl Memory for Region {
     #[inline]
     fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadFault> {
         check_bounds(self.size, offset, into)?;
-        if self.is_poisoned(offset, into.len() as u64) {
+        if self.is_poisoned(offset, to_u64(into.len())) {
             return Err(ReadFault::of(offset, into));
         }
         // SAFETY: The bytes were just checked to lie in the mapping, which lives as long as `self`.
@@ -257,7 +258,7 @@ impl Memory for Patient<'_> {
     }
 
     fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadFault> {
-        let read = self.read.get().saturating_add(into.len() as u64);
+        let read = self.read.get().saturating_add(to_u64(into.len()));
         self.read.set(read % STRIDE);
         if read >= STRIDE {
             // Checks are made in process context, without spinlocks.

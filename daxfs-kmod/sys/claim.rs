@@ -8,8 +8,8 @@ use kernel::prelude::*;
 
 use super::pages::physical_limit;
 use super::raw;
+use crate::num::to_usize;
 use crate::options::ALIGNMENT;
-
 
 /// A range of physical addresses that a mount may have.
 ///
@@ -118,11 +118,12 @@ impl PhysicalRange {
         let ram = unsafe {
             raw::region_intersects(
                 self.start,
-                self.rounded() as usize,
+                to_usize(self.rounded()),
                 raw::DAXFS_SYSTEM_RAM,
-                raw::IORES_DESC_NONE as _,
+                to_usize(raw::IORES_DESC_NONE.into()),
             )
         };
+        // CAST: An enumerator, one of three.
         ram != raw::REGION_DISJOINT as _
     }
 }

@@ -3,9 +3,8 @@
 
 use core::cell::UnsafeCell;
 
-use kernel::ffi::c_ulong;
-
 use super::raw;
+use crate::num::to_usize;
 
 /// The function that is called later; it may sleep.
 pub(crate) type Function = unsafe extern "C" fn(*mut raw::work_struct);
@@ -45,7 +44,7 @@ impl Drop for Later {
 /// # Safety
 /// A [`Later`] lives.
 pub(crate) unsafe fn schedule(seconds: u64) {
-    let ticks = seconds.wrapping_mul(raw::DAXFS_HZ as u64) as c_ulong;
+    let ticks = to_usize(seconds).wrapping_mul(raw::DAXFS_HZ.unsigned_abs());
     // SAFETY: The work was initialised.
     unsafe { raw::daxfs_schedule_delayed_work(WORK.0.get(), ticks) };
 }

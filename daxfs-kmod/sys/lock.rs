@@ -8,6 +8,7 @@ use kernel::error::Result;
 use kernel::prelude::*;
 
 use super::raw;
+use crate::num::to_usize;
 
 /// A semaphore of ours.
 ///
@@ -60,7 +61,7 @@ impl SemaphoreTable {
     #[inline]
     pub(crate) fn of(&self, number: u64) -> &Semaphore {
         // PANIC: The index is below the length of the array.
-        &self.0[number as usize % TABLE]
+        &self.0[to_usize(number) % TABLE]
     }
 }
 

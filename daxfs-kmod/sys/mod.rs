@@ -94,6 +94,16 @@ pub(crate) fn status(result: Result<c_int>) -> c_int {
     result.unwrap_or_else(Error::to_errno)
 }
 
+/// What a C function returns for a number of bytes.
+pub(crate) fn byte_count(result: Result<usize>) -> isize {
+    match result {
+        // CAST: Nothing in memory has more bytes.
+        Ok(count) => count as isize,
+        // CAST: `isize` has more bits.
+        Err(error) => error.to_errno() as isize,
+    }
+}
+
 /// A pointer, or an error in the place of one.
 pub(crate) fn pointer<T>(result: Result<*mut T>) -> *mut T {
     match result {
@@ -105,5 +115,5 @@ pub(crate) fn pointer<T>(result: Result<*mut T>) -> *mut T {
 /// An error in the place of a pointer.
 pub(crate) fn err_pointer<T>(error: Error) -> *mut T {
     // SAFETY: Converts a number, whatever it is.
-    unsafe { raw::daxfs_err_ptr(error.to_errno() as _) }.cast()
+    unsafe { raw::daxfs_err_ptr(error.to_errno()) }.cast()
 }

@@ -14,6 +14,7 @@ use super::claim::{Claim, Refusal};
 use super::lock::{ReadGuard, SemaphoreTable};
 use super::raw;
 use super::task::let_others_run;
+use crate::num::{to_u64, to_usize};
 use crate::poison::{self, MARKS};
 
 /// The size of a page of this kernel, as a power of two.
@@ -262,7 +263,7 @@ impl PageMap {
             unsafe { raw::daxfs_set_page_count(page.as_ptr(), 1) };
         }
         // SAFETY: Making the folio took one reference on the map for each page.
-        unsafe { raw::daxfs_pagemap_put(self.map, HUGE_PAGES as usize) };
+        unsafe { raw::daxfs_pagemap_put(self.map, to_usize(HUGE_PAGES)) };
     }
 }
 
@@ -271,7 +272,7 @@ impl PageMap {
 /// A claim keeps off those who claim. The kernel warns where two maps meet.
 fn has_page_map(address: u64) -> bool {
     // SAFETY: Looks the number up in a table of the kernel's, whatever it is.
-    let map = unsafe { raw::get_dev_pagemap((address >> PAGE_SHIFT) as usize) };
+    let map = unsafe { raw::get_dev_pagemap(to_usize(address >> PAGE_SHIFT)) };
     if map.is_null() {
         return false;
     }
@@ -307,7 +308,7 @@ impl Page<'_> {
     pub(crate) unsafe fn of(pfn: Pfn) -> Self {
         // INVARIANT: By the contract of this function.
         // SAFETY: Computes an address from the number.
-        Self(unsafe { raw::daxfs_pfn_to_page(pfn.0 as usize) }, PhantomData)
+        Self(unsafe { raw::daxfs_pfn_to_page(to_usize(pfn.0)) }, PhantomData)
     }
 
     /// The page as C takes it.
@@ -336,7 +337,7 @@ impl Page<'_> {
     #[inline]
     pub(crate) unsafe fn add(self, distance: u64) -> Self {
         // SAFETY: The struct pages of a stretch of 2 MiB lie side by side.
-        Self(unsafe { self.0.add(distance as usize) }, PhantomData)
+        Self(unsafe { self.0.add(to_usize(distance)) }, PhantomData)
     }
 
     /// The page `distance` pages before.
@@ -346,7 +347,7 @@ impl Page<'_> {
     #[inline]
     pub(crate) unsafe fn sub(self, distance: u64) -> Self {
         // SAFETY: As above.
-        Self(unsafe { self.0.sub(distance as usize) }, PhantomData)
+        Self(unsafe { self.0.sub(to_usize(distance)) }, PhantomData)
     }
 
     /// Takes our reference away, if nobody else has one.
@@ -420,5 +421,5 @@ pub(crate) fn available_memory() -> u64 {
 /// The highest physical address that can have struct pages.
 pub(crate) fn physical_limit() -> u64 {
     // SAFETY: Reads constants of this machine.
-    unsafe { raw::daxfs_phys_limit() as u64 }
+    to_u64(unsafe { raw::daxfs_phys_limit() })
 }

@@ -9,6 +9,7 @@ use kernel::prelude::*;
 
 use crate::errno;
 use crate::inode;
+use crate::num::{to_u64, to_usize};
 use crate::sys::copy::zeroed;
 use crate::sys::pages::PAGE_SIZE;
 use crate::sys::{raw, status, Table};
@@ -39,10 +40,10 @@ unsafe fn fill(folio: *mut raw::folio) -> Result {
     // SAFETY: As above.
     let start = unsafe { raw::daxfs_folio_pos(folio) };
     let start = u64::try_from(start).map_err(|_| code::EINVAL)?;
-    for offset in (0..size).step_by(PAGE_SIZE as usize) {
+    for offset in (0..size).step_by(to_usize(PAGE_SIZE)) {
         // SAFETY: The offset lies in the folio.
         let page = unsafe { LocalMap::new(folio, offset) };
-        let at = start.saturating_add(offset as u64);
+        let at = start.saturating_add(to_u64(offset));
         // SAFETY: Nobody else uses a locked folio that is not up to date: user space has no mapping of
         // it yet, and who finds it waits for the lock.
         let bytes = zeroed(unsafe { page.bytes() });
@@ -74,7 +75,7 @@ impl LocalMap {
     unsafe fn bytes(&self) -> &mut [MaybeUninit<u8>] {
         // SAFETY: A page is mapped there, for as long as `self` lives, and is exclusive by the contract
         // of this function.
-        unsafe { core::slice::from_raw_parts_mut(self.0.cast(), PAGE_SIZE as usize) }
+        unsafe { core::slice::from_raw_parts_mut(self.0.cast(), to_usize(PAGE_SIZE)) }
     }
 }
 

@@ -12,6 +12,7 @@ use super::{attr, xattr};
 use crate::errno;
 use crate::inode;
 use crate::mounted::{Image, Mounted};
+use crate::num::to_usize;
 use crate::sys::task::give_way;
 use crate::sys::{err_pointer, raw, status, Table};
 
@@ -41,7 +42,7 @@ unsafe extern "C" fn lookup(
     // SAFETY: The VFS has the directory locked, and the dentry is new: its name does not change.
     let name = unsafe { raw::daxfs_dentry_name(dentry) };
     // SAFETY: A dentry has a name.
-    let length = unsafe { raw::daxfs_qstr_length(name) } as usize;
+    let length = to_usize(unsafe { raw::daxfs_qstr_length(name) }.into());
     // SAFETY: As above.
     let first = unsafe { (*name).name };
     // SAFETY: As above; the name has as many bytes.
@@ -121,6 +122,7 @@ fn emit_from(
 ) -> Result {
     let mut buffer = ListBuf::new();
     let mut count = 0;
+    // CAST: A cookie's offset has 63 bits; so all that follow.
     loop {
         // Where the directory may end, or break off: an entry that follows has its own position.
         let behind = position.cookie();
@@ -146,6 +148,7 @@ fn emit_from(
 #[inline]
 fn take(context: &mut raw::dir_context, listed: &Listed<'_>) -> bool {
     let Some(actor) = context.actor else { return false };
+    // CAST: A name has 255 bytes at most.
     let (name, length) = (listed.name.as_ptr().cast(), listed.name.len() as c_int);
     let (ino, kind) = (listed.entry.ino.get().into(), listed.entry.file_type.to_entry().into());
     // SAFETY: The actor belongs to the context; the name is readable during the call.

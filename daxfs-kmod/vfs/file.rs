@@ -15,9 +15,10 @@ use super::{attr, map, xattr};
 use crate::errno;
 use crate::inode::{self, Stored};
 use crate::mounted::Mounted;
+use crate::num::{to_u64, to_usize};
 use crate::sys::pages::{HUGE_PAGES, PAGE_SHIFT, PAGE_SIZE};
 use crate::sys::task::give_way;
-use crate::sys::{raw, status, Table};
+use crate::sys::{byte_count, raw, status, Table};
 
 /// Inode operations.
 pub(crate) static INODE: Table<raw::inode_operations> = Table(raw::inode_operations {
@@ -54,17 +55,14 @@ unsafe extern "C" fn read_iter(iocb: *mut raw::kiocb, to: *mut raw::iov_iter) ->
     // SAFETY: Its file is open.
     let inode = unsafe { (*iocb.ki_filp).f_inode };
     // SAFETY: The file is one of ours, and so is its inode.
-    let parts = unsafe { inode::parts(inode) };
-    let Ok((mounted, stored)) = parts else { return code::EIO.to_errno() as isize };
-    let Ok(start) = u64::try_from(iocb.ki_pos) else { return code::EINVAL.to_errno() as isize };
-    // SAFETY: The iterator is valid.
-    match unsafe { copy_file(mounted, stored, start, to) } {
-        Ok(length) => {
-            iocb.ki_pos += length as i64;
-            length as isize
-        }
-        Err(error) => error.to_errno() as isize,
-    }
+    byte_count(unsafe { inode::parts(inode) }.and_then(|(mounted, stored)| {
+        let start = u64::try_from(iocb.ki_pos).map_err(|_| code::EINVAL)?;
+        // SAFETY: The iterator is valid.
+        let length = unsafe { copy_file(mounted, stored, start, to) }?;
+        // CAST: The bytes were some of the file, whose size has 63 bits.
+        iocb.ki_pos += length as i64;
+        Ok(length)
+    }))
 }
 
 /// How many bytes are copied before the task looks at signals, and lets others run.
@@ -86,7 +84,7 @@ unsafe fn copy_file(
     while done < wanted {
         let length = wanted - done;
         // SAFETY: As above.
-        match unsafe { copy_piece(mounted, stored, start.saturating_add(done as u64), length, to) } {
+        match unsafe { copy_piece(mounted, stored, start.saturating_add(to_u64(done)), length, to) } {
             Ok(0) => break,
             Ok(copied) => done += copied,
             Err(error) if done == 0 => return Err(error),
@@ -148,11 +146,11 @@ unsafe fn copy_segment(
 }
 
 unsafe extern "C" fn llseek(file: *mut raw::file, offset: i64, whence: c_int) -> i64 {
-    let sought = match whence as u32 {
+    let sought = match u32::try_from(whence) {
         // SAFETY: The file is one of ours.
-        raw::SEEK_DATA => unsafe { seek(file, offset, Part::Data) },
+        Ok(raw::SEEK_DATA) => unsafe { seek(file, offset, Part::Data) },
         // SAFETY: As above.
-        raw::SEEK_HOLE => unsafe { seek(file, offset, Part::Hole) },
+        Ok(raw::SEEK_HOLE) => unsafe { seek(file, offset, Part::Hole) },
         // SAFETY: As above.
         _ => return unsafe { raw::generic_file_llseek(file, offset, whence) },
     };
@@ -342,10 +340,10 @@ unsafe extern "C" fn get_unmapped_area(
     // SAFETY: The file is open.
     let inode = unsafe { (*file).f_inode };
     // SAFETY: The file is one of ours, and so is its inode.
-    let shift = unsafe { distance(inode, first as u64) }.unwrap_or(0);
+    let shift = unsafe { distance(inode, to_u64(first)) }.unwrap_or(0);
     // SAFETY: The arguments are those that the VFS gave us; the page only decides the alignment.
     unsafe {
-        raw::thp_get_unmapped_area(file, address, length, first.wrapping_add(shift as usize), flags)
+        raw::thp_get_unmapped_area(file, address, length, first.wrapping_add(to_usize(shift)), flags)
     }
 }
 

@@ -25,6 +25,7 @@ use kernel::prelude::*;
 
 use crate::errno;
 use crate::inode;
+use crate::num::{to_u64, to_usize};
 use crate::region::Region;
 use crate::sys::lock::{ReadGuard, WriteGuard};
 use crate::sys::pages::{Page, HUGE_ORDER, HUGE_PAGES, PAGE_SHIFT, PAGE_SIZE};
@@ -121,7 +122,7 @@ impl<'a> Fault<'a> {
         // which lives as long.
         let (mounted, stored) = unsafe { inode::parts(inode) }?;
         // Files end long before this could overflow.
-        let at = (place.pgoff as u64) << PAGE_SHIFT;
+        let at = to_u64(place.pgoff) << PAGE_SHIFT;
         let segment = mounted.image().segment(stored.data()?, stored.size, at);
         let Some(Segment { start, end, data: Some(offset) }) = segment.map_err(errno::reported(mounted.image()))?
         else {
@@ -131,7 +132,7 @@ impl<'a> Fault<'a> {
             vmf,
             vma: place.vma,
             region: mounted.image().memory(),
-            address: place.address as u64 >> PAGE_SHIFT,
+            address: to_u64(place.address) >> PAGE_SHIFT,
             offset,
             before: (at - start) >> PAGE_SHIFT,
             after: (end - at).div_ceil(PAGE_SIZE),
@@ -204,12 +205,12 @@ impl<'a> Fault<'a> {
     /// calls, which fs/dax.c uses without that flag too. So it was read in Linux 7.2, and is to be read
     /// again in another kernel. Without it all works by [`Self::insert_one_by_one`], at about 1.5 times the cost.
     fn insert_together(&self, first: Page<'_>, back: u64, ahead: u64) -> bool {
-        let mut pages: [*mut raw::page; FAULT_AROUND as usize] =
+        let mut pages: [*mut raw::page; to_usize(FAULT_AROUND)] =
             core::array::from_fn(|index| first.as_ptr().wrapping_add(index));
         let mut action: raw::mmap_action = pin_init::zeroed();
-        action.__bindgen_anon_1.map_kernel.start = ((self.address - back) << PAGE_SHIFT) as usize;
+        action.__bindgen_anon_1.map_kernel.start = to_usize((self.address - back) << PAGE_SHIFT);
         action.__bindgen_anon_1.map_kernel.pages = pages.as_mut_ptr();
-        action.__bindgen_anon_1.map_kernel.nr_pages = (back + ahead) as usize;
+        action.__bindgen_anon_1.map_kernel.nr_pages = to_usize(back + ahead);
         // SAFETY: The function takes place and pages from the action, and asks nothing more of an area than
         // the one for a single page does, see `insert`. The window lies in the area, and has as many pages
         // as the array at most.
@@ -235,7 +236,7 @@ impl<'a> Fault<'a> {
     fn insert(&self, address: u64, page: Page<'_>) -> raw::vm_fault_t {
         let mut fault: raw::vm_fault = pin_init::zeroed();
         fault.__bindgen_anon_1.vma = self.vma;
-        fault.__bindgen_anon_1.address = (address << PAGE_SHIFT) as usize;
+        fault.__bindgen_anon_1.address = to_usize(address << PAGE_SHIFT);
         // SAFETY: The function takes area and address from the fault. The area is locked, by its own
         // lock or `mmap_lock`, and so is its file's mapping, for which no huge entry can come where a
         // page goes. The page has our reference at least, and belongs to a map that lives as long as
@@ -292,7 +293,7 @@ impl<'a> Fault<'a> {
     fn area(&self) -> (u64, u64) {
         // SAFETY: The area is locked, so that its bounds do not change.
         let bounds = unsafe { &(*self.vma).__bindgen_anon_1.__bindgen_anon_1 };
-        (bounds.vm_start as u64 >> PAGE_SHIFT, bounds.vm_end as u64 >> PAGE_SHIFT)
+        (to_u64(bounds.vm_start) >> PAGE_SHIFT, to_u64(bounds.vm_end) >> PAGE_SHIFT)
     }
 
     fn mapping_read(&self) -> ReadGuard<'_> {

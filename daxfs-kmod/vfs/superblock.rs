@@ -7,12 +7,13 @@ use kernel::prelude::*;
 use super::{export, xattr};
 use crate::mount;
 use crate::mounted::{Hex, Mounted};
+use crate::num::to_usize;
 use crate::sys::pages::{PAGE_SHIFT, PAGE_SIZE};
 use crate::sys::{raw, status, Table};
 use crate::inode;
 
 /// `f_type` of statfs(2): "DAXF".
-const MAGIC: usize = 0x4658_4144;
+const MAGIC: u32 = 0x4658_4144;
 
 static OPERATIONS: Table<raw::super_operations> = Table(raw::super_operations {
     alloc_inode: Some(inode::allocate),
@@ -31,7 +32,7 @@ pub(crate) unsafe fn set_up(sb: *mut raw::super_block, mounted: &Mounted) {
     // SAFETY: The superblock is ours to fill. Others find it in the list of all, read its flags and count
     // references in it, and wait for its lock; nobody but us writes what is written here, and no Rust
     // reference is made to what they write.
-    unsafe { (*sb).s_magic = MAGIC };
+    unsafe { (*sb).s_magic = to_usize(MAGIC.into()) };
     // SAFETY: As above.
     unsafe { (*sb).s_op = OPERATIONS.get() };
     // SAFETY: As above.
@@ -41,7 +42,8 @@ pub(crate) unsafe fn set_up(sb: *mut raw::super_block, mounted: &Mounted) {
     // SAFETY: As above.
     unsafe { (*sb).s_maxbytes = raw::DAXFS_MAX_LFS_FILESIZE };
     // SAFETY: As above.
-    unsafe { (*sb).s_blocksize = PAGE_SIZE as usize };
+    unsafe { (*sb).s_blocksize = to_usize(PAGE_SIZE) };
+    // CAST: A page's size has 64 bits.
     // SAFETY: As above.
     unsafe { (*sb).s_blocksize_bits = PAGE_SHIFT as u8 };
     // SAFETY: As above.
@@ -69,6 +71,7 @@ unsafe extern "C" fn statfs(dentry: *mut raw::dentry, into: *mut raw::kstatfs) -
 fn describe(mounted: &Mounted, into: &mut raw::kstatfs) {
     let image = mounted.image();
     let mut uuid = image.superblock().uuid();
+    // CAST: This number, and those below, have 32 bits.
     into.f_type = MAGIC as c_long;
     into.f_bsize = PAGE_SIZE as c_long;
     into.f_blocks = image.superblock().image_size().div_ceil(PAGE_SIZE);

@@ -11,8 +11,9 @@ use kernel::prelude::*;
 use crate::errno;
 use crate::inode::{self, Stored};
 use crate::mounted::Image;
+use crate::num::to_usize;
 use crate::sys::copy::zeroed;
-use crate::sys::{raw, Table};
+use crate::sys::{byte_count, raw, Table};
 
 /// The handlers of the namespaces, and a null at the end. The VFS itself handles ACLs.
 pub(crate) static HANDLERS: Table<[*const raw::xattr_handler; 4]> =
@@ -25,6 +26,7 @@ static SECURITY: Table<raw::xattr_handler> = handler(c"security.", Namespace::Se
 const fn handler(prefix: &'static CStr, namespace: Namespace) -> Table<raw::xattr_handler> {
     Table(raw::xattr_handler {
         prefix: prefix.as_ptr().cast(),
+        // CAST: A byte.
         flags: namespace.number() as c_int,
         get: Some(get),
         ..pin_init::zeroed()
@@ -43,7 +45,8 @@ pub(crate) fn read(
     let found = image.find_xattr(&set, namespace, name).map_err(errno::reported(image))?;
     let Some(found) = found else { return Ok(None) };
     // The format bounds a value by 64 KiB.
-    let mut value = KVVec::from_elem(0, found.value_length() as usize, GFP_KERNEL)?;
+    let length = to_usize(found.value_length().into());
+    let mut value = KVVec::from_elem(0, length, GFP_KERNEL)?;
     image.xattr_value(&found, &mut value).map_err(errno::reported(image))?;
     Ok(Some(value))
 }
@@ -56,6 +59,7 @@ unsafe extern "C" fn get(
     buffer: *mut c_void,
     size: usize,
 ) -> c_int {
+    // CAST: The byte that `handler` put there.
     // SAFETY: The handler is one of those above.
     let number = unsafe { (*handler).flags } as u8;
     // SAFETY: The name is a C string that lives during the call.
@@ -97,11 +101,12 @@ unsafe fn copy_value(
     let set = image.xattrs(id).map_err(errno::reported(image))?;
     let found = image.find_xattr(&set, namespace, name).map_err(errno::reported(image))?;
     let found = found.ok_or_else(errno::no_data)?;
-    let length = found.value_length();
+    let length = to_usize(found.value_length().into());
     if let Some(into) = into {
-        let room = into.get_mut(..length as usize).ok_or(code::ERANGE)?;
+        let room = into.get_mut(..length).ok_or(code::ERANGE)?;
         image.xattr_value(&found, zeroed(room)).map_err(errno::reported(image))?;
     }
+    // CAST: The format bounds a value by 64 KiB.
     Ok(length as c_int)
 }
 
@@ -120,10 +125,7 @@ pub(crate) unsafe extern "C" fn list(
         Some(id) => list_set(mounted.image(), id, into),
         None => Ok(0),
     });
-    match listed {
-        Ok(length) => length as isize,
-        Err(error) => error.to_errno() as isize,
-    }
+    byte_count(listed)
 }
 
 /// Lists a set into a buffer, or only counts the bytes that this takes.
@@ -145,6 +147,7 @@ fn list_set(image: &Image, id: XattrSetId, into: Option<&mut [MaybeUninit<u8>]>)
 }
 
 fn may_see_trusted() -> bool {
+    // CAST: A small number.
     // SAFETY: Looks at the current task.
     unsafe { raw::capable(raw::CAP_SYS_ADMIN as c_int) }
 }
