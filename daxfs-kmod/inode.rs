@@ -10,7 +10,7 @@ use kernel::sync::atomic::{AtomicFlag, Relaxed};
 use crate::errno;
 use crate::mounted::{Image, Mounted};
 use crate::mount;
-use crate::sys::pages::PAGE_SHIFT;
+use crate::sys::page::PAGE_SHIFT;
 use crate::sys::raw;
 use crate::vfs;
 

@@ -16,13 +16,17 @@
 //! | [`poison`] | broken memory |
 //! | [`hash`] | the kernel's XXH64 and SHA-256 behind the format crate's seams |
 //! | [`options`] | mount options |
-//! | [`mounted`] | opening and checking an image |
-//! | [`mount`] | the mount API: contexts and superblocks |
+//! | [`mounted`] | opening an image |
+//! | [`checks`] | checking it |
+//! | [`mount`] | superblocks |
+//! | [`context`] | the mount API: file system type and mount contexts |
 //! | [`inode`] | in-core inodes |
 //! | [`vfs`] | one file for each table of operations |
 //! | [`errno`] | errors as numbers |
 //! | [`num`] | integers of the kernel and of the format |
 
+mod checks;
+mod context;
 mod errno;
 mod hash;
 mod inode;
@@ -49,7 +53,7 @@ module! {
 
 /// The loaded module. Fields are dropped in order: no mount may appear once the rest goes.
 struct Daxfs {
-    _registration: mount::Registration,
+    _registration: context::Registration,
     _attendant: parked::Attendant,
     _inodes: inode::Cache,
 }
@@ -62,7 +66,7 @@ impl kernel::Module for Daxfs {
         let inodes = inode::Cache::create()?;
         // SAFETY: A module is initialised once, and keeps what this returns until it is unloaded.
         let attendant = unsafe { parked::Attendant::new() };
-        let registration = mount::Registration::new()?;
+        let registration = context::Registration::new()?;
         Ok(Self { _registration: registration, _attendant: attendant, _inodes: inodes })
     }
 }

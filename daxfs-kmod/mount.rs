@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The mount API: file system type, mount contexts, superblocks.
+//! Superblocks: finding, filling and ending them.
 //!
 //! One superblock stands for one image in memory: whoever mounts the same address again gets the
 //! same superblock, after the checks that this mount asks for.
 
 use daxfs_format::InodeKind;
-use kernel::error::{code, to_result};
+use kernel::error::code;
 use kernel::ffi::c_int;
 use kernel::prelude::*;
 use kernel::sync::SetOnce;
@@ -13,18 +13,22 @@ use kernel::sync::SetOnce;
 use crate::errno;
 use crate::inode;
 use crate::mounted::{refused, Mounted};
-use crate::options::{Key, Options};
+use crate::options::Options;
 use crate::poison;
 use crate::sys::log::Log;
-use crate::sys::{raw, status, this_module, Table};
+use crate::sys::raw;
 use crate::vfs;
 
 /// What a superblock points at. It exists before the image is open, so that two mounts of one
 /// address find each other.
-struct Instance {
+pub(crate) struct Instance {
     phys: u64,
     mounted: SetOnce<Mounted>,
 }
+
+/// The flag of a superblock that nobody can write to, as contexts have it.
+// CAST: It is the lowest bit.
+pub(crate) const READ_ONLY: u32 = raw::DAXFS_SB_RDONLY as u32;
 
 /// The mount of a superblock.
 ///
@@ -42,163 +46,11 @@ pub(crate) unsafe fn mounted<'a>(sb: *const raw::super_block) -> Result<&'a Moun
     mounted.as_ref().ok_or(code::EIO)
 }
 
-/// The registration of the file system type.
-pub(crate) struct Registration(());
-
-struct TypeCell(core::cell::UnsafeCell<raw::file_system_type>);
-
-// SAFETY: Only the VFS writes the type, under its own lock.
-unsafe impl Sync for TypeCell {}
-
-static TYPE: TypeCell = TypeCell(core::cell::UnsafeCell::new(raw::file_system_type {
-    owner: this_module(),
-    name: c"daxfs".as_ptr().cast(),
-    // CAST: A flag, which is not the uppermost.
-    fs_flags: raw::FS_ALLOW_IDMAP as c_int,
-    init_fs_context: Some(init_context),
-    parameters: PARAMETERS.0.as_ptr(),
-    kill_sb: Some(kill_superblock),
-    ..pin_init::zeroed()
-}));
-
-impl Registration {
-    /// Registers the type.
-    pub(crate) fn new() -> Result<Self> {
-        // SAFETY: The type lives as long as the module.
-        to_result(unsafe { raw::register_filesystem(TYPE.0.get()) })?;
-        Ok(Self(()))
-    }
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        // SAFETY: It was registered. The module goes, so there is no superblock.
-        unsafe { raw::unregister_filesystem(TYPE.0.get()) };
-    }
-}
-
-/// The flag of a superblock that nobody can write to, as contexts have it.
-// CAST: It is the lowest bit.
-const READ_ONLY: u32 = raw::DAXFS_SB_RDONLY as u32;
-
-/// The options, in the order of [`Key::ALL`], and an empty entry at the end.
-static PARAMETERS: Table<[raw::fs_parameter_spec; 5]> = Table([
-    text(c"phys", 0),
-    text(c"size", 1),
-    raw::fs_parameter_spec { name: c"validate".as_ptr().cast(), opt: 2, ..pin_init::zeroed() },
-    text(c"identity", 3),
-    pin_init::zeroed(),
-]);
-
-const fn text(name: &'static CStr, opt: u8) -> raw::fs_parameter_spec {
-    raw::fs_parameter_spec {
-        name: name.as_ptr().cast(),
-        type_: Some(raw::fs_param_is_string),
-        opt,
-        ..pin_init::zeroed()
-    }
-}
-
-static CONTEXT: Table<raw::fs_context_operations> = Table(raw::fs_context_operations {
-    free: Some(free_context),
-    parse_param: Some(parse_parameter),
-    get_tree: Some(get_tree),
-    reconfigure: Some(reconfigure),
-    ..pin_init::zeroed()
-});
-
-unsafe extern "C" fn init_context(context: *mut raw::fs_context) -> c_int {
-    let options = match KBox::new(Options::default(), GFP_KERNEL) {
-        Ok(options) => options,
-        Err(error) => return Error::from(error).to_errno(),
-    };
-    // SAFETY: The context is new and ours to fill.
-    let context = unsafe { &mut *context };
-    context.fs_private = KBox::into_raw(options).cast();
-    context.ops = CONTEXT.get();
-    0
-}
-
-unsafe extern "C" fn free_context(context: *mut raw::fs_context) {
-    // SAFETY: The context is valid.
-    let context = unsafe { &mut *context };
-    if !context.fs_private.is_null() {
-        // SAFETY: `init_context` put the box there; nobody uses it any more.
-        drop(unsafe { KBox::<Options>::from_raw(context.fs_private.cast()) });
-    }
-    if !context.s_fs_info.is_null() {
-        // SAFETY: `get_tree` put the box there, and no superblock took it.
-        drop(unsafe { KBox::<Instance>::from_raw(context.s_fs_info.cast()) });
-    }
-}
-
-unsafe extern "C" fn parse_parameter(
-    context: *mut raw::fs_context,
-    parameter: *mut raw::fs_parameter,
-) -> c_int {
-    let mut result = pin_init::zeroed();
-    // SAFETY: The context is valid.
-    let prefix = unsafe { &raw mut (*context).log };
-    // SAFETY: Log and parameter are valid; the table ends with an empty entry.
-    let number = unsafe { raw::__fs_parse(prefix, PARAMETERS.0.as_ptr(), parameter, &mut result) };
-    // SAFETY: The context is valid.
-    let log = unsafe { Log::of(context) };
-    let Ok(key) = usize::try_from(number) else {
-        // SAFETY: The parameter is valid.
-        let name = unsafe { (*parameter).key };
-        // SAFETY: The name of a parameter is a C string.
-        let name = unsafe { CStr::from_char_ptr(name) };
-        return refuse_parameter(number, name, log);
-    };
-    let Some(key) = Key::from_number(key) else { return code::EINVAL.to_errno() };
-    let value = match key {
-        Key::Validate => &[][..],
-        _ => {
-            // SAFETY: The specification says that this parameter is a string.
-            let value = unsafe { (*parameter).__bindgen_anon_1.string };
-            // SAFETY: As above: it is a C string.
-            unsafe { CStr::from_char_ptr(value) }.to_bytes()
-        }
-    };
-    // SAFETY: The context is valid.
-    let options = unsafe { (*context).fs_private }.cast::<Options>();
-    // SAFETY: `init_context` put the options there, and calls on one context are serialised.
-    let options = unsafe { &mut *options };
-    match options.set(key, value) {
-        Ok(()) => 0,
-        Err(refusal) => {
-            log.error(format_args!("{refusal}"));
-            code::EINVAL.to_errno()
-        }
-    }
-}
-
-/// What to return for a parameter that the table does not take, because of the error `number`.
-fn refuse_parameter(number: c_int, name: &CStr, log: Log<'_>) -> c_int {
-    // CAST: The kernel's numbers end at 4095.
-    if number != -(raw::ENOPARAM as c_int) {
-        pr_err!("option {}: the value cannot be taken\n", name);
-    } else if name.to_bytes() != b"source" {
-        let name = name.to_str().unwrap_or("that is no text");
-        log.error(format_args!("unknown option {name}"));
-        return code::EINVAL.to_errno();
-    }
-    // The VFS takes the source, and has told the context what else is wrong.
-    number
-}
-
-unsafe extern "C" fn get_tree(context: *mut raw::fs_context) -> c_int {
-    // SAFETY: The VFS calls with a valid context, and serialises the calls.
-    let context = unsafe { &mut *context };
-    // SAFETY: The context is one of ours.
-    status(unsafe { find_or_create(context) }.map(|()| 0))
-}
-
 /// Finds the superblock of the address, or makes it.
 ///
 /// # Safety
 /// The context was initialised by `init_context`.
-unsafe fn find_or_create(context: &mut raw::fs_context) -> Result {
+pub(crate) unsafe fn find_or_create(context: &mut raw::fs_context) -> Result {
     // SAFETY: The context is valid during this call.
     let log = unsafe { Log::of(context) };
     // SAFETY: `init_context` put the options there.
@@ -296,39 +148,6 @@ unsafe fn fill(sb: *mut raw::super_block, opened: Mounted, log: Log<'_>) -> Resu
     Ok(())
 }
 
-unsafe extern "C" fn reconfigure(context: *mut raw::fs_context) -> c_int {
-    // SAFETY: The VFS calls with a valid context, and serialises the calls.
-    let context = unsafe { &mut *context };
-    // SAFETY: The context is one of ours.
-    status(unsafe { remount(context) }.map(|()| 0))
-}
-
-/// # Safety
-/// The context is one for reconfiguration, initialised by `init_context`.
-unsafe fn remount(context: &mut raw::fs_context) -> Result {
-    // SAFETY: The context is valid during this call.
-    let log = unsafe { Log::of(context) };
-    // SAFETY: `init_context` put the options there.
-    let options = unsafe { *context.fs_private.cast::<Options>() };
-    let writable = context.sb_flags_mask & !context.sb_flags & READ_ONLY != 0;
-    if writable {
-        log.error(format_args!("an image is immutable and cannot be remounted for writing"));
-        return Err(errno::read_only());
-    }
-    // SAFETY: A context for reconfiguration has a root.
-    let sb = unsafe { (*context.root).d_sb };
-    // SAFETY: The superblock is one of ours, and locked.
-    let mounted = unsafe { mounted(sb) }?;
-    if !options.keep(mounted.options(), mounted.identity()) {
-        log.error(format_args!("phys, size and identity cannot be changed by a remount"));
-        return Err(code::EINVAL);
-    }
-    if options.validate {
-        mounted.check_again(&options, log)?;
-    }
-    Ok(())
-}
-
 /// Lets go of the image when no inode is left. The superblock can still be found: those who mount the
 /// address again wait for its end, and then find the memory free.
 pub(crate) unsafe extern "C" fn put_super(sb: *mut raw::super_block) {
@@ -341,7 +160,8 @@ pub(crate) unsafe extern "C" fn put_super(sb: *mut raw::super_block) {
     unsafe { *mounted = SetOnce::new() };
 }
 
-unsafe extern "C" fn kill_superblock(sb: *mut raw::super_block) {
+/// Ends a superblock.
+pub(crate) unsafe extern "C" fn kill_superblock(sb: *mut raw::super_block) {
     // SAFETY: The superblock is valid; its info is ours until it is freed below.
     let instance = unsafe { (*sb).s_fs_info }.cast::<Instance>();
     // SAFETY: The superblock has not been shut down.
@@ -360,4 +180,3 @@ unsafe extern "C" fn kill_superblock(sb: *mut raw::super_block) {
     // SAFETY: `find_or_create` put the box there; the superblock has no inodes any more.
     drop(unsafe { KBox::from_raw(instance) });
 }
-

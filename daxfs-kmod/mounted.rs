@@ -1,36 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Opening an image in physical memory, and checking it as far as the mount asks.
+//! Opening an image in physical memory.
 //!
-//! The first mount verifies superblock, section table and the checksums of all metadata sections.
-//! `identity=` compares the superblock's digest and verifies the digests of the sections that it
-//! holds, on every mount that gives it; `validate` verifies these digests and runs the complete
-//! structural check, as daxfs-fsck does, likewise. None of this protects against somebody who writes the memory later:
-//! nothing else in the module relies on it.
+//! Superblock and section table are always verified, the rest ([`crate::checks`]) by the first mount, and by
+//! every mount that gives `identity=` or `validate`.
 
-use core::fmt::{self, Arguments};
+use core::fmt;
 use core::mem::MaybeUninit;
-use core::ops::ControlFlow;
 
-use daxfs_format::check::{self, Scratch, ScratchSize, Stop};
 use daxfs_format::superblock::{SuperblockCopy, SUPERBLOCK_SIZE};
-use daxfs_format::{Finding, Memory};
+use daxfs_format::Memory;
 use kernel::error::code;
 use kernel::prelude::*;
 
+use crate::checks::verify;
 use crate::errno;
 use crate::hash::{Sha256, Xxh64};
 use crate::num::to_u64;
 use crate::options::{Options, ALIGNMENT};
-use crate::region::{read_failure, Patient, Peek, Region};
+use crate::region::{Peek, Region};
 use crate::sys::claim::{PhysicalRange, Refusal};
 use crate::sys::log::Log;
-use crate::sys::pages::available_memory;
+use crate::sys::page::PAGE_SHIFT;
 
 /// An image in claimed memory.
 pub(crate) type Image = daxfs_format::Image<Region, Xxh64>;
-
-/// The same, as checks read it.
-type Checked<'a> = daxfs_format::Image<Patient<'a>, Xxh64>;
 
 /// What a superblock of the kernel needs of an image.
 pub(crate) struct Mounted {
@@ -40,16 +33,6 @@ pub(crate) struct Mounted {
     identity: [u8; 32],
     options: Options,
 }
-
-/// How many findings of a failed check are printed; the rest is left to daxfs-fsck.
-const SHOWN_FINDINGS: u32 = 10;
-
-/// How much memory `validate` takes at most, in bytes: enough for 134 million inodes, and far less than
-/// what the kernel allocates in one piece. The image says how much it would be.
-const MAX_SCRATCH: u64 = 1 << 30;
-
-/// The length of the buffer that checks copy through, in bytes.
-const BUFFER: usize = 64 * 1024;
 
 impl Mounted {
     /// Opens the image at `phys` and checks what `options` asks for; `log` hears what is wrong.
@@ -89,7 +72,7 @@ impl Mounted {
     /// Does what a first mount asks for besides the image being there.
     fn check(&self, options: &Options, log: Log<'_>) -> Result {
         self.require_identity(options, log)?;
-        self.verify(options, log)
+        verify(&self.image, &self.superblock, options, log)
     }
 
     /// Does what another mount of the image asks for. The checksums were verified by the first one, and
@@ -98,32 +81,9 @@ impl Mounted {
         self.require_identity(options, log)?;
         self.require_size(options, log)?;
         if options.validate || options.identity.is_some() {
-            self.verify(options, log)?;
+            verify(&self.image, &self.superblock, options, log)?;
         }
         Ok(())
-    }
-
-    /// Reads the metadata and checks it, as far as `options` asks for. This can take long; a task that
-    /// is killed ends it.
-    fn verify(&self, options: &Options, log: Log<'_>) -> Result {
-        let patient = Patient::new(self.image.memory());
-        let superblock = self.image.superblock().clone();
-        let image = &Checked::with_superblock(patient, superblock)
-            .map_err(|error| refused(error, log))?;
-        let mut buffer = KVVec::from_elem(0, BUFFER, GFP_KERNEL)?;
-        let mut findings = Findings { log, count: 0, first: None };
-        let sink = &mut |finding| findings.take(finding);
-        outcome(check::verify_checksums(image, &self.superblock, &mut buffer, sink), log)?;
-        if options.validate || options.identity.is_some() {
-            // XXH64 finds damage; only the digests tie the sections to the superblock.
-            let digests = check::verify_section_digests::<Sha256, _, _>;
-            outcome(digests(image, &self.superblock, &mut buffer, sink), log)?;
-        }
-        // The last: what it finds in bytes that are not the author's says nothing of the author.
-        if options.validate {
-            validate(image, &self.superblock, log, &mut buffer, sink)?;
-        }
-        findings.result()
     }
 
     fn require_identity(&self, options: &Options, log: Log<'_>) -> Result {
@@ -147,7 +107,7 @@ impl Mounted {
 
     /// Kernels with larger pages than the image's cannot map its files, nor tell them apart.
     fn require_page_size(&self, log: Log<'_>) -> Result {
-        let (have, need) = (self.image.superblock().page_shift(), crate::sys::pages::PAGE_SHIFT);
+        let (have, need) = (self.image.superblock().page_shift(), PAGE_SHIFT);
         if have < need {
             log.error(format_args!(
                 "the image is made for pages of {} bytes, this kernel has {}",
@@ -158,40 +118,6 @@ impl Mounted {
         }
         Ok(())
     }
-
-}
-
-/// The complete structural check.
-fn validate(
-    image: &Checked<'_>,
-    superblock: &SuperblockCopy,
-    log: Log<'_>,
-    buffer: &mut [u8],
-    sink: &mut check::Sink<'_>,
-) -> Result {
-    let size = ScratchSize::of(image);
-    let limit = MAX_SCRATCH.min(available_memory() / 4);
-    if size.bytes() > limit {
-        log.error(format_args!(
-            "validate takes {} bytes of memory for this image, more than {limit}",
-            size.bytes()
-        ));
-        return Err(code::ENOMEM);
-    }
-    let mut links = KVVec::from_elem(0, size.inodes, GFP_KERNEL)?;
-    let mut owners = KVVec::from_elem(0, size.inodes, GFP_KERNEL)?;
-    let mut acls = KVVec::from_elem(0, size.sets, GFP_KERNEL)?;
-    let mut pages = KVVec::from_elem(0, size.page_words, GFP_KERNEL)?;
-    let mut scratch = Scratch {
-        links: &mut links,
-        owners: &mut owners,
-        acls: &mut acls,
-        pages: &mut pages,
-        buffer,
-    };
-    outcome(check::check_structure(image, superblock, &mut scratch, sink), log)?;
-    let Scratch { pages, buffer, .. } = scratch;
-    outcome(check::check_data_padding(image, pages, buffer, sink), log)
 }
 
 /// Room for a superblock on the heap: it is too large for the stack.
@@ -262,49 +188,6 @@ fn refused_memory(phys: u64, refusal: Refusal, log: Log<'_>) -> Error {
 pub(crate) fn refused(error: daxfs_format::Error, log: Log<'_>) -> Error {
     log.error(format_args!("{error}"));
     errno::of(&error)
-}
-
-fn outcome(outcome: check::Outcome, log: Log<'_>) -> Result {
-    match outcome {
-        // The findings are what counts; the sink ends a check that has found many.
-        Ok(()) | Err(Stop::Sink) => Ok(()),
-        Err(Stop::Memory(fault)) => {
-            let error = read_failure();
-            if error == code::EIO {
-                log.error(format_args!("{fault}"));
-            }
-            Err(error)
-        }
-        Err(Stop::Scratch) => Err(code::ENOMEM),
-    }
-}
-
-/// Counts findings, prints the first of them, and keeps the very first, which the mount fails with.
-struct Findings<'a> {
-    log: Log<'a>,
-    count: u32,
-    first: Option<Finding>,
-}
-
-impl Findings<'_> {
-    fn take(&mut self, finding: Finding) -> ControlFlow<()> {
-        self.count += 1;
-        self.first.get_or_insert(finding);
-        self.print(format_args!("{finding}"));
-        if self.count < SHOWN_FINDINGS {
-            ControlFlow::Continue(())
-        } else {
-            ControlFlow::Break(())
-        }
-    }
-
-    fn print(&self, message: Arguments<'_>) {
-        self.log.error(message);
-    }
-
-    fn result(&self) -> Result {
-        self.first.map_or(Ok(()), |finding| Err(errno::of(&finding.into())))
-    }
 }
 
 /// Bytes as hexadecimal digits.

@@ -28,7 +28,7 @@ use crate::inode::{self, Stored};
 use crate::num::to_u64;
 use crate::region::Region;
 use crate::sys::lock::WriteGuard;
-use crate::sys::pages::{Page, Pfn, PAGE_SHIFT, PAGE_SIZE};
+use crate::sys::page::{Page, Pfn, PAGE_SHIFT, PAGE_SIZE};
 use crate::sys::{raw, Table};
 
 /// Operations of a page map.

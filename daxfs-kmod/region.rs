@@ -16,7 +16,8 @@ use crate::poison;
 use crate::sys::claim::{Claim, PhysicalRange, Refusal};
 use crate::sys::copy::{copy_out, copy_to_iter};
 use crate::sys::lock::ReadGuard;
-use crate::sys::pages::{available_memory, Page, PageMap, PAGE_SHIFT, PAGE_SIZE};
+use crate::sys::page::{Page, PAGE_SHIFT, PAGE_SIZE};
+use crate::sys::pages::{available_memory, PageMap};
 use crate::sys::raw;
 use crate::sys::task::{is_killed, let_others_run};
 

@@ -7,6 +7,7 @@
 //! | [`log`] | messages to whoever mounts, and to the kernel log |
 //! | [`claim`] | ranges of physical addresses, and claims on them |
 //! | [`pages`] | struct pages over a claimed range |
+//! | [`page`] | one of them |
 //! | [`copy`] | copying out of memory that others write, and that may fail |
 //! | [`lock`] | semaphores |
 //! | [`later`] | work that is done later |
@@ -17,6 +18,7 @@ pub(crate) mod copy;
 pub(crate) mod later;
 pub(crate) mod lock;
 pub(crate) mod log;
+pub(crate) mod page;
 pub(crate) mod pages;
 pub(crate) mod raw;
 pub(crate) mod task;

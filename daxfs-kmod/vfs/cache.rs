@@ -11,7 +11,7 @@ use crate::errno;
 use crate::inode;
 use crate::num::{to_u64, to_usize};
 use crate::sys::copy::zeroed;
-use crate::sys::pages::PAGE_SIZE;
+use crate::sys::page::PAGE_SIZE;
 use crate::sys::{raw, status, Table};
 
 /// Operations of a file's mapping.

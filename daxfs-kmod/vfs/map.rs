@@ -28,7 +28,7 @@ use crate::inode;
 use crate::num::{to_u64, to_usize};
 use crate::region::Region;
 use crate::sys::lock::{ReadGuard, WriteGuard};
-use crate::sys::pages::{Page, HUGE_ORDER, HUGE_PAGES, PAGE_SHIFT, PAGE_SIZE};
+use crate::sys::page::{Page, HUGE_ORDER, HUGE_PAGES, PAGE_SHIFT, PAGE_SIZE};
 use crate::sys::task::is_killed;
 use crate::sys::{raw, Table};
 

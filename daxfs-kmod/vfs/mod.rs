@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`superblock`] | `super_operations` |
 //! | [`file`] | regular files: inode and file operations |
+//! | [`pieces`] | what regular files need of their extents and holes: seeking, FIEMAP |
 //! | [`map`] | `vm_operations_struct` of files that are mapped in place |
 //! | [`cache`] | `address_space_operations` of files that are mapped through the page cache |
 //! | [`dir`] | directories: inode and file operations |
@@ -22,6 +23,7 @@ pub(crate) mod dir;
 pub(crate) mod export;
 pub(crate) mod file;
 pub(crate) mod map;
+pub(crate) mod pieces;
 pub(crate) mod special;
 pub(crate) mod superblock;
 pub(crate) mod symlink;

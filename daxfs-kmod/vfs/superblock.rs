@@ -8,7 +8,7 @@ use super::{export, xattr};
 use crate::mount;
 use crate::mounted::{Hex, Mounted};
 use crate::num::to_usize;
-use crate::sys::pages::{PAGE_SHIFT, PAGE_SIZE};
+use crate::sys::page::{PAGE_SHIFT, PAGE_SIZE};
 use crate::sys::{raw, status, Table};
 use crate::inode;
 
