@@ -1,24 +1,27 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Allocations that fail: the first of an operation, the second, and so on until there are no more.
-//! Each time the operation fails as for lack of memory or gets by without, and the file system is as
-//! it was before. What is lost on the way the leak detector finds at the end of the suite.
+//! Each time the operation fails as for lack of memory, or gets by without and gives what it always does,
+//! and the file system is as it was before. What is lost on the way the leak detector finds at the end of the suite.
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::FileExt;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 
 use anyhow::{bail, ensure, Context, Result};
 use libc::{c_long, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE};
 
 use super::handles::{self, Handle};
 use super::mounting::claims;
-use super::{at, faults, mapping, Case};
+use super::{at, faults, Case};
 use crate::init::{mount_image, phys, read_text, MOUNT};
 use crate::klog::KernelLog;
 use crate::sample::{self, BIG_FILE, HUGE_FILE, SMALL_FILE, SPARSE_SIZE, WIDE_FILE};
+use crate::sys::Map;
 use crate::{pattern, sys};
 
 pub(super) const CASES: &[Case] = &[
@@ -124,8 +127,8 @@ struct Operation<'a> {
     prepare: &'a dyn Fn() -> Result<()>,
     /// The operation; -1 is a failure.
     act: &'a mut dyn FnMut() -> c_long,
-    /// Takes back what has succeeded.
-    undo: &'a dyn Fn(c_long) -> Result<()>,
+    /// Looks at what has succeeded, and takes it back.
+    judge: &'a dyn Fn(c_long) -> Result<()>,
     /// Errors for lack of memory.
     errors: &'a [i32],
 }
@@ -136,7 +139,7 @@ fn exhaust(operation: Operation<'_>) -> Result<()> {
         name,
         prepare,
         act,
-        undo,
+        judge,
         errors,
     } = operation;
     let mut injector = Injector::new()?;
@@ -145,7 +148,7 @@ fn exhaust(operation: Operation<'_>) -> Result<()> {
         prepare()?;
         let (result, injected) = injector.attempt(nth, act)?;
         if let Ok(result) = result {
-            undo(result)?;
+            judge(result).with_context(|| format!("{name}: allocation {nth}"))?;
         }
         injector
             .log
@@ -211,18 +214,32 @@ fn nothing() -> Result<()> {
     Ok(())
 }
 
-/// Empties the caches of names and inodes, so that the next lookup makes them again.
+/// Mounts the image anew, so that no name and no inode is known but the root's. To drop the caches of those that
+/// are known leaves some of them, now these and now those.
 fn forget_names() -> Result<()> {
-    fs::write("/proc/sys/vm/drop_caches", "2").context("cannot drop caches")
+    sys::unmount(MOUNT, 0)?;
+    mount_image()
 }
 
 fn forget_pages() -> Result<()> {
     fs::write("/proc/sys/vm/drop_caches", "3").context("cannot drop caches")
 }
 
-fn close(fd: c_long) -> Result<()> {
-    let fd = usize::try_from(fd)?;
-    sys::syscall(libc::SYS_close, [fd, 0, 0, 0, 0]).map(drop)
+/// Whether a descriptor is one of this file; closes it.
+fn expect_file(fd: c_long, name: &str) -> Result<()> {
+    // SAFETY: The descriptor is new and ours.
+    let file = unsafe { File::from_raw_fd(i32::try_from(fd)?) };
+    let (found, wanted) = (file.metadata()?.ino(), fs::metadata(at(name))?.ino());
+    ensure!(found == wanted, "inode {found} for {wanted}");
+    Ok(())
+}
+
+/// Whether `length` bytes, which an operation has put into `buffer`, are those that it puts there always.
+fn expect_bytes(buffer: &RefCell<Vec<u8>>, length: c_long, wanted: &[u8]) -> Result<()> {
+    let buffer = buffer.borrow();
+    let found = buffer.get(..usize::try_from(length)?);
+    ensure!(found == Some(wanted), "{length} bytes, or other ones");
+    Ok(())
 }
 
 fn path(name: &str) -> Result<CString> {
@@ -230,15 +247,20 @@ fn path(name: &str) -> Result<CString> {
 }
 
 fn lookup() -> Result<()> {
-    let path = path("deep/deeper/file")?;
+    let name = "deep/deeper/file";
+    let (path, wanted) = (path(name)?, fs::symlink_metadata(at(name))?.ino());
     // SAFETY: All bytes zero are a value of this type.
-    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+    let stat: RefCell<libc::stat> = RefCell::new(unsafe { std::mem::zeroed() });
     exhaust(Operation {
         name: "lookup",
         prepare: &forget_names,
         // SAFETY: The path is a C string, the buffer is writable.
-        act: &mut || unsafe { libc::lstat(path.as_ptr(), &raw mut stat) }.into(),
-        undo: &|_| Ok(()),
+        act: &mut || unsafe { libc::lstat(path.as_ptr(), stat.as_ptr()) }.into(),
+        judge: &|_| {
+            let found = stat.borrow().st_ino;
+            ensure!(found == wanted, "inode {found} for {wanted}");
+            Ok(())
+        },
         errors: &[libc::ENOMEM],
     })
 }
@@ -246,12 +268,14 @@ fn lookup() -> Result<()> {
 fn read() -> Result<()> {
     for name in [SMALL_FILE.0, WIDE_FILE.0, "sparse"] {
         let path = path(name)?;
-        let mut buffer = vec![0_u8; 70_000];
+        let mut wanted = fs::read(at(name))?;
+        wanted.truncate(70_000);
+        let buffer = RefCell::new(vec![0_u8; 70_000]);
         exhaust(Operation {
             name: &format!("open and read of {name}"),
             prepare: &forget_names,
-            act: &mut || read_once(&path, &mut buffer),
-            undo: &|_| Ok(()),
+            act: &mut || read_once(&path, &mut buffer.borrow_mut()),
+            judge: &|length| expect_bytes(&buffer, length, &wanted),
             errors: &[libc::ENOMEM],
         })?;
     }
@@ -273,12 +297,15 @@ fn read_once(path: &CStr, buffer: &mut [u8]) -> c_long {
 
 fn readdir() -> Result<()> {
     let path = path("many")?;
-    let mut buffer = vec![0_u8; 1 << 18];
+    let mut wanted = vec![0_u8; 1 << 18];
+    let length = sys::check(list_once(&path, &mut wanted))?;
+    wanted.truncate(usize::try_from(length)?);
+    let buffer = RefCell::new(vec![0_u8; 1 << 18]);
     exhaust(Operation {
         name: "readdir",
         prepare: &forget_names,
-        act: &mut || list_once(&path, &mut buffer),
-        undo: &|_| Ok(()),
+        act: &mut || list_once(&path, &mut buffer.borrow_mut()),
+        judge: &|length| expect_bytes(&buffer, length, &wanted),
         errors: &[libc::ENOMEM],
     })
 }
@@ -298,18 +325,19 @@ fn list_once(path: &CStr, buffer: &mut [u8]) -> c_long {
 }
 
 fn symlinks() -> Result<()> {
-    let mut buffer = vec![0_u8; 4096];
+    let wanted = fs::read_link(at("long-link"))?;
+    let buffer = RefCell::new(vec![0_u8; 4096]);
     let (link, through) = (path("long-link")?, path("link")?);
     exhaust(Operation {
         name: "readlink",
         prepare: &forget_names,
         act: &mut || {
-            let room = buffer.as_mut_ptr().cast();
+            let room = buffer.borrow_mut().as_mut_ptr().cast();
             // SAFETY: The path is a C string, the buffer is writable.
             let length = unsafe { libc::readlink(link.as_ptr(), room, 4096) };
             c_long::try_from(length).unwrap_or(-1)
         },
-        undo: &|_| Ok(()),
+        judge: &|length| expect_bytes(&buffer, length, wanted.as_os_str().as_bytes()),
         errors: &[libc::ENOMEM],
     })?;
     exhaust(Operation {
@@ -317,13 +345,13 @@ fn symlinks() -> Result<()> {
         prepare: &forget_names,
         // SAFETY: The path is a C string.
         act: &mut || unsafe { libc::open(through.as_ptr(), libc::O_RDONLY) }.into(),
-        undo: &close,
+        judge: &|fd| expect_file(fd, "link"),
         errors: &[libc::ENOMEM],
     })
 }
 
 fn attributes() -> Result<()> {
-    let mut buffer = vec![0_u8; 65536];
+    let buffer = RefCell::new(vec![0_u8; 65536]);
     for (file, name) in [
         ("attributes", c"user.long"),
         ("acl", c"system.posix_acl_access"),
@@ -334,11 +362,14 @@ fn attributes() -> Result<()> {
             "" => "listxattr",
             name => name,
         };
+        let mut wanted = vec![0_u8; 65536];
+        let length = sys::check(attribute_once(&path, name, &mut wanted))?;
+        wanted.truncate(usize::try_from(length)?);
         exhaust(Operation {
             name: what,
             prepare: &forget_names,
-            act: &mut || attribute_once(&path, name, &mut buffer),
-            undo: &|_| Ok(()),
+            act: &mut || attribute_once(&path, name, &mut buffer.borrow_mut()),
+            judge: &|length| expect_bytes(&buffer, length, &wanted),
             errors: &[libc::ENOMEM],
         })?;
     }
@@ -358,14 +389,22 @@ fn attribute_once(path: &CStr, name: &CStr, buffer: &mut [u8]) -> c_long {
 }
 
 fn open_handles() -> Result<()> {
-    let root = File::open(MOUNT)?;
+    let root = RefCell::new(None);
     for name in ["deep/deeper/file", "deep/deeper/deeper"] {
         let handle: Handle = handles::handle_of(name, 0)?;
         exhaust(Operation {
             name: &format!("open_by_handle_at of {name}"),
-            prepare: &forget_names,
-            act: &mut || handles::open_raw(&root, &handle, libc::O_RDONLY),
-            undo: &close,
+            prepare: &|| {
+                root.replace(None);
+                forget_names()?;
+                root.replace(Some(File::open(MOUNT)?));
+                Ok(())
+            },
+            act: &mut || match root.borrow().as_ref() {
+                Some(root) => handles::open_raw(root, &handle, libc::O_RDONLY),
+                None => -1,
+            },
+            judge: &|fd| expect_file(fd, name),
             // The kernel calls a handle stale whatever went wrong with it on the way.
             errors: &[libc::ENOMEM, libc::ESTALE],
         })?;
@@ -381,7 +420,7 @@ fn mmap() -> Result<()> {
             name: &format!("mmap of {name}"),
             prepare: &nothing,
             act: &mut || map_once(&file, length),
-            undo: &|_| Ok(()),
+            judge: &|_| Ok(()),
             errors: &[libc::ENOMEM],
         })?;
     }
@@ -400,51 +439,97 @@ fn map_once(file: &File, length: usize) -> c_long {
     0
 }
 
-/// Faults get by without: the page is touched again until there is memory.
-fn touch() -> Result<()> {
-    for (file, protection, flags) in [
-        (WIDE_FILE, PROT_READ, MAP_SHARED),
-        (HUGE_FILE, PROT_READ, MAP_PRIVATE),
-        (BIG_FILE, PROT_READ | PROT_WRITE, MAP_PRIVATE),
-        (("sparse", 0, SPARSE_SIZE), PROT_READ, MAP_SHARED),
-        (
-            ("sparse", 0, SPARSE_SIZE),
-            PROT_READ | PROT_WRITE,
-            MAP_PRIVATE,
-        ),
-    ] {
-        let map = std::cell::RefCell::new(mapping::map(file, protection, flags)?);
-        let write = protection & PROT_WRITE != 0;
-        exhaust(Operation {
-            name: &format!(
-                "{} faults of {}",
-                if write { "write" } else { "read" },
-                file.0
-            ),
-            prepare: &|| {
-                forget_pages()?;
-                map.replace(mapping::map(file, protection, flags)?);
-                Ok(())
-            },
-            act: &mut || {
-                let map = map.borrow();
-                // The first two megabytes, and one page in each table behind them.
-                let near = (0..map.length().min(64 * 4096)).step_by(4096);
-                let far = (0..map.length()).step_by(2 << 20);
-                for offset in near.chain(far) {
-                    if write {
-                        map.write(offset, 1);
-                    } else {
-                        map.touch(offset);
-                    }
-                }
-                0
-            },
-            undo: &|_| Ok(()),
-            errors: &[],
-        })?;
+/// Pages of a file that are touched in a mapping.
+struct Area {
+    name: &'static str,
+    size: u64,
+    /// Where in the file the mapping begins.
+    from: u64,
+    protection: i32,
+    flags: i32,
+}
+
+impl Area {
+    const fn of(file: (&'static str, u64, u64), protection: i32, flags: i32) -> Self {
+        let (name, _, size) = file;
+        Self {
+            name,
+            size,
+            from: 0,
+            protection,
+            flags,
+        }
     }
-    Ok(())
+
+    fn map(&self) -> Result<Map> {
+        let (file, length) = (File::open(at(self.name))?, self.size - self.from);
+        Map::new(&file, self.from, length, self.protection, self.flags)
+    }
+
+    fn is_written(&self) -> bool {
+        self.protection & PROT_WRITE != 0
+    }
+
+    /// Touches the first pages and one in each table behind them; says where another page was than `wanted`.
+    fn touch(&self, map: &Map, wanted: &[u8]) -> Option<usize> {
+        let near = (0..map.length().min(64 * 4096)).step_by(4096);
+        let far = (0..map.length()).step_by(2 << 20);
+        let mut wrong = None;
+        for offset in near.chain(far) {
+            if self.is_written() {
+                map.write(offset, 1);
+            }
+            if wanted.get(offset + 1) != Some(&map.touch(offset + 1)) {
+                wrong = Some(offset);
+            }
+        }
+        wrong
+    }
+}
+
+const SPARSE_FILE: (&str, u64, u64) = ("sparse", 0, SPARSE_SIZE);
+
+const AREAS: &[Area] = &[
+    Area::of(WIDE_FILE, PROT_READ, MAP_SHARED),
+    Area::of(HUGE_FILE, PROT_READ, MAP_PRIVATE),
+    // It begins with small pages, whose table nobody else has needed.
+    Area {
+        from: 4096,
+        ..Area::of(HUGE_FILE, PROT_READ, MAP_SHARED)
+    },
+    Area::of(BIG_FILE, PROT_READ | PROT_WRITE, MAP_PRIVATE),
+    Area::of(SPARSE_FILE, PROT_READ, MAP_SHARED),
+    Area::of(SPARSE_FILE, PROT_READ | PROT_WRITE, MAP_PRIVATE),
+];
+
+/// Faults get by without: the page is touched again until there is memory, and then is the right one.
+fn touch() -> Result<()> {
+    AREAS.iter().try_for_each(touch_area)
+}
+
+fn touch_area(area: &Area) -> Result<()> {
+    let map = RefCell::new(area.map()?);
+    let wanted = fs::read(at(area.name))?.split_off(usize::try_from(area.from)?);
+    let wrong = Cell::new(None);
+    let what = if area.is_written() { "write" } else { "read" };
+    exhaust(Operation {
+        name: &format!("{what} faults of {} from {}", area.name, area.from),
+        prepare: &|| {
+            forget_pages()?;
+            map.replace(area.map()?);
+            Ok(())
+        },
+        act: &mut || {
+            wrong.set(area.touch(&map.borrow(), &wanted));
+            0
+        },
+        judge: &|_| {
+            let wrong = wrong.get();
+            ensure!(wrong.is_none(), "another page at {wrong:?}");
+            Ok(())
+        },
+        errors: &[],
+    })
 }
 
 /// What mount(2) takes.
@@ -491,7 +576,7 @@ fn mount() -> Result<()> {
             name: &name,
             prepare: &nothing,
             act: &mut || mount.once(),
-            undo: &|_| sys::unmount(MOUNT, 0),
+            judge: &|_| sys::unmount(MOUNT, 0),
             errors: MOUNT_ERRORS,
         })?;
     }
@@ -509,7 +594,7 @@ fn mount() -> Result<()> {
                 unsafe { libc::mount(c"none".as_ptr(), target, c"daxfs".as_ptr(), 0, options) };
             result.into()
         },
-        undo: &|_| sys::unmount("/tmp/again", 0),
+        judge: &|_| sys::unmount("/tmp/again", 0),
         errors: &[libc::ENOMEM],
     })
 }
@@ -559,7 +644,7 @@ fn unmount() -> Result<()> {
         },
         // SAFETY: The path is a C string.
         act: &mut || unsafe { libc::umount2(c"/mnt".as_ptr(), 0) }.into(),
-        undo: &|_| gone(),
+        judge: &|_| gone(),
         errors: &[libc::ENOMEM],
     })?;
     nothing_is_left()?;
