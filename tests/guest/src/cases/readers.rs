@@ -14,11 +14,12 @@ use std::thread;
 use anyhow::{anyhow, ensure, Context, Result};
 use libc::{MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE};
 
+use super::stress::stress;
 use super::targets::{self, Target};
 use super::Case;
 use crate::sys::{self, Map};
 
-pub(super) const CASES: &[Case] = &[Case::new("stress", "readers-of-files", readers)];
+pub(super) const CASES: &[Case] = &[stress("readers-of-files", readers)];
 
 /// How many threads there are, and how often each does something.
 const THREADS: u64 = 4;

@@ -3,7 +3,7 @@
 //!
 //! Each runs in a directory of the image, of ext4 and of tmpfs, once read-only and once through an
 //! overlay that can be written. What passes on ext4 must pass on the image. A test that opens, reads
-//! or executes no file of the image where it is read-only is named, and counts for nothing.
+//! or executes no file of ext4 where it is read-only is named, and counts for nothing.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,52 +17,52 @@ use super::Case;
 use crate::sys;
 use crate::touches::Touches;
 
-const fn test(name: &'static str, run: fn() -> Result<()>) -> Case {
+const fn selftests(name: &'static str, run: fn() -> Result<()>) -> Case {
     Case::new("selftests", name, run)
 }
 
 pub(super) const CASES: &[Case] = &[
-    test("exec-execveat", || check("exec", "./execveat")),
-    test("exec-load_address", || {
+    selftests("exec-execveat", || check("exec", "./execveat")),
+    selftests("exec-load_address", || {
         check("exec", "for program in ./load_address.*; do $program; done")
     }),
-    test("exec-null-argv", || check("exec", "./null-argv")),
-    test("exec-non-regular", || check("exec", "./non-regular")),
-    test("exec-check-exec", || check("exec", "./check-exec")),
-    test("exec-check-exec-tests", || {
+    selftests("exec-null-argv", || check("exec", "./null-argv")),
+    selftests("exec-non-regular", || check("exec", "./non-regular")),
+    selftests("exec-check-exec", || check("exec", "./check-exec")),
+    selftests("exec-check-exec-tests", || {
         check("exec", "./check-exec-tests.sh")
     }),
-    test("exec-binfmt_script", || check("exec", "./binfmt_script.py")),
-    test("exec-recursion-depth", || {
+    selftests("exec-binfmt_script", || check("exec", "./binfmt_script.py")),
+    selftests("exec-recursion-depth", || {
         check("exec", "$PROGRAMS/exec/recursion-depth")
     }),
-    test("openat2-openat2_test", || {
+    selftests("openat2-openat2_test", || {
         check("openat2", "$PROGRAMS/openat2/openat2_test")
     }),
-    test("openat2-resolve_test", || {
+    selftests("openat2-resolve_test", || {
         check("openat2", "$PROGRAMS/openat2/resolve_test")
     }),
-    test("openat2-emptypath_test", || {
+    selftests("openat2-emptypath_test", || {
         check("openat2", "$PROGRAMS/openat2/emptypath_test")
     }),
-    test("splice-splice_read", || check("exec", SPLICE_READ)),
-    test("splice-default_file_splice_read", || {
+    selftests("splice-splice_read", || check("exec", SPLICE_READ)),
+    selftests("splice-default_file_splice_read", || {
         check("exec", SPLICE_ALL)
     }),
-    test("mm-pagemap_ioctl", || check("mm", "./pagemap_ioctl")),
-    test("cachestat-test_cachestat", || {
+    selftests("mm-pagemap_ioctl", || check("mm", "./pagemap_ioctl")),
+    selftests("cachestat-test_cachestat", || {
         check("cachestat", "$PROGRAMS/cachestat/test_cachestat")
     }),
-    test("mincore-mincore_selftest", || {
+    selftests("mincore-mincore_selftest", || {
         check("mincore", "$PROGRAMS/mincore/mincore_selftest")
     }),
-    test("overlayfs-dev_in_maps", || {
+    selftests("overlayfs-dev_in_maps", || {
         check("overlayfs", "$PROGRAMS/overlayfs/dev_in_maps")
     }),
-    test("overlayfs-set_layers_via_fds", || {
+    selftests("overlayfs-set_layers_via_fds", || {
         check("overlayfs", "$PROGRAMS/overlayfs/set_layers_via_fds")
     }),
-    test("mount_setattr-mount_setattr_test", || {
+    selftests("mount_setattr-mount_setattr_test", || {
         check(
             "mount_setattr",
             "$PROGRAMS/mount_setattr/mount_setattr_test",
@@ -191,11 +191,11 @@ fn check(directory: &str, script: &str) -> Result<()> {
                 run(target, directory, script).with_context(|| format!("{way} on {}", target.name))
             })
             .collect::<Result<Vec<_>>>()?;
-        let [(ours, touches), (ext4, _), _] = found.as_slice() else {
+        let [(ours, _), (ext4, touches), _] = found.as_slice() else {
             continue;
         };
         if *touches == 0 && way == READ_ONLY {
-            println!("it touches no file of the image");
+            println!("it touches no file of the tree");
             return Ok(());
         }
         for (target, (outcomes, _)) in targets.iter().zip(&found) {

@@ -12,7 +12,7 @@ use super::targets::{self, Target};
 use super::Case;
 use crate::touches::Touches;
 
-const fn stress(name: &'static str, run: fn() -> Result<()>) -> Case {
+pub(super) const fn stress(name: &'static str, run: fn() -> Result<()>) -> Case {
     Case::new("stress", name, run)
 }
 
