@@ -2,14 +2,17 @@
 //! Breaks of the kernel module, which the guest cases must notice. A case fails also if the kernel is in
 //! trouble while it runs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::btree_map::{BTreeMap, Entry};
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
-use super::subject::{Runner, Subject};
-use crate::qemu::Trials;
+use super::list::Break;
+use super::subject::{Cases, Runner, Subject};
+use crate::kernel::config::Configuration;
+use crate::qemu::{Kind, Trials};
 use crate::workspace::root;
 
 /// The kernel module and its guest cases, `suite/case`.
@@ -18,38 +21,48 @@ pub(super) const SUBJECT: Subject = Subject {
     list: "tests/guest/breaks.txt",
     sources: &["daxfs-kmod", "daxfs-format"],
     cases,
-    runner: |dir| Ok(Box::new(Guests::prepare(dir)?)),
+    runner: |dir| {
+        Ok(Box::new(Guests {
+            dir: dir.to_owned(),
+            trials: Trials::default(),
+        }))
+    },
 };
 
 /// Builds the module and runs guests.
 struct Guests {
-    source: PathBuf,
-    objects: PathBuf,
+    dir: PathBuf,
     trials: Trials,
 }
 
 impl Guests {
-    fn prepare(dir: &Path) -> Result<Self> {
-        let objects = dir.join("objects");
+    /// Builds the module for a kernel. Each kernel has a directory of its own for the objects, of which
+    /// little changes from one break to the next.
+    fn module(&mut self, kernel: Configuration) -> Result<PathBuf> {
+        let objects = self.dir.join(format!("objects-{}", kernel.name()));
         fs::create_dir_all(&objects)?;
-        Ok(Self {
-            source: dir.join("daxfs-kmod"),
-            objects,
-            trials: Trials::prepare()?,
-        })
+        let source = self.dir.join("daxfs-kmod");
+        self.trials.build(kernel, &source, &objects)
     }
 }
 
 impl Runner for Guests {
-    fn passing(&mut self, cases: &[&str]) -> Result<Vec<String>> {
-        let module = self.trials.build(&self.source, &self.objects)?;
-        let mut passing = Vec::new();
-        for (suite, cases) in by_suite(cases) {
-            let failed = self.trials.failing(suite, &cases, &module)?;
-            let not = cases.iter().filter(|case| !failed.contains(**case));
-            passing.extend(not.map(|case| format!("{suite}/{case}")));
+    fn passing(&mut self, entry: &Break) -> Result<Vec<String>> {
+        let (mut failing, mut modules) = (BTreeSet::new(), BTreeMap::new());
+        for (suite, cases) in by_suite(entry) {
+            let kind = Kind::of(suite).with_context(|| format!("no suite is called {suite}"))?;
+            let module = match modules.entry(kind.kernel()) {
+                Entry::Occupied(module) => module.into_mut(),
+                Entry::Vacant(place) => place.insert(self.module(kind.kernel())?),
+            };
+            for (case, why) in self.trials.failing(suite, &cases, module)? {
+                let case = format!("{suite}/{case}");
+                eprintln!("  {case}: {}", beginning(&why));
+                failing.insert(case);
+            }
         }
-        Ok(passing)
+        let passing = entry.cases.iter().filter(|case| !failing.contains(*case));
+        Ok(passing.cloned().collect())
     }
 
     /// `cargo xtask qemu-test` shows it, of all cases at once.
@@ -58,24 +71,57 @@ impl Runner for Guests {
     }
 }
 
-/// The cases by their suites.
-fn by_suite<'a>(cases: &[&'a str]) -> BTreeMap<&'a str, Vec<&'a str>> {
+/// As much of a reason as shows whether it is the one that was meant.
+fn beginning(why: &str) -> &str {
+    let line = why.lines().next().unwrap_or_default();
+    let end = line
+        .char_indices()
+        .nth(300)
+        .map_or(line.len(), |(end, _)| end);
+    &line[..end]
+}
+
+/// The cases that run for a break, by their suites.
+fn by_suite(entry: &Break) -> BTreeMap<&str, Vec<&str>> {
     let mut suites: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (suite, case) in cases.iter().filter_map(|case| case.split_once('/')) {
+    let cases = entry.cases.iter().chain(&entry.after);
+    for (suite, case) in cases.filter_map(|case| case.split_once('/')) {
         suites.entry(suite).or_default().push(case);
     }
     suites
 }
 
-/// All guest cases, but for the suites of programs that others wrote: those test themselves.
-fn cases() -> Result<BTreeSet<String>> {
-    let mut found = BTreeSet::new();
-    for file in fs::read_dir(root().join("tests/guest/src/cases"))? {
+/// The suites that run tests which others wrote. Those test themselves; what we make of their results has one
+/// break at least.
+const TESTS_OF_OTHERS: [&str; 2] = ["selftests", "stress"];
+
+/// The cases of all guests that run alone.
+fn cases() -> Result<Cases> {
+    let guest = root().join("tests/guest/src");
+    let mut found = Cases::default();
+    for file in fs::read_dir(guest.join("cases"))? {
         let text = fs::read_to_string(file?.path())?;
-        let own = cases_in(&text).filter(|(suite, _)| crate::qemu::is_suite(suite));
-        found.extend(own.map(|(suite, case)| format!("{suite}/{case}")));
+        for (suite, case) in cases_in(&text).filter(|(suite, _)| Kind::of(suite).is_some()) {
+            let name = format!("{suite}/{case}");
+            if TESTS_OF_OTHERS.contains(&suite) {
+                found.some_of_group.insert(name);
+            } else {
+                found.each.insert(name);
+            }
+        }
     }
+    let text = fs::read_to_string(guest.join("leaks.rs"))?;
+    found
+        .each
+        .insert(format!("faults/{}", leak_check_in(&text)?));
     Ok(found)
+}
+
+/// The case that ends every suite in the kernel that looks for mistakes.
+fn leak_check_in(text: &str) -> Result<&str> {
+    let name = text.split_once("const CASE: &str = \"");
+    let name = name.and_then(|(_, rest)| rest.split_once('"'));
+    Ok(name.context("the search for leaks has no name")?.0)
 }
 
 /// The cases in a file, with their suites: each call in its table of cases is named after the suite, and
@@ -100,5 +146,7 @@ mod tests {
         let text = "const CASES: &[Case] = &[\n    a(\"one\", x),\n    b(\n        \"two\", y).z(&[\"no\"]),\n];";
         let found: Vec<_> = cases_in(text).collect();
         assert_eq!(found, [("a", "one"), ("b", "two")]);
+        let text = "/// x\npub(crate) const CASE: &str = \"none\";\n";
+        assert_eq!(leak_check_in(text).unwrap(), "none");
     }
 }

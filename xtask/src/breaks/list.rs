@@ -7,12 +7,14 @@
 //! == A part of the product
 //! what the break does
 //!   fails: group/case, group/case
+//!   after: group/case
 //!   in: path/of/the/file.rs
 //! - text that the file has once
 //! + text in its place
 //! ```
 //!
-//! Of a line of text, all that follows the mark and one blank counts. A break may edit several places, each
+//! Of a line of text, all that follows the mark and one blank counts. What a case judges may be what others did
+//! before: those are named by `after:`, and may pass. A break may edit several places, each
 //! with an `in:` of its own. Lines that begin with `#` are remarks.
 
 use anyhow::{bail, ensure, Context, Result};
@@ -35,6 +37,8 @@ pub(super) struct Break {
     pub(super) what: String,
     /// The cases that must fail, as `group/case`.
     pub(super) cases: Vec<String>,
+    /// Cases that run with them, and may pass.
+    pub(super) after: Vec<String>,
     /// The changes.
     pub(super) edits: Vec<Edit>,
 }
@@ -105,6 +109,7 @@ fn take(line: &str, part: &mut String, list: &mut List) -> Result<()> {
                 part: part.clone(),
                 what: line.to_owned(),
                 cases: Vec::new(),
+                after: Vec::new(),
                 edits: Vec::new(),
             });
             Ok(())
@@ -116,6 +121,7 @@ fn detail(mark: &Mark, rest: &str, all: &mut [Break]) -> Result<()> {
     let entry = all.last_mut().context("no break begins before")?;
     match mark {
         Mark::Fails => entry.cases.extend(rest.split(", ").map(str::to_owned)),
+        Mark::After => entry.after.extend(rest.split(", ").map(str::to_owned)),
         Mark::In => entry.edits.push(Edit {
             file: rest.to_owned(),
             ..Edit::default()
@@ -127,8 +133,9 @@ fn detail(mark: &Mark, rest: &str, all: &mut [Break]) -> Result<()> {
 }
 
 /// How the lines of a break begin. A blank before a text that is empty may be left out.
-const DETAILS: [(&str, Mark); 6] = [
+const DETAILS: [(&str, Mark); 7] = [
     ("  fails: ", Mark::Fails),
+    ("  after: ", Mark::After),
     ("  in: ", Mark::In),
     ("- ", Mark::Old),
     ("-", Mark::Old),
@@ -139,6 +146,7 @@ const DETAILS: [(&str, Mark); 6] = [
 /// What a line of a break is.
 enum Mark {
     Fails,
+    After,
     In,
     Old,
     New,
@@ -158,7 +166,7 @@ mod tests {
     #[test]
     fn a_break_is_read_with_its_changes() {
         let text =
-            "# why\n> about\n>\n== Part\nwhat\n  fails: a/b, a/c\n  in: x.rs\n-     one\n-     two\n+ three\n+\n+ four\n";
+            "# why\n> about\n>\n== Part\nwhat\n  fails: a/b, a/c\n  after: a/d\n  in: x.rs\n-     one\n-     two\n+ three\n+\n+ four\n";
         let list = parse(text).unwrap();
         assert_eq!(list.about, "about\n\n");
         let found = list.breaks;
@@ -168,6 +176,7 @@ mod tests {
             ("Part", "what")
         );
         assert_eq!(found[0].cases, ["a/b", "a/c"]);
+        assert_eq!(found[0].after, ["a/d"]);
         let edit = &found[0].edits[0];
         assert_eq!(
             edit.apply("a\n    one\n    two\nb\n").unwrap(),

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use anyhow::{bail, ensure, Context, Result};
 use rustix::process::{kill_process_group, Pid, Signal};
 
-use super::subject::{Runner, Subject};
+use super::list::Break;
+use super::subject::{Cases, Runner, Subject};
 use crate::process::{self, cargo};
 use crate::workspace::root;
 
@@ -90,6 +91,15 @@ impl Tests {
         Ok(command)
     }
 
+    /// Those of the tests that pass.
+    fn passing_of(&self, cases: &[&str]) -> Result<Vec<String>> {
+        let mut passing = Vec::new();
+        for (package, tests) in by_package(cases) {
+            passing.extend(self.passing_in(package, &tests)?);
+        }
+        Ok(passing)
+    }
+
     /// Those of a package's tests that pass.
     fn passing_in(&self, package: &str, tests: &[&str]) -> Result<Vec<String>> {
         let mut build = self.command(package, tests)?;
@@ -119,17 +129,15 @@ impl Tests {
 }
 
 impl Runner for Tests {
-    fn passing(&mut self, cases: &[&str]) -> Result<Vec<String>> {
-        let mut passing = Vec::new();
-        for (package, tests) in by_package(cases) {
-            passing.extend(self.passing_in(package, &tests)?);
-        }
-        Ok(passing)
+    fn passing(&mut self, entry: &Break) -> Result<Vec<String>> {
+        ensure!(entry.after.is_empty(), "no test judges what others did");
+        let cases: Vec<&str> = entry.cases.iter().map(String::as_str).collect();
+        self.passing_of(&cases)
     }
 
     fn passes_unbroken(&mut self, cases: &BTreeSet<&str>) -> Result<()> {
         let all: Vec<&str> = cases.iter().copied().collect();
-        let passing: BTreeSet<String> = self.passing(&all)?.into_iter().collect();
+        let passing: BTreeSet<String> = self.passing_of(&all)?.into_iter().collect();
         let failing: Vec<&str> = all
             .into_iter()
             .filter(|case| !passing.contains(*case))
@@ -176,8 +184,11 @@ fn by_package<'a>(cases: &[&'a str]) -> BTreeMap<&'a str, Vec<&'a str>> {
     packages
 }
 
-fn cases() -> Result<BTreeSet<String>> {
-    Ok(places()?.into_keys().collect())
+fn cases() -> Result<Cases> {
+    Ok(Cases {
+        each: places()?.into_keys().collect(),
+        ..Cases::default()
+    })
 }
 
 /// All tests of the packages, and where they are.

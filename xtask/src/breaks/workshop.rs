@@ -62,8 +62,7 @@ impl Workshop {
             let (path, text) = self.read(edit)?;
             fs::write(path, edit.apply(&text)?)?;
         }
-        let cases: Vec<&str> = entry.cases.iter().map(String::as_str).collect();
-        self.runner.passing(&cases)
+        self.runner.passing(entry)
     }
 
     fn read(&self, edit: &Edit) -> Result<(PathBuf, String)> {
@@ -117,20 +116,21 @@ mod tests {
     use std::thread;
     use std::time::Duration;
 
+    use super::super::subject::Cases;
     use super::*;
 
     const SUBJECT: Subject = Subject {
         name: "workshop-test",
         list: "",
         sources: &["Cargo.toml"],
-        cases: || Ok(BTreeSet::new()),
+        cases: || Ok(Cases::default()),
         runner: |_| Ok(Box::new(Nothing)),
     };
 
     struct Nothing;
 
     impl Runner for Nothing {
-        fn passing(&mut self, _: &[&str]) -> Result<Vec<String>> {
+        fn passing(&mut self, _: &Break) -> Result<Vec<String>> {
             Ok(Vec::new())
         }
 

@@ -14,7 +14,7 @@ use super::toolchain::Toolchain;
 use crate::process;
 
 /// Which kernel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Configuration {
     /// The one that tests and benchmarks run on.
     Plain,

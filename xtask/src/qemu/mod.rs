@@ -47,5 +47,5 @@ pub(crate) use bench::Args as BenchArgs;
 pub(crate) use long::ContainersArgs;
 pub(crate) use share::Args as ShareArgs;
 pub(crate) use shell::Args as ShellArgs;
-pub(crate) use suite::{is_suite, Args as TestArgs, FAILED};
-pub(crate) use trials::Trials;
+pub(crate) use suite::{Args as TestArgs, FAILED};
+pub(crate) use trials::{Kind, Trials};

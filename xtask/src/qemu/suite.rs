@@ -68,7 +68,7 @@ pub(crate) struct Args {
 type Make = fn(&Artifacts) -> Result<PathBuf>;
 
 /// A suite: one guest, with one image.
-pub(super) struct Suite {
+pub(crate) struct Suite {
     pub(super) name: &'static str,
     image: Make,
     place: Place,
@@ -156,13 +156,15 @@ pub(super) const SUITES: &[Suite] = &[
     },
 ];
 
-/// Whether a suite that always runs has this name.
-pub(crate) fn is_suite(name: &str) -> bool {
-    let mut always = SUITES.iter().filter(|suite| suite.kernels == Kernels::All);
-    always.any(|suite| suite.name == name)
-}
-
 impl Suite {
+    /// The plainest kernel that it can run on.
+    pub(super) fn kernel(&self) -> Configuration {
+        match self.kernels {
+            Kernels::All => Configuration::Plain,
+            Kernels::San => Configuration::San,
+        }
+    }
+
     /// Whether it can run on this kernel.
     fn runs_on(&self, configuration: Configuration) -> bool {
         self.kernels == Kernels::All || configuration == Configuration::San
@@ -263,9 +265,11 @@ impl Args {
 
     fn run_long(&self, artifacts: &Artifacts, counts: &mut Counts) -> Result<()> {
         let processor = Processor::from_flag(self.kvm);
+        let mut trees = long::Trees::default();
         for suite in long::SUITES.iter().filter(|suite| self.wants(suite.name)) {
             let start = Instant::now();
-            let report = suite.run(artifacts, self.filter.as_deref(), processor)?;
+            let files = trees.files(suite, artifacts)?;
+            let report = suite.run(files, artifacts, self.filter.as_deref(), processor)?;
             self.print(suite.name, &report, counts);
             table::print(&report.notes);
             eprintln!("{}: {:.0} s", suite.name, start.elapsed().as_secs_f64());

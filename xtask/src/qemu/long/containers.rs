@@ -4,7 +4,7 @@
 
 use anyhow::{bail, Result};
 
-use super::{table, CONTAINERS};
+use super::{table, Trees, CONTAINERS};
 use crate::kernel::config::Configuration;
 use crate::kernel::step::step;
 use crate::qemu::artifacts::Artifacts;
@@ -19,7 +19,9 @@ impl Args {
     pub(crate) fn run(&self) -> Result<()> {
         let artifacts = Artifacts::build(Configuration::Plain)?;
         let report = step("starting containers", || {
-            CONTAINERS.run(&artifacts, None, Processor::Emulated)
+            let mut trees = Trees::default();
+            let files = trees.files(&CONTAINERS, &artifacts)?;
+            CONTAINERS.run(files, &artifacts, None, Processor::Emulated)
         })?;
         let failed = report.cases.iter().find(|case| case.failure.is_some());
         if report.trouble.is_some() || failed.is_some() {

@@ -16,7 +16,9 @@ mod selftests;
 pub(super) mod table;
 mod trees;
 
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -36,7 +38,7 @@ const LIMIT: Duration = Duration::from_secs(2400);
 const SILENCE: Duration = Duration::from_secs(900);
 
 /// A suite: one guest, with one tree.
-pub(super) struct Suite {
+pub(crate) struct Suite {
     /// What it is called.
     pub(super) name: &'static str,
     tree: Tree,
@@ -47,12 +49,54 @@ pub(super) struct Suite {
 }
 
 /// What a suite's image is made of.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Tree {
     /// Suites that test file systems, and what they work on; ext4 is beside it.
     Suites,
     /// A host of containers and their root; EROFS is beside it.
     Containers,
+}
+
+impl Tree {
+    /// Makes the files of guests with this tree.
+    fn make(self, artifacts: &Artifacts) -> Result<Files> {
+        let (dir, peer, name) = match self {
+            Self::Suites => {
+                let dir = step("making the tree of the suites", trees::suites)?;
+                let peer = peers::ext4(&dir, "suites")?;
+                (dir, peer, "suites")
+            }
+            Self::Containers => {
+                let dir = trees::containers()?;
+                let peer = peers::erofs(&dir, "containers")?;
+                (dir, peer, "containers")
+            }
+        };
+        Ok(Files {
+            image: image::build(artifacts, &dir, name)?,
+            peer,
+        })
+    }
+}
+
+/// A tree as an image, and as another file system.
+pub(super) struct Files {
+    image: PathBuf,
+    peer: PathBuf,
+}
+
+/// The trees that were made so far: suites share them.
+#[derive(Default)]
+pub(super) struct Trees(BTreeMap<Tree, Files>);
+
+impl Trees {
+    /// The files of a suite.
+    pub(super) fn files(&mut self, suite: &Suite, artifacts: &Artifacts) -> Result<&Files> {
+        Ok(match self.0.entry(suite.tree) {
+            Entry::Occupied(made) => made.into_mut(),
+            Entry::Vacant(place) => place.insert(suite.tree.make(artifacts)?),
+        })
+    }
 }
 
 const fn on_suites(name: &'static str) -> Suite {
@@ -84,39 +128,40 @@ impl Suite {
     /// Runs the suite in a guest.
     pub(super) fn run(
         &self,
+        files: &Files,
         artifacts: &Artifacts,
         filter: Option<&str>,
         processor: Processor,
     ) -> Result<Report> {
-        let (dir, peer) = match self.tree {
-            Tree::Suites => {
-                let dir = step("making the tree of the suites", trees::suites)?;
-                let peer = peers::ext4(&dir, "suites")?;
-                (dir, peer)
-            }
-            Tree::Containers => {
-                let dir = trees::containers()?;
-                let peer = peers::erofs(&dir, "containers")?;
-                (dir, peer)
-            }
-        };
+        let mut arguments = vec![format!("suite={}", self.name)];
+        arguments.extend(filter.map(|filter| format!("filter={filter}")));
+        let mut command = self.command(files, artifacts, processor, &arguments)?;
+        console::watch(&mut command, LIMIT, SILENCE)
+    }
+
+    /// The command that runs its guest, with `arguments` for its init.
+    pub(super) fn command(
+        &self,
+        files: &Files,
+        artifacts: &Artifacts,
+        processor: Processor,
+        arguments: &[String],
+    ) -> Result<Command> {
         let extra = self.extra.map(|make| make()).transpose()?;
         let machine = Machine {
             kernel: artifacts.kernel.clone(),
             configuration: artifacts.configuration,
             initramfs: initramfs::make(self.name, artifacts, extra.as_deref())?,
-            image: Placed::Reserved(image::build(artifacts, &dir, self.name)?),
+            image: Placed::Reserved(files.image.clone()),
             shared: Vec::new(),
             disks: Vec::new(),
             footprint: None,
-            peers: vec![peer],
+            peers: vec![files.peer.clone()],
             processor,
         };
-        let mut arguments = vec![format!("suite={}", self.name)];
-        arguments.extend(filter.map(|filter| format!("filter={filter}")));
-        let mut command = machine.command(&arguments)?;
+        let mut command = machine.command(arguments)?;
         // The last one counts.
         command.arg("-m").arg(format!("{}M", self.memory));
-        console::watch(&mut command, LIMIT, SILENCE)
+        Ok(command)
     }
 }
