@@ -50,9 +50,6 @@ pub(super) const CASES: &[Case] = &[
         check("exec", SPLICE_ALL)
     }),
     selftests("mm-pagemap_ioctl", || check("mm", "./pagemap_ioctl")),
-    selftests("cachestat-test_cachestat", || {
-        check("cachestat", "$PROGRAMS/cachestat/test_cachestat")
-    }),
     selftests("mincore-mincore_selftest", || {
         check("mincore", "$PROGRAMS/mincore/mincore_selftest")
     }),
