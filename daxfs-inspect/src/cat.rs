@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `daxfs-inspect cat`: contents of files.
 
-use std::os::unix::ffi::OsStrExt as _;
-
 use anyhow::Result;
 use daxfs_image::format::{FileData, InodeKind, Memory};
 use serde::Serialize;
@@ -28,12 +26,8 @@ pub fn run(arguments: &PathsArgs, console: &mut Console<'_>) -> Result<()> {
         json: arguments.json,
     };
     for path in &arguments.paths {
-        match lookup::find(&image, path.as_bytes(), LastLink::Follow) {
-            Ok(found) => cat.print(&found, console)?,
-            Err(error) => {
-                let path = console.name(path.as_bytes());
-                console.problem(format_args!("{path}: {error}"));
-            }
+        if let Some(found) = lookup::find_or_tell(&image, path, LastLink::Follow, console) {
+            cat.print(&found, console)?;
         }
     }
     crate::report_cause(&image, console);

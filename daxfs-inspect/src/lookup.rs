@@ -6,10 +6,14 @@
 //! wants it. `<N>` at the start of a path is the inode N, as in debugfs(8): messages about damage name
 //! inodes, and what has no path can be looked at all the same.
 
+use std::ffi::OsStr;
 use std::fmt;
+use std::os::unix::ffi::OsStrExt as _;
 
 use daxfs_image::format::{Error, Image, Ino, Inode, InodeKind, Memory, Symlink, Xxh64};
 
+use crate::console::Console;
+use crate::open::Inspected;
 use crate::trail::{self, Trail};
 use daxfs_image::escape;
 
@@ -81,6 +85,22 @@ impl From<Error> for LookupError {
     fn from(error: Error) -> Self {
         Self::Image(error)
     }
+}
+
+/// Finds what an argument names; says why if that is nothing.
+pub fn find_or_tell(
+    image: &Inspected,
+    path: &OsStr,
+    last: LastLink,
+    console: &mut Console<'_>,
+) -> Option<Found> {
+    let path = path.as_bytes();
+    find(image, path, last)
+        .inspect_err(|error| {
+            let path = console.name(path);
+            console.problem(format_args!("{path}: {error}"));
+        })
+        .ok()
 }
 
 /// Finds what a path names.

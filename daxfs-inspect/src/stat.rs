@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `daxfs-inspect stat`: all that an image states about a file.
 
-use std::os::unix::ffi::OsStrExt as _;
-
 use anyhow::Result;
 use daxfs_image::format::{ContentId, Error, FileData, Inode, InodeKind};
 use serde::Serialize;
@@ -26,13 +24,8 @@ pub fn run(arguments: &PathsArgs, console: &mut Console<'_>) -> Result<()> {
     let sharing = Sharing::read(&image);
     let mut gap = "";
     for path in &arguments.paths {
-        let found = match lookup::find(&image, path.as_bytes(), LastLink::Keep) {
-            Ok(found) => found,
-            Err(error) => {
-                let path = console.name(path.as_bytes());
-                console.problem(format_args!("{path}: {error}"));
-                continue;
-            }
+        let Some(found) = lookup::find_or_tell(&image, path, LastLink::Keep, console) else {
+            continue;
         };
         let facts = Facts::read(&image, &found, &sharing, console);
         if arguments.json {

@@ -2,7 +2,6 @@
 //! `daxfs-inspect tree`: everything below a directory.
 
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt as _;
 
 use anyhow::Result;
 use daxfs_image::format::{FileType, Inode, InodeKind};
@@ -27,18 +26,9 @@ const INDENTED: usize = 64;
 /// When the image cannot be opened, or the output takes nothing.
 pub fn run(arguments: &TreeArgs, console: &mut Console<'_>) -> Result<()> {
     let image = open::open(&arguments.image, console)?;
-    let path = arguments
-        .path
-        .as_deref()
-        .unwrap_or(OsStr::new("/"))
-        .as_bytes();
-    let start = match lookup::find(&image, path, LastLink::Keep) {
-        Ok(found) => found,
-        Err(error) => {
-            let path = console.name(path);
-            console.problem(format_args!("{path}: {error}"));
-            return Ok(());
-        }
+    let path = arguments.path.as_deref().unwrap_or(OsStr::new("/"));
+    let Some(start) = lookup::find_or_tell(&image, path, LastLink::Keep, console) else {
+        return Ok(());
     };
     let mut tree = Tree::new(&image, console.charset());
     if !arguments.json {

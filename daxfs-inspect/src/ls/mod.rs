@@ -7,8 +7,6 @@
 
 mod columns;
 
-use std::os::unix::ffi::OsStrExt as _;
-
 use anyhow::Result;
 use daxfs_image::format::{Directory, FileType, Inode, InodeKind, Symlink};
 
@@ -41,13 +39,12 @@ pub fn run(arguments: &LsArgs, console: &mut Console<'_>) -> Result<()> {
     };
     let (mut files, mut directories) = (Vec::new(), Vec::new());
     for path in paths {
-        match lookup::find(&image, path.as_bytes(), LastLink::Keep) {
-            Ok(found) if found.inode.file_type() == FileType::Directory => directories.push(found),
-            Ok(found) => files.push(found),
-            Err(error) => {
-                let path = console.name(path.as_bytes());
-                console.problem(format_args!("{path}: {error}"));
+        match lookup::find_or_tell(&image, path, LastLink::Keep, console) {
+            Some(found) if found.inode.file_type() == FileType::Directory => {
+                directories.push(found);
             }
+            Some(found) => files.push(found),
+            None => {}
         }
     }
     ls.print_files(&files, console)?;

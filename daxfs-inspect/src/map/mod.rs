@@ -14,7 +14,6 @@ pub mod sharing;
 pub mod totals;
 
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt as _;
 
 use anyhow::Result;
 use daxfs_image::format::Ino;
@@ -35,17 +34,9 @@ use totals::{Scope, Totals};
 /// When the image cannot be opened, or the output takes nothing.
 pub fn run(arguments: &MapArgs, console: &mut Console<'_>) -> Result<()> {
     let image = open::open(&arguments.image, console)?;
-    let path = arguments
-        .path
-        .as_deref()
-        .unwrap_or(OsStr::new("/"))
-        .as_bytes();
-    match lookup::find(&image, path, LastLink::Follow) {
-        Ok(found) => map(&image, &found, arguments, console)?,
-        Err(error) => {
-            let path = console.name(path);
-            console.problem(format_args!("{path}: {error}"));
-        }
+    let path = arguments.path.as_deref().unwrap_or(OsStr::new("/"));
+    if let Some(found) = lookup::find_or_tell(&image, path, LastLink::Follow, console) {
+        map(&image, &found, arguments, console)?;
     }
     crate::report_cause(&image, console);
     Ok(())
