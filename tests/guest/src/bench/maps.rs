@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Mapping, forking.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::os::fd::AsRawFd;
-use std::path::PathBuf;
 
 use anyhow::Result;
 use libc::{MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE};
 
-use super::{cost, drop_caches, Figures, ROOT};
+use super::{cost, drop_caches, walk, Figures, ROOT};
 use crate::sys::{self, Map};
 
 const LARGE: u64 = 64 << 20;
@@ -114,27 +113,16 @@ fn fork(figures: &Figures<'_>) -> Result<()> {
 /// Every page of every file of a page or more, each file mapped once.
 fn whole_tree(figures: &Figures<'_>) -> Result<()> {
     drop_caches()?;
-    let (mut left, mut pages, mut spent) = (vec![PathBuf::from(ROOT)], 0_i64, 0_i64);
+    let (mut pages, mut spent) = (0_i64, 0_i64);
     let before = sys::faults()?;
-    while let Some(directory) = left.pop() {
-        for entry in fs::read_dir(&directory)? {
-            let entry = entry?;
-            let found = entry.metadata()?;
-            if found.is_dir() {
-                left.push(entry.path());
-            } else if found.is_file() && found.len() >= 4096 {
-                let map = Map::new(
-                    &File::open(entry.path())?,
-                    0,
-                    found.len(),
-                    PROT_READ,
-                    MAP_PRIVATE,
-                )?;
-                spent += cost(|| touch_all(&map)).0;
-                pages += i64::try_from(found.len().div_ceil(4096))?;
-            }
+    walk(|path, length| {
+        if length >= 4096 {
+            let map = Map::new(&File::open(path)?, 0, length, PROT_READ, MAP_PRIVATE)?;
+            spent += cost(|| touch_all(&map)).0;
+            pages += i64::try_from(length.div_ceil(4096))?;
         }
-    }
+        Ok(())
+    })?;
     figures.tell(73, "touch every page of the tree, per page", spent / pages);
     figures.tell(75, "touch every page of the tree, pages", pages);
     figures.tell(

@@ -8,7 +8,6 @@
 
 use std::fs::{self, File};
 use std::io::Read;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -16,7 +15,7 @@ use std::time::Duration;
 use anyhow::{ensure, Context, Result};
 use libc::{MAP_PRIVATE, PROT_READ};
 
-use super::{drop_caches, Figures, ROOT};
+use super::{drop_caches, walk, Figures, ROOT};
 use crate::init::read_text;
 use crate::meminfo;
 use crate::sys::{self, Child, Map};
@@ -175,11 +174,11 @@ fn pythons(figures: &Figures<'_>) -> Result<()> {
 /// After looking at every entry, and then after reading every file.
 fn walks(figures: &Figures<'_>) -> Result<()> {
     let account = Account::open()?;
-    in_cgroup(|| walk(|_| Ok(())))?;
+    in_cgroup(|| walk(|_, _| Ok(())))?;
     account.tell(figures, 124, "memory after stat of every entry")?;
     in_cgroup(|| {
         let mut buffer = vec![0; 1 << 20];
-        walk(|path| {
+        walk(|path, _| {
             let mut file = File::open(path)?;
             while file.read(&mut buffer)? != 0 {}
             Ok(())
@@ -194,21 +193,4 @@ fn in_cgroup(work: impl FnOnce() -> Result<()>) -> Result<()> {
         join()?;
         work()
     })
-}
-
-/// Looks at every entry, and does `work` with every regular file.
-fn walk(mut work: impl FnMut(PathBuf) -> Result<()>) -> Result<()> {
-    let mut left = vec![PathBuf::from(ROOT)];
-    while let Some(directory) = left.pop() {
-        for entry in fs::read_dir(&directory)? {
-            let entry = entry?;
-            let found = entry.metadata()?;
-            if found.is_dir() {
-                left.push(entry.path());
-            } else if found.is_file() {
-                work(entry.path())?;
-            }
-        }
-    }
-    Ok(())
 }

@@ -17,6 +17,7 @@ mod memory;
 mod programs;
 
 use std::fs;
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -172,6 +173,23 @@ fn drop_caches() -> Result<()> {
     for _ in 0..2 {
         fs::write("/proc/sys/vm/drop_caches", "3")?;
         thread::sleep(Duration::from_millis(200));
+    }
+    Ok(())
+}
+
+/// Looks at every entry, and does `work` with every regular file, whose length it gets.
+fn walk(mut work: impl FnMut(PathBuf, u64) -> Result<()>) -> Result<()> {
+    let mut left = vec![PathBuf::from(ROOT)];
+    while let Some(directory) = left.pop() {
+        for entry in fs::read_dir(&directory)? {
+            let entry = entry?;
+            let found = entry.metadata()?;
+            if found.is_dir() {
+                left.push(entry.path());
+            } else if found.is_file() {
+                work(entry.path(), found.len())?;
+            }
+        }
     }
     Ok(())
 }
