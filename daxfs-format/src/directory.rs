@@ -153,22 +153,6 @@ impl ListBuf {
     }
 }
 
-impl ListBuf {
-    /// Fills the room for names, and looks at all their bytes at once.
-    #[inline(never)]
-    fn fill_names<M: Memory + ?Sized>(
-        &mut self,
-        memory: &M,
-        offset: u64,
-        wanted: usize,
-        end: u64,
-    ) -> Result<()> {
-        self.names.fill(memory, offset, wanted, end)?;
-        self.plain = !has_separator(self.names.all());
-        Ok(())
-    }
-}
-
 impl Default for ListBuf {
     fn default() -> Self {
         Self::new()
@@ -209,6 +193,21 @@ impl<const N: usize> Window<N> {
         let start = to_usize(offset.wrapping_sub(self.start));
         let end = start.checked_add(length)?;
         (end <= self.length).then_some(start)
+    }
+
+    /// Where in the window the `length` bytes at `offset` are held. If they are not, `fill` copies them to
+    /// its beginning.
+    #[inline]
+    fn hold(
+        &mut self,
+        offset: u64,
+        length: usize,
+        fill: impl FnOnce(&mut Self) -> Result<()>,
+    ) -> Result<usize> {
+        match self.place(offset, length) {
+            Some(place) => Ok(place),
+            None => fill(self).map(|()| 0),
+        }
     }
 
     /// The bytes at a place.
@@ -459,13 +458,9 @@ impl Directory {
         const LENGTH: usize = size_of::<RawDirEntry>();
         let at = self.entry_at(index);
         let entries = &mut buffer.entries;
-        let place = match entries.place(at, LENGTH) {
-            Some(place) => place,
-            None => {
-                entries.fill(memory, at, LENGTH, self.entry_at(self.count))?;
-                0
-            }
-        };
+        let place = entries.hold(at, LENGTH, |entries| {
+            entries.fill(memory, at, LENGTH, self.entry_at(self.count))
+        })?;
         let bytes = entries.bytes(place, LENGTH)?;
         RawDirEntry::ref_from_bytes(bytes).map_err(|_| lost(place, LENGTH))
     }
@@ -481,17 +476,17 @@ impl Directory {
     ) -> Result<&'b [u8]> {
         let at = self.offset.saturating_add(entry.name_offset.into());
         let length = entry.name_length.into();
-        let place = match buffer.names.place(at, length) {
-            Some(place) => place,
-            None => {
-                let end = self.offset.saturating_add(self.length);
-                buffer.fill_names(memory, at, length, end)?;
-                0
-            }
-        };
-        let name = buffer.names.bytes(place, length)?;
+        let ListBuf { names, plain, .. } = buffer;
+        let place = names.hold(at, length, |names| {
+            let end = self.offset.saturating_add(self.length);
+            names.fill(memory, at, length, end)?;
+            // All their bytes are looked at once.
+            *plain = !has_separator(names.all());
+            Ok(())
+        })?;
+        let name = names.bytes(place, length)?;
         // A longer one is no dots, and has no more bytes than any name.
-        if length < 3 || !buffer.plain {
+        if length < 3 || !*plain {
             self.check_name(entry, name)?;
         }
         Ok(name)
@@ -791,10 +786,9 @@ mod tests {
         let memory = Counting(&bytes, core::cell::Cell::new(0));
         let mut window = Window::<16>::new();
         let mut get = |offset, length, end| {
-            let place = match window.place(offset, length) {
-                Some(place) => Ok(place),
-                None => window.fill(&memory, offset, length, end).map(|()| 0),
-            };
+            let place = window.hold(offset, length, |window| {
+                window.fill(&memory, offset, length, end)
+            });
             let held = place.and_then(|place| window.bytes(place, length).map(<[u8]>::to_vec));
             (held, memory.1.get())
         };
