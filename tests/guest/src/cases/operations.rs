@@ -38,6 +38,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ("read", read),
     ("read", read),
     ("read directly", read_directly),
+    ("read the end", read_end),
+    ("read the end", read_end),
     ("readlink", readlink),
     ("xattrs", xattrs),
     ("seek", seek),
@@ -201,6 +203,21 @@ fn read_directly(place: &mut Place) -> Result<()> {
     let mut bytes = vec![0; 16384];
     let length = file.read_at(&mut bytes, place.offset() / 4096 * 4096)?;
     inspect(&bytes[..length])
+}
+
+/// Reads and maps the last bytes of a file: what has become longer than it is ends behind the image.
+fn read_end(place: &mut Place) -> Result<()> {
+    const LENGTH: u64 = 65536;
+    let file = open(place.file())?;
+    let start = file.metadata()?.len().saturating_sub(LENGTH) / 4096 * 4096;
+    let mut bytes = vec![0; 2 * 65536];
+    let length = file.read_at(&mut bytes, start)?;
+    inspect(&bytes[..length])?;
+    in_child(|| {
+        let area = Map::new(&file, start, LENGTH, PROT_READ, MAP_SHARED);
+        let bytes = area.and_then(|area| area.copy(0, area.length()));
+        leave(&bytes.and_then(|bytes| inspect(&bytes)))
+    })
 }
 
 fn readlink(place: &mut Place) -> Result<()> {

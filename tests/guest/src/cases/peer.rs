@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use daxfs_format::superblock::SuperblockCopy;
+use daxfs_format::SectionKind;
 
 use super::{peer, Case};
 use crate::control::{Command, Control};
@@ -27,6 +28,10 @@ pub(super) fn canary() -> u64 {
 
 /// How far from its beginning a section is hot, in bytes.
 const HOT: u64 = 4096;
+
+/// The length of an inode in bytes, and where in it the size of its file is. The place of its bytes follows.
+const INODE: u64 = 64;
+const SIZE: u64 = 16;
 
 /// How often a word is changed and changed back before the next one has its turn.
 const FLICKERS: u64 = 600;
@@ -84,6 +89,7 @@ struct Peer {
     image: Vec<u8>,
     metadata: Vec<Part>,
     contents: Vec<Part>,
+    inodes: Part,
     interesting: Vec<u64>,
     random: Random,
     damaged: u64,
@@ -106,12 +112,15 @@ impl Peer {
             start: 0,
             length: 192,
         }];
-        let mut contents = Vec::new();
+        let (mut contents, mut inodes) = (Vec::new(), None);
         for (entry, section) in superblock.sections() {
             let part = Part {
                 start: section.offset.get(),
                 length: section.length.get(),
             };
+            if section.kind.get() == SectionKind::Inodes.number() {
+                inodes = Some(part);
+            }
             if section.kind.get() < 256 {
                 metadata.push(part);
             } else {
@@ -129,6 +138,7 @@ impl Peer {
             image,
             metadata,
             contents,
+            inodes: inodes.context("no inodes")?,
             random: Random::new(seed),
             damaged: 0,
             flickered: 0,
@@ -203,8 +213,22 @@ impl Peer {
         }
     }
 
+    /// Where an inode of the first ones says how long its file is, or where it lies.
+    fn extent_of_file(&mut self) -> Place {
+        let first = self.inodes.length.min(HOT);
+        let inode = self.random.below(first / INODE) * INODE;
+        let offset = self.inodes.start + inode + *self.random.one(&[SIZE, SIZE + 8]);
+        Place {
+            offset: usize::try_from(offset).unwrap_or(0),
+            width: 8,
+        }
+    }
+
     /// A word of the image, aligned to its width.
     fn place(&mut self) -> Place {
+        if self.random.below(8) == 0 {
+            return self.extent_of_file();
+        }
         let width = *self.random.one(&[1_u64, 2, 4, 4, 4, 8, 8, 8]);
         let is_content = self.random.below(16) == 0;
         let parts = if is_content {
@@ -235,7 +259,7 @@ impl Peer {
             usize::try_from(offset).map_or(0, |offset| self.original(Place { offset, ..place }))
         };
         let (next, before, later) = (near(1), near(-1), near(16));
-        match self.random.below(12) {
+        match self.random.below(14) {
             0 => 0,
             1 => u64::MAX,
             2 => old.wrapping_add(1),
@@ -246,8 +270,16 @@ impl Peer {
             7 => later,
             8 => old.wrapping_add(4096 << self.random.below(12)),
             9 => self.random.any(),
+            10 => self.behind(),
+            11 => self.behind().wrapping_sub(next),
             _ => *self.random.one(&self.interesting),
         }
+    }
+
+    /// A page behind the image, near enough for the kernel to have it.
+    fn behind(&mut self) -> u64 {
+        let end = self.image.len().next_multiple_of(4096);
+        u64::try_from(end).unwrap_or(0) + 4096 * self.random.below(64)
     }
 
     fn store(&self, place: Place, value: u64) {
