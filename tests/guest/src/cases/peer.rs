@@ -5,11 +5,12 @@
 //! random, but not evenly: mostly into metadata, often at the beginning of a section, and mostly
 //! values that are near what a reader expects.
 
+use std::mem::{offset_of, size_of};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use daxfs_format::superblock::SuperblockCopy;
-use daxfs_format::SectionKind;
+use daxfs_format::{RawInode, SectionKind};
 
 use super::{peer, Case};
 use crate::control::{Command, Control};
@@ -29,9 +30,8 @@ pub(super) fn canary() -> u64 {
 /// How far from its beginning a section is hot, in bytes.
 const HOT: u64 = 4096;
 
-/// The length of an inode in bytes, and where in it the size of its file is. The place of its bytes follows.
-const INODE: u64 = 64;
-const SIZE: u64 = 16;
+/// Where in an inode the length of its file is, and where the place of its bytes, in bytes.
+const WORDS: [usize; 2] = [offset_of!(RawInode, size), offset_of!(RawInode, offset)];
 
 /// How often a word is changed and changed back before the next one has its turn.
 const FLICKERS: u64 = 600;
@@ -215,11 +215,11 @@ impl Peer {
 
     /// Where an inode of the first ones says how long its file is, or where it lies.
     fn extent_of_file(&mut self) -> Place {
-        let first = self.inodes.length.min(HOT);
-        let inode = self.random.below(first / INODE) * INODE;
-        let offset = self.inodes.start + inode + *self.random.one(&[SIZE, SIZE + 8]);
+        let hot = usize::try_from(self.inodes.length.min(HOT)).unwrap_or(0);
+        let inode = self.random.index(hot / size_of::<RawInode>()) * size_of::<RawInode>();
+        let start = usize::try_from(self.inodes.start).unwrap_or(0);
         Place {
-            offset: usize::try_from(offset).unwrap_or(0),
+            offset: start + inode + *self.random.one(&WORDS),
             width: 8,
         }
     }
