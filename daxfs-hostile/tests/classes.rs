@@ -3,11 +3,16 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
 use std::collections::BTreeSet;
+use std::mem::offset_of;
+use std::ops::RangeInclusive;
 
-use daxfs_format::{Error, Rule};
+use daxfs_format::section::RawSection;
+use daxfs_format::superblock::RawSuperblock;
+use daxfs_format::{Error, Finding, Ino, Object, RawInode, Rule, SectionKind};
 use daxfs_hostile::classes::{all, located};
 use daxfs_hostile::examine::{Examiner, Stage};
 use daxfs_hostile::reference::reference;
+use daxfs_hostile::specimen::Specimen;
 
 #[test]
 fn every_class_is_found_by_its_rule() {
@@ -48,6 +53,74 @@ fn every_finding_lies_in_the_image_and_has_its_kind() {
         assert_eq!(supported, !class.rule.is_support(), "{}", class.name);
         let length = u64::try_from(case.bytes.len()).unwrap();
         assert!(finding.offset <= length, "{}: {finding}", class.name);
+    }
+}
+
+/// A section that ends in its header is found by its length, and not by what lies behind it.
+#[test]
+fn a_section_too_short_for_its_header_says_how_long_it_is() {
+    let class = all().find(|class| class.name == "sets-without-header");
+    let case = class.unwrap().build();
+    let (_, error) = Examiner::default().first(&case.bytes[..]).unwrap();
+    let Error::Corrupt(finding) = error else {
+        panic!("{error}");
+    };
+    assert_eq!((finding.rule, finding.value), (Rule::XattrTable, 8));
+}
+
+#[test]
+fn a_finding_points_into_the_object_that_it_names() {
+    let mut examiner = Examiner::default();
+    let mut wrong = Vec::new();
+    for class in all() {
+        let case = class.build();
+        let (stage, error) = examiner.first(&case.bytes[..]).unwrap();
+        let (Error::Corrupt(finding) | Error::Unsupported(finding)) = error else {
+            continue;
+        };
+        // One that does not open has its objects where the sound image has them.
+        let image = Specimen::new(match stage {
+            Stage::Open => reference(),
+            _ => case.bytes,
+        });
+        let place = place(&finding, &image);
+        if !place.contains(&finding.offset) {
+            wrong.push(format!("{}: {finding}, not in {place:#x?}", class.name));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Where the object of a finding lies, or the section with all objects of its kind.
+fn place(finding: &Finding, image: &Specimen) -> RangeInclusive<u64> {
+    let section = |kind| {
+        let section = image.section(kind);
+        // One that ends too early has its finding at its end.
+        section.offset..=section.end()
+    };
+    let record = |start: u64, size: usize| start..=start + u64::try_from(size - 1).unwrap();
+    match finding.object {
+        Object::Superblock => record(0, size_of::<RawSuperblock>()),
+        Object::SectionEntry(index) => {
+            let size = size_of::<RawSection>();
+            let before = size * usize::try_from(index).unwrap();
+            let start = offset_of!(RawSuperblock, sections) + before;
+            record(u64::try_from(start).unwrap(), size)
+        }
+        Object::Section(kind) => section(kind),
+        Object::Inode(number) => match (finding.rule, Ino::new(number)) {
+            (Rule::Padding, _) => section(SectionKind::Directories),
+            (Rule::SymlinkTarget, _) => section(SectionKind::Symlinks),
+            (_, None) => section(SectionKind::Inodes),
+            (_, Some(ino)) => record(image.image().inode_offset(ino), size_of::<RawInode>()),
+        },
+        Object::Entry { .. } => section(SectionKind::Directories),
+        Object::XattrSet(_) => section(SectionKind::Xattrs),
+        Object::Extent { .. } => section(SectionKind::Extents),
+        // The first file with the content is where it is looked for.
+        Object::Content(_) if finding.rule == Rule::ContentDigest => section(SectionKind::Inodes),
+        Object::Content(_) => section(SectionKind::Data),
+        Object::Gap => 0..=image.len(),
     }
 }
 

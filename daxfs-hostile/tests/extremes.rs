@@ -2,10 +2,12 @@
 //! Images that obey every rule and are unkind all the same.
 #![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
-use daxfs_format::{Cookie, InodeKind, ListBuf, NameBuf};
+use daxfs_format::xattr::{self, Namespace};
+use daxfs_format::{Cookie, InodeKind, ListBuf, NameBuf, SectionKind};
 use daxfs_hostile::collide::names_with_hash;
 use daxfs_hostile::examine::Examiner;
 use daxfs_hostile::memory::Watched;
+use daxfs_hostile::specimen::Specimen;
 use daxfs_hostile::walk;
 use daxfs_hostile::writer::{Body, Form, Tree, ROOT};
 
@@ -24,6 +26,24 @@ fn a_hundred_thousand_directories_in_each_other() {
     let report = walk::walk(&image);
     assert_eq!(report.first, None);
     assert_eq!(report.tally.inodes, 100_001);
+}
+
+/// The least that a section of attributes can be is its header.
+#[test]
+fn a_section_for_attributes_of_nobody() {
+    let mut tree = Tree::new(Form::default());
+    let file = tree.add(ROOT, b"file", Body::Fifo);
+    tree.node(file).xattrs = vec![(Namespace::User, b"name".to_vec(), Vec::new())];
+    let mut specimen = Specimen::new(tree.write());
+    let section = specimen.section(SectionKind::Xattrs);
+    specimen.inode("file").xattrs.set(0);
+    for at in section.offset..section.end() {
+        *specimen.byte(at) = 0;
+    }
+    let entry = specimen.section_entry(SectionKind::Xattrs);
+    entry.length.set(xattr::HEADER_SIZE);
+    let bytes = specimen.finish();
+    assert_eq!(Examiner::default().first(&bytes[..]), None);
 }
 
 /// Whoever knows the hash can give every name the same. Lookup then still bisects, by name, and

@@ -136,9 +136,9 @@ fn check_place<M: Memory, X: Xxh64>(
                 value: *place,
             },
         )?;
-        if set.offset < *place {
-            return Ok(Acls(0));
-        }
+    }
+    if set.offset < *place {
+        return Ok(Acls(0));
     }
     *place = set.end;
     check_set(image, set, buffer, sink)

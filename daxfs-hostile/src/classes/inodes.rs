@@ -128,6 +128,14 @@ pub(super) const CLASSES: &[Class] = &[
         },
     ),
     class(
+        "links-beyond-the-only-name",
+        Rule::InodeLinks,
+        On::Inode("empty"),
+        |s| {
+            s.inode("empty").link_count.set(2);
+        },
+    ),
+    class(
         "links-of-a-directory",
         Rule::InodeLinks,
         On::Inode("directory"),

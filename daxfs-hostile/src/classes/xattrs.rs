@@ -154,6 +154,10 @@ pub(super) const CLASSES: &[Class] = &[
         let at = s.xattrs_at(ACL)[0] + 8 + u64::from(length);
         *s.byte(at - 1) = 0;
     }),
+    class("acl-with-half-an-entry", Rule::XattrAcl, SECOND, |s| {
+        let length = s.xattr(ACL, 0).value_length.get();
+        s.xattr(ACL, 0).value_length.set(length + 4);
+    }),
     class("acl-empty", Rule::XattrAcl, SECOND, |s| {
         let length = s.xattr(ACL, 0).value_length.get();
         let at = s.xattrs_at(ACL)[0];
