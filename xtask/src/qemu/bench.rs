@@ -130,15 +130,13 @@ impl Args {
             step("making the ext4 image", || peers::ext4(&dir, "bench"))?,
         ];
         let machine = Machine {
-            initramfs: initramfs::make("bench", &artifacts, None)?,
-            kernel: artifacts.kernel,
-            configuration: artifacts.configuration,
-            image: Placed::Reserved(image),
-            shared: Vec::new(),
-            disks: Vec::new(),
-            footprint: None,
             peers,
-            processor: Processor::Counting,
+            ..Machine::new(
+                &artifacts,
+                initramfs::make("bench", &artifacts, None)?,
+                Placed::Reserved(image),
+                Processor::Counting,
+            )
         };
         let mut arguments = vec!["suite=bench".to_owned()];
         arguments.extend(self.filter.iter().map(|filter| format!("filter={filter}")));

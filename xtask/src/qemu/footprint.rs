@@ -12,12 +12,13 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use tempfile::{NamedTempFile, TempDir};
 
-use super::shared;
+use super::shared::{self, SharedMemory};
 
 /// Where a guest's memory is counted.
 #[derive(Debug)]
 pub(crate) struct Footprint {
-    ram: NamedTempFile,
+    /// The RAM, and what of it lies above shared memory.
+    ram: [NamedTempFile; 2],
     directory: TempDir,
 }
 
@@ -34,7 +35,7 @@ impl Footprint {
     /// A place for one guest.
     pub(crate) fn new() -> Result<Self> {
         Ok(Self {
-            ram: shared::file_in_memory()?,
+            ram: [shared::file_in_memory()?, shared::file_in_memory()?],
             directory: tempfile::tempdir()?,
         })
     }
@@ -45,22 +46,45 @@ impl Footprint {
 
     /// Gives a guest `size` bytes of RAM.
     pub(super) fn attach(&self, qemu: &mut Command, size: u64) {
-        let path = self.ram.path().display();
-        qemu.arg("-object")
-            .arg(format!(
-                "memory-backend-file,id=ram,mem-path={path},size={size},share=on"
-            ))
-            .args(["-machine", "memory-backend=ram", "-pidfile"])
-            .arg(self.pid_file());
+        let [ram, _] = &self.ram;
+        shared::back(qemu, "ram", ram.path(), size);
+        qemu.args(["-machine", "memory-backend=ram"]);
+        self.attach_pid_file(qemu);
+    }
+
+    /// Gives a guest `size` bytes of RAM, those from `address` on being `shared`, which is not counted.
+    ///
+    /// The pieces are the memory of NUMA nodes, which QEMU puts one behind the other.
+    pub(super) fn attach_around(
+        &self,
+        qemu: &mut Command,
+        size: u64,
+        address: u64,
+        shared: &SharedMemory,
+    ) {
+        let [below, above] = &self.ram;
+        shared::back(qemu, "below", below.path(), address);
+        shared.back(qemu, "pmem");
+        let rest = size - address - shared.size();
+        shared::back(qemu, "above", above.path(), rest);
+        qemu.args(["-numa", "node,nodeid=0,cpus=0-1,memdev=below"])
+            .args(["-numa", "node,nodeid=1,memdev=pmem"])
+            .args(["-numa", "node,nodeid=2,memdev=above"]);
+        self.attach_pid_file(qemu);
+    }
+
+    fn attach_pid_file(&self, qemu: &mut Command) {
+        qemu.arg("-pidfile").arg(self.pid_file());
     }
 
     /// What the running guest takes now.
     pub(crate) fn measure(&self) -> Result<Taken> {
+        let [below, above] = &self.ram;
         let pid = fs::read_to_string(self.pid_file()).context("the guest does not run")?;
         let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", pid.trim()))
             .context("the guest has ended")?;
         Ok(Taken {
-            ram: allocated(self.ram.path())?,
+            ram: allocated(below.path())? + allocated(above.path())?,
             emulator: field(&rollup, "Anonymous:").context("no Anonymous in smaps_rollup")?,
         })
     }

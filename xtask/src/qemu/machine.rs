@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{ensure, Context, Result};
 
+use super::artifacts::Artifacts;
 use super::footprint::Footprint;
 use super::layout::Layout;
 use super::shared::SharedMemory;
@@ -52,6 +53,9 @@ pub(crate) struct Machine {
     pub(crate) shared: Vec<Arc<SharedMemory>>,
     /// Images of other file systems; each becomes a pmem device of the guest.
     pub(crate) peers: Vec<PathBuf>,
+    /// An image of another file system in memory that the guest shares with others; it becomes the
+    /// first pmem device of the guest. This takes a footprint, which knows about the guest's RAM.
+    pub(crate) pmem: Option<Arc<SharedMemory>>,
     /// Images of other file systems; each becomes a disk of the guest.
     pub(crate) disks: Vec<PathBuf>,
     /// Where the memory is counted that the guest takes, if it is.
@@ -110,6 +114,27 @@ impl Processor {
 }
 
 impl Machine {
+    /// A guest with an image and nothing else.
+    pub(crate) fn new(
+        artifacts: &Artifacts,
+        initramfs: PathBuf,
+        image: Placed,
+        processor: Processor,
+    ) -> Self {
+        Self {
+            kernel: artifacts.kernel.clone(),
+            configuration: artifacts.configuration,
+            initramfs,
+            image,
+            shared: Vec::new(),
+            peers: Vec::new(),
+            pmem: None,
+            disks: Vec::new(),
+            footprint: None,
+            processor,
+        }
+    }
+
     /// The command that runs the guest, with `arguments` for its init.
     pub(crate) fn command(&self, arguments: &[String]) -> Result<Command> {
         let mut qemu = Command::new("qemu-system-x86_64");
@@ -135,6 +160,11 @@ impl Machine {
             }
             Placed::Shared(_) => IVSHMEM.to_owned(),
         };
+        let pmem = self.pmem.as_deref().map(|memory| {
+            let (address, size) = layout.take(memory.size());
+            reserved.push_str(&format!("memmap={size}!{address:#x} "));
+            (address, memory)
+        });
         for peer in &self.peers {
             let (address, size) = place(&mut qemu, peer, &mut layout)?;
             reserved.push_str(&format!("memmap={size}!{address:#x} "));
@@ -148,8 +178,12 @@ impl Machine {
                 .arg(format!("file={file},if=virtio,format=raw,readonly=on"));
         }
         let memory = layout.memory(memory_above(self.configuration));
-        if let Some(footprint) = &self.footprint {
-            footprint.attach(&mut qemu, memory * MIB);
+        match (&self.footprint, pmem) {
+            (Some(footprint), None) => footprint.attach(&mut qemu, memory * MIB),
+            (Some(footprint), Some((address, pmem))) => {
+                footprint.attach_around(&mut qemu, memory * MIB, address, pmem);
+            }
+            (None, pmem) => ensure!(pmem.is_none(), "shared pmem takes a footprint"),
         }
         let patience = patience(self.configuration);
         let init = arguments.join(" ");

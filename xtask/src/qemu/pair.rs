@@ -106,17 +106,12 @@ impl Pair {
     ) -> Result<Outcome> {
         let image = SharedMemory::holding(&(self.image)(artifacts)?)?;
         let machine = |role: &str| -> Result<Machine> {
-            Ok(Machine {
-                kernel: artifacts.kernel.clone(),
-                configuration: artifacts.configuration,
-                initramfs: initramfs::make(role, artifacts, None)?,
-                image: Placed::Shared(Arc::clone(&image)),
-                shared: Vec::new(),
-                peers: Vec::new(),
-                disks: Vec::new(),
-                footprint: None,
-                processor: Processor::Emulated,
-            })
+            Ok(Machine::new(
+                artifacts,
+                initramfs::make(role, artifacts, None)?,
+                Placed::Shared(Arc::clone(&image)),
+                Processor::Emulated,
+            ))
         };
         let [one, other] = self.roles;
         let arguments = self.roles.map(|role| {

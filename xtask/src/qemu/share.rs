@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `cargo xtask bench share`: the memory of two kernels that run four containers each from one root
-//! file system, beside EROFS (with DAX from a pmem device of each kernel, and through the page cache
-//! from a disk) and tmpfs.
+//! file system, beside EROFS (with DAX from a pmem device of each kernel and from one that both share,
+//! and through the page cache from a disk) and tmpfs.
 //!
 //! What the guests take is counted on the host: every page of their RAM that they have touched, what
 //! was freed since included. A disk costs nothing here.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{bail, Context, Result};
@@ -24,7 +25,7 @@ use crate::tree;
 const LIMIT: Duration = Duration::from_secs(1200);
 
 /// The columns, ours first.
-const COLUMNS: [&str; 4] = ["daxfs", "erofs-dax", "erofs", "tmpfs"];
+const COLUMNS: [&str; 5] = ["daxfs", "erofs-shared", "erofs-dax", "erofs", "tmpfs"];
 
 /// Options of `cargo xtask bench share`.
 #[derive(Debug, clap::Args)]
@@ -65,17 +66,20 @@ fn measure(
         let files = (name == wanted).then(|| erofs.to_owned());
         files.into_iter().collect::<Vec<_>>()
     };
+    let pmem = (name == "erofs-shared")
+        .then(|| SharedMemory::holding(erofs))
+        .transpose()?;
     let machine = || -> Result<Machine> {
         Ok(Machine {
-            kernel: artifacts.kernel.clone(),
-            configuration: artifacts.configuration,
-            initramfs: initramfs::make("share", artifacts, None)?,
-            image: Placed::Shared(image.clone()),
-            shared: Vec::new(),
             peers: files("erofs-dax"),
+            pmem: pmem.clone(),
             disks: files("erofs"),
-            footprint: None,
-            processor: Processor::Emulated,
+            ..Machine::new(
+                artifacts,
+                initramfs::make("share", artifacts, None)?,
+                Placed::Shared(Arc::clone(&image)),
+                Processor::Emulated,
+            )
         })
     };
     let arguments = vec!["suite=share".to_owned(), format!("column={name}")];
@@ -95,8 +99,8 @@ fn measure(
         .get(1)
         .context("no sample of the containers")?;
     if name != "daxfs" {
-        // It is there to copy from, or not at all.
-        full.image = 0;
+        // The daxfs image is there to copy from, or not at all.
+        full.image = pmem.map_or(Ok(0), |pmem| pmem.allocated())?;
     }
     let idle = *outcome.samples.first().context("no sample")?;
     Ok(Column { name, idle, full })

@@ -63,16 +63,31 @@ impl SharedMemory {
         footprint::allocated(self.file.path())
     }
 
+    /// Its length in bytes.
+    pub(super) const fn size(&self) -> u64 {
+        self.size
+    }
+
     /// Makes it the BAR of a device of this guest, which has `number` such devices before it.
     pub(super) fn attach(&self, qemu: &mut Command, number: usize) {
-        let (path, size) = (self.file.path().display(), self.size);
-        qemu.arg("-object")
-            .arg(format!(
-                "memory-backend-file,id=shared{number},mem-path={path},size={size},share=on"
-            ))
-            .arg("-device")
-            .arg(format!("ivshmem-plain,memdev=shared{number}"));
+        let id = format!("shared{number}");
+        self.back(qemu, &id);
+        qemu.arg("-device")
+            .arg(format!("ivshmem-plain,memdev={id}"));
     }
+
+    /// Makes it memory that devices of this guest can be made of.
+    pub(super) fn back(&self, qemu: &mut Command, id: &str) {
+        back(qemu, id, self.file.path(), self.size);
+    }
+}
+
+/// Gives QEMU a file as memory of a guest, whose stores go to the file.
+pub(super) fn back(qemu: &mut Command, id: &str, file: &Path, size: u64) {
+    let file = file.display();
+    qemu.arg("-object").arg(format!(
+        "memory-backend-file,id={id},mem-path={file},size={size},share=on"
+    ));
 }
 
 /// A file that is memory, if this machine has a place for such files.

@@ -29,17 +29,12 @@ impl Args {
             Some(image) => image.canonicalize()?,
             None => image::sample(&artifacts)?,
         };
-        let machine = Machine {
-            initramfs: initramfs::make("shell", &artifacts, None)?,
-            kernel: artifacts.kernel,
-            configuration: artifacts.configuration,
-            image: Placed::Reserved(image),
-            shared: Vec::new(),
-            disks: Vec::new(),
-            footprint: None,
-            peers: Vec::new(),
-            processor: Processor::from_flag(self.kvm),
-        };
+        let machine = Machine::new(
+            &artifacts,
+            initramfs::make("shell", &artifacts, None)?,
+            Placed::Reserved(image),
+            Processor::from_flag(self.kvm),
+        );
         eprintln!("the image is on /mnt; `exit` ends the guest, as does Ctrl-A X");
         console::attach(
             machine

@@ -205,16 +205,10 @@ impl Prepared<'_> {
     }
 
     pub(super) fn machine(&self, artifacts: &Artifacts, processor: Processor) -> Result<Machine> {
+        let image = self.suite.place.put(self.image.clone())?;
         Ok(Machine {
-            kernel: artifacts.kernel.clone(),
-            configuration: artifacts.configuration,
-            initramfs: self.initramfs.clone(),
-            image: self.suite.place.put(self.image.clone())?,
             shared: self.suite.workbench()?,
-            disks: Vec::new(),
-            footprint: None,
-            peers: Vec::new(),
-            processor,
+            ..Machine::new(artifacts, self.initramfs.clone(), image, processor)
         })
     }
 }

@@ -33,7 +33,9 @@ fn mount_column() -> Result<()> {
     let column = std::env::var("DAXFS_COLUMN").context("no column")?;
     match column.as_str() {
         "daxfs" => sys::mount("none", ROOT, "daxfs", 0, &format!("phys={}", phys())),
-        "erofs-dax" => sys::mount("/dev/pmem0", ROOT, "erofs", libc::MS_RDONLY, "dax"),
+        "erofs-dax" | "erofs-shared" => {
+            sys::mount("/dev/pmem0", ROOT, "erofs", libc::MS_RDONLY, "dax")
+        }
         "erofs" => sys::mount("/dev/vda", ROOT, "erofs", libc::MS_RDONLY, ""),
         "tmpfs" => fill_tmpfs(),
         other => bail!("no column is called {other}"),

@@ -149,15 +149,13 @@ impl Suite {
     ) -> Result<Command> {
         let extra = self.extra.map(|make| make()).transpose()?;
         let machine = Machine {
-            kernel: artifacts.kernel.clone(),
-            configuration: artifacts.configuration,
-            initramfs: initramfs::make(self.name, artifacts, extra.as_deref())?,
-            image: Placed::Reserved(files.image.clone()),
-            shared: Vec::new(),
-            disks: Vec::new(),
-            footprint: None,
             peers: vec![files.peer.clone()],
-            processor,
+            ..Machine::new(
+                artifacts,
+                initramfs::make(self.name, artifacts, extra.as_deref())?,
+                Placed::Reserved(files.image.clone()),
+                processor,
+            )
         };
         let mut command = machine.command(arguments)?;
         // The last one counts.
