@@ -139,6 +139,21 @@ mod tests {
     }
 
     #[test]
+    fn the_group_of_a_mode_is_the_mask_if_there_is_one() {
+        let permissions = |entries: &[(u16, u16)]| {
+            let mut check = AclCheck::default();
+            for entry in acl(entries)[HEADER.len()..].chunks(ENTRY) {
+                check.entry(entry.try_into().expect("an entry"));
+            }
+            check.permissions()
+        };
+        let base = [(USER_OBJ, 7), (GROUP_OBJ, 5), (OTHER, 2)];
+        assert_eq!(permissions(&base), 0o752);
+        let masked = [(USER_OBJ, 6), (GROUP_OBJ, 5), (MASK, 1), (OTHER, 4)];
+        assert_eq!(permissions(&masked), 0o614);
+    }
+
+    #[test]
     fn malformed_lists_are_refused() {
         let good = [
             (USER_OBJ, 7),

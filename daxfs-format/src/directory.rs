@@ -757,6 +757,13 @@ mod tests {
                     name[at] = byte;
                     assert!(!is_valid_name(&name), "{name:?}");
                 }
+                // Two that are found alike are found, too.
+                let mut twice = name.clone();
+                twice[at] = b'/';
+                if let Some(byte) = twice.get_mut(at + 8) {
+                    *byte = b'/';
+                    assert!(!is_valid_name(&twice), "{twice:?}");
+                }
                 for byte in [1, 0x2e, 0x30, 0x7f, 0x80, 0xaf, 0xff] {
                     let mut name = name.clone();
                     name[at] = byte;
