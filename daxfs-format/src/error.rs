@@ -137,3 +137,49 @@ impl fmt::Display for Error {
 }
 
 impl core::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_what_breaks_which_rule_and_where() {
+        let text = |object, rule| {
+            let finding = Finding {
+                object,
+                offset: 0x40,
+                rule,
+                value: 17,
+            };
+            Error::from(finding).to_string()
+        };
+        let rule = Rule::Padding;
+        for (object, expected) in [
+            (Object::Superblock, "superblock"),
+            (Object::SectionEntry(2), "section table entry 2"),
+            (Object::Section(SectionKind::Xattrs), "xattr section"),
+            (Object::Inode(3), "inode 3"),
+            (
+                Object::Entry {
+                    directory: Ino::new(1).expect("numbers count from 1"),
+                    index: 4,
+                },
+                "directory 1 entry 4",
+            ),
+            (Object::Gap, "padding"),
+        ] {
+            let expected = format!(
+                "corrupt image: {expected} at 0x40: {} [padding], found 0x11",
+                rule.text()
+            );
+            assert_eq!(text(object, rule), expected);
+        }
+        let content = ContentId::new(5).map(Object::Content);
+        let text = content.map(|content| text(content, Rule::SuperblockVersion));
+        let expected = format!(
+            "unsupported image: content 5 at 0x40: {} [superblock-version], found 0x11",
+            Rule::SuperblockVersion.text()
+        );
+        assert_eq!(text, Some(expected));
+    }
+}

@@ -5,11 +5,13 @@
 
 use std::ops::ControlFlow;
 
-use daxfs_format::{Object, Rule};
+use daxfs_format::{Image, Object, Rule};
 use daxfs_hostile::classes::{all, located, Class};
 use daxfs_hostile::examine::Examiner;
 use daxfs_hostile::memory::Watched;
+use daxfs_hostile::reference::reference;
 use daxfs_hostile::walk::{walk, Problem};
+use daxfs_image::hash::Xxh64;
 
 fn class(name: &str) -> &'static Class {
     all().find(|class| class.name == name).unwrap()
@@ -43,6 +45,10 @@ fn readers_refuse_what_they_can_see() {
         "entries-too-many",
         "entry-inode-zero",
         "entry-type-of-another",
+        "parent-is-another",
+        "directory-in-two-directories",
+        "directory-in-itself",
+        "root-named-by-an-entry",
         "name-is-a-slash",
         "name-is-dot-dot",
         "name-past-the-unit",
@@ -69,6 +75,24 @@ fn readers_refuse_what_they_can_see() {
             class.name
         );
     }
+}
+
+/// Views of one image need memory that holds all of it, each of them.
+#[test]
+fn a_superblock_of_before_does_not_open_what_was_cut_off() {
+    let bytes = reference();
+    let mut examiner = Examiner::default();
+    let image = examiner.open(&bytes[..]).unwrap();
+    let superblock = image.superblock();
+    let open = |bytes| Image::<&[u8], Xxh64>::with_superblock(bytes, superblock.clone());
+    assert!(open(&bytes[..]).is_ok());
+    let longer = [&bytes[..], &[0]].concat();
+    assert!(open(&longer).is_ok());
+    let error = open(&bytes[..bytes.len() - 1]).err().unwrap();
+    assert_eq!(
+        located(&error),
+        Some((Rule::ImageTruncated, Object::Superblock))
+    );
 }
 
 /// A mount does not check the structure: whatever is wrong, readers end, and stay inside the image.
