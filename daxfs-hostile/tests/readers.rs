@@ -5,7 +5,7 @@
 
 use std::ops::ControlFlow;
 
-use daxfs_format::{Image, Object, Rule};
+use daxfs_format::{Image, InodeKind, Object, Rule};
 use daxfs_hostile::classes::{all, located, Class};
 use daxfs_hostile::examine::Examiner;
 use daxfs_hostile::memory::Watched;
@@ -93,6 +93,33 @@ fn a_superblock_of_before_does_not_open_what_was_cut_off() {
         located(&error),
         Some((Rule::ImageTruncated, Object::Superblock))
     );
+}
+
+/// A walk over a file's pieces may begin anywhere, in a hole and in an extent.
+#[test]
+fn a_walk_over_pieces_may_begin_anywhere() {
+    let bytes = reference();
+    let image = Examiner::default().open(&bytes[..]).unwrap();
+    let (mut holes, mut pieces) = (0, 0);
+    for ino in image.inode_numbers() {
+        let inode = image.inode(ino).unwrap();
+        let InodeKind::Regular(data) = inode.kind else {
+            continue;
+        };
+        for offset in (0..inode.size.min(1 << 16)).step_by(1000) {
+            let mut walk = image.segments(&data, inode.size, offset).unwrap();
+            let first = image.next_segment(&mut walk).unwrap().unwrap();
+            let alone = image.segment(&data, inode.size, offset).unwrap().unwrap();
+            assert_eq!(
+                (first.end, first.data),
+                (alone.end, alone.data),
+                "{ino} at {offset}"
+            );
+            pieces += 1;
+            holes += u32::from(first.data.is_none());
+        }
+    }
+    assert!(holes > 0 && pieces > holes, "{holes} of {pieces}");
 }
 
 /// A mount does not check the structure: whatever is wrong, readers end, and stay inside the image.
