@@ -173,3 +173,30 @@ fn is_zero(bytes: &[u8]) -> bool {
     });
     all == 0 && words.remainder().iter().fold(0, |all, byte| all | byte) == 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Words are looked at, so each place in a word counts, and what cancels in two of them.
+    #[test]
+    fn the_first_byte_that_is_not_zero_is_found_where_it_is() {
+        for (length, at) in (0..50_usize).flat_map(|length| (0..length).map(move |at| (length, at)))
+        {
+            for distance in [1, 2, 8, 16] {
+                let mut bytes = vec![0; length];
+                bytes[at] = 3;
+                if let Some(byte) = bytes.get_mut(at + distance) {
+                    *byte = 3;
+                }
+                for buffer in [&mut [0; 7][..], &mut [0; 64]] {
+                    let found = find_nonzero(&bytes[..], 0, bytes.size(), buffer);
+                    let expected = (from_usize(at), 3);
+                    assert_eq!(found, Ok(Some(expected)), "{length} {at} {distance}");
+                }
+            }
+        }
+        let zeros = [0; 50];
+        assert_eq!(find_nonzero(&zeros[..], 0, 50, &mut [0; 16]), Ok(None));
+    }
+}
