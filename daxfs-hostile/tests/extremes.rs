@@ -28,6 +28,25 @@ fn a_hundred_thousand_directories_in_each_other() {
     assert_eq!(report.tally.inodes, 100_001);
 }
 
+/// Values, names and lists of names may be exactly as long as Linux passes them.
+#[test]
+fn attributes_at_their_limits() {
+    let mut tree = Tree::new(Form::default());
+    let file = tree.add(ROOT, b"file", Body::Fifo);
+    // With `user.` and a NUL each takes 256 bytes.
+    let names = (0..256_u32).map(|index| format!("{index:0>250}").into_bytes());
+    tree.node(file).xattrs = names
+        .map(|name| (Namespace::User, name, Vec::new()))
+        .collect();
+    let file = tree.add(ROOT, b"another", Body::Fifo);
+    tree.node(file).xattrs = vec![(Namespace::User, b"name".to_vec(), vec![1; 65536])];
+    let bytes = tree.write();
+    let mut examiner = Examiner::default();
+    assert_eq!(examiner.first(&bytes[..]), None);
+    let image = examiner.open(&bytes[..]).unwrap();
+    assert_eq!(walk::walk(&image).first, None);
+}
+
 /// The least that a section of attributes can be is its header.
 #[test]
 fn a_section_for_attributes_of_nobody() {
