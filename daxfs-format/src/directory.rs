@@ -757,7 +757,7 @@ mod tests {
                     name[at] = byte;
                     assert!(!is_valid_name(&name), "{name:?}");
                 }
-                // Two that are found alike are found, too.
+                // Two at the same place of neighbouring words must not cancel each other.
                 let mut twice = name.clone();
                 twice[at] = b'/';
                 if let Some(byte) = twice.get_mut(at + 8) {

@@ -166,6 +166,21 @@ mod tests {
                 },
                 "directory 1 entry 4",
             ),
+            (
+                Object::XattrSet(XattrSetId::new(5).expect("sets count from 1")),
+                "xattr set 5",
+            ),
+            (
+                Object::Extent {
+                    file: Ino::new(6).expect("numbers count from 1"),
+                    index: 7,
+                },
+                "inode 6 extent 7",
+            ),
+            (
+                Object::Content(ContentId::new(8).expect("contents count from 1")),
+                "content 8",
+            ),
             (Object::Gap, "padding"),
         ] {
             let expected = format!(
@@ -174,12 +189,10 @@ mod tests {
             );
             assert_eq!(text(object, rule), expected);
         }
-        let content = ContentId::new(5).map(Object::Content);
-        let text = content.map(|content| text(content, Rule::SuperblockVersion));
         let expected = format!(
-            "unsupported image: content 5 at 0x40: {} [superblock-version], found 0x11",
+            "unsupported image: superblock at 0x40: {} [superblock-version], found 0x11",
             Rule::SuperblockVersion.text()
         );
-        assert_eq!(text, Some(expected));
+        assert_eq!(text(Object::Superblock, Rule::SuperblockVersion), expected);
     }
 }

@@ -178,7 +178,8 @@ fn is_zero(bytes: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// Words are looked at, so each place in a word counts, and what cancels in two of them.
+    /// Words are looked at, so each place in a word counts, and equal bytes of two words must not cancel
+    /// each other.
     #[test]
     fn the_first_byte_that_is_not_zero_is_found_where_it_is() {
         for (length, at) in (0..50_usize).flat_map(|length| (0..length).map(move |at| (length, at)))

@@ -2,6 +2,7 @@
 //! Images that obey every rule and are unkind all the same.
 #![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
+use daxfs_format::limits::{MAX_XATTR_LIST, MAX_XATTR_NAME, MAX_XATTR_VALUE};
 use daxfs_format::xattr::{self, Namespace};
 use daxfs_format::{Cookie, InodeKind, ListBuf, NameBuf, SectionKind};
 use daxfs_hostile::collide::names_with_hash;
@@ -33,13 +34,17 @@ fn a_hundred_thousand_directories_in_each_other() {
 fn attributes_at_their_limits() {
     let mut tree = Tree::new(Form::default());
     let file = tree.add(ROOT, b"file", Body::Fifo);
-    // With `user.` and a NUL each takes 256 bytes.
-    let names = (0..256_u32).map(|index| format!("{index:0>250}").into_bytes());
+    let length = MAX_XATTR_NAME - Namespace::User.prefix().len();
+    let names = (0..256_u32).map(|index| format!("{index:0>length$}").into_bytes());
+    // Each with a NUL.
+    let list = 256 * (MAX_XATTR_NAME + 1);
+    assert_eq!(u64::try_from(list).unwrap(), MAX_XATTR_LIST);
     tree.node(file).xattrs = names
         .map(|name| (Namespace::User, name, Vec::new()))
         .collect();
     let file = tree.add(ROOT, b"another", Body::Fifo);
-    tree.node(file).xattrs = vec![(Namespace::User, b"name".to_vec(), vec![1; 65536])];
+    let value = vec![1; usize::try_from(MAX_XATTR_VALUE).unwrap()];
+    tree.node(file).xattrs = vec![(Namespace::User, b"name".to_vec(), value)];
     let bytes = tree.write();
     let mut examiner = Examiner::default();
     assert_eq!(examiner.first(&bytes[..]), None);

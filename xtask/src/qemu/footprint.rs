@@ -52,25 +52,32 @@ impl Footprint {
         self.attach_pid_file(qemu);
     }
 
-    /// Gives a guest `size` bytes of RAM, those from `address` on being `shared`, which is not counted.
+    /// Gives a guest `size` bytes of RAM, of which those from `address` on, as many as `shared` has, are
+    /// `shared` and not counted.
     ///
-    /// The pieces are the memory of NUMA nodes, which QEMU puts one behind the other.
+    /// The pieces are the memory of NUMA nodes, which QEMU puts one behind the other; nothing of them may
+    /// lie behind the memory of devices.
+    ///
+    /// # Errors
+    /// When `shared` does not end before the RAM does.
     pub(super) fn attach_around(
         &self,
         qemu: &mut Command,
         size: u64,
         address: u64,
         shared: &SharedMemory,
-    ) {
+    ) -> Result<()> {
+        let rest = size.checked_sub(address + shared.size());
+        let rest = rest.context("shared memory lies behind the RAM")?;
         let [below, above] = &self.ram;
         shared::back(qemu, "below", below.path(), address);
         shared.back(qemu, "pmem");
-        let rest = size - address - shared.size();
         shared::back(qemu, "above", above.path(), rest);
-        qemu.args(["-numa", "node,nodeid=0,cpus=0-1,memdev=below"])
+        qemu.args(["-numa", "node,nodeid=0,memdev=below"])
             .args(["-numa", "node,nodeid=1,memdev=pmem"])
             .args(["-numa", "node,nodeid=2,memdev=above"]);
         self.attach_pid_file(qemu);
+        Ok(())
     }
 
     fn attach_pid_file(&self, qemu: &mut Command) {

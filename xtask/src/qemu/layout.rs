@@ -48,6 +48,11 @@ impl Layout {
         (address, size)
     }
 
+    /// Whether all of it lies below the memory of devices, so that addresses are offsets into the RAM.
+    pub(super) const fn is_contiguous(&self) -> bool {
+        self.end <= DEVICES.start
+    }
+
     /// How much memory the machine needs, in MiB, if the kernel is to have `above` bytes behind the
     /// images.
     pub(super) fn memory(&self, above: u64) -> u64 {
@@ -70,6 +75,7 @@ mod tests {
         assert_eq!(layout.take(1), (512 * MIB, 2 * MIB));
         assert_eq!(layout.take(3 * MIB), (514 * MIB, 4 * MIB));
         assert_eq!(layout.memory(MIB), 519);
+        assert!(layout.is_contiguous());
     }
 
     #[test]
@@ -80,7 +86,9 @@ mod tests {
         let mut layout = Layout::new();
         assert_eq!(layout.take(1000 * MIB).0, FIRST);
         assert_eq!(layout.take(500 * MIB).0, 2 * GIB);
+        assert!(layout.is_contiguous());
         assert_eq!(layout.take(600 * MIB).0, 4 * GIB);
+        assert!(!layout.is_contiguous());
         assert_eq!(layout.memory(MIB), 3 * 1024 + 600 + 1);
         assert_eq!(Layout::new().take(1410 * MIB).0, 4 * GIB);
     }

@@ -181,7 +181,8 @@ impl Machine {
         match (&self.footprint, pmem) {
             (Some(footprint), None) => footprint.attach(&mut qemu, memory * MIB),
             (Some(footprint), Some((address, pmem))) => {
-                footprint.attach_around(&mut qemu, memory * MIB, address, pmem);
+                ensure!(layout.is_contiguous(), "too much memory for shared pmem");
+                footprint.attach_around(&mut qemu, memory * MIB, address, pmem)?;
             }
             (None, pmem) => ensure!(pmem.is_none(), "shared pmem takes a footprint"),
         }

@@ -67,7 +67,7 @@ fn measure(
         files.into_iter().collect::<Vec<_>>()
     };
     let pmem = (name == "erofs-shared")
-        .then(|| SharedMemory::holding(erofs))
+        .then(|| SharedMemory::for_pmem(erofs))
         .transpose()?;
     let machine = || -> Result<Machine> {
         Ok(Machine {

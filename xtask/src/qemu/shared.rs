@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Memory that several guests share: a file in memory, which is a BAR of a PCI device in each guest.
+//! Memory that several guests share: a file in memory, which is a BAR of a PCI device in each guest, or a
+//! piece of its RAM.
 //!
 //! The device is QEMU's `ivshmem-plain`, PCI 1af4:1110. Its BAR 2 is the file: what one guest stores,
 //! the others load, and so does whoever reads the file. Firmware aligns a BAR to its size, which is a
@@ -17,7 +18,7 @@ use tempfile::NamedTempFile;
 use super::footprint;
 use crate::workspace;
 
-/// The least length of memory that can hold an image, in bytes.
+/// The least length of memory that can hold an image, and what an image is aligned to, in bytes.
 const LEAST: u64 = 2 << 20;
 
 /// Where files are memory.
@@ -31,23 +32,31 @@ pub(crate) struct SharedMemory {
 }
 
 impl SharedMemory {
-    /// Memory with a copy of `image` at its beginning.
+    /// Memory for a BAR, with a copy of `image` at its beginning.
     pub(crate) fn holding(image: &Path) -> Result<Arc<Self>> {
+        Self::copy(image, u64::next_power_of_two)
+    }
+
+    /// Memory for a pmem device, no longer than a copy of `image` needs.
+    pub(crate) fn for_pmem(image: &Path) -> Result<Arc<Self>> {
+        Self::copy(image, |length| length.next_multiple_of(LEAST))
+    }
+
+    fn copy(image: &Path, size: impl FnOnce(u64) -> u64) -> Result<Arc<Self>> {
         let cannot = || format!("cannot put {} into shared memory", image.display());
         let mut from = File::open(image).with_context(cannot)?;
         let length = from.metadata().with_context(cannot)?.len();
-        let mut memory = Self::create(length.max(LEAST)).with_context(cannot)?;
+        let mut memory = Self::create(size(length.max(LEAST))).with_context(cannot)?;
         io::copy(&mut from, memory.file.as_file_mut()).with_context(cannot)?;
         Ok(Arc::new(memory))
     }
 
-    /// Memory of at least this length, full of zeros.
+    /// Memory for a BAR of at least this length, full of zeros.
     pub(crate) fn blank(length: u64) -> Result<Arc<Self>> {
-        Self::create(length).map(Arc::new)
+        Self::create(length.next_power_of_two()).map(Arc::new)
     }
 
-    fn create(length: u64) -> Result<Self> {
-        let size = length.next_power_of_two();
+    fn create(size: u64) -> Result<Self> {
         let file = file_in_memory()?;
         file.as_file().set_len(size)?;
         Ok(Self { file, size })
