@@ -63,6 +63,11 @@ pub(super) const CLASSES: &[Class] = &[
         let set = s.xattr_set(2);
         set.length.set(set.length.get() - 1);
     }),
+    class("set-ragged-at-both-ends", Rule::XattrTable, SECOND, |s| {
+        let set = s.xattr_set(2);
+        set.offset.set(set.offset.get() + 4);
+        set.length.set(set.length.get() - 4);
+    }),
     class("set-in-the-header", Rule::XattrTable, FIRST, |s| {
         s.xattr_set(1).offset.set(8);
     }),
