@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Compiling the fuzz targets.
+//!
+//! Only the project's own crates are compiled with coverage (`fuzz/rustc-with-coverage`): what counts is
+//! whether an input shows something new of them. The rest has edges that the input does not decide,
+//! such as those that threads take when they wait for each other.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -7,18 +11,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::{home, scratch, Sanitizer};
-use crate::process;
-
-/// What libFuzzer asks of the code under test: a counter for each edge, a table of them, and what is
-/// compared with what. Arithmetic is checked.
-const COVERAGE: &[&str] = &[
-    "--cfg fuzzing",
-    "-Cpasses=sancov-module",
-    "-Cllvm-args=-sanitizer-coverage-level=4",
-    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
-    "-Cllvm-args=-sanitizer-coverage-pc-table",
-    "-Cllvm-args=-sanitizer-coverage-trace-compares",
-];
+use crate::{process, workspace};
 
 /// The programs of the targets.
 pub(super) struct Programs(PathBuf);
@@ -35,7 +28,8 @@ impl Programs {
 /// # Errors
 /// When they do not compile, or there is no compiler for the sanitizer.
 pub(super) fn build(sanitizer: Sanitizer) -> Result<Programs> {
-    let mut flags = COVERAGE.join(" ");
+    // Programs are loaded where they are linked to, so that libFuzzer's addresses are those of the file.
+    let mut flags = String::from("--cfg fuzzing -Crelocation-model=static");
     let (mut command, directory) = match sanitizer {
         Sanitizer::None => (process::cargo(), scratch().join("plain")),
         Sanitizer::Address => {
@@ -52,7 +46,9 @@ pub(super) fn build(sanitizer: Sanitizer) -> Result<Programs> {
         .arg("--target-dir")
         .arg(&directory)
         .current_dir(home())
-        .env("RUSTFLAGS", flags);
+        .env("RUSTFLAGS", flags)
+        .env("RUSTC_WRAPPER", home().join("rustc-with-coverage"))
+        .env("DAXFS_ROOT", workspace::root());
     process::run(&mut command).context("cannot build the fuzz targets")?;
     Ok(Programs(directory.join(host).join("release")))
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use rustix::process::{kill_process, Pid, Signal};
 
+use super::lines::Lines;
 use super::progress::Outcome;
 use super::Target;
 use crate::workspace;
@@ -44,7 +45,7 @@ pub(super) fn command(target: &Target) -> Result<Command> {
 pub(super) fn run(target: &Target, seconds: u64) -> Result<Outcome> {
     let before = defects(target)?;
     let mut command = command(target)?;
-    command.arg("-print_final_stats=1");
+    command.args(["-print_final_stats=1", "-print_pcs=1"]);
     command.args([&target.found, &target.kept, &target.seeds]);
     let mut child = command
         .stdin(Stdio::null())
@@ -53,8 +54,14 @@ pub(super) fn run(target: &Target, seconds: u64) -> Result<Outcome> {
         .spawn()
         .with_context(|| format!("cannot start {}", target.program.display()))?;
     let mut outcome = Outcome::of(&target.name);
-    let last = watch(&mut child, seconds, &mut outcome);
+    let lines = Lines::of(&target.program);
+    let followed = watch(&mut child, seconds, &lines, &mut outcome);
+    if followed.is_err() {
+        // Nobody would interrupt it.
+        child.kill()?;
+    }
     let status = child.wait()?;
+    let last = followed?;
     outcome.defects = defects(target)?.saturating_sub(before);
     let is_end = status.success() || status.code() == Some(INTERRUPTED);
     if !is_end || outcome.defects > 0 {
@@ -70,7 +77,12 @@ pub(super) fn run(target: &Target, seconds: u64) -> Result<Outcome> {
 }
 
 /// Follows a run until it ends, and interrupts it when its time is over. Returns what it said last.
-fn watch(child: &mut Child, seconds: u64, outcome: &mut Outcome) -> Vec<String> {
+fn watch(
+    child: &mut Child,
+    seconds: u64,
+    own: &Lines,
+    outcome: &mut Outcome,
+) -> Result<Vec<String>> {
     let (send, lines) = mpsc::channel();
     if let Some(stderr) = child.stderr.take() {
         thread::spawn(move || {
@@ -92,9 +104,10 @@ fn watch(child: &mut Child, seconds: u64, outcome: &mut Outcome) -> Vec<String> 
                 keep(&mut last, line);
             }
             Err(RecvTimeoutError::Timeout) => outcome.line("", time),
-            Err(RecvTimeoutError::Disconnected) => return last,
+            Err(RecvTimeoutError::Disconnected) => break,
         }
         if printed.elapsed() > NEWS {
+            outcome.settle(|edges| own.are_own(edges))?;
             println!("{outcome}");
             printed = Instant::now();
         }
@@ -105,6 +118,8 @@ fn watch(child: &mut Child, seconds: u64, outcome: &mut Outcome) -> Vec<String> 
             let _ = pid.map(|pid| kill_process(pid, Signal::INT));
         }
     }
+    outcome.settle(|edges| own.are_own(edges))?;
+    Ok(last)
 }
 
 /// Keeps the last lines.
