@@ -30,7 +30,6 @@ pub mod draw;
 pub mod examine;
 pub mod fields;
 pub mod fuzz;
-mod grouped;
 pub mod measure;
 pub mod memory;
 pub mod mutate;

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use anyhow::Result;
 use daxfs_format::Rule;
+use indicatif::HumanCount;
 
-use crate::grouped::grouped;
 use crate::mutate::{self, Counts, Extent, Pairs};
 use crate::panics;
 use crate::reference::reference;
@@ -111,7 +111,13 @@ impl Measured {
                 counts.harmless,
                 u64::try_from(counts.bad.len()).unwrap_or(u64::MAX),
             ];
-            let _ = writeln!(text, "| {what} | {} |", numbers.map(grouped).join(" | "));
+            let _ = writeln!(
+                text,
+                "| {what} | {} |",
+                numbers
+                    .map(|number| HumanCount(number).to_string())
+                    .join(" | ")
+            );
         };
         row("values of each byte", &self.bytes);
         row("boundary values of each word", &self.words);
@@ -143,7 +149,7 @@ impl Measured {
         let height = all.len().div_ceil(3);
         for row in 0..height {
             let cells = [row, row + height, row + 2 * height].map(|index| match all.get(index) {
-                Some((rule, count)) => format!("`{rule}` | {}", grouped(**count)),
+                Some((rule, count)) => format!("`{rule}` | {}", HumanCount(**count)),
                 None => " | ".to_owned(),
             });
             let _ = writeln!(text, "| {} |", cells.join(" | "));
@@ -163,11 +169,22 @@ impl Measured {
                 outcome.runs,
                 outcome.most,
             ];
-            let _ = writeln!(text, "| {name} | {} |", numbers.map(grouped).join(" | "));
+            let _ = writeln!(
+                text,
+                "| {name} | {} |",
+                numbers
+                    .map(|number| HumanCount(number).to_string())
+                    .join(" | ")
+            );
             loads += outcome.loads;
             runs += outcome.runs;
         }
-        let _ = writeln!(text, "| all | | {} | {} | |", grouped(loads), grouped(runs));
+        let _ = writeln!(
+            text,
+            "| all | | {} | {} | |",
+            HumanCount(loads),
+            HumanCount(runs)
+        );
     }
 }
 

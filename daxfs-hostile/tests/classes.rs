@@ -123,8 +123,25 @@ fn place(finding: &Finding, image: &Specimen) -> RangeInclusive<u64> {
         // The first file with the content is where it is looked for.
         Object::Content(_) if finding.rule == Rule::ContentDigest => section(SectionKind::Inodes),
         Object::Content(_) => section(SectionKind::Data),
-        Object::Gap => 0..=image.len(),
+        Object::Gap => gap(finding, image),
     }
+}
+
+/// The byte that is not zero where nothing is; only the data has such places within a section.
+fn gap(finding: &Finding, image: &Specimen) -> RangeInclusive<u64> {
+    let at = usize::try_from(finding.offset).unwrap();
+    let byte = image.bytes.get(at).copied().map_or(0, u64::from);
+    let opened = image.image();
+    let sections = opened.superblock().sections();
+    let kinds = SectionKind::ALL.into_iter();
+    let in_section = kinds
+        .filter(|&kind| kind != SectionKind::Data)
+        .filter_map(|kind| sections.get(kind))
+        .any(|section| (section.offset..section.end()).contains(&finding.offset));
+    if byte == 0 || byte != finding.value || in_section {
+        return RangeInclusive::new(1, 0);
+    }
+    finding.offset..=finding.offset
 }
 
 #[test]

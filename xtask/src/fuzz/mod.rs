@@ -8,14 +8,11 @@
 //! | module | owns |
 //! |---|---|
 //! | [`build`](mod@build) | compiling the targets with coverage and sanitizer |
-//! | [`grouped`](mod@grouped) | large numbers for people |
 //! | [`lines`] | whose lines edges belong to |
 //! | [`progress`] | what a run has reached, and when |
 //! | [`session`] | one run of one target |
 
 mod build;
-#[path = "../../../daxfs-hostile/src/grouped.rs"]
-mod grouped;
 mod lines;
 mod progress;
 mod session;

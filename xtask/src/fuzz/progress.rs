@@ -4,8 +4,8 @@
 use std::fmt;
 
 use anyhow::Result;
+use indicatif::HumanCount;
 
-use super::grouped::grouped;
 use super::lines::new_edge;
 
 /// The head of the table of outcomes.
@@ -132,7 +132,7 @@ impl Outcome {
         format!(
             "at {:.1} min ({percent:.0} %), execution {}",
             moment.seconds / 60.0,
-            grouped(moment.executions)
+            HumanCount(moment.executions)
         )
     }
 }
@@ -143,7 +143,7 @@ impl fmt::Display for Outcome {
             f,
             "| `{}` | {} | {} of {} | {} | {:.1} min | {} | {} | {} |",
             self.target,
-            grouped(self.now.executions),
+            HumanCount(self.now.executions),
             self.edges,
             self.all_edges,
             self.inputs,
