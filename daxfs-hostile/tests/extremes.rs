@@ -2,15 +2,21 @@
 //! Images that obey every rule and are unkind all the same.
 #![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
-use daxfs_format::limits::{MAX_XATTR_LIST, MAX_XATTR_NAME, MAX_XATTR_VALUE};
+use daxfs_format::limits::{MAX_IMAGE_SIZE, MAX_XATTR_LIST, MAX_XATTR_NAME, MAX_XATTR_VALUE};
+use daxfs_format::superblock::SuperblockCopy;
 use daxfs_format::xattr::{self, Namespace};
-use daxfs_format::{Cookie, InodeKind, ListBuf, NameBuf, SectionKind};
+use daxfs_format::{Cookie, Error, InodeKind, ListBuf, NameBuf, Object, Rule, SectionKind};
 use daxfs_hostile::collide::names_with_hash;
 use daxfs_hostile::examine::Examiner;
 use daxfs_hostile::memory::Watched;
-use daxfs_hostile::specimen::Specimen;
+use daxfs_hostile::reference::reference;
+use daxfs_hostile::specimen::{Seal, Specimen};
 use daxfs_hostile::walk;
 use daxfs_hostile::writer::{Body, Form, Tree, ROOT};
+use daxfs_image::hash::Xxh64;
+
+/// The page of the reference image, in bytes.
+const PAGE: u64 = 4096;
 
 /// Nothing recurses, so no depth is too deep.
 #[test]
@@ -68,6 +74,57 @@ fn a_section_for_attributes_of_nobody() {
     entry.length.set(xattr::HEADER_SIZE);
     let bytes = specimen.finish();
     assert_eq!(Examiner::default().first(&bytes[..]), None);
+}
+
+/// The table has room for so many sections, and readers pass over those that they do not know.
+#[test]
+fn as_many_sections_as_a_table_holds() {
+    let mut specimen = Specimen::new(reference());
+    let start = specimen.len();
+    let known = usize::try_from(specimen.superblock().section_count.get()).unwrap();
+    let length = usize::try_from(start + PAGE).unwrap();
+    specimen.bytes.resize(length, 0);
+    let superblock = specimen.superblock();
+    let unknown = (1_u32..)
+        .zip(start..)
+        .zip(&mut superblock.sections[known..]);
+    for ((number, offset), entry) in unknown {
+        entry.kind.set(SectionKind::Data.number() + number);
+        entry.offset.set(offset);
+        entry.length.set(1);
+    }
+    superblock.section_count.set(60);
+    superblock.image_size.set(start + PAGE);
+    let bytes = specimen.finish();
+    let mut examiner = Examiner::default();
+    assert_eq!(examiner.first(&bytes[..]), None);
+    let image = examiner.open(&bytes[..]).unwrap();
+    assert_eq!(walk::walk(&image).first, None);
+}
+
+/// An image has 256 TiB at most, which no test writes: only its superblock is looked at.
+#[test]
+fn the_largest_image() {
+    let with_size = |size: u64| {
+        let mut specimen = Specimen::new(reference());
+        let data = specimen.section(SectionKind::Data);
+        specimen.superblock().image_size.set(size);
+        let entry = specimen.section_entry(SectionKind::Data);
+        entry.length.set(size - data.offset);
+        specimen.seal = Seal::Superblock;
+        let mut superblock = SuperblockCopy::zeroed();
+        superblock.fill(&specimen.finish()[..]).unwrap();
+        superblock.validate::<Xxh64>(u64::MAX)
+    };
+    let largest = with_size(MAX_IMAGE_SIZE).unwrap();
+    assert_eq!(largest.image_size(), 256 << 40);
+    let Error::Corrupt(finding) = with_size(MAX_IMAGE_SIZE + PAGE).unwrap_err() else {
+        panic!("an image of this size is none");
+    };
+    assert_eq!(
+        (finding.rule, finding.object, finding.offset),
+        (Rule::ImageSize, Object::Superblock, 40)
+    );
 }
 
 /// Whoever knows the hash can give every name the same. Lookup then still bisects, by name, and
