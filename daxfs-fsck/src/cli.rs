@@ -12,7 +12,7 @@ use crate::run::EXIT_USAGE;
 
 /// Checks a DAXFS image.
 ///
-/// Every rule of the format that concerns metadata is checked, and all checksums and digests of
+/// Every rule of the format but the digests of contents is checked, and all checksums and digests of
 /// the metadata are compared; with --verify-data also the digests of all contents. Each
 /// finding names the object, its offset in the image, its path where it has one, the rule, and the
 /// value that breaks it. The image is never changed.
@@ -26,7 +26,7 @@ pub struct Options {
     /// The image: a regular file or a block device
     pub image: PathBuf,
 
-    /// Compare the digests of all contents, too, and look for bytes that belong to no file
+    /// Compare the digests of all contents, too
     #[arg(long)]
     pub verify_data: bool,
 

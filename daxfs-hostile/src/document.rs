@@ -25,7 +25,7 @@ object below as the first finding, and `every_rule_has_a_class` wants every rule
 | found by | when |
 |---|---|
 | open | each mount, each tool |
-| checksums | each mount unless skipped, each run of `daxfs-fsck` |
+| checksums | the first mount of an image, with the SHA-256 where `identity=` or `validate` ask for it; `daxfs-fsck` |
 | structure | `daxfs-fsck`; a mount with `validate` |
 | contents | `daxfs-fsck --verify-data` |
 

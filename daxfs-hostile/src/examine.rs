@@ -15,7 +15,7 @@ use daxfs_image::hash::{Sha256, Xxh64};
 pub enum Stage {
     /// Superblock and section table: each mount.
     Open,
-    /// XXH64 and SHA-256 of the metadata sections: each mount, unless skipped.
+    /// XXH64 and SHA-256 of the metadata sections: the first mount (SHA-256 for `identity=` and `validate`).
     Checksums,
     /// The structure: `daxfs-fsck`, and a mount with `validate`.
     Structure,

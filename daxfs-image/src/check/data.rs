@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The digests of all contents, and the pages that no content has.
+//! The digests of all contents.
 //!
 //! A digest covers a whole content, so one content is work for one thread. Threads take the largest
 //! pieces of work first: what is left at the end is small, and they finish together.
@@ -7,7 +7,6 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use daxfs_format::check;
 use daxfs_format::digest::content_digest;
 use daxfs_format::{
     ContentId, FileData, Finding, Image, Ino, Memory, Object, ReadFault, Rule, Section, SectionKind,
@@ -25,7 +24,7 @@ const BUFFER: usize = 128 << 10;
 pub struct DataSummary {
     /// Contents whose digest was compared.
     pub contents: u64,
-    /// Their bytes, and those of the padding.
+    /// Their bytes.
     pub bytes: u64,
 }
 
@@ -46,8 +45,7 @@ struct Work<'a> {
     failed: AtomicBool,
 }
 
-/// Compares the digests of all contents, and looks for bytes in the pages of the data section that no
-/// content has, in `threads` threads.
+/// Compares the digests of all contents in `threads` threads.
 ///
 /// # Errors
 /// [`CheckError`] when the check could not be completed; `findings` then holds what was found so far.
@@ -157,23 +155,9 @@ struct Worker<'a> {
 
 impl Worker<'_> {
     fn take(&mut self, structure: &Structure, piece: &Piece) -> Result<(), CheckError> {
-        match piece {
-            Piece::Contents(range) => {
-                let owners = structure.owners.get(range.clone()).unwrap_or_default();
-                let owners = owners.iter().filter_map(|&owner| Ino::new(owner));
-                owners.into_iter().try_for_each(|ino| self.verify(ino))
-            }
-            Piece::Padding => {
-                let mut sink = self.findings.sink();
-                check::check_data_padding(
-                    &self.image,
-                    &structure.pages,
-                    &mut self.buffer,
-                    &mut sink,
-                )
-                .map_err(|stop| CheckError::stopped(stop, self.file))
-            }
-        }
+        let owners = structure.owners.get(piece.clone()).unwrap_or_default();
+        let owners = owners.iter().filter_map(|&owner| Ino::new(owner));
+        owners.into_iter().try_for_each(|ino| self.verify(ino))
     }
 
     /// Compares the digest of the content that inode `ino` has. What cannot be read for a rule that it

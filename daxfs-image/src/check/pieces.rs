@@ -18,13 +18,8 @@ const PIECE: u64 = 4 << 20;
 /// The most contents in a piece.
 const PIECE_CONTENTS: usize = 4096;
 
-/// What a thread takes at a time.
-pub(super) enum Piece {
-    /// The contents with these indices in the list of owners.
-    Contents(Range<usize>),
-    /// All pages without content.
-    Padding,
-}
+/// What a thread takes at a time: the contents with these indices in the list of owners.
+pub(super) type Piece = Range<usize>;
 
 /// All pieces with their sizes in bytes, the largest first.
 pub(super) fn plan(
@@ -38,7 +33,6 @@ pub(super) fn plan(
     if sum(&pieces) > places.map(|section| section.length).sum() {
         return Err(CheckError::Overlap);
     }
-    pieces.push((padding(image, structure), Piece::Padding));
     pieces.sort_by_key(|&(bytes, _)| Reverse(bytes));
     Ok(pieces)
 }
@@ -72,12 +66,12 @@ fn content_pieces(
         };
         let full = bytes.saturating_add(size) > PIECE || index - start >= PIECE_CONTENTS;
         if full && index > start {
-            pieces.push((bytes, Piece::Contents(start..index)));
+            pieces.push((bytes, start..index));
             (start, bytes) = (index, 0);
         }
         bytes = bytes.saturating_add(size);
     }
-    pieces.push((bytes, Piece::Contents(start..structure.owners.len())));
+    pieces.push((bytes, start..structure.owners.len()));
     Ok(pieces)
 }
 
@@ -116,17 +110,4 @@ impl<'a> StoredBytes<'a> {
         }
         Ok(sum)
     }
-}
-
-/// The bytes of the pages that no content has.
-fn padding(image: &FileImage, structure: &Structure) -> u64 {
-    let data = image.superblock().sections().get(SectionKind::Data);
-    let used = structure
-        .pages
-        .iter()
-        .map(|word| u64::from(word.count_ones()));
-    let used = used
-        .sum::<u64>()
-        .saturating_mul(image.superblock().page_size());
-    data.map_or(0, |data| data.length.saturating_sub(used))
 }

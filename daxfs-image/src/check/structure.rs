@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The structural check: one thread hashes the sections while another applies the rules, and both
-//! look at the ends of files afterwards.
+//! look at the ends of files afterwards. Which pages of the data section nothing owns is known then, and
+//! they are looked at last.
 
 use std::thread;
 
@@ -24,7 +25,7 @@ pub struct Structure {
     pub(super) owners: Vec<u32>,
     acls: Vec<u16>,
     /// One bit for each page of the data section that holds a content.
-    pub(super) pages: Vec<u64>,
+    pages: Vec<u64>,
     buffer: Vec<u8>,
 }
 
@@ -69,9 +70,9 @@ fn zeros<T: Clone + Default>(count: usize) -> Result<Vec<T>, std::collections::T
     Ok(vector)
 }
 
-/// Checks the hashes of all metadata sections and every rule that [`check::check_structure`] knows,
-/// in two threads and at most `limit` bytes of memory. `superblock` is the copy that the image was
-/// opened with.
+/// Checks the hashes of all metadata sections, every rule that [`check::check_structure`] knows, and that
+/// the pages that nothing owns are zero: all that the module's `validate` checks. It takes two threads and
+/// at most `limit` bytes of memory. `superblock` is the copy that the image was opened with.
 ///
 /// # Errors
 /// [`CheckError`] when the check could not be completed; `findings` then holds what was found so far.
@@ -99,6 +100,7 @@ pub fn check_structure(
         of_rules = findings.sibling();
         done = check_rules(image, image, superblock, &mut structure, &mut of_rules);
     }
+    let done = done.and_then(|()| check_padding(image, &mut structure, &mut of_rules));
     findings.append(of_hashes);
     findings.append(of_rules);
     done.map(|()| structure)
@@ -131,6 +133,17 @@ fn check_rules<M: Memory>(
 ) -> Result<(), CheckError> {
     let (mut scratch, mut sink) = (structure.scratch(), findings.sink());
     check::check_structure(view, superblock, &mut scratch, &mut sink)
+        .map_err(|stop| CheckError::stopped(stop, image.memory()))
+}
+
+/// Looks at the pages of the data section that nothing owns.
+fn check_padding(
+    image: &FileImage,
+    structure: &mut Structure,
+    findings: &mut Findings,
+) -> Result<(), CheckError> {
+    let Structure { pages, buffer, .. } = structure;
+    check::check_data_padding(image, pages, buffer, &mut findings.sink())
         .map_err(|stop| CheckError::stopped(stop, image.memory()))
 }
 
