@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The data section: where contents are placed.
 //!
-//! Files of 2 MiB and more begin at multiples of 2 MiB, so that they can be mapped by huge pages. The
-//! gap that this leaves is filled with smaller files, the largest that fit first; a file is aligned only
+//! Files that huge pages can map are aligned for it ([`huge`](crate::huge)). The gap that this leaves is filled with smaller files, the largest that fit first; a file is aligned only
 //! if there are enough of them, or if what stays empty is small beside the file. Every other file goes
 //! to the smallest gap that takes it, and to the end if none does.
 
@@ -11,6 +10,7 @@ use std::collections::BTreeSet;
 
 use daxfs_format::limits::HUGE_PAGE;
 
+use crate::huge::Alignment;
 use crate::num::round_up;
 use crate::options::HugeAlign;
 
@@ -64,10 +64,11 @@ impl Area {
         at
     }
 
-    /// Places `length` bytes at the next huge page boundary after the end.
-    fn place_aligned(&mut self, length: u64) -> u64 {
-        let at = round_up(self.end, HUGE_PAGE);
-        self.add_gap(self.end, at - self.end);
+    /// Places `length` bytes at the next place after the end that is `phase` bytes beyond a huge page's.
+    fn place_aligned(&mut self, length: u64, phase: u64) -> u64 {
+        let gap = self.gap_before_aligned(phase);
+        let at = self.end + gap;
+        self.add_gap(self.end, gap);
         self.end = at + round_up(length, self.page);
         at
     }
@@ -79,8 +80,8 @@ impl Area {
     }
 
     /// The bytes that aligning the next file would leave empty.
-    fn gap_before_aligned(&self) -> u64 {
-        round_up(self.end, HUGE_PAGE) - self.end
+    fn gap_before_aligned(&self, phase: u64) -> u64 {
+        phase.wrapping_sub(self.end) % HUGE_PAGE
     }
 }
 
@@ -88,8 +89,8 @@ impl Area {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Large {
     pub(crate) length: u64,
-    /// Whether it may be mapped by huge pages.
-    pub(crate) is_mappable: bool,
+    /// What it wants to be mapped by huge pages.
+    pub(crate) alignment: Option<Alignment>,
 }
 
 /// What can fill the gaps that alignment leaves.
@@ -122,12 +123,13 @@ pub(crate) fn place_large(
     huge_align: HugeAlign,
 ) -> Vec<u64> {
     let mut places = vec![0; large.len()];
-    let is_candidate = |one: &Large| {
-        matches!(huge_align, HugeAlign::Auto) && one.is_mappable && one.length >= HUGE_PAGE
-    };
-    let all = (0..large.len()).filter(|&at| large[at].length != 0);
-    let (mut candidates, mut others): (Vec<usize>, Vec<usize>) =
-        all.partition(|&at| is_candidate(&large[at]));
+    let (mut candidates, mut others) = (Vec::new(), Vec::new());
+    for (at, one) in large.iter().enumerate().filter(|(_, one)| one.length != 0) {
+        match (huge_align, one.alignment) {
+            (HugeAlign::Auto, Some(alignment)) => candidates.push((at, alignment)),
+            _ => others.push(at),
+        }
+    }
     let lengths = others
         .iter()
         .map(|&at| (round_up(large[at].length, area.page), at));
@@ -136,11 +138,11 @@ pub(crate) fn place_large(
         small,
     };
     let mut placed = BTreeSet::new();
-    candidates.sort_by_key(|&at| Reverse(large[at].length));
-    for at in candidates {
-        let (chosen, room) = filler.choose(area.gap_before_aligned());
+    candidates.sort_by_key(|&(at, _)| Reverse(large[at].length));
+    for (at, Alignment { phase, bytes }) in candidates {
+        let (chosen, room) = filler.choose(area.gap_before_aligned(phase));
         let empty = room.saturating_sub(filler.small);
-        if empty > large[at].length / WORTH {
+        if empty > bytes / WORTH {
             others.push(at);
             continue;
         }
@@ -150,7 +152,7 @@ pub(crate) fn place_large(
             placed.insert(one.1);
             places[one.1] = area.append(one.0);
         }
-        places[at] = area.place_aligned(large[at].length);
+        places[at] = area.place_aligned(large[at].length, phase);
     }
     others.retain(|at| !placed.contains(at));
     if !area.gaps.is_empty() {
@@ -174,7 +176,7 @@ mod tests {
             .iter()
             .map(|&length| Large {
                 length,
-                is_mappable: true,
+                alignment: Alignment::of_dense(length),
             })
             .collect()
     }
@@ -227,13 +229,29 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_mapped_is_not_aligned() {
+    fn what_no_huge_page_can_map_is_not_aligned() {
         let mut area = Area::new(PAGE, PAGE);
         let sparse = [Large {
             length: 1 << 30,
-            is_mappable: false,
+            alignment: None,
         }];
         assert_eq!(place_large(&mut area, &sparse, 0, HugeAlign::Auto), [PAGE]);
+    }
+
+    #[test]
+    fn a_phase_is_kept() {
+        let mut area = Area::new(PAGE, PAGE);
+        let phase = HUGE_PAGE - PAGE;
+        let one = Large {
+            length: 3 * HUGE_PAGE,
+            alignment: Some(Alignment {
+                phase,
+                bytes: 2 * HUGE_PAGE,
+            }),
+        };
+        let places = place_large(&mut area, &[one, one], HUGE_PAGE, HugeAlign::Auto);
+        assert_eq!(places, [phase, phase + 3 * HUGE_PAGE]);
+        assert_eq!(area.unused(), phase - PAGE);
     }
 
     #[test]

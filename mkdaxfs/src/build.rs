@@ -24,6 +24,7 @@ use crate::compare::{compare, Comparison};
 use crate::contents::{Classes, Content, Contents, Place};
 use crate::copy::{copy, Job, LargeFile, Placing, Target};
 use crate::error::{Error, Result};
+use crate::huge::Alignment;
 use crate::metadata::{Cursor, Cursors, Ordered};
 use crate::num::round_up;
 use crate::observer::{Observer, Phase};
@@ -33,7 +34,7 @@ use crate::recheck::recheck;
 use crate::scan::scan;
 use crate::seal::{Sealed, Sections};
 use crate::summary::{self, Summary};
-use crate::tree::{NodeId, NodeKind};
+use crate::tree::{NodeId, NodeKind, Piece};
 
 /// The sections whose lengths are known after the scan.
 const DESCRIBING: [SectionKind; 5] = [
@@ -204,12 +205,11 @@ fn place_large(
     let filler = small.iter().map(rounded).sum();
     let places = area::place_large(area, &lengths, filler, job.options.huge_align);
     let mut large = Vec::with_capacity(originals.len());
-    for ((&file, length), place) in originals.iter().zip(lengths).zip(places) {
+    for (&file, place) in originals.iter().zip(places) {
         let size = job.tree.node(file).status.size;
-        let to = if length.is_mappable {
-            Place::Direct(place)
-        } else {
-            Place::Sparse(place)
+        let to = match pieces_of(job, file) {
+            None => Place::Direct(place),
+            Some(_) => Place::Sparse(place),
         };
         let content = contents.add(Content {
             digest: [0; 32],
@@ -238,8 +238,7 @@ fn place_large(
 fn check_sparse(job: &Job<'_>, files: &[NodeId]) -> Result<()> {
     let most = u64::from(u32::MAX) * job.options.page.bytes();
     for &file in files {
-        let large = large_of(job, file);
-        if !large.is_mappable && large.length > most {
+        if pieces_of(job, file).is_some() && large_of(job, file).length > most {
             let limit = format!("a file with holes may have {most} bytes besides them");
             let path = OsString::from_vec(job.tree.path(file));
             let path = job.options.source.join(path);
@@ -249,29 +248,32 @@ fn check_sparse(job: &Job<'_>, files: &[NodeId]) -> Result<()> {
     Ok(())
 }
 
-/// What a large file takes in the data section.
-fn large_of(job: &Job<'_>, file: NodeId) -> Large {
-    let node = job.tree.node(file);
-    let pieces = match node.kind {
+/// The pieces of a sparse file.
+fn pieces_of<'a>(job: &Job<'a>, file: NodeId) -> Option<&'a [Piece]> {
+    match job.tree.node(file).kind {
         NodeKind::Regular { sparse } => job.tree.pieces(sparse),
         _ => None,
-    };
+    }
+}
+
+/// What a large file takes in the data section.
+fn large_of(job: &Job<'_>, file: NodeId) -> Large {
     let page = job.options.page.bytes();
-    match pieces {
+    match pieces_of(job, file) {
         Some(pieces) => {
-            let length = pieces
-                .iter()
-                .map(|&(_, length)| round_up(length, page))
-                .sum();
+            let lengths = pieces.iter().map(|&(_, length)| round_up(length, page));
             Large {
-                length,
-                is_mappable: false,
+                length: lengths.sum(),
+                alignment: Alignment::of_sparse(pieces, page),
             }
         }
-        None => Large {
-            length: node.status.size,
-            is_mappable: true,
-        },
+        None => {
+            let length = job.tree.node(file).status.size;
+            Large {
+                length,
+                alignment: Alignment::of_dense(length),
+            }
+        }
     }
 }
 

@@ -16,7 +16,7 @@
 //! | `scan`, `source`, `xattrs`, `holes`, `exclude` | reading the tree |
 //! | `tree` | the tree in memory, inode numbers |
 //! | `compare`, `contents` | which files are equal |
-//! | `area` | where contents are placed |
+//! | `area`, `huge` | where contents are placed, and what huge pages map there |
 //! | `copy` | copying contents |
 //! | `recheck` | whether what was not read has changed |
 //! | `metadata`, `seal` | the sections that describe files, the superblock |
@@ -37,6 +37,7 @@ mod copy;
 mod error;
 mod exclude;
 mod holes;
+mod huge;
 mod metadata;
 mod num;
 mod observer;

@@ -3,13 +3,13 @@
 
 use std::fmt::Write as _;
 
-use daxfs_format::limits::HUGE_PAGE;
 use daxfs_format::FileType;
 use serde::Serialize;
 
 use crate::build::Copied;
-use crate::contents::{Content, Place};
-use crate::num::{index, len64};
+use crate::contents::Place;
+use crate::huge;
+use crate::num::{index, len64, round_up};
 use crate::seal::Sealed;
 use crate::tree::{NodeId, NodeKind, Tree};
 
@@ -120,27 +120,29 @@ impl Summary {
                 self.packed_contents += 1;
                 self.packed_bytes += known.size;
             }
-            Place::Direct(at) => self.add_direct(known, at, page),
-            Place::Sparse(_) => {
+            Place::Direct(at) => self.add_mapped((0, at), known.size, page),
+            Place::Sparse(mut at) => {
                 let pieces = match tree.node(file).kind {
                     NodeKind::Regular { sparse } => tree.pieces(sparse).unwrap_or_default(),
                     _ => &[],
                 };
-                let bytes: u64 = pieces.iter().map(|&(_, length)| length).sum();
                 self.sparse_files += 1;
-                self.hole_bytes += known.size - bytes;
-                self.tail_bytes += bytes.wrapping_neg() % page;
+                self.hole_bytes += known.size;
+                for &(file_offset, length) in pieces {
+                    self.hole_bytes -= length;
+                    self.add_mapped((file_offset, at), length, page);
+                    at += round_up(length, page);
+                }
             }
         }
     }
 
-    fn add_direct(&mut self, content: &Content, at: u64, page: u64) {
-        let tail = content.size.wrapping_neg() % page;
+    /// Adds what lies in one piece in pages of its own.
+    fn add_mapped(&mut self, (file_offset, at): (u64, u64), length: u64, page: u64) {
+        let tail = length.wrapping_neg() % page;
         self.tail_bytes += tail;
-        self.mappable_bytes += content.size;
-        if at % HUGE_PAGE == 0 {
-            self.huge_bytes += (content.size + tail) / HUGE_PAGE * HUGE_PAGE;
-        }
+        self.mappable_bytes += length;
+        self.huge_bytes += huge::mapped(file_offset, at, length + tail);
     }
 }
 
