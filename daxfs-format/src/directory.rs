@@ -29,7 +29,7 @@ use crate::hash::NameHash;
 use crate::inode::{FileType, Ino};
 use crate::limits::MAX_NAME;
 use crate::memory::{read_struct, Memory, ReadFault};
-use crate::num::{from_usize, len64, rough_root, to_usize};
+use crate::num::{from_usize, rough_root, to_usize};
 use crate::rule::Rule;
 
 /// The length of a directory entry in bytes.
@@ -80,6 +80,8 @@ pub struct DirEntry {
     pub file_type: FileType,
     /// The hash of the name.
     pub hash: NameHash,
+    /// Its place among the entries.
+    pub(crate) index: u32,
     pub(crate) name_offset: u32,
     pub(crate) name_length: u8,
 }
@@ -427,6 +429,7 @@ impl Directory {
             ino,
             file_type,
             hash,
+            index,
             name_offset,
             name_length,
         })
@@ -438,13 +441,25 @@ impl Directory {
         if is_valid_name(name) {
             return Ok(());
         }
-        Err(Finding {
-            object: Object::Inode(self.ino.get()),
-            offset: self.offset.saturating_add(entry.name_offset.into()),
+        Err(self.name_finding(entry, name).into())
+    }
+
+    /// The finding of a name that is none: at its first byte that no name has, or that it begins with.
+    #[cold]
+    fn name_finding(&self, entry: &DirEntry, name: &[u8]) -> Finding {
+        let at = name.iter().position(|byte| matches!(byte, 0 | b'/'));
+        let at = at.unwrap_or_default();
+        let Directory { ino, offset, .. } = *self;
+        let offset = offset.saturating_add(entry.name_offset.into());
+        Finding {
+            object: Object::Entry {
+                directory: ino,
+                index: entry.index,
+            },
+            offset: offset.saturating_add(from_usize(at)),
             rule: Rule::EntryName,
-            value: len64(name),
+            value: name.get(at).copied().unwrap_or_default().into(),
         }
-        .into())
     }
 
     /// Copies out entry `index`, through room that holds those after it as well.

@@ -25,6 +25,19 @@ pub enum Error {
 }
 
 /// A rule that an object breaks.
+///
+/// `value` is what the image says, never what it should say: the field at `offset`, little-endian in its
+/// one, two, four or eight bytes, or the byte at `offset` where a rule is about bytes. Some findings have no
+/// such field, and have instead
+///
+/// - about a section as a whole, what the section table states of it: its XXH64 ([`Rule::SectionChecksum`]),
+///   the first eight bytes of its SHA-256 as they are written ([`Rule::SectionDigest`]), or its length
+///   (objects that do not fill it, [`Rule::DigestCount`]),
+/// - about a content that has not the digest that the image states, the first eight bytes of that digest
+///   ([`Rule::ContentDigest`]),
+/// - about a number that names nothing, which a reader was given, that number; `offset` is where the object
+///   would be ([`Rule::InodeNumber`], [`Rule::InodeXattrs`], [`Rule::DigestCount`]),
+/// - about memory that ends within the superblock, its length ([`Rule::ImageTruncated`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// What breaks the rule.
@@ -33,7 +46,7 @@ pub struct Finding {
     pub offset: u64,
     /// The rule.
     pub rule: Rule,
-    /// What was found there.
+    /// What the image says there, which breaks the rule.
     pub value: u64,
 }
 
@@ -80,6 +93,13 @@ impl Finding {
             Error::Corrupt(self)
         }
     }
+}
+
+/// The first eight bytes of a digest, as a finding has them: read as they are written.
+#[must_use]
+pub const fn digest_value(digest: &[u8; 32]) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = *digest;
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
 impl From<Finding> for Error {

@@ -185,25 +185,23 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
         entry: &DirEntry,
         kind: &InodeKind,
     ) -> Result<()> {
-        let fail = |field, rule, value| {
-            let object = Object::Inode(entry.ino.get());
-            let offset = self.inode_offset(entry.ino).saturating_add(field);
-            Err(Finding {
-                object,
-                offset,
-                rule,
-                value,
-            }
-            .into())
-        };
         if kind.file_type() != entry.file_type {
-            return fail(0, Rule::EntryType, entry.file_type.to_entry().into());
+            let value = entry.file_type.to_entry().into();
+            return Err(directory
+                .finding(entry.index, 14, Rule::EntryType, value)
+                .into());
         }
         match kind {
             InodeKind::Directory(child)
                 if child.parent != directory.ino || child.ino == child.parent =>
             {
-                fail(52, Rule::DirectoryParent, child.parent.get().into())
+                Err(Finding {
+                    object: Object::Inode(entry.ino.get()),
+                    offset: self.inode_offset(entry.ino).saturating_add(52),
+                    rule: Rule::DirectoryParent,
+                    value: child.parent.get().into(),
+                }
+                .into())
             }
             _ => Ok(()),
         }
@@ -340,10 +338,13 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
     /// [`Rule::XattrName`] for a name with a NUL, or the memory's own.
     pub fn xattr_name<'a>(&self, xattr: &Xattr, buffer: &'a mut [u8; 255]) -> Result<&'a [u8]> {
         let name = xattr.read_name(&self.memory, buffer)?;
-        if name.contains(&0) {
-            return Err(xattr.finding(Rule::XattrName, xattr.name_at(), 0).into());
+        match offsets_from(xattr.name_at())
+            .zip(name)
+            .find(|&(_, &byte)| byte == 0)
+        {
+            Some((offset, _)) => Err(xattr.finding(Rule::XattrName, offset, 0).into()),
+            None => Ok(name),
         }
-        Ok(name)
     }
 
     /// Copies the first bytes of an attribute's value into `buffer` and returns them; all of them
@@ -591,7 +592,8 @@ fn sparse_segment(
     };
     // A list that changes under a search must not send the caller back.
     if segment.end <= offset {
-        return Err(list.finding(found.index, 0, Rule::ExtentOrder, segment.end));
+        let value = extent.map_or(list.size, |extent| extent.file_offset);
+        return Err(list.finding(found.index, 0, Rule::ExtentOrder, value));
     }
     Ok(segment)
 }

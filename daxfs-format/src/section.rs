@@ -19,7 +19,7 @@ use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::error::{Finding, Object};
 use crate::limits::MAX_INO;
-use crate::num::is_aligned;
+use crate::num::{is_aligned, offsets_from};
 use crate::rule::Rule;
 
 /// An entry of the section table as it lies in the image.
@@ -53,12 +53,6 @@ impl RawSection {
     pub const MANDATORY: u32 = 1;
     /// The flag of a section whose hashes the table states.
     pub const HASHED: u32 = 2;
-
-    /// Whether all bytes are zero, as in an unused entry.
-    pub(crate) fn is_zero(&self) -> bool {
-        use zerocopy::IntoBytes as _;
-        self.as_bytes().iter().all(|&byte| byte == 0)
-    }
 }
 
 /// The kinds of sections.
@@ -376,10 +370,18 @@ impl Entry<'_> {
         if flags & !(RawSection::MANDATORY | RawSection::HASHED) != 0 {
             return Err(self.fail(4, Rule::SectionFlags, flags.into()));
         }
-        let stated = self.raw.xxh64.get() != 0 || self.raw.sha256 != [0; 32];
-        if flags & RawSection::HASHED == 0 && stated {
+        if flags & RawSection::HASHED != 0 {
+            return Ok(());
+        }
+        if self.raw.xxh64.get() != 0 {
             return Err(self.fail(24, Rule::SectionHash, self.raw.xxh64.get()));
         }
-        Ok(())
+        match offsets_from(32)
+            .zip(&self.raw.sha256)
+            .find(|&(_, &byte)| byte != 0)
+        {
+            Some((field, &byte)) => Err(self.fail(field, Rule::SectionHash, byte.into())),
+            None => Ok(()),
+        }
     }
 }

@@ -214,7 +214,7 @@ impl SuperblockCopy {
         let raw = &self.0;
         let unknown = raw.incompatible.get() & !KNOWN_INCOMPATIBLE;
         if unknown != 0 {
-            return Err(fail(Rule::IncompatibleFeature, 32, unknown).into());
+            return Err(fail(Rule::IncompatibleFeature, 32, raw.incompatible.get()).into());
         }
         if !PAGE_SHIFTS.contains(&raw.page_shift) {
             return Err(fail(Rule::PageShift, 128, raw.page_shift.into()).into());
@@ -244,16 +244,8 @@ impl SuperblockCopy {
             let at = entry_offset(index);
             if index < used {
                 table.push(index, at, section)?;
-            } else if !section.is_zero() {
-                let object = Object::SectionEntry(index);
-                let value = section.kind.get().into();
-                return Err(Finding {
-                    object,
-                    offset: at,
-                    rule: Rule::SectionUnused,
-                    value,
-                }
-                .into());
+            } else {
+                check_unused(index, at, section)?;
             }
         }
         Ok(table)
@@ -264,6 +256,23 @@ impl SuperblockCopy {
 fn entry_offset(index: u32) -> u64 {
     let distance = u64::from(index).saturating_mul(from_usize(size_of::<RawSection>()));
     from_usize(HEADER_SIZE).saturating_add(distance)
+}
+
+/// An entry beyond the used ones is zero.
+fn check_unused(index: u32, at: u64, section: &RawSection) -> Result<()> {
+    match offsets_from(at)
+        .zip(section.as_bytes())
+        .find(|&(_, &byte)| byte != 0)
+    {
+        Some((offset, &byte)) => Err(Finding {
+            object: Object::SectionEntry(index),
+            offset,
+            rule: Rule::SectionUnused,
+            value: byte.into(),
+        }
+        .into()),
+        None => Ok(()),
+    }
 }
 
 fn check_zero(at: u64, bytes: &[u8]) -> Result<()> {

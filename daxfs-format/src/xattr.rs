@@ -272,8 +272,7 @@ impl XattrSet {
                 value,
             })
         };
-        let index = u64::from(id.get().saturating_sub(1));
-        let slot = HEADER_SIZE.saturating_add(index.saturating_mul(SET_SIZE));
+        let slot = Self::slot(id);
         let at = section.saturating_add(slot);
         if slot.saturating_add(SET_SIZE) > section_length {
             return Err(fail(Rule::InodeXattrs, at, id.get().into()));
@@ -290,6 +289,12 @@ impl XattrSet {
             offset: section.saturating_add(offset),
             end: section.saturating_add(end),
         })
+    }
+
+    /// Where the entry of the set `id` lies in the section.
+    pub(crate) fn slot(id: XattrSetId) -> u64 {
+        let index = u64::from(id.get().saturating_sub(1));
+        HEADER_SIZE.saturating_add(index.saturating_mul(SET_SIZE))
     }
 
     /// A walk over the set, from its start.
@@ -356,10 +361,6 @@ impl XattrWalk {
         if self.at >= self.set.end {
             return Ok(None);
         }
-        let room = self.set.end.saturating_sub(self.at);
-        if room < XATTR_SIZE {
-            return Err(self.fail(Rule::XattrEntry, 0, room));
-        }
         let xattr = self.validate(&read_struct(memory, self.at)?)?;
         let name = xattr
             .namespace
@@ -371,7 +372,7 @@ impl XattrWalk {
             .saturating_add(from_usize(name))
             .saturating_add(1);
         if self.listed > MAX_XATTR_LIST {
-            return Err(self.fail(Rule::XattrList, 0, self.listed));
+            return Err(self.fail(Rule::XattrList, 5, xattr.name_length.into()));
         }
         self.at = round_up(xattr.end(), ALIGN_SHIFT)
             .filter(|&next| next <= self.set.end)

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 
 use daxfs_format::check::{self, Scratch, ScratchSize, Sink, Stop};
 use daxfs_format::digest::content_digest;
+use daxfs_format::error::digest_value;
 use daxfs_format::superblock::SuperblockCopy;
 use daxfs_format::{Error, Finding, Image, InodeKind, Memory, Object, Rule};
 use daxfs_image::hash::{Sha256, Xxh64};
@@ -126,7 +127,7 @@ impl Examiner {
                     object: Object::Content(content),
                     offset: image.inode_offset(ino),
                     rule: Rule::ContentDigest,
-                    value: ino.get().into(),
+                    value: digest_value(&stated),
                 };
                 return Err(finding.into());
             }

@@ -30,7 +30,7 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
         }
         let owner = slot(self.scratch.owners, number).and_then(|&mut owner| Ino::new(owner));
         match owner {
-            Some(owner) => self.check_shared(inode, owner, data),
+            Some(owner) => self.check_shared(inode, content, owner, data),
             None => {
                 if let Some(owner) = slot(self.scratch.owners, number) {
                     *owner = inode.ino.get();
@@ -42,7 +42,13 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
     }
 
     /// A further file with a content has the place and size of the first.
-    fn check_shared(&mut self, inode: &Inode, owner: Ino, data: &FileData) -> Outcome {
+    fn check_shared(
+        &mut self,
+        inode: &Inode,
+        content: ContentId,
+        owner: Ino,
+        data: &FileData,
+    ) -> Outcome {
         let first = match self.image.inode(owner) {
             Ok(first) => first,
             Err(error) => return self.report_error(error),
@@ -51,7 +57,7 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
         if !sparse && first.kind == inode.kind && first.size == inode.size {
             return Ok(());
         }
-        let (field, value) = (offset_of!(RawInode, content), owner.get().into());
+        let (field, value) = (offset_of!(RawInode, content), content.get().into());
         self.report(self.inode_finding(inode.ino, field, Rule::ContentShared, value))
     }
 
@@ -147,8 +153,8 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
             self.check_pages(place, content, extent.offset, extent.length)?;
         }
         if bytes >= inode.size {
-            let field = offset_of!(RawInode, count);
-            self.report(self.inode_finding(inode.ino, field, Rule::ExtentOrder, bytes))?;
+            let (field, value) = (offset_of!(RawInode, count), list.count.into());
+            self.report(self.inode_finding(inode.ino, field, Rule::ExtentOrder, value))?;
         }
         if pages != u64::from(list.pages) {
             let (field, value) = (offset_of!(RawInode, link), list.pages.into());

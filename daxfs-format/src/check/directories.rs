@@ -7,12 +7,12 @@
 use core::mem::offset_of;
 
 use super::{slot, Checker, Outcome, Stop};
-use crate::directory::{is_valid_name, DirEntry, Directory, NameBuf, RawDirEntry, ENTRY_SIZE};
+use crate::directory::{DirEntry, Directory, NameBuf, RawDirEntry, ENTRY_SIZE};
 use crate::error::{Error, Object};
 use crate::hash::{NameHash, Xxh64};
 use crate::inode::{FileType, Inode, RawInode};
 use crate::memory::Memory;
-use crate::num::{len64, round_up};
+use crate::num::round_up;
 use crate::rule::Rule;
 use crate::section::SectionKind;
 
@@ -46,7 +46,7 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
         }
         if progress.name_offset != directory.length {
             let field = offset_of!(RawInode, size);
-            let (rule, value) = (Rule::DirectoryShape, progress.name_offset);
+            let (rule, value) = (Rule::DirectoryShape, directory.length);
             self.report(self.inode_finding(directory.ino, field, rule, value))?;
         }
         let links = progress.subdirectories.saturating_add(2);
@@ -115,8 +115,8 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
             Ok(name) => name,
             Err(error) => return self.report_error(error),
         };
-        if !is_valid_name(name) {
-            self.report(fail(8, Rule::EntryName, len64(name)))?;
+        if let Err(error) = directory.check_name(entry, name) {
+            self.report_error(error)?;
         }
         if NameHash::of::<X>(name) != entry.hash {
             self.report(fail(0, Rule::EntryHash, entry.hash.0.into()))?;

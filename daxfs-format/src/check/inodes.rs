@@ -150,7 +150,8 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
                 _ => Rule::InodeLinks,
             };
             let field = offset_of!(RawInode, link_count);
-            self.report(self.inode_finding(ino, field, rule, seen.into()))?;
+            let value = raw.link_count.get().into();
+            self.report(self.inode_finding(ino, field, rule, value))?;
         }
         Ok(())
     }

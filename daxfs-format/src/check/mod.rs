@@ -247,7 +247,9 @@ impl<'a, 's, 'k, M: Memory, X: Xxh64> Checker<'a, 's, 'k, M, X> {
         let cursors = [self.directories, self.symlinks, self.extents, self.packed];
         for cursor in cursors {
             if cursor.at != cursor.end {
-                self.report(cursor.finding(Object::Section(cursor.kind), cursor.at, cursor.at))?;
+                let object = Object::Section(cursor.kind);
+                let (_, length) = self.image.superblock().sections().range(cursor.kind);
+                self.report(cursor.finding(object, cursor.at, length))?;
             }
         }
         if self.sets_used != self.sets {
@@ -257,7 +259,7 @@ impl<'a, 's, 'k, M: Memory, X: Xxh64> Checker<'a, 's, 'k, M, X> {
                 .sections()
                 .range(SectionKind::Xattrs);
             let object = Object::Section(SectionKind::Xattrs);
-            let value = self.sets_used.into();
+            let value = self.sets.into();
             self.report(Finding {
                 object,
                 offset,

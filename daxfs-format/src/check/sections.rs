@@ -3,7 +3,7 @@
 
 use super::{check_zero, report, Outcome, Sink};
 use crate::digest::{RawDigestHeader, DIGEST_SIZE};
-use crate::error::{Error, Finding, Object};
+use crate::error::{digest_value, Error, Finding, Object};
 use crate::hash::{Sha256, Xxh64};
 use crate::image::Image;
 use crate::memory::{for_each_chunk, read_struct, Memory};
@@ -26,16 +26,15 @@ pub fn verify_checksums<M: Memory, X: Xxh64>(
     for hashed in hashed_sections(superblock) {
         let mut hash = X::new();
         hashed.read(image.memory(), buffer, |chunk| hash.update(chunk))?;
-        let value = hash.finish();
-        if value != hashed.raw.xxh64.get() {
-            report(sink, hashed.finding(Rule::SectionChecksum, value))?;
+        let stated = hashed.raw.xxh64.get();
+        if hash.finish() != stated {
+            report(sink, hashed.finding(Rule::SectionChecksum, stated))?;
         }
     }
     Ok(())
 }
 
-/// Compares the SHA-256 of every section that states one, as [`verify_checksums`] does. A finding's
-/// value is the first eight bytes of the digest that was found, as a big-endian number.
+/// Compares the SHA-256 of every section that states one, as [`verify_checksums`] does.
 ///
 /// # Errors
 /// [`Stop`](super::Stop) when the check could not be completed.
@@ -48,11 +47,9 @@ pub fn verify_section_digests<S: Sha256, M: Memory, X: Xxh64>(
     for hashed in hashed_sections(superblock) {
         let mut hash = S::new();
         hashed.read(image.memory(), buffer, |chunk| hash.update(chunk))?;
-        let digest = hash.finish();
-        if digest != hashed.raw.sha256 {
-            let value = digest
-                .first_chunk()
-                .map_or(0, |first| u64::from_be_bytes(*first));
+        let stated = &hashed.raw.sha256;
+        if hash.finish() != *stated {
+            let value = digest_value(stated);
             report(sink, hashed.finding(Rule::SectionDigest, value))?;
         }
     }
@@ -143,18 +140,15 @@ pub(super) fn check_digests<M: Memory, X: Xxh64>(
     if let Err(Error::Corrupt(finding) | Error::Unsupported(finding)) = header.validate(offset) {
         report(sink, finding)?;
     }
-    let value = length
-        .checked_div(DIGEST_SIZE)
-        .unwrap_or_default()
-        .saturating_sub(1);
-    if value != u64::from(contents) {
+    let slots = length.checked_div(DIGEST_SIZE).unwrap_or_default();
+    if slots.saturating_sub(1) != u64::from(contents) {
         report(
             sink,
             Finding {
                 object,
                 offset,
                 rule: Rule::DigestCount,
-                value,
+                value: length,
             },
         )?;
     }

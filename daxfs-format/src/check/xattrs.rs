@@ -67,17 +67,8 @@ pub(super) fn check<M: Memory, X: Xxh64>(
             value,
         }
     };
-    if length < HEADER_SIZE {
-        report(sink, fail(0, length))?;
-        return Ok(0);
-    }
+    // A section too short for the header, which is 8 bytes long, has no room for the table either.
     let header: RawXattrHeader = read_struct(image.memory(), section)?;
-    if let Some((field, &byte)) = offsets_from(4)
-        .zip(&header.reserved_4)
-        .find(|&(_, &byte)| byte != 0)
-    {
-        report(sink, fail(field, byte.into()))?;
-    }
     let count = header.count.get();
     let table = u64::from(count)
         .saturating_mul(SET_SIZE)
@@ -85,6 +76,12 @@ pub(super) fn check<M: Memory, X: Xxh64>(
     if table > length {
         report(sink, fail(0, count.into()))?;
         return Ok(0);
+    }
+    if let Some((field, &byte)) = offsets_from(4)
+        .zip(&header.reserved_4)
+        .find(|&(_, &byte)| byte != 0)
+    {
+        report(sink, fail(field, byte.into()))?;
     }
     let mut place = section.saturating_add(table);
     for id in (1..=count).filter_map(XattrSetId::new) {
@@ -109,7 +106,7 @@ pub(super) fn check<M: Memory, X: Xxh64>(
                 object,
                 offset: place,
                 rule,
-                value: end,
+                value: length,
             },
         )?;
     }
@@ -126,22 +123,24 @@ fn check_place<M: Memory, X: Xxh64>(
     sink: &mut Sink<'_>,
 ) -> Result<Acls, Stop> {
     if set.offset != *place {
-        let (object, offset) = (Object::XattrSet(set.id), set.offset);
-        report(
-            sink,
-            Finding {
-                object,
-                offset,
-                rule: Rule::XattrPlace,
-                value: *place,
-            },
-        )?;
+        report(sink, misplaced(image, set))?;
     }
     if set.offset < *place {
         return Ok(Acls(0));
     }
     *place = set.end;
     check_set(image, set, buffer, sink)
+}
+
+/// The finding of a set that is not where the one before it ends: at its entry in the table.
+fn misplaced<M: Memory, X: Xxh64>(image: &Image<M, X>, set: &XattrSet) -> Finding {
+    let (section, _) = image.superblock().sections().range(SectionKind::Xattrs);
+    Finding {
+        object: Object::XattrSet(set.id),
+        offset: section.saturating_add(XattrSet::slot(set.id)),
+        rule: Rule::XattrPlace,
+        value: set.offset.saturating_sub(section),
+    }
 }
 
 fn report_error(sink: &mut Sink<'_>, error: Error) -> Outcome {
@@ -178,7 +177,8 @@ fn check_set<M: Memory, X: Xxh64>(
         });
         if !ascends {
             let value = xattr.namespace.number().into();
-            report(sink, xattr.finding(Rule::XattrOrder, xattr.at, value))?;
+            let at = xattr.at.saturating_add(4);
+            report(sink, xattr.finding(Rule::XattrOrder, at, value))?;
         }
         last = Some((xattr.namespace, name.len()));
         core::mem::swap(&mut previous, &mut current);
@@ -188,7 +188,7 @@ fn check_set<M: Memory, X: Xxh64>(
                 Some(acl) => acls.add(xattr.namespace, &acl),
                 None => {
                     let value = xattr.value_length.into();
-                    report(sink, xattr.finding(Rule::XattrAcl, xattr.value_at(), value))?;
+                    report(sink, xattr.finding(Rule::XattrAcl, xattr.at, value))?;
                 }
             }
         }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use daxfs_format::digest::content_digest;
+use daxfs_format::error::digest_value;
 use daxfs_format::{
     ContentId, FileData, Finding, Image, Ino, Memory, Object, ReadFault, Rule, Section, SectionKind,
 };
@@ -175,27 +176,24 @@ impl Worker<'_> {
         if let (Some(stated), Some(found)) = (stated, found) {
             self.contents += 1;
             if stated != found {
-                self.findings.push(finding(content, &data, found));
+                self.findings.push(finding(content, &data, &stated));
             }
         }
         Ok(())
     }
 }
 
-fn finding(content: ContentId, data: &FileData, found: [u8; 32]) -> Finding {
+fn finding(content: ContentId, data: &FileData, stated: &[u8; 32]) -> Finding {
     let offset = match *data {
         FileData::Empty => 0,
         FileData::Direct { offset } | FileData::Packed { offset } => offset,
         FileData::Sparse(list) => list.offset(),
     };
-    let value = found
-        .first_chunk()
-        .map_or(0, |first| u64::from_be_bytes(*first));
     Finding {
         object: Object::Content(content),
         offset,
         rule: Rule::ContentDigest,
-        value,
+        value: digest_value(stated),
     }
 }
 
