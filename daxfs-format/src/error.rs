@@ -130,6 +130,7 @@ impl fmt::Display for Object {
     }
 }
 
+/// A sentence that cannot be read as if the rule held.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -140,7 +141,7 @@ impl fmt::Display for Finding {
         } = self;
         write!(
             f,
-            "{object} at {offset:#x}: {} [{rule}], found {value:#x}",
+            "{object} at {offset:#x} breaks the rule that {} [{rule}]: found {value:#x}",
             rule.text()
         )
     }
@@ -204,13 +205,14 @@ mod tests {
             (Object::Gap, "padding"),
         ] {
             let expected = format!(
-                "corrupt image: {expected} at 0x40: {} [padding], found 0x11",
+                "corrupt image: {expected} at 0x40 breaks the rule that {} [padding]: found 0x11",
                 rule.text()
             );
             assert_eq!(text(object, rule), expected);
         }
         let expected = format!(
-            "unsupported image: superblock at 0x40: {} [superblock-version], found 0x11",
+            "unsupported image: superblock at 0x40 breaks the rule that {} [superblock-version]: \
+             found 0x11",
             Rule::SuperblockVersion.text()
         );
         assert_eq!(text(Object::Superblock, Rule::SuperblockVersion), expected);

@@ -112,7 +112,10 @@ impl Located {
         let path = path
             .as_ref()
             .map_or(String::new(), |path| format!(" ({path})"));
-        format!("{object} at {offset:#x}{path}: {text} [{rule}], found {value:#x}{newer}\n")
+        format!(
+            "{object} at {offset:#x}{path} breaks the rule that {text} [{rule}]: \
+             found {value:#x}{newer}\n"
+        )
     }
 }
 

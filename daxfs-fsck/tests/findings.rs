@@ -87,10 +87,10 @@ fn bytes_after_the_end_of_a_file_are_found() {
             "{}",
             run.stdout
         );
-        let expected = format!("content {content} at {place:#x} (/dir/large): ");
+        let expected = format!("content {content} at {place:#x} (/dir/large) breaks the rule that ");
         assert!(run.stdout.starts_with(&expected), "{}", run.stdout);
         assert!(
-            run.stdout.ends_with("[content-tail], found 0x9\n"),
+            run.stdout.ends_with("[content-tail]: found 0x9\n"),
             "{}",
             run.stdout
         );
@@ -125,11 +125,11 @@ fn bytes_in_pages_of_nobody(image: &std::path::Path) {
         longer(bytes, 192 + (count - 1) * 64 + 16);
     });
     let run = check(image, &["-q"]);
-    let expected = format!("padding at {:#x}: ", end + 4000);
+    let expected = format!("padding at {:#x} breaks the rule that bytes ", end + 4000);
     assert_eq!(run.status, 4);
     assert!(run.stdout.starts_with(&expected), "{}", run.stdout);
     assert!(
-        run.stdout.ends_with("[padding], found 0x5\n"),
+        run.stdout.ends_with("[padding]: found 0x5\n"),
         "{}",
         run.stdout
     );
@@ -154,11 +154,13 @@ fn findings_about_metadata_have_paths() {
     assert_eq!(run.status, 4);
     let lines: Vec<&str> = run.stdout.lines().collect();
     assert_eq!(lines.len(), 2, "{}", run.stdout);
-    assert!(lines[0].starts_with(&format!("inode {directory} at {links:#x} (/one/two): ")));
-    assert!(lines[0].ends_with("[inode-links], found 0x9"));
-    let path = r"(/one/two/three/f\x1b[31mile): ";
+    assert!(lines[0].starts_with(&format!(
+        "inode {directory} at {links:#x} (/one/two) breaks the rule that "
+    )));
+    assert!(lines[0].ends_with("[inode-links]: found 0x9"));
+    let path = r"(/one/two/three/f\x1b[31mile) breaks the rule that ";
     assert!(lines[1].starts_with(&format!("inode {file} at {nanoseconds:#x} {path}")));
-    assert!(lines[1].ends_with("[inode-time], found 0x3b9aca00"));
+    assert!(lines[1].ends_with("[inode-time]: found 0x3b9aca00"));
 }
 
 #[test]

@@ -385,7 +385,7 @@ fn what_is_no_image_is_named() {
         ("/", "cannot read /: "),
         (
             "/dev/null",
-            "/dev/null: corrupt image: superblock at 0x0: the memory holds the whole image",
+            "/dev/null: corrupt image: superblock at 0x0 breaks the rule that the memory holds the whole image",
         ),
     ] {
         for command in ["ls", "info", "dump", "map"] {

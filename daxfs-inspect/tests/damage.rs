@@ -109,7 +109,7 @@ fn the_rest_of_a_directory_is_listed() {
     assert!(run.err.starts_with(expected), "{}", run.err);
     assert!(run
         .err
-        .contains("uid and gid are not 2^32 - 1 [inode-owner], found 0xffffffff"));
+        .contains("uid and gid are not 2^32 - 1 [inode-owner]: found 0xffffffff"));
 }
 
 /// An entry that cannot be read does not hide those after it.
