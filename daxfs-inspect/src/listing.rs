@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The entries of a directory, sorted by name, as far as they can be read.
+//! The entries of directories, sorted by name, as far as they can be read.
 
-use daxfs_image::format::{Directory, FileType, Image, Ino, Memory, NameBuf, Xxh64};
+use daxfs_image::format::{
+    DirEntry, Directory, Error, FileType, Finding, Image, Ino, Memory, NameBuf, Object, Rule, Xxh64,
+};
 
 use crate::console::Console;
+use crate::ranges::Ranges;
 
 /// An entry of a directory.
 #[derive(Clone, Debug)]
@@ -16,43 +19,78 @@ pub struct Listed {
     pub file_type: FileType,
 }
 
-/// Lists a directory. Entries that cannot be read are reported, with the directory's `path`.
-pub fn list<M: Memory, X: Xxh64>(
-    image: &Image<M, X>,
-    directory: &Directory,
-    path: &[u8],
-    console: &mut Console<'_>,
-) -> Vec<Listed> {
-    // Not reserved from the count, which an image chooses.
-    let mut entries = Vec::new();
-    let mut buffer = NameBuf::new();
-    for index in 0..directory.len() {
-        match entry(image, directory, index, &mut buffer) {
-            Ok(Some(listed)) => entries.push(listed),
-            Ok(None) => break,
+/// Lists directories of an image, none of whose entries belongs to one that was listed before: a
+/// thousand directories that share a unit of a thousand entries would have a million.
+#[derive(Debug)]
+pub struct Listings<'a, M, X> {
+    image: &'a Image<M, X>,
+    units: Ranges,
+}
+
+impl<'a, M: Memory, X: Xxh64> Listings<'a, M, X> {
+    /// Nothing has been listed.
+    #[must_use]
+    pub fn new(image: &'a Image<M, X>) -> Self {
+        let units = Ranges::default();
+        Self { image, units }
+    }
+
+    /// Lists a directory. What cannot be read is reported, with the directory's `path`.
+    pub fn list(
+        &mut self,
+        directory: &Directory,
+        path: &[u8],
+        console: &mut Console<'_>,
+    ) -> Vec<Listed> {
+        // Not reserved from the count, which an image chooses.
+        let mut entries = Vec::new();
+        self.read(directory, |entry| match entry {
+            Ok((entry, name)) => entries.push(Listed {
+                name: name.into(),
+                ino: entry.ino,
+                file_type: entry.file_type,
+            }),
             Err(error) => {
                 let path = console.name(path);
                 console.problem(format_args!("{path}: {error}"));
             }
+        });
+        entries.sort_unstable_by(|a, b| (&a.name, a.ino).cmp(&(&b.name, b.ino)));
+        entries
+    }
+
+    /// Gives the entries of a directory to `take`, in the order of the image, or why they cannot be
+    /// read.
+    pub fn read(
+        &mut self,
+        directory: &Directory,
+        mut take: impl FnMut(Result<(DirEntry, &[u8]), Error>),
+    ) {
+        if !self
+            .units
+            .insert(directory.offset(), directory.unit_length())
+        {
+            return take(Err(shared_unit(directory).into()));
+        }
+        let mut buffer = NameBuf::new();
+        for index in 0..directory.len() {
+            match self.image.entry(directory, index) {
+                Ok(Some(entry)) => {
+                    let name = self.image.name(directory, &entry, &mut buffer);
+                    take(name.map(|name| (entry, name)));
+                }
+                Ok(None) => return,
+                Err(error) => take(Err(error)),
+            }
         }
     }
-    entries.sort_unstable_by(|a, b| (&a.name, a.ino).cmp(&(&b.name, b.ino)));
-    entries
 }
 
-fn entry<M: Memory, X: Xxh64>(
-    image: &Image<M, X>,
-    directory: &Directory,
-    index: u32,
-    buffer: &mut NameBuf,
-) -> Result<Option<Listed>, daxfs_image::format::Error> {
-    let Some(entry) = image.entry(directory, index)? else {
-        return Ok(None);
-    };
-    let name = image.name(directory, &entry, buffer)?;
-    Ok(Some(Listed {
-        name: name.into(),
-        ino: entry.ino,
-        file_type: entry.file_type,
-    }))
+fn shared_unit(directory: &Directory) -> Finding {
+    Finding {
+        object: Object::Inode(directory.ino().get()),
+        offset: directory.offset(),
+        rule: Rule::DirectoryPlace,
+        value: directory.offset(),
+    }
 }

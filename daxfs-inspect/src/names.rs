@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One path for each inode, found without a walk: a name and a parent for each.
 
-use daxfs_image::format::{Image, Ino, InodeKind, Memory, NameBuf, Xxh64};
+use daxfs_image::format::{Directory, Image, Ino, InodeKind, Memory, Xxh64};
 
 use crate::console::Console;
+use crate::listing::Listings;
 use crate::trail::{self, MAX_PATH};
 
 /// A name for each inode, of a few bytes more than the name.
@@ -34,11 +35,12 @@ impl Names {
             slots: vec![Slot::default(); slots],
             bytes: Vec::new(),
         };
+        let mut listings = Listings::new(image);
         for ino in image.inode_numbers() {
             // Inodes that cannot be read are reported by whoever looks at them.
             if let Ok(inode) = image.inode(ino) {
                 if let InodeKind::Directory(directory) = inode.kind {
-                    names.read_directory(image, &directory, console);
+                    names.read_directory(&mut listings, &directory, console);
                 }
             }
         }
@@ -47,25 +49,14 @@ impl Names {
 
     fn read_directory<M: Memory, X: Xxh64>(
         &mut self,
-        image: &Image<M, X>,
-        directory: &daxfs_image::format::Directory,
+        listings: &mut Listings<'_, M, X>,
+        directory: &Directory,
         console: &mut Console<'_>,
     ) {
-        let mut buffer = NameBuf::new();
-        for index in 0..directory.len() {
-            let entry = match image.entry(directory, index) {
-                Ok(Some(entry)) => entry,
-                Ok(None) => return,
-                Err(error) => {
-                    console.problem(error);
-                    continue;
-                }
-            };
-            match image.name(directory, &entry, &mut buffer) {
-                Ok(name) => self.insert(entry.ino, directory.ino(), name),
-                Err(error) => console.problem(error),
-            }
-        }
+        listings.read(directory, |entry| match entry {
+            Ok((entry, name)) => self.insert(entry.ino, directory.ino(), name),
+            Err(error) => console.problem(error),
+        });
     }
 
     fn insert(&mut self, ino: Ino, parent: Ino, name: &[u8]) {

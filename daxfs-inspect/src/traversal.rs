@@ -2,14 +2,14 @@
 //! A whole tree in the order of its names, each directory before what it holds.
 //!
 //! It needs memory for the entries of the directories that lead to the present one, however deep that
-//! is, and enters a directory once only, whatever the image says.
+//! is. Whatever the image says, it enters a directory once only, and lists no two that share entries.
 
 use std::vec;
 
 use daxfs_image::format::{FileType, Image, Ino, Inode, InodeKind, Memory, Xxh64};
 
 use crate::console::Console;
-use crate::listing::{self, Listed};
+use crate::listing::{Listed, Listings};
 use crate::lookup::Found;
 use crate::trail::Trail;
 
@@ -54,6 +54,7 @@ impl InodeSet {
 /// A traversal of the tree below a directory.
 pub struct Traversal<'a, M, X> {
     image: &'a Image<M, X>,
+    listings: Listings<'a, M, X>,
     levels: Vec<vec::IntoIter<Listed>>,
     trail: Trail,
     entered: InodeSet,
@@ -85,6 +86,7 @@ impl<'a, M: Memory, X: Xxh64> Traversal<'a, M, X> {
         let trail = Trail::new(start.inode.ino, start.path.clone());
         let mut traversal = Self {
             image,
+            listings: Listings::new(image),
             levels: Vec::new(),
             trail,
             entered,
@@ -112,7 +114,7 @@ impl<'a, M: Memory, X: Xxh64> Traversal<'a, M, X> {
             ));
             return None;
         }
-        Some(listing::list(self.image, &directory, path, console).into_iter())
+        Some(self.listings.list(&directory, path, console).into_iter())
     }
 
     /// The next entry, or `None` at the end. `descend` says whether directories at this depth are

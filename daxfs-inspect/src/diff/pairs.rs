@@ -6,10 +6,11 @@ use std::iter::Peekable;
 use std::vec;
 
 use daxfs_image::format::{Error, FileType, Ino, Inode, InodeKind};
+use daxfs_image::hash::Xxh64;
 
 use crate::console::Console;
-use crate::listing::{self, Listed};
-use crate::open::Inspected;
+use crate::listing::{Listed, Listings};
+use crate::open::{Inspected, Salvaged};
 use crate::trail::Trail;
 use crate::traversal::{read_inode, InodeSet};
 
@@ -47,6 +48,7 @@ type Entries = Peekable<vec::IntoIter<Listed>>;
 /// One of the trees.
 struct Tree<'a> {
     image: &'a Inspected,
+    listings: Listings<'a, Salvaged, Xxh64>,
     entered: InodeSet,
 }
 
@@ -71,14 +73,8 @@ impl<'a> Pairs<'a> {
             b: Some(side(b.inode(root)?)),
         };
         let mut pairs = Self {
-            a: Tree {
-                image: a,
-                entered: InodeSet::new(a),
-            },
-            b: Tree {
-                image: b,
-                entered: InodeSet::new(b),
-            },
+            a: Tree::new(a),
+            b: Tree::new(b),
             levels: Vec::new(),
             trail: Trail::new(root, b"/".to_vec()),
             roots: None,
@@ -145,7 +141,15 @@ fn next(a: &mut Entries, b: &mut Entries) -> (Option<Listed>, Option<Listed>) {
     }
 }
 
-impl Tree<'_> {
+impl<'a> Tree<'a> {
+    fn new(image: &'a Inspected) -> Self {
+        Self {
+            image,
+            listings: Listings::new(image),
+            entered: InodeSet::new(image),
+        }
+    }
+
     fn side(&self, listed: &Listed, path: &[u8], console: &mut Console<'_>) -> Side {
         let inode = read_inode(self.image, listed.ino, path, console);
         Side {
@@ -172,7 +176,7 @@ impl Tree<'_> {
             ));
             return None;
         }
-        Some(listing::list(self.image, &directory, path, console))
+        Some(self.listings.list(&directory, path, console))
     }
 
     fn enter(&mut self, ino: Ino) -> bool {

@@ -8,13 +8,13 @@
 mod columns;
 
 use anyhow::Result;
-use daxfs_image::format::{Directory, FileType, Inode, InodeKind, Symlink};
+use daxfs_image::format::{FileType, Inode, InodeKind, Symlink};
 
 use crate::cli::LsArgs;
 use crate::console::Console;
 use crate::human::Exact;
 use crate::json::{self, Bytes};
-use crate::listing::{self, Listed};
+use crate::listing::{Listed, Listings};
 use crate::lookup::{self, Found, LastLink};
 use crate::open::{self, Inspected};
 use crate::trail::Trail;
@@ -119,11 +119,13 @@ impl Ls<'_> {
         let InodeKind::Directory(directory) = start.inode.kind else {
             return Ok(());
         };
+        let mut listings = Listings::new(self.image);
         let mut entered = InodeSet::new(self.image);
         entered.insert(start.inode.ino);
         let mut trail = Trail::new(start.inode.ino, start.path.clone());
+        let entries = listings.list(&directory, &trail.path(), console);
         let mut open = vec![self
-            .print_directory(&directory, &trail, titles, console)?
+            .print_directory(entries, &trail, titles, console)?
             .into_iter()];
         while let Some(level) = open.last_mut() {
             let Some(entry) = level.next() else {
@@ -144,8 +146,9 @@ impl Ls<'_> {
                 continue;
             }
             trail.enter(entry.ino, &entry.name);
+            let entries = listings.list(&directory, &trail.path(), console);
             open.push(
-                self.print_directory(&directory, &trail, titles, console)?
+                self.print_directory(entries, &trail, titles, console)?
                     .into_iter(),
             );
         }
@@ -165,18 +168,16 @@ impl Ls<'_> {
         read_inode(self.image, entry.ino, path, console)
     }
 
-    /// Prints the entries of a directory and returns those that are to be descended into.
+    /// Prints the entries of a directory, and returns those that are to be descended into.
     fn print_directory(
         &self,
-        directory: &Directory,
+        mut entries: Vec<Listed>,
         trail: &Trail,
         titles: &mut Titles,
         console: &mut Console<'_>,
     ) -> Result<Vec<Listed>> {
-        let path = trail.path();
-        let mut entries = listing::list(self.image, directory, &path, console);
         if !self.arguments.json {
-            titles.print(&path, console)?;
+            titles.print(&trail.path(), console)?;
         }
         let widths = self.widths(&entries);
         for entry in &entries {

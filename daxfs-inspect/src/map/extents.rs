@@ -3,10 +3,14 @@
 
 use std::collections::HashSet;
 
+use daxfs_image::format::extent::{ExtentList, EXTENT_SIZE};
 use daxfs_image::format::limits::HUGE_PAGE;
-use daxfs_image::format::{ContentId, FileData, Image, Ino, Inode, InodeKind, Memory, Xxh64};
+use daxfs_image::format::{
+    ContentId, Error, FileData, Finding, Image, Ino, Inode, InodeKind, Memory, Object, Rule, Xxh64,
+};
 
 use crate::console::Console;
+use crate::ranges::Ranges;
 
 /// How the bytes of an extent are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,66 +83,92 @@ impl Placed {
     }
 }
 
-/// Reads the extents of all contents that a file for which `is_member` holds has, each content once.
-/// What cannot be read is reported.
+/// Reads the extents of all contents that a file for which `is_member` holds has, each content and
+/// each list once. What cannot be read is reported.
 pub fn read<M: Memory, X: Xxh64>(
     image: &Image<M, X>,
     is_member: impl Fn(Ino) -> bool,
     console: &mut Console<'_>,
 ) -> Vec<Placed> {
     let mut seen = HashSet::new();
-    let mut placed = Vec::new();
+    let mut reader = Reader {
+        image,
+        lists: Ranges::default(),
+        placed: Vec::new(),
+    };
     for ino in image.inode_numbers().filter(|&ino| is_member(ino)) {
         match image.inode(ino) {
             Ok(inode) => {
                 if let Some(content) = inode.content.filter(|&content| seen.insert(content)) {
-                    push_extents(image, &inode, content, &mut placed, console);
+                    reader.push_extents(&inode, content, console);
                 }
             }
             Err(error) => console.problem(error),
         }
     }
+    let mut placed = reader.placed;
     placed.sort_unstable_by_key(|extent| (extent.offset, extent.ino, extent.file_offset));
     placed
 }
 
-fn push_extents<M: Memory, X: Xxh64>(
-    image: &Image<M, X>,
-    inode: &Inode,
-    content: ContentId,
-    placed: &mut Vec<Placed>,
-    console: &mut Console<'_>,
-) {
-    let whole = |layout, offset| Placed {
-        offset,
-        length: inode.size,
-        file_offset: 0,
-        layout,
-        content,
-        ino: inode.ino,
-    };
-    match inode.kind {
-        InodeKind::Regular(FileData::Direct { offset }) => {
-            placed.push(whole(Layout::Direct, offset));
+struct Reader<'a, M, X> {
+    image: &'a Image<M, X>,
+    /// Of sparse files that share a list, each would have all of its extents.
+    lists: Ranges,
+    placed: Vec<Placed>,
+}
+
+impl<M: Memory, X: Xxh64> Reader<'_, M, X> {
+    fn push_extents(&mut self, inode: &Inode, content: ContentId, console: &mut Console<'_>) {
+        let whole = |layout, offset| Placed {
+            offset,
+            length: inode.size,
+            file_offset: 0,
+            layout,
+            content,
+            ino: inode.ino,
+        };
+        match inode.kind {
+            InodeKind::Regular(FileData::Direct { offset }) => {
+                self.placed.push(whole(Layout::Direct, offset));
+            }
+            InodeKind::Regular(FileData::Packed { offset }) => {
+                self.placed.push(whole(Layout::Packed, offset));
+            }
+            InodeKind::Regular(FileData::Sparse(list)) => {
+                self.push_list(&list, whole(Layout::Sparse, 0), console);
+            }
+            _ => {}
         }
-        InodeKind::Regular(FileData::Packed { offset }) => {
-            placed.push(whole(Layout::Packed, offset));
+    }
+
+    /// Adds the extents of a list, each like `model`.
+    fn push_list(&mut self, list: &ExtentList, model: Placed, console: &mut Console<'_>) {
+        let length = u64::from(list.count()).saturating_mul(EXTENT_SIZE);
+        if !self.lists.insert(list.offset(), length) {
+            return console.problem(Error::from(shared_list(model.ino, list)));
         }
-        InodeKind::Regular(FileData::Sparse(list)) => {
-            for index in 0..list.count() {
-                match image.extent(&list, index) {
-                    Ok(Some(extent)) => placed.push(Placed {
-                        offset: extent.offset,
-                        length: extent.length,
-                        file_offset: extent.file_offset,
-                        ..whole(Layout::Sparse, 0)
-                    }),
-                    Ok(None) => return,
-                    Err(error) => console.problem(error),
-                }
+        for index in 0..list.count() {
+            match self.image.extent(list, index) {
+                Ok(Some(extent)) => self.placed.push(Placed {
+                    offset: extent.offset,
+                    length: extent.length,
+                    file_offset: extent.file_offset,
+                    ..model
+                }),
+                Ok(None) => return,
+                Err(error) => console.problem(error),
             }
         }
-        _ => {}
+    }
+}
+
+fn shared_list(file: Ino, list: &ExtentList) -> Finding {
+    Finding {
+        object: Object::Inode(file.get()),
+        offset: list.offset(),
+        rule: Rule::ExtentPlace,
+        value: list.offset(),
     }
 }
 

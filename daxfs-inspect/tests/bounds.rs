@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a command costs is bounded by the length of the image, whatever the image says.
+//!
+//! Objects that share their place cost an image nothing. A command that read the place again for each
+//! of them would never end, on an image of a few megabytes.
+#![allow(clippy::unwrap_used, reason = "a test that panics fails")]
+
+mod support;
+
+use daxfs_hostile::specimen::Specimen;
+use daxfs_hostile::writer::{Body, Form, Tree, ROOT};
+use daxfs_image::format::{FileType, RawInode, SectionKind};
+use support::{inspect, ImageFile, Run};
+
+/// How many objects share a place.
+const COUNT: u32 = 2000;
+
+/// Makes `count` inodes from `first` on copies of `model` that keep their parents and contents.
+fn share_place(specimen: &mut Specimen, model: u32, first: u32, count: u32) {
+    let table = specimen.section(SectionKind::Inodes).offset;
+    let model = *specimen.at::<RawInode>(table + 64 * u64::from(model));
+    for ino in first..first + count {
+        let inode: &mut RawInode = specimen.at(table + 64 * u64::from(ino));
+        let own = *inode;
+        *inode = model;
+        inode.content = own.content;
+        if FileType::from_mode(model.mode.get()) == Some(FileType::Directory) {
+            inode.link = own.link;
+        }
+    }
+}
+
+/// An image whose 2,000 directories all have the entries of the one that names them.
+fn directories_of_one_unit() -> ImageFile {
+    let mut tree = Tree::new(Form::default());
+    let big = tree.add(ROOT, b"big", Body::Directory);
+    for index in 0..COUNT {
+        tree.add(big, format!("{index:04}").as_bytes(), Body::Directory);
+    }
+    let mut specimen = Specimen::new(tree.write());
+    share_place(&mut specimen, big, big + 1, COUNT);
+    ImageFile::new(&specimen.finish())
+}
+
+fn assert_bounded(run: &Run, rule: &str, lines: u32) {
+    assert!(run.err.contains(rule), "{}", run.err);
+    let count = run.text().lines().count();
+    let most = usize::try_from(lines).unwrap();
+    assert!(count <= most, "{count} lines, and not {most}");
+}
+
+#[test]
+fn directories_that_share_a_unit_are_listed_once() {
+    let image = directories_of_one_unit();
+    let commands: [(&str, &[&str], u32); 6] = [
+        ("tree", &[], COUNT + 4),
+        ("tree", &["--json"], COUNT + 1),
+        // Each directory has a line, a heading, and a gap before that.
+        ("ls", &["-R"], 3 * COUNT + 5),
+        ("ls", &["-lR", "--json"], COUNT + 1),
+        ("map", &[], 20),
+        ("map", &["/big", "--json"], 1),
+    ];
+    for (command, rest, lines) in commands {
+        let run = image.run(command, rest);
+        println!("{command} {rest:?}: {} bytes", run.out.len());
+        assert_eq!(run.code, 1);
+        assert!(run.err.contains("inode 3 at "), "{}", run.err);
+        assert_bounded(&run, "[directory-place]", lines);
+    }
+}
+
+#[test]
+fn trees_whose_directories_share_a_unit_are_compared_in_one_pass() {
+    let [a, b] = [directories_of_one_unit(), ImageFile::reference()];
+    for [a, b] in [[&a, &b], [&b, &a], [&a, &a]] {
+        let run = inspect(&["diff".as_ref(), a.path().as_os_str(), b.path().as_os_str()]);
+        assert_eq!(run.code, 2);
+        assert_bounded(&run, "[directory-place]", COUNT + 100);
+    }
+}
+
+#[test]
+fn sparse_files_that_share_a_list_are_mapped_once() {
+    let mut tree = Tree::new(Form::default());
+    let extents = (0..400)
+        .map(|index| (index * 8192, vec![1; 4096]))
+        .collect();
+    let size = 400 * 8192;
+    let list = tree.add(ROOT, b"list", Body::Sparse { size, extents });
+    for index in 0..COUNT {
+        let name = format!("{index}");
+        let content = name.clone().into_bytes();
+        tree.add(ROOT, name.as_bytes(), Body::Packed(content));
+    }
+    let mut specimen = Specimen::new(tree.write());
+    share_place(&mut specimen, list, list + 1, COUNT);
+    let run = ImageFile::new(&specimen.finish()).run("map", &[]);
+    assert_eq!(run.code, 1);
+    assert!(run.err.contains("inode 3 at "), "{}", run.err);
+    assert_bounded(&run, "[extent-place]", 400 + 20);
+}
