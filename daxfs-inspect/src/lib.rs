@@ -71,43 +71,40 @@ impl Exit {
 
 /// Runs a command.
 pub fn run(cli: &Cli, console: &mut Console<'_>) -> Exit {
-    let result = run_command(&cli.command, console);
-    let verdict = match result.and_then(|verdict| Ok(console.finish().map(|()| verdict)?)) {
-        Ok(verdict) => verdict,
+    let mut verdict = Verdict::Unknown;
+    let result = run_command(&cli.command, &mut verdict, console);
+    match result.and_then(|()| Ok(console.finish()?)) {
+        Ok(()) => {}
         // Whoever reads the output has seen enough.
-        Err(error) if is_broken_pipe(&error) => Verdict::Same,
+        Err(error) if is_broken_pipe(&error) => {}
         // Errors of everything else say what they are about.
         Err(error) if error.source().is_none() && error.is::<io::Error>() => {
             console.problem(format_args!("cannot write the output: {error}"));
-            Verdict::Same
         }
-        Err(error) => {
-            console.problem(format_args!("{error:#}"));
-            Verdict::Same
-        }
-    };
+        Err(error) => console.problem(format_args!("{error:#}")),
+    }
     let is_diff = matches!(cli.command, Command::Diff(_));
     match (console.problems(), verdict) {
+        (0, _) if !is_diff => Exit::Success,
+        _ if !is_diff => Exit::Failure,
         (0, Verdict::Same) => Exit::Success,
         (0, Verdict::Different) => Exit::Failure,
-        _ if is_diff => Exit::Trouble,
-        _ => Exit::Failure,
+        _ => Exit::Trouble,
     }
 }
 
-fn run_command(command: &Command, console: &mut Console<'_>) -> Result<Verdict> {
+fn run_command(command: &Command, verdict: &mut Verdict, console: &mut Console<'_>) -> Result<()> {
     match command {
-        Command::Info(arguments) => info::run(arguments, console)?,
-        Command::Diff(arguments) => return diff::run(arguments, console),
-        Command::Dump(arguments) => dump::run(arguments, console)?,
-        Command::Ls(arguments) => ls::run(arguments, console)?,
-        Command::Stat(arguments) => stat::run(arguments, console)?,
-        Command::Cat(arguments) => cat::run(arguments, console)?,
-        Command::Tree(arguments) => tree::run(arguments, console)?,
-        Command::Map(arguments) => map::run(arguments, console)?,
-        Command::Devices(arguments) => devices::run(arguments, console)?,
+        Command::Info(arguments) => info::run(arguments, console),
+        Command::Diff(arguments) => diff::run(arguments, verdict, console),
+        Command::Dump(arguments) => dump::run(arguments, console),
+        Command::Ls(arguments) => ls::run(arguments, console),
+        Command::Stat(arguments) => stat::run(arguments, console),
+        Command::Cat(arguments) => cat::run(arguments, console),
+        Command::Tree(arguments) => tree::run(arguments, console),
+        Command::Map(arguments) => map::run(arguments, console),
+        Command::Devices(arguments) => devices::run(arguments, console),
     }
-    Ok(Verdict::Same)
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

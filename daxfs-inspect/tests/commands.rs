@@ -324,6 +324,29 @@ fn a_reader_that_goes_away_is_no_error() {
     assert!(output.status.success());
 }
 
+/// `diff A B | head -1` said that the trees are the same.
+#[test]
+fn a_reader_that_goes_away_does_not_change_what_diff_says() {
+    let mut tree = Tree::new(Form::default());
+    for number in 0..10_000 {
+        tree.add(ROOT, format!("{number}").as_bytes(), Body::Empty);
+    }
+    let [a, b] = [ImageFile::new(&tree.write()), ImageFile::reference()];
+    for (a, b, status) in [(&a, &b, 1), (&a, &a, 0)] {
+        for form in [&[][..], &["--json"]] {
+            let mut child = Command::new(env!("CARGO_BIN_EXE_daxfs-inspect"))
+                .arg("diff")
+                .args([a.path(), b.path()])
+                .args(form)
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            drop(child.stdout.take());
+            assert_eq!(child.wait().unwrap().code(), Some(status), "{form:?}");
+        }
+    }
+}
+
 #[test]
 fn output_that_cannot_be_written_is_an_error_that_says_so() {
     let image = ImageFile::reference();

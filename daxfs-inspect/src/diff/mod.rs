@@ -24,20 +24,23 @@ use crate::open;
 use compare::{Change, Comparison};
 use pairs::{Pair, Pairs};
 
-/// The result of a comparison.
+/// What is known of two trees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// No difference was found.
+    /// Nothing: no difference was found so far.
+    Unknown,
+    /// No difference was found to the end.
     Same,
     /// A difference was found.
     Different,
 }
 
-/// Runs the command.
+/// Runs the command. The verdict is right also where this ends early, as when nobody reads the output
+/// any more.
 ///
 /// # Errors
 /// When an image cannot be opened, or the output takes nothing.
-pub fn run(arguments: &DiffArgs, console: &mut Console<'_>) -> Result<Verdict> {
+pub fn run(arguments: &DiffArgs, verdict: &mut Verdict, console: &mut Console<'_>) -> Result<()> {
     let a = open::open(&arguments.a, console)?;
     let b = open::open(&arguments.b, console)?;
     let mut pairs = Pairs::new(&a, &b, console)?;
@@ -46,23 +49,22 @@ pub fn run(arguments: &DiffArgs, console: &mut Console<'_>) -> Result<Verdict> {
     while let Some(pair) = pairs.step(console) {
         let difference = difference(&pair, &mut comparison, console);
         counts.add(&difference);
-        if arguments.quiet {
-            if difference != Difference::None {
-                return Ok(Verdict::Different);
+        if difference != Difference::None {
+            *verdict = Verdict::Different;
+            if arguments.quiet {
+                return Ok(());
             }
-        } else {
-            print(&pair, &difference, arguments, console)?;
         }
+        print(&pair, &difference, arguments, console)?;
     }
     crate::report_cause(&a, console);
     crate::report_cause(&b, console);
     if counts.differ() == 0 {
-        return Ok(Verdict::Same);
-    }
-    if !arguments.json && !arguments.quiet {
+        *verdict = Verdict::Same;
+    } else if !arguments.json {
         writeln!(console.out, "\n{}", counts.text())?;
     }
-    Ok(Verdict::Different)
+    Ok(())
 }
 
 /// How a path differs.
