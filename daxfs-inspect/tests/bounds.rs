@@ -42,6 +42,10 @@ fn directories_of_one_unit() -> ImageFile {
     ImageFile::new(&specimen.finish())
 }
 
+fn diff(a: &ImageFile, b: &ImageFile) -> Run {
+    inspect(&["diff".as_ref(), a.path().as_os_str(), b.path().as_os_str()])
+}
+
 fn assert_bounded(run: &Run, rule: &str, lines: u32) {
     assert!(run.err.contains(rule), "{}", run.err);
     let count = run.text().lines().count();
@@ -74,7 +78,7 @@ fn directories_that_share_a_unit_are_listed_once() {
 fn trees_whose_directories_share_a_unit_are_compared_in_one_pass() {
     let [a, b] = [directories_of_one_unit(), ImageFile::reference()];
     for [a, b] in [[&a, &b], [&b, &a], [&a, &a]] {
-        let run = inspect(&["diff".as_ref(), a.path().as_os_str(), b.path().as_os_str()]);
+        let run = diff(a, b);
         assert_eq!(run.code, 2);
         assert_bounded(&run, "[directory-place]", COUNT + 100);
     }
@@ -99,4 +103,54 @@ fn sparse_files_that_share_a_list_are_mapped_once() {
     assert_eq!(run.code, 1);
     assert!(run.err.contains("inode 3 at "), "{}", run.err);
     assert_bounded(&run, "[extent-place]", 400 + 20);
+}
+
+fn undigested() -> Form {
+    Form {
+        digests: false,
+        ..Form::default()
+    }
+}
+
+/// Each of 2,000 files claims the bytes of the first one, so that comparing all would read them 2,000
+/// times.
+#[test]
+fn contents_that_share_bytes_are_compared_once() {
+    let mut tree = Tree::new(undigested());
+    let first = tree.add(ROOT, b"first", Body::Direct(vec![1; 1 << 20]));
+    for index in 0..COUNT {
+        let name = format!("{index}");
+        let content = name.clone().into_bytes();
+        tree.add(ROOT, name.as_bytes(), Body::Packed(content));
+    }
+    let mut specimen = Specimen::new(tree.write());
+    share_place(&mut specimen, first, first + 1, COUNT);
+    let image = ImageFile::new(&specimen.finish());
+    let run = diff(&image, &image);
+    assert_eq!(run.code, 2);
+    assert!(run.err.contains("content 3 at "), "{}", run.err);
+    assert_bounded(&run, "[content-overlap]", 0);
+    let told = "and 1900 problems more";
+    assert!(run.err.contains(told), "{}", run.err);
+}
+
+/// Each of 300 extents has all bytes of the data section.
+#[test]
+fn extents_that_share_bytes_are_compared_once() {
+    let mut tree = Tree::new(undigested());
+    let extents = (0..300).map(|index| (index << 21, vec![1; 4096])).collect();
+    let size = 1 << 40;
+    tree.add(ROOT, b"list", Body::Sparse { size, extents });
+    let mut specimen = Specimen::new(tree.write());
+    let data = specimen.section(SectionKind::Data);
+    for index in 0..300 {
+        let extent = specimen.extent("list", index);
+        extent.offset.set(data.offset);
+        extent.length.set(data.length);
+    }
+    let image = ImageFile::new(&specimen.finish());
+    let run = diff(&image, &image);
+    assert_eq!(run.code, 2);
+    assert!(run.err.contains("/list: "), "{}", run.err);
+    assert_bounded(&run, "[content-overlap]", 0);
 }

@@ -3,24 +3,33 @@
 //!
 //! Digests decide where they can: that of a sparse file covers where its holes are, so it says that
 //! two sparse files are the same, and not that they differ; and it cannot be compared with that of a
-//! file without holes. There, and where an image states no digests, the bytes decide.
+//! file without holes. There, and where an image states no digests, the bytes decide, by a digest of
+//! our own that is the same whether zeros are stored or not.
+//!
+//! Whatever an image says, none of its bytes is read twice: each content has its digest taken once, and
+//! one that shares bytes with another is refused.
 
 use std::collections::HashMap;
 
-use daxfs_image::format::{ContentId, Error, FileData, Inode, Memory};
+use daxfs_image::format::limits::PAGE_SHIFTS;
+use daxfs_image::format::{
+    ContentId, Error, FileData, Finding, Inode, Memory, Object, Rule, Sha256 as _,
+};
+use daxfs_image::hash::Sha256;
 
 use crate::open::Inspected;
+use crate::ranges::Ranges;
 
-/// How many bytes of each file are compared at once.
+/// How many bytes are read at once, whole blocks.
 const BUFFER: u64 = 256 << 10;
+/// What is left out of a digest if it is zero, in bytes. Holes are made of whole ones.
+const BLOCK: usize = 1 << BLOCK_SHIFT;
+const BLOCK_SHIFT: u8 = *PAGE_SHIFTS.start();
 
 /// Compares contents of two images.
 pub struct Contents<'a> {
-    a: &'a Inspected,
-    b: &'a Inspected,
-    /// The pairs that were read, so that shared ones are read once.
-    read: HashMap<(ContentId, ContentId), bool>,
-    buffers: [Vec<u8>; 2],
+    a: Side<'a>,
+    b: Side<'a>,
 }
 
 /// What digests say of two contents.
@@ -35,12 +44,8 @@ impl<'a> Contents<'a> {
     /// Compares contents of `a` with contents of `b`.
     #[must_use]
     pub fn new(a: &'a Inspected, b: &'a Inspected) -> Self {
-        Self {
-            a,
-            b,
-            read: HashMap::new(),
-            buffers: [Vec::new(), Vec::new()],
-        }
+        let (a, b) = (Side::new(a), Side::new(b));
+        Self { a, b }
     }
 
     /// Whether two files of one size have the same bytes.
@@ -61,12 +66,8 @@ impl<'a> Contents<'a> {
             Opinion::Different => return Ok(false),
             Opinion::None => {}
         }
-        if let Some(&same) = self.read.get(&pair) {
-            return Ok(same);
-        }
-        let same = self.by_bytes(old, new, a.size)?;
-        self.read.insert(pair, same);
-        Ok(same)
+        let old = self.a.digest(pair.0, old, a.size)?;
+        Ok(old == self.b.digest(pair.1, new, b.size)?)
     }
 
     fn by_digest(
@@ -75,7 +76,8 @@ impl<'a> Contents<'a> {
         a_sparse: bool,
         b_sparse: bool,
     ) -> Result<Opinion, Error> {
-        let Some((old, new)) = self.a.digest(a)?.zip(self.b.digest(b)?) else {
+        let digests = self.a.image.digest(a)?.zip(self.b.image.digest(b)?);
+        let Some((old, new)) = digests else {
             return Ok(Opinion::None);
         };
         Ok(match (a_sparse, b_sparse) {
@@ -84,60 +86,99 @@ impl<'a> Contents<'a> {
             _ => Opinion::None,
         })
     }
-
-    fn by_bytes(&mut self, old: &FileData, new: &FileData, size: u64) -> Result<bool, Error> {
-        let mut at = 0;
-        while let (Some(a), Some(b)) = (
-            self.a.segment(old, size, at)?,
-            self.b.segment(new, size, at)?,
-        ) {
-            let end = a.end.min(b.end);
-            let holes = a.data.is_none() && b.data.is_none();
-            if !holes && !self.are_ranges_same(a.data, b.data, end - at)? {
-                return Ok(false);
-            }
-            at = end;
-        }
-        Ok(true)
-    }
-
-    /// Compares `length` bytes at two places, of which one may be a hole.
-    fn are_ranges_same(
-        &mut self,
-        a: Option<u64>,
-        b: Option<u64>,
-        length: u64,
-    ) -> Result<bool, Error> {
-        let [old, new] = &mut self.buffers;
-        let mut at = 0;
-        while at < length {
-            let piece = usize::try_from((length - at).min(BUFFER)).unwrap_or(usize::MAX);
-            read_piece(self.a, a.map(|a| a.saturating_add(at)), piece, old)?;
-            read_piece(self.b, b.map(|b| b.saturating_add(at)), piece, new)?;
-            if old != new {
-                return Ok(false);
-            }
-            at = at.saturating_add(BUFFER);
-        }
-        Ok(true)
-    }
 }
 
 fn is_sparse(data: &FileData) -> bool {
     matches!(data, FileData::Sparse(_))
 }
 
-/// Fills a buffer with bytes of the image, or with the zeros of a hole.
-fn read_piece(
-    image: &Inspected,
-    place: Option<u64>,
-    length: usize,
-    buffer: &mut Vec<u8>,
-) -> Result<(), Error> {
-    buffer.clear();
-    buffer.resize(length, 0);
-    match place {
-        Some(place) => image.memory().read(place, buffer).map_err(Error::from),
-        None => Ok(()),
+/// The contents of one image, as far as they were read.
+struct Side<'a> {
+    image: &'a Inspected,
+    digests: HashMap<ContentId, Result<[u8; 32], Error>>,
+    read: Ranges,
+    buffer: Vec<u8>,
+}
+
+impl<'a> Side<'a> {
+    fn new(image: &'a Inspected) -> Self {
+        Self {
+            image,
+            digests: HashMap::new(),
+            read: Ranges::default(),
+            buffer: Vec::new(),
+        }
+    }
+
+    /// The SHA-256 of the blocks that are not zero, each with its number before it.
+    fn digest(
+        &mut self,
+        content: ContentId,
+        data: &FileData,
+        size: u64,
+    ) -> Result<[u8; 32], Error> {
+        if let Some(&known) = self.digests.get(&content) {
+            return known;
+        }
+        let digest = self.read_digest(content, data, size);
+        self.digests.insert(content, digest);
+        digest
+    }
+
+    fn read_digest(
+        &mut self,
+        content: ContentId,
+        data: &FileData,
+        size: u64,
+    ) -> Result<[u8; 32], Error> {
+        let mut hash = Sha256::new();
+        let mut walk = self.image.segments(data, size, 0)?;
+        let mut at = 0;
+        while let Some(segment) = self.image.next_segment(&mut walk)? {
+            let length = segment.end.saturating_sub(at);
+            if let Some(place) = segment.data {
+                if !self.read.insert(place, length) {
+                    return Err(overlap(content, place).into());
+                }
+                self.hash_bytes(&mut hash, at, place, length)?;
+            }
+            at = segment.end;
+        }
+        Ok(hash.finish())
+    }
+
+    /// Hashes `length` bytes at `place` in the image, which are those of the file from `at` on.
+    fn hash_bytes(
+        &mut self,
+        hash: &mut Sha256,
+        mut at: u64,
+        mut place: u64,
+        mut length: u64,
+    ) -> Result<(), Error> {
+        while length != 0 {
+            let piece = length.min(BUFFER);
+            let bytes = usize::try_from(piece).unwrap_or(usize::MAX);
+            self.buffer.resize(bytes, 0);
+            self.image.memory().read(place, &mut self.buffer)?;
+            for (block, number) in self.buffer.chunks(BLOCK).zip(at >> BLOCK_SHIFT..) {
+                if block.iter().any(|&byte| byte != 0) {
+                    hash.update(&number.to_le_bytes());
+                    hash.update(block);
+                }
+            }
+            at = at.saturating_add(piece);
+            place = place.saturating_add(piece);
+            length -= piece;
+        }
+        Ok(())
+    }
+}
+
+fn overlap(content: ContentId, place: u64) -> Finding {
+    Finding {
+        object: Object::Content(content),
+        offset: place,
+        rule: Rule::ContentOverlap,
+        value: place,
     }
 }
