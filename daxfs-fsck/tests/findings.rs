@@ -87,7 +87,8 @@ fn bytes_after_the_end_of_a_file_are_found() {
             "{}",
             run.stdout
         );
-        let expected = format!("content {content} at {place:#x} (/dir/large) breaks the rule that ");
+        let expected =
+            format!("content {content} at {place:#x} (/dir/large) breaks the rule that ");
         assert!(run.stdout.starts_with(&expected), "{}", run.stdout);
         assert!(
             run.stdout.ends_with("[content-tail]: found 0x9\n"),

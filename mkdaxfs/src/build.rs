@@ -51,7 +51,7 @@ const MAX_XATTRS: u64 = 0xffff_ffff;
 /// Builds an image.
 ///
 /// # Errors
-/// See [`Error`]. Whatever it is, no image has appeared, and one that existed is as it was.
+/// See [`Error`]. With one exception, no image has appeared, and one that existed is as it was.
 pub fn build(options: &Options, observer: &dyn Observer) -> Result<Summary> {
     let start = Instant::now();
     Output::check(options)?;

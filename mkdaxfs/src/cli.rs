@@ -7,12 +7,14 @@ use std::ffi::OsStr;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::slice;
 
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, Parser, ValueEnum};
 use daxfs_format::Timestamp;
 
 use crate::error::{Error, Result};
+use crate::exclude::Exclude;
 use crate::options::{
     Boundary, Existing, HugeAlign, Keep, Mode, Mtime, Options, Overrides, PageSize,
 };
@@ -166,7 +168,7 @@ struct LayoutArgs {
     reason = "each is a switch of the command line"
 )]
 struct RunArgs {
-    /// How many threads work; the default is one for each processor
+    /// How many threads work, 1024 at most; the default is one for each processor
     #[arg(short = 'j', long, value_name = "N", value_parser = parse::threads)]
     threads: Option<NonZeroUsize>,
 
@@ -322,10 +324,15 @@ impl TreeArgs {
         let mut globs = self.exclude.clone();
         for path in &self.exclude_from {
             let text = fs::read_to_string(path).map_err(Error::io("read the globs in", path))?;
-            let lines = text
-                .lines()
-                .filter(|line| !line.is_empty() && !line.starts_with('#'));
-            globs.extend(lines.map(str::to_owned));
+            let lines = (1..).zip(text.lines());
+            for (number, line) in lines {
+                if line.is_empty() || line.starts_with('#') {
+                    continue;
+                }
+                let glob = line.to_owned();
+                Exclude::new(slice::from_ref(&glob)).map_err(|error| error.at(path, number))?;
+                globs.push(glob);
+            }
         }
         Ok(globs)
     }

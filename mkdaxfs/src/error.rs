@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Why a build failed: what was being done to which file, and what to do next.
 
+use std::env;
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+
+use daxfs_image::escape::{self, Charset};
 
 /// The result of a step of a build.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why a build failed. In every case no image has appeared.
+/// Why a build failed. In every case but one no image has appeared, and one that existed is as it was.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -40,8 +44,21 @@ pub enum Error {
     Exists(PathBuf),
     /// IMAGE exists and is no regular file.
     NotRegular(PathBuf),
+    /// The image is complete and has its name, and the one that existed is gone; but its directory could
+    /// not be written to disk, so that a crash may undo this.
+    NotDurable {
+        /// The image.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A pattern of files to leave out cannot be understood.
-    Pattern(globset::Error),
+    Pattern {
+        /// The file with the pattern, and the line, if it comes from one.
+        place: Option<(PathBuf, usize)>,
+        /// What is wrong with it.
+        source: globset::Error,
+    },
 }
 
 /// How a file changed during the build.
@@ -70,6 +87,17 @@ impl Error {
         }
     }
 
+    /// The same, of a pattern that stands in a line of a file.
+    pub(crate) fn at(self, path: &Path, line: usize) -> Self {
+        match self {
+            Self::Pattern { source, .. } => Self::Pattern {
+                place: Some((path.to_owned(), line)),
+                source,
+            },
+            other => other,
+        }
+    }
+
     /// What the user can do about it.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
@@ -80,10 +108,18 @@ impl Error {
             Self::Limit { .. } => "leave the file out with --exclude",
             Self::Exists(_) => "choose another name, or replace the image with --force",
             Self::NotRegular(_) => "choose another name; an image is written as a regular file",
-            Self::Pattern(_) => "see the help of --exclude for the patterns",
+            Self::NotDurable { .. } => "the image can be used; sync(1) may still write its name to disk",
+            Self::Pattern { .. } => "see the help of --exclude for the patterns",
             Self::Io { action, source, .. } => io_hint(action, source)?,
         })
     }
+}
+
+/// A path as the terminal can print it: no byte of a name acts on the terminal.
+#[must_use]
+pub fn shown(path: &Path) -> String {
+    let charset = Charset::from_locale(|name| env::var(name).ok());
+    escape::shown(path.as_os_str().as_bytes(), charset)
 }
 
 fn io_hint(action: &str, source: &io::Error) -> Option<&'static str> {
@@ -111,14 +147,23 @@ fn io_hint(action: &str, source: &io::Error) -> Option<&'static str> {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io { action, path, .. } => write!(f, "cannot {action} {}", path.display()),
+            Self::Io { action, path, .. } => write!(f, "cannot {action} {}", shown(path)),
             Self::Changed { path, change } => {
-                write!(f, "{} changed during the build: {change}", path.display())
+                write!(f, "{} changed during the build: {change}", shown(path))
             }
-            Self::Limit { path, limit } => write!(f, "{}: {limit}", path.display()),
-            Self::Exists(path) => write!(f, "{} exists", path.display()),
-            Self::NotRegular(path) => write!(f, "{} is no regular file", path.display()),
-            Self::Pattern(error) => write!(f, "bad pattern: {error}"),
+            Self::Limit { path, limit } => write!(f, "{}: {limit}", shown(path)),
+            Self::Exists(path) => write!(f, "{} exists", shown(path)),
+            Self::NotRegular(path) => write!(f, "{} is no regular file", shown(path)),
+            Self::NotDurable { path, .. } => write!(
+                f,
+                "the image {} is complete, but the directory that names it cannot be written to disk",
+                shown(path)
+            ),
+            Self::Pattern { place: None, .. } => f.write_str("bad pattern"),
+            Self::Pattern {
+                place: Some((path, line)),
+                ..
+            } => write!(f, "{}, line {line}: bad pattern", shown(path)),
         }
     }
 }
@@ -137,7 +182,8 @@ impl fmt::Display for Change {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Self::Io { source, .. } => Some(source),
+            Self::Io { source, .. } | Self::NotDurable { source, .. } => Some(source),
+            Self::Pattern { source, .. } => Some(source),
             _ => None,
         }
     }

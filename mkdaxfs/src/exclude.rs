@@ -48,6 +48,13 @@ impl Exclude {
     }
 }
 
+fn bad_pattern(source: globset::Error) -> Error {
+    Error::Pattern {
+        place: None,
+        source,
+    }
+}
+
 impl Patterns {
     fn new(globs: &[&str]) -> Result<Self> {
         let (mut paths, mut names) = (GlobSetBuilder::new(), GlobSetBuilder::new());
@@ -60,9 +67,9 @@ impl Patterns {
             };
             let pattern = whole.strip_prefix('/').unwrap_or(whole);
             let glob = GlobBuilder::new(pattern).literal_separator(true).build();
-            set.add(glob.map_err(Error::Pattern)?);
+            set.add(glob.map_err(bad_pattern)?);
         }
-        let build = |set: GlobSetBuilder| set.build().map_err(Error::Pattern);
+        let build = |set: GlobSetBuilder| set.build().map_err(bad_pattern);
         Ok(Self {
             paths: build(paths)?,
             names: build(names)?,
@@ -128,7 +135,7 @@ mod tests {
     fn what_is_no_glob_is_refused() {
         assert!(matches!(
             Exclude::new(&["a[".to_owned()]),
-            Err(Error::Pattern(_))
+            Err(Error::Pattern { .. })
         ));
     }
 }

@@ -54,7 +54,7 @@ mod tree;
 mod xattrs;
 
 pub use build::build;
-pub use error::{Change, Error, Result};
+pub use error::{shown, Change, Error, Result};
 pub use observer::{LeftOut, Observer, Phase};
 pub use options::{Boundary, Existing, HugeAlign, Keep, Mode, Mtime, Options, Overrides, PageSize};
 pub use signals::watch_signals;

@@ -27,7 +27,11 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             print_error(&error);
-            ExitCode::FAILURE
+            match error {
+                // As for everything else that is wrong with the command line.
+                Error::Pattern { .. } => ExitCode::from(2),
+                _ => ExitCode::FAILURE,
+            }
         }
     }
 }

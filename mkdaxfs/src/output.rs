@@ -197,7 +197,10 @@ impl Output {
             Errno::EXIST => Error::Exists(to.image.clone()),
             errno => Error::io("give the complete image its name,", &to.image)(errno),
         })?;
-        fsync(&to.directory).map_err(Error::io("write the directory of", &to.image))
+        fsync(&to.directory).map_err(|errno| Error::NotDurable {
+            path: to.image.clone(),
+            source: errno.into(),
+        })
     }
 }
 
@@ -210,10 +213,13 @@ fn check_existing(image: &Path, existing: Existing) -> Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(Error::io("look for", image)(error)),
     };
+    // A link to a device is no place for an image either; one that leads nowhere, or to a file, is replaced.
+    let is_regular = match fs::metadata(image) {
+        Ok(target) => target.is_file(),
+        Err(_) => metadata.is_symlink(),
+    };
     match existing {
-        _ if !metadata.is_file() && !metadata.is_symlink() => {
-            Err(Error::NotRegular(image.to_owned()))
-        }
+        _ if !is_regular => Err(Error::NotRegular(image.to_owned())),
         Existing::Refuse => Err(Error::Exists(image.to_owned())),
         Existing::Replace => Ok(()),
     }

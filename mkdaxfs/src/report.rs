@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use mkdaxfs::cli::Print;
-use mkdaxfs::{LeftOut, Observer, Phase, Summary};
+use mkdaxfs::{shown, LeftOut, Observer, Phase, Summary};
 
 /// The observer that reports to standard error.
 pub(crate) struct Reporter {
@@ -103,7 +103,7 @@ impl Observer for Reporter {
             LeftOut::OtherFileSystem => "it is on another file system",
             LeftOut::Xattr => "an extended attribute that images cannot hold; the file is kept",
         };
-        self.tell(&format!("left out: {}: {why}", path.display()));
+        self.tell(&format!("left out: {}: {why}", shown(path)));
     }
 }
 
@@ -125,7 +125,7 @@ pub(crate) fn print_summary(image: &Path, summary: &Summary, written: bool) -> i
     writeln!(
         out,
         "{}:{verb} {} ({} bytes)",
-        image.display(),
+        shown(image),
         bytes(s.image_bytes),
         s.image_bytes
     )?;

@@ -9,6 +9,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::symlink;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -276,6 +277,53 @@ fn a_wrong_command_line_is_told_from_a_failure() {
     assert!(text(&output.stderr).contains("--force"));
     let short = command().arg(scene.source()).output().unwrap();
     assert_eq!(short.status.code(), Some(2));
+}
+
+#[test]
+fn names_do_not_act_on_the_terminal() {
+    let scene = Scene::new();
+    scene.write("left \u{1b}[31mout\nhere", "x");
+    let output = run(&scene, &["-v", "--exclude", "left*"]);
+    let stderr = text(&output.stderr);
+    let line = r"/left \x1b[31mout\x0ahere: a pattern matches";
+    let shown = stderr.lines().any(|found| found.ends_with(line));
+    assert!(shown, "{stderr:?}");
+    assert!(!stderr.contains('\u{1b}'), "{stderr:?}");
+}
+
+#[test]
+fn a_bad_pattern_is_found_in_its_file() {
+    let scene = Scene::new();
+    let patterns = scene.dir.path().join("patterns");
+    fs::write(&patterns, "# comment\n*.o\n[bad\n").unwrap();
+    let output = run(&scene, &["--exclude-from", patterns.to_str().unwrap()]);
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("patterns, line 3: bad pattern"), "{stderr}");
+    assert!(!scene.image().exists());
+}
+
+#[test]
+fn threads_have_a_limit() {
+    let scene = Scene::new();
+    assert_eq!(run(&scene, &["-j", "1025"]).status.code(), Some(2));
+    assert_eq!(run(&scene, &["-j", "1024"]).status.code(), Some(0));
+}
+
+/// The name of standard output is a link, for example.
+#[test]
+fn a_link_to_what_is_no_file_is_kept() {
+    let scene = Scene::new();
+    symlink("/dev/null", scene.image()).unwrap();
+    let output = run(&scene, &["-f"]);
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("is no regular file"), "{stderr}");
+    assert!(fs::symlink_metadata(scene.image()).unwrap().is_symlink());
+    fs::remove_file(scene.image()).unwrap();
+    symlink("nowhere", scene.image()).unwrap();
+    assert_eq!(run(&scene, &["-f"]).status.code(), Some(0));
+    assert!(fs::symlink_metadata(scene.image()).unwrap().is_file());
 }
 
 /// Runs a shell with a script; `$1` is the command, `$2` the source, `$3` the image.

@@ -317,5 +317,5 @@ fn a_bad_pattern_is_refused() {
         exclude: vec!["a[".to_owned()],
         ..scene.options()
     };
-    assert!(matches!(build(&options, &()), Err(Error::Pattern(_))));
+    assert!(matches!(build(&options, &()), Err(Error::Pattern { .. })));
 }

@@ -16,13 +16,6 @@ use crate::workspace;
 pub(crate) fn first_command(log: &mut Log) -> Result<()> {
     let text = fs::read_to_string(workspace::root().join("README.md"))?;
     let line = first_shell_line(&text).context("README.md has no block of shell commands")?;
-    if let Some(image) = line
-        .split_whitespace()
-        .find(|word| word.ends_with(".daxfs"))
-    {
-        // The command does not replace an image, and this is not its first run.
-        let _ = fs::remove_file(workspace::root().join(image));
-    }
     log.run(
         Command::new("sh")
             .args(["-c", line])

@@ -26,10 +26,15 @@ pub(super) fn uuid(text: &str) -> Parsed<[u8; 16]> {
         .map_err(|_| "a UUID has 32 hexadecimal digits, with dashes as uuidgen prints it".into())
 }
 
+/// The most threads: a process may have too few mappings for their stacks long before it runs out of threads.
+const MAX_THREADS: usize = 1024;
+
 /// A number of threads.
 pub(super) fn threads(text: &str) -> Parsed<NonZeroUsize> {
-    text.parse()
-        .map_err(|_| "it takes one thread at least".into())
+    let number: Option<NonZeroUsize> = text.parse().ok();
+    number
+        .filter(|number| number.get() <= MAX_THREADS)
+        .ok_or_else(|| format!("not a number from 1 to {MAX_THREADS}"))
 }
 
 /// A user or group: any number but that which stands for none.
@@ -70,7 +75,7 @@ pub(super) fn time(text: &str) -> Parsed<Timestamp> {
 pub(super) fn pack_below(text: &str) -> Parsed<u64> {
     let size = size(text)?;
     if size > Options::MAX_PACK_BELOW {
-        return Err(format!("at most {}", Options::MAX_PACK_BELOW));
+        return Err(format!("at most {} bytes", Options::MAX_PACK_BELOW));
     }
     Ok(size)
 }
