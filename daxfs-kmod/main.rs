@@ -2,7 +2,7 @@
 //! DAXFS: a read-only file system that lies in byte-addressable physical memory.
 //!
 //! Reads copy from the memory, mappings point at it; there is no block device, and no page cache
-//! but for the mappings of packed and sparse files. What an image is, and which images are valid,
+//! but for the mappings of packed files and of holes. What an image is, and which images are valid,
 //! is known to the crate `daxfs_format` alone, which user space shares.
 //!
 //! The memory may be written by others at any time. Every value is copied out of it, validated, and

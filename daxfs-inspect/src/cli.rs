@@ -56,7 +56,7 @@ pub enum Command {
     Tree(TreeArgs),
     /// Show where contents lie, and what that costs.
     ///
-    /// Prints each extent in the order of the image: offset, length, layout, how many 2 MiB pages can map
+    /// Prints each extent in the order of the image: offset, length, layout, how many 2 MiB pages map
     /// it, the padding after it, how many files share it, and a path. At the end it says what every byte
     /// of the image is spent on. With PATH only the file, or the files below the directory, are shown.
     Map(MapArgs),

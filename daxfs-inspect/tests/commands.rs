@@ -299,10 +299,29 @@ fn map_tells_sharing_and_huge_pages() {
     let text = image.run("map", &["-b"]).clean();
     assert!(
         text.text()
-            .contains("  direct      -          -      2  /huge\n"),
+            .contains("  direct      1          -      2  /huge\n"),
         "{}",
         text.text()
     );
+}
+
+/// The extents of sparse files lie in the image, too, and are mapped as the first of them allows.
+#[test]
+fn map_tells_the_huge_pages_of_sparse_files() {
+    let mut tree = Tree::new(Form::default());
+    tree.add(ROOT, b"before", Body::Direct(vec![1; 4096]));
+    let extents = vec![
+        (0, vec![2; 5 << 20]),
+        (7 << 20, vec![3; 4 << 20]),
+        (12 << 20, vec![4; 4 << 20]),
+    ];
+    let size = 16 << 20;
+    tree.add(ROOT, b"sparse", Body::Sparse { size, extents });
+    let lines = ImageFile::new(&tree.write()).run("map", &["--json"]);
+    let lines = lines.clean().json();
+    assert_eq!(column(&lines[1..4], "layout"), ["sparse"; 3]);
+    assert_eq!(column(&lines[1..4], "huge_pages"), [1, 1, 0]);
+    assert_eq!(lines[4]["summary"]["huge_pages"], 2);
 }
 
 /// Nothing but what is asked for, in the way that a script expects it.

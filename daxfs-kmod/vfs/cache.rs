@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The page cache, through which packed and sparse files are mapped.
+//! The page cache, through which packed files and the holes of sparse ones are mapped.
 
 use core::mem::MaybeUninit;
 

@@ -12,6 +12,9 @@ use daxfs_image::format::{
 use crate::console::Console;
 use crate::ranges::Ranges;
 
+/// The page of a kernel whose huge page has 2 MiB, in bytes.
+const SMALL_PAGE: u64 = 4096;
+
 /// How the bytes of an extent are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
@@ -44,6 +47,9 @@ pub struct Placed {
     pub length: u64,
     /// Where in the file it begins, in bytes.
     pub file_offset: u64,
+    /// How far beyond a multiple of 2 MiB a mapping of the whole file begins, in bytes: the kernel takes
+    /// an address at which that lines up with what is mapped first, be it an extent or a hole.
+    pub phase: u64,
     /// How it is stored.
     pub layout: Layout,
     /// The content.
@@ -71,15 +77,17 @@ impl Placed {
         self.footprint(page) - self.length
     }
 
-    /// How many 2 MiB pages can map it. A mapping never reaches past the last page of a file; packed
-    /// and sparse files are not mapped in place at all.
+    /// How many 2 MiB pages the kernel module maps it by in a mapping of the whole file: the 2 MiB
+    /// of memory that begin at a multiple of that and lie in the extent to its last page of 4 KiB, if
+    /// the address begins together with them. Packed files are not mapped in place at all.
     #[must_use]
-    pub fn huge_pages(&self, page: u64) -> u64 {
-        if self.layout == Layout::Direct && self.offset % HUGE_PAGE == 0 {
-            self.footprint(page) / HUGE_PAGE
-        } else {
-            0
+    pub fn huge_pages(&self) -> u64 {
+        let in_line = self.offset.wrapping_sub(self.file_offset) % HUGE_PAGE == self.phase;
+        if self.layout == Layout::Packed || !in_line {
+            return 0;
         }
+        let end = self.offset.saturating_add(self.footprint(SMALL_PAGE));
+        (end / HUGE_PAGE).saturating_sub(self.offset.div_ceil(HUGE_PAGE))
     }
 }
 
@@ -124,6 +132,7 @@ impl<M: Memory, X: Xxh64> Reader<'_, M, X> {
             offset,
             length: inode.size,
             file_offset: 0,
+            phase: offset % HUGE_PAGE,
             layout,
             content,
             ino: inode.ino,
@@ -143,19 +152,24 @@ impl<M: Memory, X: Xxh64> Reader<'_, M, X> {
     }
 
     /// Adds the extents of a list, each like `model`.
-    fn push_list(&mut self, list: &ExtentList, model: Placed, console: &mut Console<'_>) {
+    fn push_list(&mut self, list: &ExtentList, mut model: Placed, console: &mut Console<'_>) {
         let length = u64::from(list.count()).saturating_mul(EXTENT_SIZE);
         if !self.lists.insert(list.offset(), length) {
             return console.problem(Error::from(shared_list(model.ino, list)));
         }
         for index in 0..list.count() {
             match self.image.extent(list, index) {
-                Ok(Some(extent)) => self.placed.push(Placed {
-                    offset: extent.offset,
-                    length: extent.length,
-                    file_offset: extent.file_offset,
-                    ..model
-                }),
+                Ok(Some(extent)) => {
+                    if extent.file_offset == 0 {
+                        model.phase = extent.offset % HUGE_PAGE;
+                    }
+                    self.placed.push(Placed {
+                        offset: extent.offset,
+                        length: extent.length,
+                        file_offset: extent.file_offset,
+                        ..model
+                    });
+                }
                 Ok(None) => return,
                 Err(error) => console.problem(error),
             }
@@ -182,6 +196,7 @@ mod tests {
             offset,
             length,
             file_offset: 0,
+            phase: offset % HUGE_PAGE,
             layout,
             content,
             ino,
@@ -189,17 +204,31 @@ mod tests {
     }
 
     #[test]
-    fn huge_pages_map_whole_and_aligned_units_of_direct_files_only() {
-        let huge = |layout, offset, length| extent(layout, offset, length).huge_pages(4096);
-        assert_eq!(huge(Layout::Direct, HUGE_PAGE, 2 * HUGE_PAGE + 5), 2);
-        assert_eq!(
-            huge(Layout::Direct, HUGE_PAGE, 2 * HUGE_PAGE - 4095),
-            2,
-            "the tail page is its own"
-        );
-        assert_eq!(huge(Layout::Direct, HUGE_PAGE, 2 * HUGE_PAGE - 4096), 1);
-        assert_eq!(huge(Layout::Direct, HUGE_PAGE + 4096, 4 * HUGE_PAGE), 0);
-        assert_eq!(huge(Layout::Sparse, HUGE_PAGE, 4 * HUGE_PAGE), 0);
+    fn huge_pages_map_whole_and_aligned_units_of_memory() {
+        let huge = |layout, offset, length| extent(layout, offset, length).huge_pages();
+        for layout in [Layout::Direct, Layout::Sparse] {
+            assert_eq!(huge(layout, HUGE_PAGE, 2 * HUGE_PAGE + 5), 2);
+            let tail = "the tail page is its own";
+            assert_eq!(huge(layout, HUGE_PAGE, 2 * HUGE_PAGE - 4095), 2, "{tail}");
+            assert_eq!(huge(layout, HUGE_PAGE, 2 * HUGE_PAGE - 4096), 1);
+            assert_eq!(huge(layout, HUGE_PAGE + 4096, 4 * HUGE_PAGE), 3);
+            assert_eq!(huge(layout, HUGE_PAGE + 4096, HUGE_PAGE), 0);
+        }
+        assert_eq!(huge(Layout::Packed, HUGE_PAGE, 2 * HUGE_PAGE), 0);
+    }
+
+    /// One address serves the whole file, and the extent that is mapped first decides on it.
+    #[test]
+    fn huge_pages_map_extents_that_line_up_with_the_address() {
+        let piece = |phase, file_offset| Placed {
+            file_offset,
+            phase,
+            ..extent(Layout::Sparse, 5 * HUGE_PAGE + 4096, 3 * HUGE_PAGE)
+        };
+        assert_eq!(piece(0, 7 * HUGE_PAGE + 4096).huge_pages(), 2);
+        assert_eq!(piece(0, 7 * HUGE_PAGE).huge_pages(), 0);
+        assert_eq!(piece(4096, 7 * HUGE_PAGE).huge_pages(), 2);
+        assert_eq!(piece(HUGE_PAGE - 4096, 8192).huge_pages(), 2);
     }
 
     #[test]

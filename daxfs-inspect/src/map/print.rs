@@ -41,7 +41,7 @@ pub fn line_json<'a>(extent: &Placed, path: &'a [u8], sharing: &Sharing, page: u
         length: extent.length,
         file_offset: extent.file_offset,
         layout: extent.layout.name(),
-        huge_pages: extent.huge_pages(page),
+        huge_pages: extent.huge_pages(),
         padding: extent.padding(page),
         content: extent.content.get(),
         sharers: sharing.count(extent.content),
@@ -78,7 +78,7 @@ pub fn line(
     let dash = |number: u64, text: String| if number == 0 { "-".to_owned() } else { text };
     let offset = format!("{:#x}", extent.offset);
     let length = size_as(extent.length, exact);
-    let huge = extent.huge_pages(page);
+    let huge = extent.huge_pages();
     let huge = dash(huge, huge.to_string());
     let padding = extent.padding(page);
     let padding = dash(padding, size_as(padding, exact));
@@ -156,9 +156,7 @@ pub fn totals(totals: &Totals, exact: Exact, console: &mut Console<'_>) -> Resul
 
 fn huge(totals: &Totals) -> String {
     let pages = plural(totals.huge_pages, "huge page");
-    let covered = percent(
-        totals.huge_bytes,
-        totals.direct.bytes + totals.direct.padding,
-    );
-    format!("in {pages} of 2 MiB, {covered} of direct")
+    let in_pages = [totals.direct, totals.sparse].map(|part| part.bytes + part.padding);
+    let covered = percent(totals.huge_bytes, in_pages.iter().sum());
+    format!("in {pages} of 2 MiB, {covered} of direct and sparse")
 }

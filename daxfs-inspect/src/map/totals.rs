@@ -30,7 +30,7 @@ pub struct Totals {
     pub sharing_files: u64,
     /// What sharing saved.
     pub shared_bytes: u64,
-    /// The contents that are mapped in place.
+    /// The contents in one piece, on pages of their own.
     pub direct: Part,
     /// The packed contents.
     pub packed: Part,
@@ -38,7 +38,7 @@ pub struct Totals {
     pub sparse: Part,
     /// The holes of sparse files.
     pub hole_bytes: u64,
-    /// How many 2 MiB pages can map contents.
+    /// How many 2 MiB pages map contents.
     pub huge_pages: u64,
     /// What they map.
     pub huge_bytes: u64,
@@ -81,7 +81,7 @@ impl Totals {
     ) -> Self {
         let page = image.superblock().page_size();
         let part = |layout| Part::of(placed, layout, page);
-        let huge_pages = placed.iter().map(|extent| extent.huge_pages(page)).sum();
+        let huge_pages = placed.iter().map(Placed::huge_pages).sum();
         let mut totals = Self {
             files: 0,
             file_bytes: 0,
