@@ -211,13 +211,11 @@ fn numbers(register: __m128i) -> [u32; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{self, Write as _};
+
     use sha2::block_api::compress256;
 
-    fn agree<const N: usize>(blocks: usize) {
-        let Some(instructions) = Instructions::detect() else {
-            // There is nothing to be compared; `lanes` does without.
-            return;
-        };
+    fn agree<const N: usize>(instructions: Instructions, blocks: usize) {
         let byte = |message: usize, at: usize| (message * 41 + at * 7 + at / 64 * 13) & 0xff;
         let messages: [Vec<Block>; N] = std::array::from_fn(|message| {
             let block = |number: usize| {
@@ -239,11 +237,20 @@ mod tests {
 
     #[test]
     fn lanes_do_not_disturb_each_other() {
+        let Some(instructions) = Instructions::detect() else {
+            // There is nothing to be compared; `lanes` does without. Who runs the tests is told, past the
+            // harness, which keeps to itself what a test prints that passes.
+            let _ = writeln!(
+                io::stdout(),
+                "not tested: the processor has no SHA instructions"
+            );
+            return;
+        };
         for blocks in [0, 1, 2, 3, 17, 64] {
-            agree::<1>(blocks);
-            agree::<2>(blocks);
-            agree::<3>(blocks);
-            agree::<4>(blocks);
+            agree::<1>(instructions, blocks);
+            agree::<2>(instructions, blocks);
+            agree::<3>(instructions, blocks);
+            agree::<4>(instructions, blocks);
         }
     }
 }

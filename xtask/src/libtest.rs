@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Running `cargo test` and counting what it ran, from the summary line of each test binary.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use anyhow::{ensure, Result};
@@ -16,8 +17,10 @@ pub(crate) fn run(log: &mut Log, command: &mut Command) -> Result<()> {
     let mut total = Summary::default();
     let mut binaries = 0_u64;
     let mut failed = Vec::new();
+    let mut not_tested = BTreeSet::new();
     let result = log.run_lines(command, |line| {
         failed.extend(failed_test(line).map(str::to_owned));
+        not_tested.extend(not_tested_reason(line).map(str::to_owned));
         if let Some(summary) = Summary::parse(line) {
             total.add(summary);
             binaries += 1;
@@ -25,10 +28,15 @@ pub(crate) fn run(log: &mut Log, command: &mut Command) -> Result<()> {
     });
     log.count(total.counts);
     log.failed(failed);
-    log.note(format!(
+    let mut note = format!(
         "{} passed, {} failed, {} ignored in {binaries} test binaries",
         total.counts.passed, total.counts.failed, total.ignored
-    ));
+    );
+    for reason in not_tested {
+        note.push_str("; not tested: ");
+        note.push_str(&reason);
+    }
+    log.note(note);
     result?;
     ensure!(binaries > 0, "no test binary reported a result");
     Ok(())
@@ -37,6 +45,11 @@ pub(crate) fn run(log: &mut Log, command: &mut Command) -> Result<()> {
 /// The name in a line such as `test module::name ... FAILED`.
 fn failed_test(line: &str) -> Option<&str> {
     line.strip_prefix("test ")?.strip_suffix(" ... FAILED")
+}
+
+/// Why a test that passes has tested nothing, in the line that it then prints past the harness.
+fn not_tested_reason(line: &str) -> Option<&str> {
+    line.split_once("not tested: ").map(|(_, reason)| reason)
 }
 
 /// What one test binary reported.
@@ -76,6 +89,14 @@ impl Summary {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_test_that_tests_nothing_says_so() {
+        let line = "test a ... not tested: the processor has no SHA instructions";
+        let reason = not_tested_reason(line);
+        assert_eq!(reason, Some("the processor has no SHA instructions"));
+        assert_eq!(not_tested_reason("test a ... ok"), None);
+    }
 
     #[test]
     fn a_failed_test_has_its_name() {
