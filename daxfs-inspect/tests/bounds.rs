@@ -9,7 +9,7 @@ mod support;
 
 use daxfs_hostile::specimen::Specimen;
 use daxfs_hostile::writer::{Body, Form, Tree, ROOT};
-use daxfs_image::format::{FileType, RawInode, SectionKind};
+use daxfs_image::format::{FileType, Namespace, RawInode, SectionKind};
 use support::{inspect, ImageFile, Run};
 
 /// How many objects share a place.
@@ -153,4 +153,33 @@ fn extents_that_share_bytes_are_compared_once() {
     assert_eq!(run.code, 2);
     assert!(run.err.contains("/list: "), "{}", run.err);
     assert_bounded(&run, "[content-overlap]", 0);
+}
+
+/// Each of 500 sets has the attributes of all.
+#[test]
+fn attribute_sets_that_share_bytes_are_compared_once() {
+    const SETS: u32 = 500;
+    let mut tree = Tree::new(Form::default());
+    for index in 0..SETS {
+        let file = tree.add(ROOT, format!("{index}").as_bytes(), Body::Fifo);
+        let value = index.to_le_bytes().to_vec();
+        tree.node(file).xattrs = vec![(Namespace::User, b"n".to_vec(), value)];
+    }
+    let mut specimen = Specimen::new(tree.write());
+    let length = specimen.section(SectionKind::Xattrs).length;
+    let first = specimen.xattr_set(1).offset.get();
+    for number in 1..=SETS {
+        let set = specimen.xattr_set(number);
+        set.offset.set(first);
+        set.length.set(u32::try_from(length).unwrap() - first);
+    }
+    let image = ImageFile::new(&specimen.finish());
+    let run = diff(&image, &image);
+    assert_eq!(run.code, 2);
+    assert!(
+        run.err.contains("/1: corrupt image: xattr set 2 at "),
+        "{}",
+        run.err
+    );
+    assert_bounded(&run, "[xattr-place]", 0);
 }

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The comparison of two inodes that have one path.
 
-use std::collections::HashMap;
 use std::fmt::Display;
 
-use daxfs_image::format::{Error, FileData, FileType, Inode, InodeKind, Rdev, Symlink, XattrSetId};
+use daxfs_image::format::{Error, FileData, FileType, Inode, InodeKind, Rdev, Symlink};
 
 use super::content::Contents;
-use crate::attributes::{self, Attribute};
+use super::sets::Sets;
 use crate::console::Console;
 use crate::human;
 use crate::open::Inspected;
@@ -51,7 +50,7 @@ pub struct Comparison<'a> {
     a: &'a Inspected,
     b: &'a Inspected,
     contents: Contents<'a>,
-    same_sets: HashMap<(XattrSetId, XattrSetId), bool>,
+    sets: Sets<'a>,
 }
 
 impl<'a> Comparison<'a> {
@@ -62,7 +61,7 @@ impl<'a> Comparison<'a> {
             a,
             b,
             contents: Contents::new(a, b),
-            same_sets: HashMap::new(),
+            sets: Sets::new(a, b),
         }
     }
 
@@ -76,8 +75,9 @@ impl<'a> Comparison<'a> {
     ) -> Vec<Change> {
         let mut changes = Vec::new();
         metadata(a, b, &mut changes);
+        let xattrs = self.sets.changes(a.xattrs, b.xattrs);
         let results = [
-            self.xattrs(a, b, &mut changes),
+            xattrs.map(|xattrs| changes.extend(xattrs)),
             self.kind(a, b, &mut changes),
         ];
         for error in results.into_iter().filter_map(Result::err) {
@@ -85,22 +85,6 @@ impl<'a> Comparison<'a> {
             console.problem(format_args!("{path}: {error}"));
         }
         changes
-    }
-
-    fn xattrs(&mut self, a: &Inode, b: &Inode, changes: &mut Vec<Change>) -> Result<(), Error> {
-        let pair = a.xattrs.zip(b.xattrs);
-        if pair.is_some_and(|pair| self.same_sets.get(&pair) == Some(&true)) {
-            return Ok(());
-        }
-        let read = |image, set: Option<XattrSetId>| {
-            set.map_or(Ok(Vec::new()), |set| attributes::read(image, set))
-        };
-        let (old, new) = (read(self.a, a.xattrs)?, read(self.b, b.xattrs)?);
-        if let Some(pair) = pair {
-            self.same_sets.insert(pair, old == new);
-        }
-        attribute_changes(&old, &new, changes);
-        Ok(())
     }
 
     fn kind(&mut self, a: &Inode, b: &Inode, changes: &mut Vec<Change>) -> Result<(), Error> {
@@ -187,64 +171,5 @@ fn metadata(a: &Inode, b: &Inode, changes: &mut Vec<Change>) {
     let is_directory = |inode: &Inode| inode.file_type() == FileType::Directory;
     if !is_directory(a) && !is_directory(b) {
         add("links", a.link_count.to_string(), b.link_count.to_string());
-    }
-}
-
-/// Compares attributes by name.
-fn attribute_changes(old: &[Attribute], new: &[Attribute], changes: &mut Vec<Change>) {
-    let find = |list: &[Attribute], name: &[u8]| {
-        list.iter()
-            .find(|attribute| attribute.name == name)
-            .map(|found| found.value.clone())
-    };
-    let mut names: Vec<&[u8]> = old.iter().chain(new).map(|a| a.name.as_slice()).collect();
-    names.sort_unstable();
-    names.dedup();
-    for name in names {
-        let (old, new) = (find(old, name), find(new, name));
-        if old != new {
-            let field = format!("xattr {}", escape::quoted(name));
-            let value = |value: Option<Vec<u8>>| value.map(|value| escape::quoted(&value));
-            changes.push(Change {
-                field,
-                old: value(old),
-                new: value(new),
-            });
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn attribute(name: &str, value: &str) -> Attribute {
-        Attribute {
-            name: name.into(),
-            value: value.into(),
-        }
-    }
-
-    #[test]
-    fn attributes_are_compared_by_name() {
-        let old = [
-            attribute("user.a", "1"),
-            attribute("user.b", "2"),
-            attribute("user.c", "3"),
-        ];
-        let new = [
-            attribute("user.b", "2"),
-            attribute("user.c", "4"),
-            attribute("user.d", "5"),
-        ];
-        let mut changes = Vec::new();
-        attribute_changes(&old, &new, &mut changes);
-        let texts: Vec<String> = changes.iter().map(Change::text).collect();
-        let expected = [
-            r#"xattr "user.a" "1" removed"#,
-            r#"xattr "user.c" "3" -> "4""#,
-            r#"xattr "user.d" "5" added"#,
-        ];
-        assert_eq!(texts, expected);
     }
 }

@@ -5,11 +5,13 @@
 //! |---|---|
 //! | [`pairs`] | the walk over both trees at once |
 //! | [`compare`] | two inodes with one path |
+//! | [`sets`] | two sets of attributes, by name |
 //! | [`content`] | two contents, by digest or byte by byte |
 
 pub mod compare;
 pub mod content;
 pub mod pairs;
+pub mod sets;
 
 use anyhow::Result;
 use daxfs_image::format::Inode;
