@@ -7,15 +7,15 @@ mod support;
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{symlink, FileExt as _, PermissionsExt as _};
+use std::os::unix::fs::{symlink, FileExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use daxfs_image::format::{FileData, InodeKind};
 use mkdaxfs::Keep;
 use rustix::fs::{
-    chownat, lsetxattr, mknodat, utimensat, AtFlags, FileType, Gid, Mode, Timespec, Timestamps,
-    Uid, XattrFlags, CWD, UTIME_OMIT,
+    chownat, fallocate, lsetxattr, mknodat, utimensat, AtFlags, FallocateFlags, FileType, Gid,
+    Mode, Timespec, Timestamps, Uid, XattrFlags, CWD, UTIME_OMIT,
 };
 use support::{check, contents, inode, noise, xattrs, Scene};
 
@@ -295,6 +295,24 @@ fn sizes_around_every_boundary_are_kept() {
         });
         support::compare(&scene.source(), &image);
     }
+}
+
+/// Where storage is reserved, a file may have as much as it has bytes, and holes all the same.
+#[test]
+fn holes_are_kept_though_nothing_is_saved_by_them() {
+    let scene = Scene::new();
+    let file = File::create(scene.source().join("reserved")).unwrap();
+    let length = 16 * 4096;
+    fallocate(&file, FallocateFlags::empty(), 0, length).unwrap();
+    file.write_all_at(b"end", length - 3).unwrap();
+    file.sync_all().unwrap();
+    assert!(file.metadata().unwrap().blocks() * 512 >= length);
+    scene.build();
+    let image = check(&scene.image(), Keep::Yes);
+    let InodeKind::Regular(FileData::Sparse(list)) = inode(&image, b"reserved").kind else {
+        panic!("not sparse");
+    };
+    assert_eq!(list.count(), 1);
 }
 
 #[test]

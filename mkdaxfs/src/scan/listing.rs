@@ -176,7 +176,7 @@ impl<'a> Lister<'a> {
             name: (0, 0),
             hash: NameHash::of::<Xxh64>(name).0,
             status,
-            kind: self.kind(directory, &at, &stat, file_type, &xattrs)?,
+            kind: self.kind(directory, &at, &stat, file_type)?,
             xattrs,
             linked,
             is_scanned: is_directory && !elsewhere,
@@ -235,10 +235,9 @@ impl<'a> Lister<'a> {
         at: &Place<'_>,
         stat: &Stat,
         file_type: FileType,
-        xattrs: &[u8],
     ) -> Result<Kind> {
         Ok(match file_type {
-            FileType::Regular => Kind::Regular(self.pieces(directory, at, stat, xattrs)?),
+            FileType::Regular => Kind::Regular(self.pieces(directory, at, stat)?),
             FileType::Directory => Kind::Directory,
             FileType::Symlink => Kind::Symlink(target(directory, at)?),
             FileType::CharDevice | FileType::BlockDevice => Kind::Device(device(at, stat)?),
@@ -246,20 +245,16 @@ impl<'a> Lister<'a> {
         })
     }
 
-    /// The pieces of a file that is sparse. Only one with less storage than bytes can be; but storage
-    /// counts attributes too, in blocks that may be as long as the hole.
+    /// The pieces of a file that is sparse, as its file system reports them. How much storage a file has
+    /// says nothing: attributes, the lists of its blocks and blocks in reserve count too.
     fn pieces(
         &self,
         directory: BorrowedFd<'_>,
         at: &Place<'_>,
         stat: &Stat,
-        xattrs: &[u8],
     ) -> Result<Option<Vec<Piece>>> {
         let size = u64::try_from(stat.st_size).unwrap_or(0);
-        let stored = u64::try_from(stat.st_blocks)
-            .unwrap_or(0)
-            .saturating_mul(512);
-        if size < self.page || (stored >= size && xattrs.is_empty()) {
+        if size < self.page {
             return Ok(None);
         }
         let file = source::open_file(directory, at.name)
