@@ -8,11 +8,12 @@
 
 use std::ops::ControlFlow;
 
-use daxfs_format::{Namespace, RawInode, SectionKind};
+use daxfs_format::{Error, Namespace, RawInode, Rule, SectionKind};
 use daxfs_hostile::examine::Examiner;
 use daxfs_hostile::memory::Watched;
 use daxfs_hostile::specimen::Specimen;
 use daxfs_hostile::writer::{Body, Form, Tree, ROOT};
+use daxfs_image::walk::Walk;
 
 /// How many times the length of an image a check may read.
 const FACTOR: u64 = 8;
@@ -65,6 +66,33 @@ fn directories_that_share_a_unit() {
     let mut specimen = Specimen::new(tree.write());
     copy_inode(&mut specimen, "big", 3, 2000);
     assert_cheap(specimen);
+}
+
+/// A walk that needs no check before it, either.
+#[test]
+fn a_walk_over_directories_that_share_a_unit() {
+    let mut tree = Tree::new(Form::default());
+    let big = tree.add(ROOT, b"big", Body::Directory);
+    for index in 0..2000_u32 {
+        tree.add(big, format!("{index}").as_bytes(), Body::Directory);
+    }
+    let mut specimen = Specimen::new(tree.write());
+    copy_inode(&mut specimen, "big", 3, 2000);
+    let bytes = specimen.finish();
+    let image = Examiner::default().open(&bytes[..]).unwrap();
+    let mut walk = Walk::new(&image).unwrap();
+    let (mut steps, mut refused) = (0, 0);
+    while let Some(step) = walk.step() {
+        steps += 1;
+        let error = step.inode.err();
+        let rule = |error| match error {
+            Error::Corrupt(finding) => Some(finding.rule),
+            _ => None,
+        };
+        refused += u32::from(error.and_then(rule) == Some(Rule::DirectoryPlace));
+        assert!(steps <= 2001, "one for each entry");
+    }
+    assert_eq!((steps, refused), (2001, 2000));
 }
 
 /// A unit that ends where the shared one begins must not lead the check back to it.

@@ -10,6 +10,7 @@
 //! | [`mapped`] | an image in a file that is mapped: contents without copies |
 //! | [`escape`] | names as text that no terminal and no script misreads |
 //! | [`path`] | paths to inodes |
+//! | [`ranges`] | what must lie apart, so that no reader takes for ever |
 //! | [`walk`] | the whole tree, one entry after another |
 //! | [`seal`] | checksums of an image that was changed, for builders and tests |
 //!
@@ -23,6 +24,7 @@ pub mod file;
 pub mod hash;
 pub mod mapped;
 pub mod path;
+pub mod ranges;
 pub mod seal;
 pub mod walk;
 

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The whole tree, one entry after another, each directory before what it holds.
 //!
-//! A walk ends on any image, also on one that was not checked: it enters a directory once only.
+//! A walk ends on any image, also on one that was not checked, after as many steps as the image can
+//! have entries: it enters a directory once only, and no two that share entries.
 
 use daxfs_format::directory::Position;
 use daxfs_format::{
-    Cookie, DirEntry, Directory, Error, Image, Ino, Inode, InodeKind, ListBuf, Memory, Xxh64,
+    Cookie, DirEntry, Directory, Error, Finding, Image, Ino, Inode, InodeKind, ListBuf, Memory,
+    Object, Rule, Xxh64,
 };
+
+use crate::ranges::Ranges;
 
 /// A walk over an image.
 pub struct Walk<'a, M, X> {
@@ -15,6 +19,7 @@ pub struct Walk<'a, M, X> {
     buffer: ListBuf,
     path: Vec<u8>,
     entered: Vec<bool>,
+    units: Ranges,
 }
 
 /// A directory that is being walked.
@@ -33,7 +38,7 @@ pub struct Step<'a> {
     pub parent: Ino,
     /// The entry, or why it could not be read; the walk then goes on with the next one.
     pub entry: Result<DirEntry, Error>,
-    /// The inode, or why it could not be read.
+    /// The inode, or why it could not be read or entered.
     pub inode: Result<Inode, Error>,
 }
 
@@ -62,6 +67,7 @@ impl<'a, M: Memory, X: Xxh64> Walk<'a, M, X> {
             buffer: ListBuf::new(),
             path: Vec::new(),
             entered,
+            units: Ranges::default(),
         };
         walk.enter(inode)?;
         Ok(walk)
@@ -76,6 +82,12 @@ impl<'a, M: Memory, X: Xxh64> Walk<'a, M, X> {
             .and_then(|ino| self.entered.get_mut(ino));
         if slot.is_none_or(|entered| std::mem::replace(entered, true)) {
             return Ok(());
+        }
+        if !self
+            .units
+            .insert(directory.offset(), directory.unit_length())
+        {
+            return Err(shared_unit(&directory).into());
         }
         let position = self.image.seek(&directory, Cookie::START)?;
         self.open.push(Level {
@@ -129,5 +141,16 @@ impl<'a, M: Memory, X: Xxh64> Walk<'a, M, X> {
         let inode = self.image.inode(ino)?;
         self.enter(&inode)?;
         Ok(inode)
+    }
+}
+
+/// The finding of a directory that shares entries with another.
+#[must_use]
+pub fn shared_unit(directory: &Directory) -> Finding {
+    Finding {
+        object: Object::Inode(directory.ino().get()),
+        offset: directory.offset(),
+        rule: Rule::DirectoryPlace,
+        value: directory.offset(),
     }
 }

@@ -7,7 +7,6 @@
 //! | [`open`] | opening an image, also a damaged one |
 //! | [`lookup`] | paths as users give them |
 //! | [`listing`], [`traversal`], [`names`], [`trail`] | sorted directories, whole trees, paths of inodes |
-//! | [`ranges`] | what must lie apart in an image, so that no command takes for ever |
 //! | [`console`], [`human`], [`json`] | how results and problems are printed |
 //! | [`attributes`] | extended attributes with their full names |
 //! | [`info`], [`ls`], [`stat`], [`cat`], [`tree`], [`map`], [`dump`], [`diff`] | one command each |
@@ -31,7 +30,6 @@ pub mod ls;
 pub mod map;
 pub mod names;
 pub mod open;
-pub mod ranges;
 pub mod stat;
 pub mod trail;
 pub mod traversal;

@@ -2,11 +2,12 @@
 //! The entries of directories, sorted by name, as far as they can be read.
 
 use daxfs_image::format::{
-    DirEntry, Directory, Error, FileType, Finding, Image, Ino, Memory, NameBuf, Object, Rule, Xxh64,
+    DirEntry, Directory, Error, FileType, Image, Ino, Memory, NameBuf, Xxh64,
 };
 
 use crate::console::Console;
-use crate::ranges::Ranges;
+use daxfs_image::ranges::Ranges;
+use daxfs_image::walk::shared_unit;
 
 /// An entry of a directory.
 #[derive(Clone, Debug)]
@@ -83,14 +84,5 @@ impl<'a, M: Memory, X: Xxh64> Listings<'a, M, X> {
                 Err(error) => take(Err(error)),
             }
         }
-    }
-}
-
-fn shared_unit(directory: &Directory) -> Finding {
-    Finding {
-        object: Object::Inode(directory.ino().get()),
-        offset: directory.offset(),
-        rule: Rule::DirectoryPlace,
-        value: directory.offset(),
     }
 }

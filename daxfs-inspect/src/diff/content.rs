@@ -18,7 +18,7 @@ use daxfs_image::format::{
 use daxfs_image::hash::Sha256;
 
 use crate::open::Inspected;
-use crate::ranges::Ranges;
+use daxfs_image::ranges::Ranges;
 
 /// How many bytes are read at once, whole blocks.
 const BUFFER: u64 = 256 << 10;

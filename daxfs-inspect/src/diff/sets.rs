@@ -16,7 +16,7 @@ use daxfs_image::hash::Sha256;
 
 use super::compare::Change;
 use crate::open::Inspected;
-use crate::ranges::Ranges;
+use daxfs_image::ranges::Ranges;
 
 /// Compares attribute sets of two images.
 pub struct Sets<'a> {

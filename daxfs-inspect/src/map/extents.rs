@@ -10,7 +10,7 @@ use daxfs_image::format::{
 };
 
 use crate::console::Console;
-use crate::ranges::Ranges;
+use daxfs_image::ranges::Ranges;
 
 /// The page of a kernel whose huge page has 2 MiB, in bytes.
 const SMALL_PAGE: u64 = 4096;

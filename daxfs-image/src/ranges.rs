@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Ranges of an image that lie apart.
 //!
-//! What lies apart fits the image together, whatever its parts are. So a command that reads no byte
-//! of metadata for two objects ends in a time, and takes memory, that the image's length bounds.
+//! What lies apart fits the image together, whatever its parts are. So who reads no byte for two
+//! objects is done in a time, and takes memory, that the length of the image bounds.
 
 use std::collections::BTreeMap;
 
