@@ -23,7 +23,7 @@ use crate::error::{Error, Finding, Object, Result};
 use crate::hash::{Sha256, Xxh64};
 use crate::inode::Ino;
 use crate::limits::{MAX_IMAGE_SIZE, PAGE_SHIFTS};
-use crate::memory::Memory;
+use crate::memory::{read_struct, Memory};
 use crate::num::{from_usize, offsets_from, round_up};
 use crate::rule::Rule;
 use crate::section::{RawSection, SectionKind, SectionTable, Sections};
@@ -143,10 +143,14 @@ impl SuperblockCopy {
     /// Copies the superblock out of `memory`.
     ///
     /// # Errors
-    /// [`Rule::ImageTruncated`] when the memory is shorter than a superblock, and the memory's own.
+    /// When the memory is shorter than a superblock, [`Rule::SuperblockMagic`] if it begins with another
+    /// magic, and else [`Rule::ImageTruncated`]; and the memory's own.
     pub fn fill<M: Memory + ?Sized>(&mut self, memory: &M) -> Result<()> {
         let size = memory.size();
         if size < from_usize(SUPERBLOCK_SIZE) {
+            if size >= from_usize(MAGIC.len()) {
+                check_magic(read_struct(memory, 0)?)?;
+            }
             return Err(fail(Rule::ImageTruncated, size, size).into());
         }
         memory.read(0, self.0.as_mut_bytes()).map_err(Error::from)
@@ -198,9 +202,7 @@ impl SuperblockCopy {
     /// What must hold before any other field means anything.
     fn check_envelope<X: Xxh64>(&self) -> Result<()> {
         let raw = &self.0;
-        if raw.magic != MAGIC {
-            return Err(fail(Rule::SuperblockMagic, 0, u64::from_le_bytes(raw.magic)).into());
-        }
+        check_magic(raw.magic)?;
         if raw.version_major.get() != VERSION_MAJOR {
             return Err(fail(Rule::SuperblockVersion, 8, raw.version_major.get().into()).into());
         }
@@ -273,6 +275,13 @@ fn check_unused(index: u32, at: u64, section: &RawSection) -> Result<()> {
         .into()),
         None => Ok(()),
     }
+}
+
+fn check_magic(magic: [u8; 8]) -> Result<()> {
+    if magic == MAGIC {
+        return Ok(());
+    }
+    Err(fail(Rule::SuperblockMagic, 0, u64::from_le_bytes(magic)).into())
 }
 
 fn check_zero(at: u64, bytes: &[u8]) -> Result<()> {

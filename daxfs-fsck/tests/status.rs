@@ -96,6 +96,7 @@ fn what_is_no_image_is_4() {
     for (bytes, rule) in [
         (vec![], "image-truncated"),
         (b"a text".to_vec(), "image-truncated"),
+        (b"a longer text".to_vec(), "superblock-magic"),
         (vec![b'x'; 5000], "superblock-magic"),
         (vec![0; 1 << 20], "superblock-magic"),
     ] {
