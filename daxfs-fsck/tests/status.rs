@@ -57,6 +57,8 @@ fn what_cannot_be_read_is_8() {
         (scratch.join("absent"), "No such file"),
         (scratch.to_path_buf(), "directory"),
         (fifo, "a regular file or a block device"),
+        ("/dev/null".into(), "a regular file or a block device"),
+        ("/dev/zero".into(), "a regular file or a block device"),
     ];
     for (path, reason) in cases {
         let run = check(&path, &[]);

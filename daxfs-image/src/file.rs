@@ -56,8 +56,8 @@ impl FileMemory {
     /// The whole of the file or block device at a path.
     ///
     /// # Errors
-    /// What the operating system says of the file; and what is neither, such as a FIFO, is refused
-    /// without waiting for anybody to write into it.
+    /// What the operating system says of the file; and what is neither is refused: a FIFO without waiting
+    /// for anybody to write into it, a character device because it has no length and may have no end.
     pub fn open(path: &Path) -> io::Result<Self> {
         Self::new(open_readable(path)?)
     }
@@ -284,7 +284,7 @@ pub fn open_with_superblock(path: &Path) -> Result<(FileImage, Box<SuperblockCop
         .map_err(|error| OpenError::Image(path.to_owned(), error))
 }
 
-/// Opens a regular file or a device, and waits for nobody to write into a FIFO.
+/// Opens a regular file or a block device, and waits for nobody to write into a FIFO.
 fn open_readable(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     let file = options
@@ -295,7 +295,7 @@ fn open_readable(path: &Path) -> io::Result<File> {
     if kind.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
-    if kind.is_fifo() || kind.is_socket() {
+    if !kind.is_file() && !kind.is_block_device() {
         let text = "an image is a regular file or a block device";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }

@@ -8,7 +8,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 /// Show what a DAXFS image holds.
 ///
-/// daxfs-inspect looks into an image file, or a device that holds an image, without mounting it. It
+/// daxfs-inspect looks into an image, in a regular file or a block device, without mounting it. It
 /// only reads. It works on damaged images as far as they can be read: what cannot be read is reported
 /// on standard error with its object, its offset and the rule that is broken, and the rest is shown.
 ///
@@ -84,7 +84,7 @@ pub enum Command {
 /// Arguments of a command for an image as a whole.
 #[derive(Debug, Args)]
 pub struct ImageArgs {
-    /// The image file, or a device that holds an image.
+    /// The image: a regular file or a block device.
     pub image: PathBuf,
     /// Print JSON, one object a line.
     #[arg(long)]
@@ -94,7 +94,7 @@ pub struct ImageArgs {
 /// Arguments of a command for some paths.
 #[derive(Debug, Args)]
 pub struct PathsArgs {
-    /// The image file, or a device that holds an image.
+    /// The image: a regular file or a block device.
     pub image: PathBuf,
     /// Paths in the image.
     #[arg(required = true, value_name = "PATH")]
@@ -111,7 +111,7 @@ pub struct PathsArgs {
     reason = "each is a switch of the command line"
 )]
 pub struct LsArgs {
-    /// The image file, or a device that holds an image.
+    /// The image: a regular file or a block device.
     pub image: PathBuf,
     /// Paths in the image; the root if there are none.
     #[arg(value_name = "PATH")]
@@ -136,7 +136,7 @@ pub struct LsArgs {
 /// Arguments of `tree`.
 #[derive(Debug, Args)]
 pub struct TreeArgs {
-    /// The image file, or a device that holds an image.
+    /// The image: a regular file or a block device.
     pub image: PathBuf,
     /// A path in the image; the root if there is none.
     pub path: Option<OsString>,
@@ -151,7 +151,7 @@ pub struct TreeArgs {
 /// Arguments of `map`.
 #[derive(Debug, Args)]
 pub struct MapArgs {
-    /// The image file, or a device that holds an image.
+    /// The image: a regular file or a block device.
     pub image: PathBuf,
     /// A path in the image; the root if there is none.
     pub path: Option<OsString>,

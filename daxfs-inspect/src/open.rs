@@ -60,7 +60,7 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// Copies the superblock out of a file or block device.
+    /// Copies the superblock out of a regular file or block device.
     ///
     /// # Errors
     /// What the operating system says of the file, and a file that is shorter than a superblock.

@@ -427,7 +427,7 @@ fn what_is_no_image_is_named() {
         ("/", "cannot read /: "),
         (
             "/dev/null",
-            "/dev/null: corrupt image: superblock at 0x0 breaks the rule that the memory holds the whole image",
+            "cannot read /dev/null: an image is a regular file or a block device",
         ),
     ] {
         for command in ["ls", "info", "dump", "map"] {
