@@ -15,7 +15,8 @@ use crate::run::EXIT_USAGE;
 /// Every rule of the format but the digests of contents is checked, and all checksums and digests of
 /// the metadata are compared; with --verify-data also the digests of all contents. Each
 /// finding names the object, its offset in the image, its path where it has one, the rule, and the
-/// value that breaks it. The image is never changed.
+/// value that breaks it: what the image says, and not what it should say. Superblock and section table say
+/// where all else is; if they break a rule, nothing else is checked. The image is never changed.
 #[derive(Debug, Parser)]
 #[command(name = "daxfs-fsck", version, after_long_help = AFTER_HELP)]
 #[expect(

@@ -1,17 +1,42 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a report is made of, in the form in which it is printed.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use daxfs_image::check::DataSummary;
 use daxfs_image::format::superblock::SuperblockCopy;
 use daxfs_image::format::Finding;
 use daxfs_image::hash::Sha256;
 use daxfs_image::FileImage;
-use serde::Serialize;
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
 
 use crate::cli::Identity;
-use daxfs_image::escape::{shown, Charset};
+use daxfs_image::escape::{hex, shown, Charset};
+
+/// Bytes that are text as a rule: a name, a path, a label.
+///
+/// For people they are escaped. In JSON they are a string, or, if they are not UTF-8, an object
+/// `{"hex": "..."}`, as in the JSON of daxfs-inspect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text(pub Vec<u8>);
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&shown(&self.0, Charset::Utf8))
+    }
+}
+
+impl Serialize for Text {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let Ok(text) = std::str::from_utf8(&self.0) {
+            return serializer.serialize_str(text);
+        }
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry("hex", &hex(&self.0))?;
+        map.end()
+    }
+}
 
 /// What the superblock says of an image.
 #[derive(Debug, Serialize)]
@@ -20,8 +45,8 @@ pub struct Description {
     pub identity: String,
     /// The UUID.
     pub uuid: String,
-    /// The label, escaped.
-    pub label: String,
+    /// The label.
+    pub label: Text,
     /// The length of the image in bytes.
     pub bytes: u64,
     /// How many inodes there are.
@@ -35,13 +60,13 @@ pub struct Located {
     pub object: String,
     /// Where the offending bytes begin, in bytes from the start of the image.
     pub offset: u64,
-    /// The path, escaped, where there is one.
-    pub path: Option<String>,
+    /// The path, where there is one.
+    pub path: Option<Text>,
     /// The name of the rule.
     pub rule: &'static str,
     /// What the rule says.
     pub text: &'static str,
-    /// The value that breaks it.
+    /// The value that breaks it: what the image says, as [`Finding`] defines it.
     pub value: u64,
     /// Whether a later version of the format may allow this.
     pub newer: bool,
@@ -71,7 +96,7 @@ impl Description {
         Self {
             identity: Identity(superblock.identity::<Sha256>()).to_string(),
             uuid: uuid(validated.uuid()),
-            label: shown(validated.label(), Charset::Utf8),
+            label: Text(validated.label().to_vec()),
             bytes: validated.image_size(),
             inodes: image.inode_count(),
         }
@@ -85,7 +110,7 @@ impl Located {
         Self {
             object: finding.object.to_string(),
             offset: finding.offset,
-            path: path.map(|path| shown(&path, Charset::Utf8)),
+            path: path.map(Text),
             rule: finding.rule.id(),
             text: finding.rule.text(),
             value: finding.value,

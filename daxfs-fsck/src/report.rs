@@ -13,23 +13,24 @@ use serde::{Serialize, Serializer};
 
 use crate::cli::{Identity, Options};
 use crate::extract::Summary;
-use crate::facts::{Description, Located, Verified};
+use crate::facts::{Description, Located, Text, Verified};
 use crate::run::{EXIT_FINDINGS, EXIT_OPERATIONAL};
-use daxfs_image::escape::{shown, Charset};
 
 /// The result of a run. Its fields are those of the JSON object.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// The image as it was named, escaped.
-    pub image: String,
+    /// The image as it was named.
+    pub image: Text,
     /// What the superblock says.
     pub description: Option<Description>,
     /// The identity that was asked for, if the image has another one.
     #[serde(serialize_with = "display")]
     pub identity_wanted: Option<Identity>,
-    /// Whether the check was completed.
-    #[serde(skip)]
+    /// Whether the check was completed: not after an error, and not of an image whose superblock or
+    /// section table break a rule, for nothing behind them can be found then.
     pub checked: bool,
+    /// The length in bytes of a file that could not be opened as an image for such a rule.
+    pub file_bytes: Option<u64>,
     /// How many findings there are.
     pub total: u64,
     /// The first of them.
@@ -50,10 +51,11 @@ impl Report {
     #[must_use]
     pub fn new(image: &Path) -> Self {
         Self {
-            image: shown(image.as_os_str().as_bytes(), Charset::Utf8),
+            image: Text(image.as_os_str().as_bytes().to_vec()),
             description: None,
             identity_wanted: None,
             checked: false,
+            file_bytes: None,
             total: 0,
             findings: Vec::new(),
             verified: None,
@@ -89,7 +91,7 @@ impl Report {
         let text = if options.json {
             // Every field has a form in JSON, and keys are text.
             let json = serde_json::to_string(&Status::of(self));
-            json.unwrap_or_else(|error| error.to_string()) + "\n"
+            ascii(&json.unwrap_or_else(|error| error.to_string())) + "\n"
         } else {
             self.text(options)
         };
@@ -110,6 +112,12 @@ impl Report {
 
     fn text(&self, options: &Options) -> String {
         let mut text: String = self.findings.iter().map(Located::line).collect();
+        if let Some(bytes) = self.file_bytes {
+            text += &format!(
+                "nothing else was checked, for superblock and section table say where it is; \
+                 the file has {bytes} bytes\n"
+            );
+        }
         if let (Some(wanted), Some(image)) = (self.identity_wanted, &self.description) {
             let found = &image.identity;
             text += &format!("the identity is {found}, and not {wanted} as asked for\n");
@@ -131,7 +139,7 @@ impl Report {
                 label,
                 ..
             } = image;
-            *text += &format!("identity {identity}\nuuid {uuid}\nlabel {label:?}\n");
+            *text += &format!("identity {identity}\nuuid {uuid}\nlabel {label}\n");
         }
         for (step, seconds) in &self.seconds {
             *text += &format!("{step} took {seconds:.3} s\n");
@@ -211,6 +219,23 @@ fn display<S: Serializer>(identity: &Option<Identity>, serializer: S) -> Result<
         Some(identity) => serializer.collect_str(identity),
         None => serializer.serialize_none(),
     }
+}
+
+/// JSON with everything escaped that is not printable ASCII, all of which is in strings: a terminal is a
+/// place where it ends up too.
+fn ascii(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for character in json.chars() {
+        if matches!(character, ' '..='~') {
+            text.push(character);
+        } else {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing to a string cannot fail.
+                let _ = write!(text, "\\u{unit:04x}");
+            }
+        }
+    }
+    text
 }
 
 fn map<S: Serializer>(pairs: &[(&str, f64)], serializer: S) -> Result<S::Ok, S::Error> {

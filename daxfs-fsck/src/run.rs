@@ -59,7 +59,7 @@ fn steps(options: &Options, report: &mut Report) -> Result<()> {
     };
     locate(&image, structure.as_ref().ok(), &mut findings, report);
     let completed = structure.and(verified);
-    completed.with_context(|| report.image.clone())?;
+    completed.with_context(|| report.image.to_string())?;
     report.checked = true;
     match target {
         Some(target) => extract(options, &image, &target, report),
@@ -77,8 +77,9 @@ fn open(
             report.description = Some(Description::of(&image, &superblock));
             Ok(Some((image, superblock)))
         }
-        Err(OpenError::Image(_, Error::Corrupt(finding) | Error::Unsupported(finding))) => {
+        Err(OpenError::Image(_, size, Error::Corrupt(finding) | Error::Unsupported(finding))) => {
             report.total = 1;
+            report.file_bytes = Some(size);
             report.findings.push(Located::new(&finding, None));
             Ok(None)
         }

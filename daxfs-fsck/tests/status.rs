@@ -109,6 +109,72 @@ fn what_is_no_image_is_4() {
     }
 }
 
+/// One finding about a superblock looked as if all the rest was sound.
+#[test]
+fn what_was_not_checked_is_said() {
+    let scratch = Scratch::new();
+    let image = scratch.small_image();
+    damage(&image, |bytes| bytes.truncate(bytes.len() - 4096));
+    let size = fs::metadata(&image).unwrap().len();
+    for arguments in [&[][..], &["-q"], &["--verify-data"]] {
+        let run = check(&image, arguments);
+        assert_eq!(run.status, 4);
+        let said = run.stdout.lines().nth(1).unwrap();
+        assert!(said.starts_with("nothing else was checked, "), "{said}");
+        assert!(
+            said.ends_with(&format!("; the file has {size} bytes")),
+            "{said}"
+        );
+    }
+    let json = |image| -> serde_json::Value {
+        serde_json::from_str(&check(image, &["--json"]).stdout).unwrap()
+    };
+    let broken = json(&image);
+    assert_eq!(
+        (&broken["checked"], &broken["total"]),
+        (&false.into(), &1.into())
+    );
+    assert_eq!(broken["file_bytes"], size);
+    damage(&image, |bytes| bytes.resize(bytes.len() + 4096, 0));
+    let whole = json(&image);
+    assert_eq!(
+        (&whole["checked"], &whole["clean"]),
+        (&true.into(), &true.into())
+    );
+    assert_eq!(whole["file_bytes"], serde_json::Value::Null);
+}
+
+/// A label was escaped twice.
+#[test]
+fn labels_and_names_are_escaped_once() {
+    let scratch = Scratch::new();
+    scratch.source();
+    let text = "a\nb\u{9b}\\".as_bytes();
+    let image = scratch.image_with(|options| options.label[..text.len()].copy_from_slice(text));
+    let run = check(&image, &["-v"]);
+    let label = run
+        .stdout
+        .lines()
+        .find_map(|line| line.strip_prefix("label "));
+    assert_eq!(label, Some(r"a\x0ab\xc2\x9b\\"));
+    let run = check(&image, &["--json"]);
+    assert!(run
+        .stdout
+        .trim_end()
+        .bytes()
+        .all(|byte| (b' '..=b'~').contains(&byte)));
+    let json: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(json["description"]["label"], "a\nb\u{9b}\\");
+
+    let run = check(&scratch.join("a\x1b[31m\nb"), &[]);
+    assert_eq!((run.status, run.stderr.lines().count()), (8, 1));
+    assert!(
+        run.stderr.contains(r"/a\x1b[31m\x0ab: No such file"),
+        "{}",
+        run.stderr
+    );
+}
+
 #[test]
 fn a_truncated_image_is_found_out_at_every_length() {
     let scratch = Scratch::new();

@@ -10,6 +10,7 @@ use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom};
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use daxfs_format::superblock::SuperblockCopy;
 use daxfs_format::{Error, Image, Memory, ReadFault, SectionKind};
 
+use crate::escape::{shown, Charset};
 use crate::hash::Xxh64;
 
 /// An image that is read from a file.
@@ -230,24 +232,33 @@ impl fmt::Debug for FileMemory {
 pub enum OpenError {
     /// The operating system refused the file.
     Io(PathBuf, io::Error),
-    /// It is not an image, or one that is broken or of an unknown version.
-    Image(PathBuf, Error),
+    /// It is not an image, or one that is broken or of an unknown version; with its length in bytes.
+    Image(PathBuf, u64, Error),
 }
 
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io(path, _) => write!(f, "cannot read {}", path.display()),
-            Self::Image(path, _) => write!(f, "cannot open {} as an image", path.display()),
+            Self::Io(path, _) => write!(f, "cannot read {}", printable(path)),
+            Self::Image(path, size, _) => {
+                let path = printable(path);
+                write!(f, "cannot open {path} ({size} bytes) as an image")
+            }
         }
     }
+}
+
+/// A path as no terminal misreads it.
+#[must_use]
+pub fn printable(path: &Path) -> String {
+    shown(path.as_os_str().as_bytes(), Charset::Utf8)
 }
 
 impl std::error::Error for OpenError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(_, error) => Some(error),
-            Self::Image(_, error) => Some(error),
+            Self::Image(_, _, error) => Some(error),
         }
     }
 }
@@ -273,15 +284,16 @@ pub fn open_with_superblock(path: &Path) -> Result<(FileImage, Box<SuperblockCop
         .and_then(|()| copy.validate::<Xxh64>(memory.size()));
     let superblock = opened.map_err(|error| match memory.take_error() {
         Some(cause) => io(cause),
-        None => OpenError::Image(path.to_owned(), error),
+        None => OpenError::Image(path.to_owned(), memory.size(), error),
     })?;
     if let Some(data) = superblock.sections().get(SectionKind::Data) {
         memory.bypass(data.offset, data.end());
     }
+    let size = memory.size();
     let image = Image::with_superblock(memory, superblock);
     image
         .map(|image| (image, copy))
-        .map_err(|error| OpenError::Image(path.to_owned(), error))
+        .map_err(|error| OpenError::Image(path.to_owned(), size, error))
 }
 
 /// Opens a regular file or a block device, and waits for nobody to write into a FIFO.

@@ -5,6 +5,7 @@
 //! image that is shorter than it says are reported, and then read as far as they go.
 
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -55,6 +56,8 @@ impl Memory for Salvaged {
 #[derive(Debug)]
 pub struct Candidate {
     file: FileMemory,
+    /// The file's name as it can be printed.
+    pub name: String,
     /// The superblock as it is in the file.
     pub superblock: Box<SuperblockCopy>,
 }
@@ -64,17 +67,22 @@ impl Candidate {
     ///
     /// # Errors
     /// What the operating system says of the file, and a file that is shorter than a superblock.
-    pub fn read(path: &Path) -> Result<Self> {
-        let cannot = || format!("cannot read {}", path.display());
+    pub fn read(path: &Path, console: &Console<'_>) -> Result<Self> {
+        let name = console.name(path.as_os_str().as_bytes());
+        let cannot = || format!("cannot read {name}");
         let file = FileMemory::open(path).with_context(cannot)?;
         let mut superblock = Box::new(SuperblockCopy::zeroed());
         if let Err(error) = superblock.fill(&file) {
             return match file.take_error() {
                 Some(cause) => Err(cause).with_context(cannot),
-                None => Err(error).with_context(|| path.display().to_string()),
+                None => Err(error).with_context(|| name.clone()),
             };
         }
-        Ok(Self { file, superblock })
+        Ok(Self {
+            file,
+            name,
+            superblock,
+        })
     }
 
     /// The length of the file in bytes.
@@ -101,7 +109,7 @@ impl Candidate {
             if !mend(&error, &mut mended, &mut size) {
                 return Err(error);
             }
-            console.problem(error);
+            self.tell(&error, console);
         }
         let mut superblock = Box::new([0; SUPERBLOCK_SIZE]);
         superblock.copy_from_slice(mended.raw().as_bytes());
@@ -112,6 +120,21 @@ impl Candidate {
         };
         Image::open(memory, &mut SuperblockCopy::zeroed())
     }
+
+    /// Says what is wrong with the image, and in spite of what it is read.
+    fn tell(&self, error: &Error, console: &mut Console<'_>) {
+        let name = &self.name;
+        if is_truncated(error) {
+            let bytes = self.file.size();
+            console.problem(format_args!("{name}: {error}; the file has {bytes} bytes"));
+        } else {
+            console.problem(format_args!("{name}: {error}"));
+        }
+    }
+}
+
+fn is_truncated(error: &Error) -> bool {
+    matches!(error, Error::Corrupt(finding) if finding.rule == Rule::ImageTruncated)
 }
 
 /// Mends what the error complains of, if the rest of the superblock still means something.
@@ -149,6 +172,7 @@ pub fn superblock_of<M: Memory, X: daxfs_image::format::Xxh64>(
 /// # Errors
 /// Why the file is not an image that can be read, with the file's name.
 pub fn open(path: &Path, console: &mut Console<'_>) -> Result<Inspected> {
-    let image = Candidate::read(path)?.open(console);
-    image.with_context(|| format!("cannot open {} as an image", path.display()))
+    let candidate = Candidate::read(path, console)?;
+    let context = format!("cannot open {} as an image", candidate.name);
+    candidate.open(console).context(context)
 }

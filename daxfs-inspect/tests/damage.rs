@@ -136,6 +136,11 @@ fn an_image_without_its_end_is_read_as_far_as_it_goes() {
     let image = ImageFile::new(&bytes[..bytes.len() - 8192]);
     let run = image.run("ls", &["-R"]);
     assert_eq!(run.code, 1);
+    let (name, size) = (image.path().display(), bytes.len() - 8192);
+    let told = format!("daxfs-inspect: {name}: corrupt image: superblock at 0x28 breaks ");
+    assert!(run.err.starts_with(&told), "{}", run.err);
+    let length = format!("; the file has {size} bytes\n");
+    assert!(run.err.ends_with(&length), "{}", run.err);
     let whole = ImageFile::new(&bytes).run("ls", &["-R"]).clean();
     assert_eq!(run.text(), whole.text());
     assert!(run.err.contains("[image-truncated]"), "{}", run.err);

@@ -8,6 +8,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{ensure, Context, Result};
+use daxfs_image::file::printable;
 use rustix::fs::{open, Mode, OFlags};
 
 use super::attributes;
@@ -40,7 +41,7 @@ impl Target {
     }
 
     fn check(&self) -> Result<()> {
-        let path = self.path.display();
+        let path = printable(&self.path);
         let mut entries = match fs::read_dir(&self.path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             entries => entries.with_context(|| format!("cannot extract to {path}"))?,
@@ -54,7 +55,7 @@ impl Target {
 
     /// Makes the directory if there is none, and opens it.
     pub(super) fn open(&self) -> Result<OwnedFd> {
-        let path = self.path.display();
+        let path = printable(&self.path);
         self.check()?;
         // What is inside is nobody else's until it is complete.
         match DirBuilder::new().mode(0o700).create(&self.path) {

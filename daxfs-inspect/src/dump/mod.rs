@@ -48,7 +48,8 @@ pub fn run(arguments: &ImageArgs, console: &mut Console<'_>) -> Result<()> {
     } else {
         Form::Text
     };
-    let candidate = Candidate::read(&arguments.image)?;
+    let candidate = Candidate::read(&arguments.image, console)?;
+    let name = candidate.name.clone();
     let raw = Box::new(candidate.superblock.raw().to_owned());
     match candidate.open(console) {
         Ok(image) => {
@@ -56,7 +57,7 @@ pub fn run(arguments: &ImageArgs, console: &mut Console<'_>) -> Result<()> {
             crate::report_cause(&image, console);
         }
         Err(error) => {
-            console.problem(format_args!("{}: {error}", arguments.image.display()));
+            console.problem(format_args!("{name}: {error}"));
             let mut dump = Dump {
                 form,
                 records: 0,

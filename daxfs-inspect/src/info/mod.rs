@@ -20,7 +20,8 @@ use crate::open::{self, Candidate};
 /// # Errors
 /// When the file cannot be read, or the output takes nothing.
 pub fn run(arguments: &ImageArgs, console: &mut Console<'_>) -> Result<()> {
-    let candidate = Candidate::read(&arguments.image)?;
+    let candidate = Candidate::read(&arguments.image, console)?;
+    let name = candidate.name.clone();
     let file_size = candidate.file_size();
     let superblock = candidate.superblock.raw().to_owned();
     let identity = candidate.superblock.identity::<daxfs_image::hash::Sha256>();
@@ -36,7 +37,7 @@ pub fn run(arguments: &ImageArgs, console: &mut Console<'_>) -> Result<()> {
             crate::report_cause(&image, console);
         }
         Err(error) => {
-            console.problem(format_args!("{}: {error}", arguments.image.display()));
+            console.problem(format_args!("{name}: {error}"));
             let fields = raw::Fields::of(&superblock, file_size);
             if arguments.json {
                 console.json(&fields)?;
