@@ -48,6 +48,13 @@ pub enum LookupError {
         /// The name that it does not hold.
         name: Vec<u8>,
     },
+    /// The image has no such inode.
+    NoInode {
+        /// The number that the path begins with.
+        number: u32,
+        /// The highest number that there is.
+        count: u32,
+    },
     /// The path goes on after something that is no directory.
     NotADirectory(Vec<u8>),
     /// There are too many symlinks on the way.
@@ -65,6 +72,9 @@ impl fmt::Display for LookupError {
                     escape::shown(directory, escape::Charset::Ascii),
                 );
                 write!(f, "no entry {name} in {directory}")
+            }
+            Self::NoInode { number, count } => {
+                write!(f, "no inode {number}: the image has inodes 1 to {count}")
             }
             Self::NotADirectory(path) => {
                 write!(
@@ -113,7 +123,7 @@ pub fn find<M: Memory, X: Xxh64>(
     last: LastLink,
 ) -> Result<Found, LookupError> {
     let (start, rest) = match inode_prefix(path) {
-        Some((ino, rest)) => (ino, rest),
+        Some((number, rest)) => (existing(image, number)?, rest),
         None => (image.superblock().root(), path),
     };
     let mut lookup = Lookup {
@@ -136,12 +146,20 @@ pub fn find<M: Memory, X: Xxh64>(
 }
 
 /// Splits `<N>` off the start of a path.
-fn inode_prefix(path: &[u8]) -> Option<(Ino, &[u8])> {
+fn inode_prefix(path: &[u8]) -> Option<(u32, &[u8])> {
     let inner = path.strip_prefix(b"<")?;
     let end = inner.iter().position(|&byte| byte == b'>')?;
     let (digits, rest) = (&inner[..end], &inner[end + 1..]);
     let number = std::str::from_utf8(digits).ok()?.parse().ok()?;
-    (rest.is_empty() || rest.starts_with(b"/")).then_some((Ino::new(number)?, rest))
+    (rest.is_empty() || rest.starts_with(b"/")).then_some((number, rest))
+}
+
+/// The inode with a number that a user has given.
+fn existing<M: Memory, X: Xxh64>(image: &Image<M, X>, number: u32) -> Result<Ino, LookupError> {
+    let count = image.inode_count();
+    Ino::new(number)
+        .filter(|_| number <= count)
+        .ok_or(LookupError::NoInode { number, count })
 }
 
 struct Lookup<'a, M, X> {
@@ -229,10 +247,10 @@ mod tests {
 
     #[test]
     fn inode_numbers_in_angle_brackets_start_a_path() {
-        let split = |path| inode_prefix(path).map(|(ino, rest)| (ino.get(), rest));
+        let split = |path| inode_prefix(path);
         assert_eq!(split(b"<7>"), Some((7, &b""[..])));
         assert_eq!(split(b"<7>/a"), Some((7, &b"/a"[..])));
-        for path in [&b"/<7>"[..], b"<7>a", b"<0>", b"<x>", b"<7", b"<>"] {
+        for path in [&b"/<7>"[..], b"<7>a", b"<-1>", b"<x>", b"<7", b"<>"] {
             assert_eq!(split(path), None);
         }
     }

@@ -417,6 +417,31 @@ fn wrong_usage_has_its_own_exit_status() {
     }
 }
 
+/// A number that was mistyped is no damage.
+#[test]
+fn an_inode_that_does_not_exist_is_missing() {
+    let image = ImageFile::reference();
+    let summary = image.run("info", &["--json"]).json();
+    let count = &summary[0]["inodes"];
+    for path in ["<99>", "<0>", "<4294967295>/file"] {
+        let number = path.trim_start_matches('<').split('>').next().unwrap();
+        let run = image.run("cat", &[path]);
+        assert_eq!((run.code, run.out.len()), (1, 0));
+        let message = format!(
+            "daxfs-inspect: {path}: no inode {number}: the image has inodes 1 to {count}\n"
+        );
+        assert_eq!(run.err, message);
+    }
+}
+
+/// A name that a terminal would obey, of a file that cannot be read.
+#[test]
+fn the_name_of_an_unreadable_image_is_escaped() {
+    let run = inspect(&["ls", "/nonexistent/a\x1b[31m\nb"]);
+    let message = "daxfs-inspect: cannot read /nonexistent/a\\x1b[31m\\x0ab: No such file";
+    assert!(run.err.starts_with(message), "{}", run.err);
+}
+
 #[test]
 fn what_is_no_image_is_named() {
     for (path, message) in [
