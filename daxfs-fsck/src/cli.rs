@@ -124,7 +124,9 @@ fn parse_size(text: &str) -> Result<u64, String> {
         "G" => 30,
         _ => return Err("a number with at most one of K, M and G".into()),
     };
-    let number: u64 = digits.parse().map_err(|error| format!("{error}"))?;
+    let number: u64 = digits
+        .parse()
+        .map_err(|_| "not a number with at most one of K, M and G behind it")?;
     number
         .checked_mul(1 << shift)
         .ok_or_else(|| "too large".into())
@@ -132,7 +134,8 @@ fn parse_size(text: &str) -> Result<u64, String> {
 
 /// A number of threads.
 fn parse_threads(text: &str) -> Result<NonZeroUsize, &'static str> {
-    text.parse().map_err(|_| "it takes one thread at least")
+    text.parse()
+        .map_err(|_| "not a number, or none: it takes one thread at least")
 }
 
 /// The command, for man pages and completions.

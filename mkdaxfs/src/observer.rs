@@ -47,6 +47,8 @@ pub enum LeftOut {
     Image,
     /// It is on another file system.
     OtherFileSystem,
+    /// It is below a directory on which another file system is mounted; the directory is in the image.
+    Mounted,
     /// An extended attribute of a namespace that the format does not hold.
     Xattr,
 }

@@ -101,6 +101,7 @@ impl Observer for Reporter {
             LeftOut::Excluded => "a pattern matches",
             LeftOut::Image => "it is the image that is being replaced",
             LeftOut::OtherFileSystem => "it is on another file system",
+            LeftOut::Mounted => "what is mounted here; the directory is kept",
             LeftOut::Xattr => "an extended attribute that images cannot hold; the file is kept",
         };
         self.tell(&format!("left out: {}: {why}", shown(path)));

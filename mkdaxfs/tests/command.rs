@@ -400,7 +400,7 @@ fn mount_points_are_crossed_or_kept_as_empty_directories() {
     // SOURCE is a mount point too.
     let script = "set -e; mount --bind \"$2\" \"$2\"; mount -t tmpfs none \"$2/mnt\"; \
                   echo y >\"$2/mnt/y\"; mkdir \"$2/mnt/d\"; mount --bind \"$2/mnt/y\" \"$2/covered\"; \
-                  \"$1\" -q \"$2\" \"$3\"; \"$1\" -q -x \"$2\" \"$3.x\"";
+                  \"$1\" -q \"$2\" \"$3\"; \"$1\" -v -x \"$2\" \"$3.x\"";
     let output = Command::new("unshare")
         .args([
             "-m",
@@ -414,7 +414,9 @@ fn mount_points_are_crossed_or_kept_as_empty_directories() {
         .arg(scene.image())
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", text(&output.stderr));
+    let stderr = text(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    assert!(stderr.contains("/mnt: what is mounted here;"), "{stderr}");
     let crossed = check(&scene.image(), Keep::Yes);
     assert_eq!(
         names(&crossed),

@@ -169,6 +169,9 @@ impl<'a> Lister<'a> {
             self.scanner.observer.left_out(&at.path(), why);
             return Ok(None);
         }
+        if elsewhere {
+            self.scanner.observer.left_out(&at.path(), LeftOut::Mounted);
+        }
         at.check_limits(&status)?;
         let linked = (stat.st_nlink > 1 && !is_directory).then_some((stat.st_dev, stat.st_ino));
         let xattrs = self.xattrs(name, parent, status.mode)?;
