@@ -42,7 +42,8 @@ pub struct Options {
     /// Write the tree of the image to DIR, which is made, or is empty
     ///
     /// Restored are owners, modes, times, extended attributes, hard links, holes, device nodes, FIFOs
-    /// and sockets, for which it takes root. An image with findings is not extracted. Whatever
+    /// and sockets, for which it takes root. What cannot be restored, as a time that the file system of DIR
+    /// cannot hold, is told. An image with findings is not extracted. Whatever
     /// the image holds, nothing outside of DIR is written to. What is there when the extraction
     /// fails, stays there.
     #[arg(long, value_name = "DIR")]

@@ -16,7 +16,7 @@ use daxfs_image::format::SectionKind;
 use daxfs_testtree::compare::Differences;
 use daxfs_testtree::{oddities, record};
 use rustix::fs::{lsetxattr, mkdirat, openat, Mode, OFlags, XattrFlags, CWD};
-use support::{check, damage, find, forge, fsck, inode, open, run, Run, Scratch};
+use support::{check, damage, field, find, forge, fsck, inode, open, run, Run, Scratch};
 
 fn extract(image: &Path, target: &Path, arguments: &[&str]) -> Run {
     run(fsck()
@@ -400,6 +400,44 @@ fn without_privilege_the_rest_is_restored() {
         fs::read_dir(&target).unwrap().count(),
         2,
         "and no directory of our own"
+    );
+}
+
+/// ext4 ends in 2446 and sets that year without an error; a file system without end keeps the time.
+#[test]
+fn a_time_that_the_file_system_has_not_kept_is_told() {
+    let scratch = Scratch::new();
+    fs::write(scratch.source().join("late"), b"").unwrap();
+    symlink("late", scratch.source().join("link")).unwrap();
+    let image = scratch.image();
+    let wanted = 20_000_000_000;
+    for name in ["late", "link"] {
+        let time = field(&image, inode(&image, name).ino, 32);
+        forge(&image, |bytes| {
+            bytes[time..][..8].copy_from_slice(&i64::to_le_bytes(wanted))
+        });
+    }
+    let target = scratch.join("target");
+    let result = extract(&image, &target, &[]);
+    let mut lost = 0;
+    for name in ["late", "link"] {
+        let kept = fs::symlink_metadata(target.join(name)).unwrap().mtime();
+        let told = format!("/{name}: cannot set the time {wanted}.");
+        assert_eq!(
+            result.stderr.contains(&told),
+            kept != wanted,
+            "{}",
+            result.stderr
+        );
+        lost += i32::from(kept != wanted);
+    }
+    assert_eq!(result.status, if lost == 0 { 0 } else { 8 });
+    let told = format!("{lost} attributes or devices were not restored");
+    assert_eq!(
+        result.stderr.contains(&told),
+        lost != 0,
+        "{}",
+        result.stderr
     );
 }
 

@@ -7,10 +7,10 @@
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use anyhow::Result;
-use daxfs_image::format::{Inode, InodeKind, Namespace};
+use daxfs_image::format::{Inode, InodeKind, Namespace, Timestamp};
 use daxfs_image::FileImage;
 use rustix::fs::{
-    chmod, chownat, fchmod, fchown, fremovexattr, fsetxattr, futimens, setxattr, utimensat,
+    chmod, chownat, fchmod, fchown, fremovexattr, fsetxattr, fstat, futimens, setxattr, utimensat,
     AtFlags, Gid, Mode, Timespec, Timestamps, Uid, XattrFlags, UTIME_OMIT,
 };
 use rustix::io::Errno;
@@ -52,10 +52,21 @@ pub(super) fn apply(
             problem(&format!("set the mode {mode:o}"), error);
         }
     }
-    if let Err(error) = file.set_time(inode) {
-        problem("set the time", error);
-    }
+    restore_time(file, inode.mtime, &mut problem);
     Ok(())
+}
+
+/// Gives a file its time. A file system that cannot hold a time sets another one, without an error.
+fn restore_time(file: Handle<'_>, time: Timestamp, problem: &mut impl FnMut(&str, Errno)) {
+    match file.set_time(time).and_then(|()| file.time()) {
+        Ok(kept) if kept == time => {}
+        Ok(kept) => {
+            let text = |time: Timestamp| format!("{}.{:09}", time.seconds, time.nanoseconds);
+            let what = format!("set the time {}, but only {}", text(time), text(kept));
+            problem(&what, Errno::RANGE);
+        }
+        Err(error) => problem("set the time", error),
+    }
 }
 
 fn set_xattrs(
@@ -111,15 +122,24 @@ impl Handle<'_> {
         }
     }
 
-    fn set_time(self, inode: &Inode) -> Result<(), Errno> {
+    fn time(self) -> Result<Timestamp, Errno> {
+        let (Self::Open(file) | Self::Path(file)) = self;
+        let status = fstat(file)?;
+        Ok(Timestamp {
+            seconds: status.st_mtime,
+            nanoseconds: u32::try_from(status.st_mtime_nsec).map_err(|_| Errno::RANGE)?,
+        })
+    }
+
+    fn set_time(self, time: Timestamp) -> Result<(), Errno> {
         let times = Timestamps {
             last_access: Timespec {
                 tv_sec: 0,
                 tv_nsec: UTIME_OMIT,
             },
             last_modification: Timespec {
-                tv_sec: inode.mtime.seconds,
-                tv_nsec: inode.mtime.nanoseconds.into(),
+                tv_sec: time.seconds,
+                tv_nsec: time.nanoseconds.into(),
             },
         };
         match self {
