@@ -414,7 +414,7 @@ fn a_time_that_the_file_system_has_not_kept_is_told() {
     for name in ["late", "link"] {
         let time = field(&image, inode(&image, name).ino, 32);
         forge(&image, |bytes| {
-            bytes[time..][..8].copy_from_slice(&i64::to_le_bytes(wanted))
+            bytes[time..][..8].copy_from_slice(&i64::to_le_bytes(wanted));
         });
     }
     let target = scratch.join("target");
