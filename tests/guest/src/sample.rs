@@ -181,6 +181,7 @@ pub(crate) fn entries() -> Vec<Entry> {
     let mut all = files();
     all.extend(special());
     all.extend(names());
+    all.extend(fillers());
     all.push(Entry::new("many", Kind::Directory));
     all.extend(
         (0..MANY).map(|i| Entry::new(format!("many/{}", many_name(i)), Kind::Text(Vec::new()))),
@@ -216,6 +217,14 @@ fn files() -> Vec<Entry> {
         Entry::new("hard1", Kind::Text(b"one content, two names".to_vec())),
         Entry::new("hard2", Kind::Link("hard1")),
     ]
+}
+
+/// Small files, 2 MiB together: they can fill each gap before a file that huge pages map, so that all of these are
+/// aligned, however long the program is that lies between them.
+fn fillers() -> impl Iterator<Item = Entry> {
+    const COUNT: u64 = 64;
+    let files = (0..COUNT).map(|i| full(&format!("fill/{i}"), 100 + i, HUGE / COUNT));
+    std::iter::once(Entry::new("fill", Kind::Directory)).chain(files)
 }
 
 /// Version 2; owner rw-, user 1000 r--, group ---, mask r--, others ---.
