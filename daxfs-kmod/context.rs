@@ -132,7 +132,7 @@ unsafe extern "C" fn parse_parameter(
     match options.set(key, value) {
         Ok(()) => 0,
         Err(refusal) => {
-            log.error(format_args!("{refusal}"));
+            log.refuse_option(format_args!("{refusal}"));
             code::EINVAL.to_errno()
         }
     }
@@ -141,15 +141,13 @@ unsafe extern "C" fn parse_parameter(
 /// What to return for a parameter that the table does not take, because of the error `number`.
 fn refuse_parameter(number: c_int, name: &CStr, log: Log<'_>) -> c_int {
     // CAST: The kernel's numbers end at 4095.
-    if number != -(raw::ENOPARAM as c_int) {
-        pr_err!("option {}: the value cannot be taken\n", name);
-    } else if name.to_bytes() != b"source" {
-        let name = name.to_str().unwrap_or("that is no text");
-        log.error(format_args!("unknown option {name}"));
-        return code::EINVAL.to_errno();
+    if number != -(raw::ENOPARAM as c_int) || name.to_bytes() == b"source" {
+        // The VFS takes the source, and has told the context what is wrong with a value.
+        return number;
     }
-    // The VFS takes the source, and has told the context what else is wrong.
-    number
+    // What is not printable is escaped: a name that holds the end of a line begins no other.
+    log.refuse_option(fmt!("unknown option {}", name));
+    code::EINVAL.to_errno()
 }
 
 unsafe extern "C" fn get_tree(context: *mut raw::fs_context) -> c_int {

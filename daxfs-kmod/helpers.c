@@ -112,6 +112,15 @@ bool daxfs_may_report(void)
 	return __ratelimit(&daxfs_reports);
 }
 
+/* Apart from the above: who may only try to mount must not use that up. */
+static DEFINE_RATELIMIT_STATE(daxfs_refusals, DEFAULT_RATELIMIT_INTERVAL,
+			      DEFAULT_RATELIMIT_BURST);
+
+bool daxfs_may_refuse(void)
+{
+	return __ratelimit(&daxfs_refusals);
+}
+
 void daxfs_rcu_barrier(void)
 {
 	rcu_barrier();

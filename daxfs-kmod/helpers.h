@@ -110,6 +110,7 @@ void daxfs_super_set_uuid(struct super_block *sb, const u8 *uuid);
 __kernel_fsid_t daxfs_fsid(u8 *uuid);
 struct dentry *daxfs_dget(struct dentry *dentry);
 bool daxfs_may_report(void);
+bool daxfs_may_refuse(void);
 void daxfs_rcu_barrier(void);
 
 bool daxfs_dir_emit_dots(struct file *file, struct dir_context *context);

@@ -28,11 +28,27 @@ impl<'a> Log<'a> {
         Self(log, PhantomData)
     }
 
-    /// Reports an error, in the context's log (which mount(8) prints) and in the kernel log.
+    /// Reports an error of somebody who may mount, in the context's log (which mount(8) prints) and in the
+    /// kernel log.
     pub(crate) fn error(self, message: Arguments<'_>) {
         if !self.0.is_null() {
             pr_err!("{}\n", message);
         }
+        self.tell(message);
+    }
+
+    /// Reports an option that cannot be taken, in the context's log alone. Where there is none, as for mount(2), that is
+    /// the kernel log, unless too much was reported lately: options are read before anybody asks whether
+    /// their author may mount.
+    pub(crate) fn refuse_option(self, message: Arguments<'_>) {
+        // SAFETY: Counts and reads a clock, under a lock.
+        if !self.0.is_null() || unsafe { raw::daxfs_may_refuse() } {
+            self.tell(message);
+        }
+    }
+
+    /// Reports an error in the context's log, or in the kernel log if there is none.
+    fn tell(self, message: Arguments<'_>) {
         // SAFETY: By the invariant the log is valid, or null, which stands for the kernel log; the
         // prefix and the format are C strings, and `%pA` takes a pointer to `Arguments`.
         unsafe {

@@ -13,6 +13,7 @@ use daxfs_hostile::beyond::ARGUMENTS;
 
 use super::{at, sample, Case};
 use crate::init::{mount_image, phys, read_text, MOUNT};
+use crate::klog::KernelLog;
 use crate::sample::{
     CLEAN_FILE, DIRTY_FILE, ENDLESS, HUGE_FILE, INNER_FILE, INNER_IMAGE, USER, WRONG_DIGEST,
 };
@@ -20,6 +21,10 @@ use crate::{meminfo, sys};
 
 pub(super) const CASES: &[Case] = &[
     sample("bad-arguments", bad_arguments),
+    sample(
+        "options-of-users-stay-out-of-the-kernel-log",
+        kernel_log_of_users,
+    ),
     sample("overlapping-mounts-are-refused", overlap),
     sample("bytes-behind-the-end-that-are-not-zero", soiled),
     sample("identity", identity),
@@ -131,12 +136,73 @@ fn bad_arguments() -> Result<()> {
     let again = context.set("phys=0x4000000");
     sys::expect_errno("a second address", again, libc::EINVAL)?;
     context.create().context("with the first address")?;
-    // mount(8) of many systems does not print the context's log; the kernel log has it too.
-    let log = sys::kernel_log()?;
+    // mount(2) has no context with a log, as mount(8) of many systems; the kernel log has it then.
+    let told =
+        || Ok::<_, anyhow::Error>(sys::kernel_log()?.contains("daxfs: unknown option branch"));
+    ensure!(!told()?, "the kernel log repeats what contexts were told");
+    let old = sys::mount("none", "/tmp", "daxfs", 0, &format!("phys={here},branch=x"));
+    sys::expect_errno("mount(2)", old, libc::EINVAL)?;
+    ensure!(told()?, "an unknown option is not in the kernel log");
+    Ok(())
+}
+
+/// Becomes a user who is root in a namespace of his own: he may open mount contexts, and call mount(2).
+fn become_root_of_nothing() -> Result<()> {
+    let flags = usize::try_from(libc::CLONE_NEWUSER | libc::CLONE_NEWNS)?;
+    sys::become_user(USER, USER)?;
+    sys::syscall(libc::SYS_unshare, [flags, 0, 0, 0, 0]).map(drop)
+}
+
+/// The name of an option that would begin a line of its own.
+const FORGED: &str = "unheard\nforged";
+
+/// How often a user tries to mount with it.
+const TRIES: usize = 200;
+
+/// Whoever is root in a namespace of his own hears what is wrong with his options, and the kernel log does not; of
+/// mount(2) it hears now and then, and nobody writes a line of his own into it.
+fn kernel_log_of_users() -> Result<()> {
+    let mut log = KernelLog::follow()?;
+    sys::in_child(mount_in_vain)?;
+    let count = log.take()?.len();
     ensure!(
-        log.contains("daxfs: unknown option branch"),
-        "an unknown option is not in the kernel log"
+        count > 0 && count < TRIES / 2,
+        "{count} messages of {TRIES}"
     );
+    // Here, unlike above, the end of a line is one.
+    let all = sys::kernel_log()?;
+    let forged = all
+        .lines()
+        .find(|line| line.contains("forged") && !line.contains("daxfs: "));
+    ensure!(forged.is_none(), "a line of its own: {forged:?}");
+    sys::in_child(misuse_contexts)?;
+    let ours = log.take()?;
+    ensure!(ours.is_empty(), "contexts write {ours:?}");
+    Ok(())
+}
+
+fn mount_in_vain() -> Result<()> {
+    become_root_of_nothing()?;
+    for _ in 0..TRIES {
+        let result = sys::mount("none", "/tmp", "daxfs", 0, FORGED);
+        sys::expect_errno("mount(2)", result, libc::EINVAL)?;
+    }
+    Ok(())
+}
+
+fn misuse_contexts() -> Result<()> {
+    become_root_of_nothing()?;
+    for (option, says) in [
+        (FORGED, "unknown option unheard\\x0aforged\n"),
+        ("phys=1", "is no multiple"),
+        ("phys", "Bad value for 'phys'"),
+        ("validate=1", "Unexpected value for 'validate'"),
+    ] {
+        let context = MountContext::open()?;
+        sys::expect_errno(option, context.set(option), libc::EINVAL)?;
+        let messages = context.messages();
+        ensure!(messages.contains(says), "{option:?}: {messages:?}");
+    }
     Ok(())
 }
 
@@ -319,9 +385,7 @@ fn privilege() -> Result<()> {
     })?;
     sys::in_child(|| {
         // In a user namespace of its own a user is root, but not of this machine's memory.
-        let flags = usize::try_from(libc::CLONE_NEWUSER | libc::CLONE_NEWNS)?;
-        sys::become_user(USER, USER)?;
-        sys::syscall(libc::SYS_unshare, [flags, 0, 0, 0, 0])?;
+        become_root_of_nothing()?;
         let result = sys::mount("none", "/tmp", "daxfs", 0, &options);
         sys::expect_errno("a mount in a user namespace", result, libc::EPERM)
     })
