@@ -20,7 +20,6 @@ use crate::options::{Options, ALIGNMENT};
 use crate::region::{Peek, Region};
 use crate::sys::claim::{PhysicalRange, Refusal};
 use crate::sys::log::Log;
-use crate::sys::page::PAGE_SHIFT;
 
 /// An image in claimed memory.
 pub(crate) type Image = daxfs_format::Image<Region, Xxh64>;
@@ -42,7 +41,6 @@ impl Mounted {
         let image = Image::open(region, &mut copy).map_err(|error| refused(error, log))?;
         let identity = copy.identity::<Sha256>();
         let mounted = Self { image, superblock: copy, identity, options: *options };
-        mounted.require_page_size(log)?;
         mounted.check(options, log)?;
         Ok(mounted)
     }
@@ -103,20 +101,6 @@ impl Mounted {
         let phys = self.image.memory().physical(0);
         let range = PhysicalRange::new(phys, size);
         range.map(drop).map_err(|refusal| refused_memory(phys, refusal, log))
-    }
-
-    /// Kernels with larger pages than the image's cannot map its files, nor tell them apart.
-    fn require_page_size(&self, log: Log<'_>) -> Result {
-        let (have, need) = (self.image.superblock().page_shift(), PAGE_SHIFT);
-        if have < need {
-            log.error(format_args!(
-                "the image is made for pages of {} bytes, this kernel has {}",
-                1_u64 << have,
-                1_u64 << need
-            ));
-            return Err(code::EINVAL);
-        }
-        Ok(())
     }
 }
 

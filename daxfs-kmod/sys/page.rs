@@ -6,6 +6,7 @@ use core::marker::PhantomData;
 use super::pages::PageMap;
 use super::raw;
 use crate::num::to_usize;
+use crate::options::ALIGNMENT;
 
 /// The size of a page of this kernel, as a power of two.
 pub(crate) const PAGE_SHIFT: u32 = raw::DAXFS_PAGE_SHIFT;
@@ -18,6 +19,16 @@ pub(crate) const HUGE_ORDER: u32 = raw::DAXFS_PMD_ORDER;
 
 /// How many pages a huge entry maps.
 pub(crate) const HUGE_PAGES: u64 = 1 << HUGE_ORDER;
+
+// A file of an image lies in pages of its own, which are 4 KiB at least: larger ones of the kernel would show others.
+const _: () = assert!(PAGE_SIZE == 4096, "daxfs needs a kernel with pages of 4 KiB");
+
+// The locks of folios go by stretches of the range from its beginning on, which is a multiple of `ALIGNMENT`. A
+// huge page of another size, as kernels with larger pages have, could lie in two of them.
+const _: () = assert!(
+    HUGE_PAGES << PAGE_SHIFT == ALIGNMENT,
+    "daxfs needs a kernel with huge pages of 2 MiB"
+);
 
 /// A number of a page of physical memory.
 #[derive(Clone, Copy, PartialEq, Eq)]
