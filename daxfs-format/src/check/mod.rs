@@ -6,7 +6,7 @@
 //! | [`verify_checksums`] | every metadata section | the metadata, once |
 //! | [`verify_section_digests`] | every metadata section | the metadata, once |
 //! | [`check_structure`] | all metadata, the ends of files, gaps between sections | the metadata, a few times |
-//! | [`check_data_padding`] | the pages of the data section that no file has | that padding |
+//! | [`check_data_padding`] | the pages of the data section that no file has | that padding, once; a word of the map for 64 pages |
 //! | [`content_digest`](crate::digest::content_digest) | one content | its bytes |
 //!
 //! Findings go to a sink, which says whether to go on. The checks allocate nothing: the caller lends

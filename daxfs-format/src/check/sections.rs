@@ -169,22 +169,76 @@ pub fn check_data_padding<M: Memory, X: Xxh64>(
     let (data, length) = image.superblock().sections().range(SectionKind::Data);
     let shift = image.superblock().page_shift();
     let count = length.checked_shr(shift).unwrap_or_default();
-    let is_used = |page: u64| {
-        let word = pages.get(to_usize(page >> 6)).copied().unwrap_or(u64::MAX);
-        word.wrapping_shr(u32::try_from(page & 63).unwrap_or_default()) & 1 == 1
-    };
+    // What the map does not have is used.
+    let used = |index: u64| pages.get(to_usize(index)).copied().unwrap_or(u64::MAX);
+    let unused = |index: u64| !used(index);
     let offset_of = |page: u64| data.saturating_add(page.checked_shl(shift).unwrap_or_default());
     let mut page = 0;
     while page < count {
-        let free = page;
-        while page < count && !is_used(page) {
-            page = page.saturating_add(1);
-        }
+        let free = first_set(unused, page, count);
+        page = first_set(used, free, count);
         let range = (offset_of(free), offset_of(page));
         check_zero(image, range, (Object::Gap, Rule::Padding), buffer, sink)?;
-        while page < count && is_used(page) {
-            page = page.saturating_add(1);
-        }
     }
     Ok(())
+}
+
+/// The first bit from `start` on, before `end`, that is set in words of 64; `end` if none is. A word is asked for once:
+/// memory is not read here, where a caller would wait for others and for signals.
+fn first_set(mut word: impl FnMut(u64) -> u64, start: u64, end: u64) -> u64 {
+    let mut at = start;
+    while at < end {
+        let ahead = word(at >> 6).wrapping_shr(u32::try_from(at & 63).unwrap_or_default());
+        if ahead != 0 {
+            return at.saturating_add(ahead.trailing_zeros().into()).min(end);
+        }
+        at = (at | 63).saturating_add(1);
+    }
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first_set;
+
+    /// All maps of a few runs: the bit is the one that a look at each finds, and no word is looked at twice.
+    #[test]
+    fn the_first_bit_that_is_set_is_found_a_word_at_a_time() {
+        for (first, last) in [
+            (0, 0),
+            (0, 63),
+            (1, 64),
+            (63, 65),
+            (64, 127),
+            (130, 190),
+            (191, 191),
+        ] {
+            let is_set = |bit: u64| (first..=last).contains(&bit);
+            let word = |index: u64| {
+                (0..64).fold(0, |word, bit| {
+                    word | u64::from(is_set(index * 64 + bit)) << bit
+                })
+            };
+            for start in 0..192 {
+                for end in [start, start + 1, 64, 100, 128, 192] {
+                    let mut words = 0;
+                    let found = first_set(
+                        |index| {
+                            words += 1;
+                            word(index)
+                        },
+                        start,
+                        end,
+                    );
+                    let one_by_one = (start..end).find(|&bit| is_set(bit)).unwrap_or(end);
+                    assert_eq!(found, one_by_one, "{first}..={last} from {start} to {end}");
+                    let reached = found.max(start).min(end.saturating_sub(1)) / 64;
+                    assert!(
+                        words <= reached.saturating_sub(start / 64) + 1,
+                        "{words} words"
+                    );
+                }
+            }
+        }
+    }
 }
