@@ -20,7 +20,8 @@
 //! 4. [`MARKS`](crate::poison::MARKS), while pages become a folio.
 
 use daxfs_format::image::Segment;
-use kernel::ffi::{c_uint, c_ulong};
+use kernel::error::code;
+use kernel::ffi::{c_int, c_uint, c_ulong};
 use kernel::prelude::*;
 
 use crate::errno;
@@ -29,7 +30,6 @@ use crate::num::{to_u64, to_usize};
 use crate::region::Region;
 use crate::sys::lock::{ReadGuard, WriteGuard};
 use crate::sys::page::{Page, HUGE_ORDER, HUGE_PAGES, PAGE_SHIFT, PAGE_SIZE};
-use crate::sys::task::is_killed;
 use crate::sys::{raw, Table};
 
 /// Operations of an area of a file with one extent.
@@ -187,34 +187,17 @@ impl<'a> Fault<'a> {
         let first = unsafe { page.sub(back) };
         let offset = self.offset - (back << PAGE_SHIFT);
         let is_whole = !self.region.is_poisoned(offset, (back + ahead) << PAGE_SHIFT);
-        if is_whole && self.insert_together(first, back, ahead) {
-            return NOPAGE;
+        if is_whole {
+            match self.insert(self.address - back, first, back + ahead) {
+                Inserted::Present => {}
+                all => return all.outcome(),
+            }
         }
-        let result = retry_unless_killed(self.insert(self.address, page));
+        let result = self.insert(self.address, page, 1).outcome();
         if result == NOPAGE {
             self.insert_one_by_one(first, back, ahead);
         }
         result
-    }
-
-    /// Maps all pages of the window; returns whether none of them was there before. If one was, some may
-    /// be there now.
-    ///
-    /// The kernel has the function for the second half of an action of mmap, whose first half makes the area one of
-    /// `VM_MIXEDMAP`. Here it is used without: for each page it calls what `vmf_insert_page_mkwrite()`
-    /// calls, which fs/dax.c uses without that flag too. So it was read in Linux 7.2, and is to be read
-    /// again in another kernel. Without it all works by [`Self::insert_one_by_one`], at about 1.5 times the cost.
-    fn insert_together(&self, first: Page<'_>, back: u64, ahead: u64) -> bool {
-        let mut pages: [*mut raw::page; to_usize(FAULT_AROUND)] =
-            core::array::from_fn(|index| first.as_ptr().wrapping_add(index));
-        let mut action: raw::mmap_action = pin_init::zeroed();
-        action.__bindgen_anon_1.map_kernel.start = to_usize((self.address - back) << PAGE_SHIFT);
-        action.__bindgen_anon_1.map_kernel.pages = pages.as_mut_ptr();
-        action.__bindgen_anon_1.map_kernel.nr_pages = to_usize(back + ahead);
-        // SAFETY: The function takes place and pages from the action, and asks nothing more of an area than
-        // the one for a single page does, see `insert`. The window lies in the area, and has as many pages
-        // as the array at most.
-        unsafe { raw::map_kernel_pages_complete(self.vma, &mut action) == 0 }
     }
 
     /// Maps the pages of the window that are neither there nor broken.
@@ -226,22 +209,32 @@ impl<'a> Fault<'a> {
             }
             // SAFETY: As where the first page comes from.
             let page = unsafe { first.add(index) };
-            if self.insert(address + index, page) != NOPAGE {
+            if self.insert(address + index, page, 1).outcome() != NOPAGE {
                 return;
             }
         }
     }
 
-    /// Inserts one page at an address, a number of pages; an entry that is there already stays.
-    fn insert(&self, address: u64, page: Page<'_>) -> raw::vm_fault_t {
-        let mut fault: raw::vm_fault = pin_init::zeroed();
-        fault.__bindgen_anon_1.vma = self.vma;
-        fault.__bindgen_anon_1.address = to_usize(address << PAGE_SHIFT);
-        // SAFETY: The function takes area and address from the fault. The area is locked, by its own
-        // lock or `mmap_lock`, and so is its file's mapping, for which no huge entry can come where a
-        // page goes. The page has our reference at least, and belongs to a map that lives as long as
+    /// Inserts `count` pages from `first` on at an address, a number of pages. An entry that is there already
+    /// stays, and ends it.
+    ///
+    /// The kernel has the function for the second half of an action of mmap, whose first half makes the area one of
+    /// `VM_MIXEDMAP`. Here it is used without: for each page it calls what `vmf_insert_page_mkwrite()`
+    /// calls, which fs/dax.c uses without that flag too, and which cannot tell a page table that went from
+    /// one that found no memory. So it was read in Linux 7.2, and is to be read again in another kernel.
+    fn insert(&self, address: u64, first: Page<'_>, count: u64) -> Inserted {
+        let mut pages: [*mut raw::page; to_usize(FAULT_AROUND)] =
+            core::array::from_fn(|index| first.as_ptr().wrapping_add(index));
+        let mut action: raw::mmap_action = pin_init::zeroed();
+        action.__bindgen_anon_1.map_kernel.start = to_usize(address << PAGE_SHIFT);
+        action.__bindgen_anon_1.map_kernel.pages = pages.as_mut_ptr();
+        action.__bindgen_anon_1.map_kernel.nr_pages = to_usize(count);
+        // SAFETY: The function takes place and pages from the action. The pages lie in the window, hence their
+        // addresses in the area and in one page table, and are as many as the array has at most. The area is
+        // locked, by its own lock or `mmap_lock`, and so is its file's mapping, for which no huge entry can come
+        // where a page goes. Each page has our reference at least, and belongs to a map that lives as long as
         // the mount; its folio is kept from changing.
-        unsafe { raw::vmf_insert_page_mkwrite(&mut fault, page.as_ptr(), false) }
+        Inserted::of(unsafe { raw::map_kernel_pages_complete(self.vma, &mut action) })
     }
 
     /// How many pages before and from the fault on are mapped by it: at most [`FAULT_AROUND`], aligned
@@ -273,7 +266,9 @@ impl<'a> Fault<'a> {
         // SAFETY: The fault is valid, one of a huge page, so that `pmd` points into a table. The folio
         // has the order that the function wants, and keeps it.
         let result = unsafe { raw::vmf_insert_folio_pmd(self.vmf, head.folio(), false) };
-        retry_unless_killed(result)
+        // Where huge entries have a table in reserve there may be no memory for one; small pages then find
+        // out whether there is for theirs.
+        if result & OOM != 0 { FALLBACK } else { result }
     }
 
     /// Where in the image the 2 MiB around the fault begin, if area and extent hold all of them.
@@ -317,11 +312,41 @@ impl<'a> Fault<'a> {
     }
 }
 
-/// Page tables are reclaimed while others fault: what looks like a lack of memory then is none, and
-/// the fault is to be repeated. It would leak out as a signal otherwise.
-fn retry_unless_killed(result: raw::vm_fault_t) -> raw::vm_fault_t {
-    if result & OOM != 0 && !is_killed() {
-        return NOPAGE;
+/// What became of pages that were to be mapped.
+enum Inserted {
+    /// They are mapped.
+    All,
+    /// One was there before; those before it are mapped.
+    Present,
+    /// The page table was freed as others emptied it (`MADV_DONTNEED` does): this is no lack of memory, and
+    /// would leak out as a signal or an error if it were taken for one.
+    TableWent,
+    /// There is no memory for a page table.
+    NoMemory,
+    /// The kernel does not take such a page.
+    Refused,
+}
+
+impl Inserted {
+    /// What an error number of `map_kernel_pages_complete()` says. `EFAULT` would be an upper table that is not
+    /// there, too; but the core has found that before it called.
+    fn of(status: c_int) -> Self {
+        match status {
+            0 => Self::All,
+            _ if status == code::EBUSY.to_errno() => Self::Present,
+            _ if status == code::EFAULT.to_errno() => Self::TableWent,
+            _ if status == code::ENOMEM.to_errno() => Self::NoMemory,
+            _ => Self::Refused,
+        }
     }
-    result
+
+    /// What to tell the core of the page that was touched, if it is the only one. Lack of memory must end a fault
+    /// that the kernel itself makes, for mlock(2) and its like, which would come again for ever.
+    fn outcome(self) -> raw::vm_fault_t {
+        match self {
+            Self::All | Self::Present | Self::TableWent => NOPAGE,
+            Self::NoMemory => OOM,
+            Self::Refused => SIGBUS,
+        }
+    }
 }

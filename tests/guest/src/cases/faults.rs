@@ -33,6 +33,7 @@ pub(super) const CASES: &[Case] = &[
     faults("failing-allocations-of-handles", open_handles),
     faults("failing-allocations-of-mmap", mmap),
     faults("failing-allocations-of-faults", touch),
+    faults("page-tables-that-find-no-memory", populate),
     faults("failing-allocations-of-mount", mount),
     faults("failing-allocations-of-unmount", unmount),
 ];
@@ -61,8 +62,7 @@ impl Injector {
             set(directory, "ignore-gfp-wait", "N")?;
             spare(directory, "arch_add_memory")?;
         }
-        set(PAGES, "ignore-gfp-highmem", "N")?;
-        set(PAGES, "min-order", "0")?;
+        every_page()?;
         let path = "/proc/thread-self/fail-nth";
         let file = OpenOptions::new().read(true).write(true).open(path);
         Ok(Self {
@@ -96,9 +96,22 @@ fn set(directory: &str, name: &str, value: &str) -> Result<()> {
     fs::write(&path, value).with_context(|| format!("cannot write {path}"))
 }
 
+/// Single pages can fail, too.
+fn every_page() -> Result<()> {
+    set(PAGES, "ignore-gfp-highmem", "N")?;
+    set(PAGES, "min-order", "0")
+}
+
 /// Lets allocations that a function of the kernel makes succeed: adding memory, which a mount asks for,
 /// has no way back in the kernel itself (it warns, or follows a null pointer).
 fn spare(directory: &str, function: &str) -> Result<()> {
+    let (start, end) = code_of(function)?;
+    set(directory, "reject-start", &start.to_string())?;
+    set(directory, "reject-end", &end.to_string())
+}
+
+/// Where the code of a function of the kernel begins and ends.
+fn code_of(function: &str) -> Result<(u64, u64)> {
     let symbols = read_text("/proc/kallsyms")?;
     let address = |line: &str| -> Option<(u64, String)> {
         let mut words = line.split_whitespace();
@@ -116,8 +129,7 @@ fn spare(directory: &str, function: &str) -> Result<()> {
         .map(|(address, _)| *address)
         .find(|&end| end > start);
     let end = end.with_context(|| format!("{function} has no end"))?;
-    set(directory, "reject-start", &start.to_string())?;
-    set(directory, "reject-end", &end.to_string())
+    Ok((start, end))
 }
 
 /// An operation whose allocations are to fail.
@@ -530,6 +542,93 @@ fn touch_area(area: &Area) -> Result<()> {
         },
         errors: &[],
     })
+}
+
+/// The page tables of this thread find no memory while this lives, however often they are asked for. The
+/// pages that are set aside for one before a fault reaches the file system do.
+struct NoTables {
+    file: File,
+    _log: KernelLog,
+}
+
+impl NoTables {
+    fn begin() -> Result<Self> {
+        let log = KernelLog::follow()?;
+        let (start, end) = code_of("__pte_alloc")?;
+        every_page()?;
+        for (name, value) in [
+            ("verbose", "0"),
+            ("ignore-gfp-wait", "N"),
+            ("require-start", &start.to_string()),
+            ("require-end", &end.to_string()),
+            ("task-filter", "Y"),
+            ("times", "-1"),
+            ("probability", "100"),
+        ] {
+            set(PAGES, name, value)?;
+        }
+        let path = "/proc/thread-self/make-it-fail";
+        let file = OpenOptions::new().write(true).open(path);
+        let file = file.with_context(|| format!("cannot open {path}"))?;
+        file.write_all_at(b"1", 0)?;
+        Ok(Self { file, _log: log })
+    }
+}
+
+impl Drop for NoTables {
+    fn drop(&mut self) {
+        // If this fails, so do the cases that follow.
+        let _ = self.file.write_all_at(b"0", 0);
+        for (name, value) in [
+            ("probability", "0"),
+            ("require-start", "0"),
+            ("require-end", &u64::MAX.to_string()),
+        ] {
+            let _ = set(PAGES, name, value);
+        }
+    }
+}
+
+/// Faults that the kernel makes itself, to fill a mapping, do not come again for ever when no page table finds
+/// memory, as they would in a control group that has none left: the call fails.
+fn populate() -> Result<()> {
+    const SECONDS: u32 = 30;
+    const MADV_POPULATE_READ: i32 = 22;
+    let area = &Area {
+        from: 4096,
+        ..Area::of(HUGE_FILE, PROT_READ, MAP_SHARED)
+    };
+    let (advised, locked) = (area.map()?, area.map()?);
+    let file = File::open(at(area.name))?;
+    // SAFETY: Who loops in the kernel is killed.
+    unsafe { libc::alarm(SECONDS) };
+    let none = NoTables::begin()?;
+    let results = (
+        advised.advise(MADV_POPULATE_READ).map_err(Into::into),
+        locked.lock(),
+        Map::new(
+            &file,
+            area.from,
+            area.size - area.from,
+            area.protection,
+            area.flags | libc::MAP_POPULATE,
+        ),
+    );
+    drop(none);
+    // SAFETY: Takes the alarm back.
+    unsafe { libc::alarm(0) };
+    let (advice, lock, populated) = results;
+    sys::expect_errno("MADV_POPULATE_READ", advice, libc::ENOMEM)?;
+    // What mlock(2) calls the same.
+    sys::expect_errno("mlock", lock, libc::EAGAIN)?;
+    // With memory, all is there.
+    advised.advise(MADV_POPULATE_READ)?;
+    locked.lock()?;
+    let wanted = fs::read(at(area.name))?.split_off(usize::try_from(area.from)?);
+    for map in [advised, locked, populated.context("MAP_POPULATE")?] {
+        ensure!(map.copy(0, map.length())? == wanted, "other bytes");
+    }
+    Ok(())
 }
 
 /// What mount(2) takes.
