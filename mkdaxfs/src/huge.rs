@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Which bytes of a file huge pages can map.
+//! Which bytes of a file huge pages map, in a mapping of the whole file.
 //!
-//! A huge page maps 2 MiB of a file that begin at a multiple of 2 MiB in the file, and lie in one piece at
-//! a multiple of 2 MiB in the image. A file in one piece therefore begins at such a place; a piece of a
-//! sparse file that begins elsewhere in the file wants to lie as far beyond such a place.
+//! A huge page maps 2 MiB of memory that begin at a multiple of 2 MiB, in one piece of the file. The kernel
+//! gives a mapping an address that lines up with the memory of what is mapped first, or with the file where
+//! that is a hole. So any file in one piece has huge pages between the first multiple of 2 MiB in it and the
+//! last; of a sparse file, only the pieces have that are as far from their places in the file as the
+//! address is.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +14,15 @@ use daxfs_format::limits::HUGE_PAGE;
 use crate::num::round_up;
 use crate::tree::Piece;
 
+/// The page that the kernel maps where it takes no huge one, in bytes.
+const SMALL_PAGE: u64 = 4096;
+
 /// What alignment a content wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Alignment {
     /// How far beyond a multiple of 2 MiB it begins, in bytes; less than 2 MiB.
     pub(crate) phase: u64,
-    /// How many of its bytes huge pages can map then.
+    /// How many of its bytes gain by it.
     pub(crate) bytes: u64,
 }
 
@@ -33,17 +38,19 @@ impl Alignment {
     /// For a sparse file whose pieces lie one after the other, each in pages of its own: the one that
     /// gains most, and of several the one with the lowest phase.
     pub(crate) fn of_sparse(pieces: &[Piece], page: u64) -> Option<Self> {
+        let begins_with_data = pieces
+            .first()
+            .is_some_and(|&(file_offset, _)| file_offset == 0);
         let mut gains = BTreeMap::new();
         let mut before = 0;
         for &(file_offset, length) in pieces {
-            let length = round_up(length, page);
             let phase = file_offset.wrapping_sub(before) % HUGE_PAGE;
-            // A phase that only aligns nothing is none.
-            match units(file_offset, length) {
-                0 => {}
-                bytes => *gains.entry(phase).or_insert(0) += bytes,
+            let bytes = units(file_offset, length);
+            // Wherever data that comes first lie, the address follows; the phase of others is theirs then.
+            if bytes != 0 && (phase == 0 || !begins_with_data) {
+                *gains.entry(phase).or_insert(0) += bytes;
             }
-            before += length;
+            before += round_up(length, page);
         }
         let best = gains
             .into_iter()
@@ -52,20 +59,28 @@ impl Alignment {
     }
 }
 
-/// How many bytes huge pages can map of `length` bytes, whole pages, that lie at `at` in the image.
-pub(crate) fn mapped(file_offset: u64, at: u64, length: u64) -> u64 {
-    if at % HUGE_PAGE == file_offset % HUGE_PAGE {
-        units(file_offset, length)
-    } else {
-        0
+/// How many bytes huge pages map of a file that lies at `at`, in pieces as long as they are in the file,
+/// each in pages of its own.
+pub(crate) fn mapped(pieces: &[Piece], at: u64, page: u64) -> u64 {
+    let address = match pieces.first() {
+        Some((0, _)) => at % HUGE_PAGE,
+        _ => 0,
+    };
+    let (mut at, mut sum) = (at, 0);
+    for &(file_offset, length) in pieces {
+        if at.wrapping_sub(file_offset) % HUGE_PAGE == address {
+            sum += units(at, length);
+        }
+        at += round_up(length, page);
     }
+    sum
 }
 
-/// The bytes of the whole units of 2 MiB among `length` bytes of a file.
-fn units(file_offset: u64, length: u64) -> u64 {
-    let first = round_up(file_offset, HUGE_PAGE);
-    let end = file_offset.saturating_add(length) / HUGE_PAGE * HUGE_PAGE;
-    end.saturating_sub(first)
+/// The bytes of the whole units of 2 MiB from `start` on.
+fn units(start: u64, length: u64) -> u64 {
+    let first = round_up(start, HUGE_PAGE);
+    let end = start.saturating_add(round_up(length, SMALL_PAGE));
+    (end / HUGE_PAGE * HUGE_PAGE).saturating_sub(first)
 }
 
 #[cfg(test)]
@@ -82,20 +97,28 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_lies_as_far_beyond_a_huge_page_as_in_the_file() {
+    fn a_file_of_one_piece_has_huge_pages_wherever_it_lies() {
+        let whole = [(0, 3 * HUGE_PAGE - 1)];
+        assert_eq!(mapped(&whole, 5 * HUGE_PAGE, PAGE), 3 * HUGE_PAGE);
+        assert_eq!(mapped(&whole, 5 * HUGE_PAGE + PAGE, PAGE), 2 * HUGE_PAGE);
+        assert_eq!(mapped(&[(0, HUGE_PAGE)], PAGE, PAGE), 0);
+    }
+
+    #[test]
+    fn a_piece_behind_a_hole_lies_as_far_beyond_a_huge_page_as_in_the_file() {
         let pieces = [(3 * PAGE, 3 * HUGE_PAGE)];
         let aligned = Alignment::of_sparse(&pieces, PAGE).unwrap();
         assert_eq!((aligned.phase, aligned.bytes), (3 * PAGE, 2 * HUGE_PAGE));
         let at = 7 * HUGE_PAGE + 3 * PAGE;
-        assert_eq!(mapped(3 * PAGE, at, 3 * HUGE_PAGE), 2 * HUGE_PAGE);
-        assert_eq!(mapped(3 * PAGE, at + PAGE, 3 * HUGE_PAGE), 0);
+        assert_eq!(mapped(&pieces, at, PAGE), 2 * HUGE_PAGE);
+        assert_eq!(mapped(&pieces, at + PAGE, PAGE), 0);
     }
 
     #[test]
     fn the_pieces_that_gain_most_decide() {
         // The second lies right behind the page of the first, as do the third and the fourth.
         let pieces = [
-            (0, 1),
+            (PAGE, 1),
             (HUGE_PAGE, HUGE_PAGE),
             (5 * HUGE_PAGE, 2 * HUGE_PAGE),
             (9 * HUGE_PAGE + 7 * PAGE, 3 * HUGE_PAGE - 7 * PAGE),
@@ -103,6 +126,20 @@ mod tests {
         let aligned = Alignment::of_sparse(&pieces, PAGE).unwrap();
         let phase = HUGE_PAGE - PAGE;
         assert_eq!((aligned.phase, aligned.bytes), (phase, 3 * HUGE_PAGE));
+        assert_eq!(mapped(&pieces, phase, PAGE), 3 * HUGE_PAGE);
+    }
+
+    /// The address of a mapping follows what is mapped first.
+    #[test]
+    fn what_a_file_begins_with_decides_for_the_rest() {
+        let in_line = (4 * HUGE_PAGE, 2 * HUGE_PAGE);
+        let not = (9 * HUGE_PAGE + PAGE, 5 * HUGE_PAGE);
+        let pieces = [(0, HUGE_PAGE), in_line, not];
+        let aligned = Alignment::of_sparse(&pieces, PAGE).unwrap();
+        assert_eq!((aligned.phase, aligned.bytes), (0, 3 * HUGE_PAGE));
+        assert_eq!(mapped(&pieces, 6 * HUGE_PAGE, PAGE), 3 * HUGE_PAGE);
+        assert_eq!(mapped(&pieces, 6 * HUGE_PAGE + PAGE, PAGE), HUGE_PAGE);
+        assert_eq!(Alignment::of_sparse(&[(0, PAGE + 1), not], PAGE), None);
     }
 
     #[test]

@@ -9,9 +9,9 @@ use serde::Serialize;
 use crate::build::Copied;
 use crate::contents::Place;
 use crate::huge;
-use crate::num::{index, len64, round_up};
+use crate::num::{index, len64};
 use crate::seal::Sealed;
-use crate::tree::{NodeId, NodeKind, Tree};
+use crate::tree::{NodeId, NodeKind, Piece, Tree};
 
 /// What an image holds, and what it cost. All lengths are in bytes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -120,29 +120,27 @@ impl Summary {
                 self.packed_contents += 1;
                 self.packed_bytes += known.size;
             }
-            Place::Direct(at) => self.add_mapped((0, at), known.size, page),
-            Place::Sparse(mut at) => {
+            Place::Direct(at) => self.add_mapped(&[(0, known.size)], at, page),
+            Place::Sparse(at) => {
                 let pieces = match tree.node(file).kind {
                     NodeKind::Regular { sparse } => tree.pieces(sparse).unwrap_or_default(),
                     _ => &[],
                 };
                 self.sparse_files += 1;
                 self.hole_bytes += known.size;
-                for &(file_offset, length) in pieces {
-                    self.hole_bytes -= length;
-                    self.add_mapped((file_offset, at), length, page);
-                    at += round_up(length, page);
-                }
+                self.hole_bytes -= pieces.iter().map(|&(_, length)| length).sum::<u64>();
+                self.add_mapped(pieces, at, page);
             }
         }
     }
 
-    /// Adds what lies in one piece in pages of its own.
-    fn add_mapped(&mut self, (file_offset, at): (u64, u64), length: u64, page: u64) {
-        let tail = length.wrapping_neg() % page;
-        self.tail_bytes += tail;
-        self.mappable_bytes += length;
-        self.huge_bytes += huge::mapped(file_offset, at, length + tail);
+    /// Adds what lies at `at` in pieces, each in pages of its own.
+    fn add_mapped(&mut self, pieces: &[Piece], at: u64, page: u64) {
+        for &(_, length) in pieces {
+            self.tail_bytes += length.wrapping_neg() % page;
+            self.mappable_bytes += length;
+        }
+        self.huge_bytes += huge::mapped(pieces, at, page);
     }
 }
 
