@@ -5,12 +5,14 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{ensure, Context, Result};
 use libc::{MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE};
 
 use super::mapping::map;
 use super::{at, sample, Case};
+use crate::klog::KernelLog;
 use crate::loopdev::LoopDevice;
 use crate::pattern;
 use crate::sample::{BIG_FILE, HUGE_FILE, PAGE, SMALL_FILE, WIDE_FILE};
@@ -26,6 +28,7 @@ pub(super) const CASES: &[Case] = &[
     sample("advice-for-parts-of-huge-entries", parts).under_every_policy(),
     sample("page-tables-under-load", load).under_every_policy(),
     sample("faults-on-two-cpus", race).under_every_policy(),
+    sample("page-tables-that-go-during-faults", empty_tables),
 ];
 
 /// The files, small and huge, direct and through the page cache.
@@ -498,4 +501,31 @@ fn race() -> Result<()> {
     }
 
     Ok(())
+}
+
+/// One thread faults pages in, another takes them out, and with the last one of a page table the kernel takes the table.
+/// A fault that misses it is no lack of memory, of which the kernel's log would tell.
+fn empty_tables() -> Result<()> {
+    const ROUNDS: usize = 20_000;
+    let mut log = KernelLog::follow()?;
+    let area = map(HUGE_FILE, PROT_READ, MAP_SHARED)?;
+    area.advise(libc::MADV_NOHUGEPAGE)?;
+    let (start, length) = (area.address().addr(), area.length());
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                for offset in (0..length).step_by(16 * 4096) {
+                    let byte: *mut u8 = std::ptr::with_exposed_provenance_mut(start + offset);
+                    // SAFETY: The byte lies in the mapping, which outlives the scope and which nobody writes.
+                    unsafe { byte.read_volatile() };
+                }
+            }
+        });
+        let result = (0..ROUNDS).try_for_each(|_| area.advise(libc::MADV_DONTNEED));
+        done.store(true, Ordering::Relaxed);
+        result
+    })?;
+    log.take()?;
+    pattern::expect(&area.copy(0, length)?, HUGE_FILE.1, 0)
 }
