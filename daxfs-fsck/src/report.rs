@@ -114,7 +114,7 @@ impl Report {
         let mut text: String = self.findings.iter().map(Located::line).collect();
         if let Some(bytes) = self.file_bytes {
             text += &format!(
-                "nothing else was checked, for superblock and section table say where it is; \
+                "nothing else was checked, for superblock and section table say where the rest is; \
                  the file has {bytes} bytes\n"
             );
         }

@@ -3,6 +3,8 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -19,6 +21,8 @@ pub struct Console<'a> {
     pub out: &'a mut dyn Write,
     err: &'a mut dyn Write,
     charset: Charset,
+    /// The name of the image that was opened last, as it can be printed.
+    image: String,
     problems: u64,
 }
 
@@ -29,6 +33,7 @@ impl<'a> Console<'a> {
             out,
             err,
             charset,
+            image: String::new(),
             problems: 0,
         }
     }
@@ -62,6 +67,19 @@ impl<'a> Console<'a> {
             let _ = self.out.flush();
             let _ = writeln!(self.err, "daxfs-inspect: {message}");
         }
+    }
+
+    /// Remembers which image is looked into, and returns its name as it can be printed.
+    pub fn look_into(&mut self, image: &Path) -> String {
+        self.image = self.name(image.as_os_str().as_bytes());
+        self.image.clone()
+    }
+
+    /// As [`Self::problem`], of what has no path in the image: the message begins with the image's name.
+    pub fn damage(&mut self, message: impl Display) {
+        let image = std::mem::take(&mut self.image);
+        self.problem(format_args!("{image}: {message}"));
+        self.image = image;
     }
 
     /// How many problems there were.

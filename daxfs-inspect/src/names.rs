@@ -55,7 +55,7 @@ impl Names {
     ) {
         listings.read(directory, |entry| match entry {
             Ok((entry, name)) => self.insert(entry.ino, directory.ino(), name),
-            Err(error) => console.problem(error),
+            Err(error) => console.damage(error),
         });
     }
 

@@ -5,7 +5,6 @@
 //! image that is shorter than it says are reported, and then read as far as they go.
 
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -67,8 +66,8 @@ impl Candidate {
     ///
     /// # Errors
     /// What the operating system says of the file, and a file that is shorter than a superblock.
-    pub fn read(path: &Path, console: &Console<'_>) -> Result<Self> {
-        let name = console.name(path.as_os_str().as_bytes());
+    pub fn read(path: &Path, console: &mut Console<'_>) -> Result<Self> {
+        let name = console.look_into(path);
         let cannot = || format!("cannot read {name}");
         let file = FileMemory::open(path).with_context(cannot)?;
         let mut superblock = Box::new(SuperblockCopy::zeroed());

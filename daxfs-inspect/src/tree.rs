@@ -134,7 +134,7 @@ impl<'a> Tree<'a> {
             let mut buffer = vec![0; usize::from(link.length())];
             match self.image.read_link(&link, &mut buffer) {
                 Ok(target) => write!(console.out, " -> {}", console.name(target))?,
-                Err(error) => console.problem(error),
+                Err(error) => console.damage(error),
             }
         }
         Ok(writeln!(console.out)?)

@@ -184,7 +184,16 @@ fn a_wrong_checksum_of_a_section_is_shown() {
     let mut specimen = Specimen::new(reference());
     specimen.inode("/packed").uid.set(77);
     specimen.seal = daxfs_hostile::specimen::Seal::Nothing;
-    let run = ImageFile::new(&specimen.finish()).run("info", &[]);
+    let image = ImageFile::new(&specimen.finish());
+    let named = format!(
+        "daxfs-inspect: {}: inode section at ",
+        image.path().display()
+    );
+    for command in ["info", "dump"] {
+        let run = image.run(command, &[]);
+        assert!(run.err.starts_with(&named), "{}", run.err);
+    }
+    let run = image.run("info", &[]);
     assert_eq!(run.code, 1);
     assert!(run.err.contains("[section-checksum]"), "{}", run.err);
     let line = run

@@ -117,7 +117,7 @@ pub fn dump<M: Memory, X: Xxh64>(
     let end = dump.record("end").number("records", dump.records);
     dump.write(end)?;
     for fault in faults {
-        console.problem(fault);
+        console.damage(fault);
     }
     check(image, console);
     Ok(())
@@ -128,7 +128,7 @@ fn check<M: Memory, X: Xxh64>(image: &Image<M, X>, console: &mut Console<'_>) {
     let outcome = open::superblock_of(image).map(|superblock| {
         let mut buffer = vec![0; 64 << 10];
         let mut sink = |finding: Finding| {
-            console.problem(finding);
+            console.damage(finding);
             ControlFlow::Continue(())
         };
         let sink: &mut Sink<'_> = &mut sink;
@@ -143,11 +143,11 @@ fn check<M: Memory, X: Xxh64>(image: &Image<M, X>, console: &mut Console<'_>) {
             // The sink never stops a check, and the scratch memory has the size that was asked for.
             for outcome in outcomes {
                 if let Err(Stop::Memory(fault)) = outcome {
-                    console.problem(fault);
+                    console.damage(fault);
                 }
             }
         }
-        Err(error) => console.problem(error),
+        Err(error) => console.damage(error),
     }
 }
 

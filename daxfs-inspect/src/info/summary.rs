@@ -68,7 +68,7 @@ impl Types {
             };
             *counter += 1;
             if let Err(error) = inode {
-                console.problem(error);
+                console.damage(error);
             }
         }
         types
@@ -212,7 +212,7 @@ fn section_lines<M: Memory, X: Xxh64>(
 ) -> Vec<SectionLine> {
     let mut wrong = Vec::new();
     let mut sink = |finding: Finding| {
-        console.problem(finding);
+        console.damage(finding);
         if let (Object::Section(kind), Rule::SectionChecksum) = (finding.object, finding.rule) {
             wrong.push(kind);
         }
@@ -223,7 +223,7 @@ fn section_lines<M: Memory, X: Xxh64>(
     // The check goes through the sections one by one, so a fault leaves those behind it unread.
     let fault = match verified {
         Err(Stop::Memory(fault)) => {
-            console.problem(fault);
+            console.damage(fault);
             Some(fault.offset)
         }
         Err(Stop::Sink | Stop::Scratch) | Ok(()) => None,

@@ -111,7 +111,7 @@ pub fn read<M: Memory, X: Xxh64>(
                     reader.push_extents(&inode, content, console);
                 }
             }
-            Err(error) => console.problem(error),
+            Err(error) => console.damage(error),
         }
     }
     let mut placed = reader.placed;
@@ -171,7 +171,7 @@ impl<M: Memory, X: Xxh64> Reader<'_, M, X> {
                     });
                 }
                 Ok(None) => return,
-                Err(error) => console.problem(error),
+                Err(error) => console.damage(error),
             }
         }
     }
