@@ -599,6 +599,10 @@ fn populate() -> Result<()> {
         ..Area::of(HUGE_FILE, PROT_READ, MAP_SHARED)
     };
     let (advised, locked) = (area.map()?, area.map()?);
+    for map in [&advised, &locked] {
+        // Then some tables are for this mapping alone, wherever it lies.
+        map.advise(libc::MADV_NOHUGEPAGE)?;
+    }
     let file = File::open(at(area.name))?;
     // SAFETY: Who loops in the kernel is killed.
     unsafe { libc::alarm(SECONDS) };
