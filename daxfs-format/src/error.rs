@@ -37,7 +37,8 @@ pub enum Error {
 ///   ([`Rule::ContentDigest`]),
 /// - about a number that names nothing, which a reader was given, that number; `offset` is where the object
 ///   would be ([`Rule::InodeNumber`], [`Rule::InodeXattrs`], [`Rule::DigestCount`]),
-/// - about memory that ends within the superblock, its length ([`Rule::ImageTruncated`]).
+/// - about memory that ends within the superblock, its length ([`Rule::ImageTruncated`]),
+/// - about bytes that belong to two objects, found by a reader that reads them once only, their place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// What breaks the rule.

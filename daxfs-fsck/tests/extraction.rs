@@ -5,7 +5,7 @@
 mod support;
 
 use std::fs::{self, Permissions};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{symlink, FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -430,6 +430,13 @@ fn a_time_that_the_file_system_has_not_kept_is_told() {
             result.stderr
         );
         lost += i32::from(kept != wanted);
+    }
+    if lost == 0 {
+        // Past the harness, which keeps to itself what a test prints that passes.
+        let _ = writeln!(
+            io::stdout(),
+            "not tested: the file system of TMPDIR keeps every time"
+        );
     }
     assert_eq!(result.status, if lost == 0 { 0 } else { 8 });
     let told = format!("{lost} attributes or devices were not restored");

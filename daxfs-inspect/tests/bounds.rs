@@ -9,6 +9,7 @@ mod support;
 
 use daxfs_hostile::specimen::Specimen;
 use daxfs_hostile::writer::{Body, Form, Tree, ROOT};
+use daxfs_image::format::xattr::RawXattr;
 use daxfs_image::format::{FileType, Namespace, RawInode, SectionKind};
 use support::{inspect, ImageFile, Run};
 
@@ -173,6 +174,24 @@ fn attribute_sets_that_share_bytes_are_compared_once() {
         set.offset.set(first);
         set.length.set(u32::try_from(length).unwrap() - first);
     }
+    shared_sets_are_refused(specimen);
+
+    // An attribute that has nothing but its header.
+    let mut specimen = Specimen::new(tree.write());
+    let section = specimen.section(SectionKind::Xattrs).offset;
+    let first = specimen.xattr_set(1).offset.get();
+    let attribute: &mut RawXattr = specimen.at(section + u64::from(first));
+    attribute.value_length.set(0);
+    (attribute.namespace, attribute.name_length) = (Namespace::AclAccess.number(), 0);
+    for number in 1..=SETS {
+        let set = specimen.xattr_set(number);
+        set.offset.set(first);
+        set.length.set(8);
+    }
+    shared_sets_are_refused(specimen);
+}
+
+fn shared_sets_are_refused(specimen: Specimen) {
     let image = ImageFile::new(&specimen.finish());
     let run = diff(&image, &image);
     assert_eq!(run.code, 2);

@@ -189,7 +189,7 @@ impl<'a> Fault<'a> {
         let is_whole = !self.region.is_poisoned(offset, (back + ahead) << PAGE_SHIFT);
         if is_whole {
             match self.insert(self.address - back, first, back + ahead) {
-                Inserted::Present => {}
+                Inserted::Present | Inserted::Refused => {}
                 all => return all.outcome(),
             }
         }

@@ -56,7 +56,8 @@ Environment:
                      --mtime says otherwise
 
 Exit status:
-  0 if the image is there, 1 if it could not be built, 2 if the command line is wrong";
+  0 if the image is there and on disk, 1 if it could not be built, or not be made durable,
+  2 if the command line is wrong";
 
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Image")]

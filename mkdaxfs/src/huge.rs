@@ -22,7 +22,8 @@ const SMALL_PAGE: u64 = 4096;
 pub(crate) struct Alignment {
     /// How far beyond a multiple of 2 MiB it begins, in bytes; less than 2 MiB.
     pub(crate) phase: u64,
-    /// How many of its bytes gain by it.
+    /// Against how many of its bytes the padding is weighed: those that huge pages can map then, or all of
+    /// a file in one piece.
     pub(crate) bytes: u64,
 }
 

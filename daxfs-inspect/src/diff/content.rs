@@ -16,9 +16,9 @@ use daxfs_image::format::{
     ContentId, Error, FileData, Finding, Inode, Memory, Object, Rule, Sha256 as _,
 };
 use daxfs_image::hash::Sha256;
+use daxfs_image::ranges::Ranges;
 
 use crate::open::Inspected;
-use daxfs_image::ranges::Ranges;
 
 /// How many bytes are read at once, whole blocks.
 const BUFFER: u64 = 256 << 10;
@@ -88,6 +88,15 @@ impl<'a> Contents<'a> {
     }
 }
 
+/// Where a content lies, or the list of its extents.
+fn place(data: &FileData) -> u64 {
+    match data {
+        FileData::Empty => 0,
+        FileData::Direct { offset } | FileData::Packed { offset } => *offset,
+        FileData::Sparse(list) => list.offset(),
+    }
+}
+
 fn is_sparse(data: &FileData) -> bool {
     matches!(data, FileData::Sparse(_))
 }
@@ -95,7 +104,8 @@ fn is_sparse(data: &FileData) -> bool {
 /// The contents of one image, as far as they were read.
 struct Side<'a> {
     image: &'a Inspected,
-    digests: HashMap<ContentId, Result<[u8; 32], Error>>,
+    /// By number, place and size: a damaged image may give one number to several contents.
+    digests: HashMap<(ContentId, u64, u64), Result<[u8; 32], Error>>,
     read: Ranges,
     buffer: Vec<u8>,
 }
@@ -117,11 +127,12 @@ impl<'a> Side<'a> {
         data: &FileData,
         size: u64,
     ) -> Result<[u8; 32], Error> {
-        if let Some(&known) = self.digests.get(&content) {
+        let key = (content, place(data), size);
+        if let Some(&known) = self.digests.get(&key) {
             return known;
         }
         let digest = self.read_digest(content, data, size);
-        self.digests.insert(content, digest);
+        self.digests.insert(key, digest);
         digest
     }
 

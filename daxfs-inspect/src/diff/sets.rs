@@ -10,13 +10,13 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use daxfs_image::escape;
-use daxfs_image::format::xattr::Xattr;
+use daxfs_image::format::xattr::{Xattr, XATTR_SIZE};
 use daxfs_image::format::{Error, Finding, Memory, Object, Rule, Sha256 as _, XattrSetId};
 use daxfs_image::hash::Sha256;
+use daxfs_image::ranges::Ranges;
 
 use super::compare::Change;
 use crate::open::Inspected;
-use daxfs_image::ranges::Ranges;
 
 /// Compares attribute sets of two images.
 pub struct Sets<'a> {
@@ -111,8 +111,9 @@ impl<'a> Side<'a> {
         let mut attributes = Vec::new();
         while let Some(xattr) = self.image.next_xattr(&mut walk)? {
             let name = u64::from(xattr.name_length());
-            let start = xattr.value_at().saturating_sub(name);
-            let length = name.saturating_add(xattr.value_length().into());
+            // With its header, which is all that some attributes have.
+            let start = xattr.value_at().saturating_sub(name + XATTR_SIZE);
+            let length = (XATTR_SIZE + name).saturating_add(xattr.value_length().into());
             if !self.read.insert(start, length) {
                 return Err(overlap(set, start).into());
             }

@@ -155,7 +155,7 @@ impl<M: Memory, X: Xxh64> Reader<'_, M, X> {
     fn push_list(&mut self, list: &ExtentList, mut model: Placed, console: &mut Console<'_>) {
         let length = u64::from(list.count()).saturating_mul(EXTENT_SIZE);
         if !self.lists.insert(list.offset(), length) {
-            return console.problem(Error::from(shared_list(model.ino, list)));
+            return console.damage(Error::from(shared_list(model.ino, list)));
         }
         for index in 0..list.count() {
             match self.image.extent(list, index) {

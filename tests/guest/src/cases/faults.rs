@@ -548,7 +548,7 @@ fn touch_area(area: &Area) -> Result<()> {
 /// pages that are set aside for one before a fault reaches the file system do.
 struct NoTables {
     file: File,
-    _log: KernelLog,
+    log: KernelLog,
 }
 
 impl NoTables {
@@ -571,7 +571,7 @@ impl NoTables {
         let file = OpenOptions::new().write(true).open(path);
         let file = file.with_context(|| format!("cannot open {path}"))?;
         file.write_all_at(b"1", 0)?;
-        Ok(Self { file, _log: log })
+        Ok(Self { file, log })
     }
 }
 
@@ -606,7 +606,7 @@ fn populate() -> Result<()> {
     let file = File::open(at(area.name))?;
     // SAFETY: Who loops in the kernel is killed.
     unsafe { libc::alarm(SECONDS) };
-    let none = NoTables::begin()?;
+    let mut none = NoTables::begin()?;
     let results = (
         advised.advise(MADV_POPULATE_READ).map_err(Into::into),
         locked.lock(),
@@ -618,9 +618,11 @@ fn populate() -> Result<()> {
             area.flags | libc::MAP_POPULATE,
         ),
     );
+    let logged = none.log.expect_no_bug();
     drop(none);
     // SAFETY: Takes the alarm back.
     unsafe { libc::alarm(0) };
+    logged?;
     let (advice, lock, populated) = results;
     sys::expect_errno("MADV_POPULATE_READ", advice, libc::ENOMEM)?;
     // What mlock(2) calls the same.
