@@ -41,7 +41,7 @@ impl<'a> Log<'a> {
     /// the kernel log, unless too much was reported lately: options are read before anybody asks whether
     /// their author may mount.
     pub(crate) fn refuse_option(self, message: Arguments<'_>) {
-        // SAFETY: Counts and reads a clock, under a lock.
+        // SAFETY: The function takes nothing, and may be called in any context: it only tries the lock of its state.
         if !self.0.is_null() || unsafe { raw::daxfs_may_refuse() } {
             self.tell(message);
         }
@@ -65,7 +65,7 @@ impl<'a> Log<'a> {
 
 /// Reports damage found while the file system is in use, unless too much was reported lately.
 pub(crate) fn damage(message: Arguments<'_>) {
-    // SAFETY: Counts and reads a clock, under a lock.
+    // SAFETY: The function takes nothing, and may be called in any context: it only tries the lock of its state.
     if unsafe { raw::daxfs_may_report() } {
         pr_err!("{}\n", message);
     }

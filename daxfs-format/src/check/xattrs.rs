@@ -67,7 +67,8 @@ pub(super) fn check<M: Memory, X: Xxh64>(
             value,
         }
     };
-    // A section too short for the header, which is 8 bytes long, has no room for the table either.
+    // A section too short for the header has no room for the table either. It begins at a multiple of 64
+    // bytes, so that what is read in place of the rest of a header lies in the image's last page.
     let header: RawXattrHeader = read_struct(image.memory(), section)?;
     let count = header.count.get();
     let table = u64::from(count)
