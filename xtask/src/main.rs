@@ -8,7 +8,7 @@
 //! | [`check`] | formatting, lints, tests, documentation and the tidy rules |
 //! | [`coverage`] | which regions of the format crate tests reach |
 //! | [`dist`] | manual pages and shell completions |
-//! | [`fuzz`] | libFuzzer over the targets of `fuzz/` |
+//! | [`fuzz`] | libFuzzer over the targets of `tests/fuzz/targets/` |
 //! | [`hostile`] | everything that is enumerated about hostile images |
 //! | [`kernel`] | the guest kernel: its source, toolchain, configuration and build |
 //! | [`libtest`] | running `cargo test` and counting what it ran |

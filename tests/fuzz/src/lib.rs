@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the fuzz targets do with an input, as plain functions: `fuzz/` gives them to libFuzzer, and an
+//! What the fuzz targets do with an input, as plain functions: `targets/` gives them to libFuzzer, and an
 //! ordinary test runs the corpus through them. An error is fine, a panic is a defect.
 //!
 //! | module | owns |

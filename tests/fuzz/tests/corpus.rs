@@ -10,7 +10,7 @@ use daxfs_fuzztargets::targets;
 
 #[test]
 fn the_corpus_does_no_harm() {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     let mut harm = Vec::new();
     for target in targets() {
         let mut inputs: Vec<_> = (1..)
@@ -34,10 +34,10 @@ fn the_corpus_does_no_harm() {
     assert!(harm.is_empty(), "{harm:#?}");
 }
 
-/// Each target has its program in `fuzz/`, and each program is a target.
+/// Each target has its program in `targets/`, and each program is a target.
 #[test]
 fn every_target_has_a_program() {
-    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/fuzz_targets");
+    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("targets/fuzz_targets");
     let mut found: Vec<_> = fs::read_dir(programs)
         .unwrap()
         .map(|entry| entry.unwrap().path().file_stem().unwrap().to_owned())

@@ -18,7 +18,7 @@ use crate::workspace::root;
 /// The kernel module and its guest cases, `suite/case`.
 pub(super) const SUBJECT: Subject = Subject {
     name: "guest",
-    list: "tests/guest/breaks.txt",
+    list: "tests/vm/guest/breaks.txt",
     sources: &["daxfs-kmod", "daxfs-format"],
     cases,
     runner: |dir| {
@@ -97,7 +97,7 @@ const TESTS_OF_OTHERS: [&str; 2] = ["selftests", "stress"];
 
 /// The cases of all guests that run alone.
 fn cases() -> Result<Cases> {
-    let guest = root().join("tests/guest/src");
+    let guest = root().join("tests/vm/guest/src");
     let mut found = Cases::default();
     for file in fs::read_dir(guest.join("cases"))? {
         let text = fs::read_to_string(file?.path())?;

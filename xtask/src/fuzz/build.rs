@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Compiling the fuzz targets.
 //!
-//! Only the project's own crates are compiled with coverage (`fuzz/rustc-with-coverage`): what counts is
+//! Only the project's own crates are compiled with coverage (`tests/fuzz/targets/rustc-with-coverage`): what counts is
 //! whether an input shows something new of them. The rest has edges that the input does not decide,
 //! such as those that threads take when they wait for each other.
 
@@ -10,7 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::{home, scratch, Sanitizer};
+use super::{programs, scratch, Sanitizer};
 use crate::{process, workspace};
 
 /// The programs of the targets.
@@ -45,9 +45,9 @@ pub(super) fn build(sanitizer: Sanitizer) -> Result<Programs> {
         .args(["build", "--release", "--bins", "--target", &host])
         .arg("--target-dir")
         .arg(&directory)
-        .current_dir(home())
+        .current_dir(programs())
         .env("RUSTFLAGS", flags)
-        .env("RUSTC_WRAPPER", home().join("rustc-with-coverage"))
+        .env("RUSTC_WRAPPER", programs().join("rustc-with-coverage"))
         .env("DAXFS_ROOT", workspace::root());
     process::run(&mut command).context("cannot build the fuzz targets")?;
     Ok(Programs(directory.join(host).join("release")))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `cargo xtask fuzz`: libFuzzer over the targets of `fuzz/`.
+//! `cargo xtask fuzz`: libFuzzer over the targets of `tests/fuzz/targets/`.
 //!
 //! A run begins with the corpus in the repository, the seeds that the targets make, and what earlier
 //! runs have found, which is kept in the target directory. `--minimize` takes the smallest part of all
@@ -77,7 +77,7 @@ impl Args {
 
     fn targets(&self) -> Result<Vec<String>> {
         let mut all = Vec::new();
-        for entry in fs::read_dir(home().join("fuzz_targets"))? {
+        for entry in fs::read_dir(programs().join("fuzz_targets"))? {
             let path = entry?.path();
             let name = path.file_stem().and_then(|name| name.to_str());
             all.push(name.context("a target without a name")?.to_owned());
@@ -113,9 +113,14 @@ fn report(outcomes: &[Outcome]) -> ExitCode {
     }
 }
 
-/// The directory of the fuzz workspace.
+/// The directory that holds corpora and dictionaries.
 fn home() -> PathBuf {
-    workspace::root().join("fuzz")
+    workspace::root().join("tests/fuzz")
+}
+
+/// The fuzz workspace: the programs that libFuzzer starts.
+fn programs() -> PathBuf {
+    home().join("targets")
 }
 
 /// What is built and found by fuzzing.
@@ -152,7 +157,7 @@ impl Target {
             kept: home().join("corpus").join(name),
             found: scratch().join("corpus").join(name),
             seeds: scratch().join("seeds").join(name),
-            defects: home().join("artifacts").join(name),
+            defects: programs().join("artifacts").join(name),
             dictionary: dictionary.is_file().then_some(dictionary),
         };
         for directory in [&target.kept, &target.found, &target.defects] {

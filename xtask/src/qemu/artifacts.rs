@@ -51,7 +51,7 @@ impl Artifacts {
     }
 }
 
-/// The program of `tests/guest`.
+/// The program of `tests/vm/guest`.
 fn program() -> Result<PathBuf> {
     linked_statically("daxfs-guest")
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Guests: machines in QEMU that boot the guest kernel with an image in their memory.
 //!
-//! A guest is a kernel, an initramfs with one static program (`tests/guest`), and a piece of memory
+//! A guest is a kernel, an initramfs with one static program (`tests/vm/guest`), and a piece of memory
 //! that the kernel does not use, into which QEMU loads an image. QEMU emulates (TCG): nothing of the
 //! host but its processor time decides what a guest does.
 //!

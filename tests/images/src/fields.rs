@@ -9,7 +9,7 @@ use crate::examine::Examiner;
 use crate::num::to_usize;
 
 /// The specification.
-const SPECIFICATION: &str = include_str!("../../docs/format.md");
+const SPECIFICATION: &str = include_str!("../../../docs/format.md");
 
 /// What the tables of the specification describe, in their order, with the lengths in bytes.
 const TABLES: [(&str, usize); 7] = [

@@ -12,7 +12,7 @@ use daxfs_hostile::document::{markdown, part, BREAKS};
 
 #[test]
 fn the_page_is_not_stale() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/hostile.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/hostile.md");
     let page = fs::read_to_string(path).unwrap();
     assert!(
         page == markdown(),

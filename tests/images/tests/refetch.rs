@@ -26,7 +26,7 @@ fn every_word_changes_at_every_load() {
 /// Whatever method of an image may fail has an operation, so that a new one is not forgotten.
 #[test]
 fn every_reader_is_an_operation() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../daxfs-format/src/image.rs");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../daxfs-format/src/image.rs");
     let text = fs::read_to_string(source).unwrap();
     let mut readers = Vec::new();
     for method in text.split("    pub fn ").skip(1) {
