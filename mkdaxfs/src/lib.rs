@@ -28,34 +28,22 @@
 //! What grows with the tree is a few hundred bytes for each entry. Contents pass through one buffer
 //! for each thread, whatever the sizes of files are.
 
-mod area;
 mod build;
 pub mod cli;
-mod compare;
-mod contents;
-mod copy;
 mod error;
-mod exclude;
-mod holes;
-mod huge;
-mod metadata;
 mod num;
 mod observer;
 mod options;
-mod output;
+mod plan;
 mod pool;
-mod recheck;
-mod scan;
-mod seal;
-mod signals;
 mod source;
 mod summary;
 mod tree;
-mod xattrs;
+mod write;
 
 pub use build::build;
 pub use error::{shown, Change, Error, Result};
 pub use observer::{LeftOut, Observer, Phase};
 pub use options::{Boundary, Existing, HugeAlign, Keep, Mode, Mtime, Options, Overrides, PageSize};
-pub use signals::watch_signals;
 pub use summary::Summary;
+pub use write::signals::watch_signals;

@@ -6,7 +6,7 @@ pub(crate) fn len64(value: usize) -> u64 {
     u64::try_from(value).unwrap_or(u64::MAX)
 }
 
-/// A number as an index. One that does not fit the host's memory saturates, and indexes nothing.
+/// A number as an index. A number that does not fit a `usize` saturates, and indexes nothing.
 pub(crate) fn index(value: impl TryInto<usize>) -> usize {
     value.try_into().unwrap_or(usize::MAX)
 }

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use daxfs_format::limits::MAX_PACKED;
 use daxfs_format::Timestamp;
 
+use crate::num::round_up;
+
 /// What to build, from what, and how.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -159,6 +161,16 @@ impl PageSize {
     #[must_use]
     pub const fn bytes(self) -> u64 {
         1 << self.shift()
+    }
+
+    /// `value` rounded up to a multiple of the page. Image sizes are far below 2^63.
+    pub(crate) fn round_up(self, value: u64) -> u64 {
+        round_up(value, self.bytes())
+    }
+
+    /// `value` rounded down to a multiple of the page.
+    pub(crate) fn round_down(self, value: u64) -> u64 {
+        value / self.bytes() * self.bytes()
     }
 }
 

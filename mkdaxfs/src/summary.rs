@@ -6,12 +6,16 @@ use std::fmt::Write as _;
 use daxfs_format::FileType;
 use serde::Serialize;
 
-use crate::build::Copied;
-use crate::contents::Place;
-use crate::huge;
-use crate::num::{index, len64};
-use crate::seal::Sealed;
-use crate::tree::{NodeId, NodeKind, Piece, Tree};
+use crate::num::len64;
+use crate::options::PageSize;
+use crate::plan::contents::Location;
+use crate::plan::huge;
+use crate::plan::offset::ImageOffset;
+use crate::tree::extents::DataExtent;
+use crate::tree::node::{NodeId, NodeKind};
+use crate::tree::Tree;
+use crate::write::contents::Copied;
+use crate::write::seal::Sealed;
 
 /// What an image holds, and what it cost. All lengths are in bytes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -62,16 +66,13 @@ pub struct Summary {
     pub seconds: f64,
 }
 
-/// Entries and the sum of the sizes of all regular files.
+/// The number of entries, and the sum of the sizes of all regular files.
 pub(crate) fn count(tree: &Tree) -> (u64, u64) {
     let files = tree
-        .nodes
-        .iter()
-        .filter(|node| matches!(node.kind, NodeKind::Regular { .. }));
-    (
-        len64(tree.entries.len()) + 1,
-        files.map(|node| node.status.size).sum(),
-    )
+        .nodes()
+        .filter(|(_, node)| matches!(node.kind, NodeKind::Regular(_)));
+    let bytes = files.map(|(_, node)| node.status.size).sum();
+    (tree.entry_count() + 1, bytes)
 }
 
 /// The summary of an image, but for the time.
@@ -82,14 +83,14 @@ pub(crate) fn of(tree: &Tree, image: &Copied, sealed: &Sealed) -> Summary {
         uuid: uuid::Uuid::from_bytes(sealed.uuid()).to_string(),
         image_bytes: image.sections.image_size(),
         entries,
-        inodes: len64(tree.nodes.len()),
+        inodes: len64(tree.node_count()),
         content_bytes,
         padding_bytes: image.unused,
         metadata_bytes: image.sections.metadata(),
         ..Summary::default()
     };
-    let mut used = vec![false; image.contents.list.len() + 1];
-    for (id, node) in (0..).map(NodeId).zip(&tree.nodes) {
+    let mut used = vec![false; image.contents.count()];
+    for (id, node) in tree.nodes() {
         match node.file_type() {
             FileType::Regular => {
                 summary.files += 1;
@@ -105,42 +106,45 @@ pub(crate) fn of(tree: &Tree, image: &Copied, sealed: &Sealed) -> Summary {
 
 impl Summary {
     fn add_file(&mut self, tree: &Tree, image: &Copied, file: NodeId, used: &mut [bool]) {
-        let content = image.contents.of(file);
-        let Some(known) = image.contents.get(content) else {
+        let Some(content) = image.contents.of(file) else {
             return;
         };
-        if std::mem::replace(&mut used[index(content)], true) {
+        let known = image.contents.get(content);
+        if std::mem::replace(&mut used[content.offset()], true) {
             self.shared_files += 1;
             self.shared_bytes += known.size;
             return;
         }
-        let page = 1 << image.sections.page_shift();
-        match known.place {
-            Place::Packed(_) => {
+        let page = image.sections.page();
+        match known.location {
+            Location::Packed(_) => {
                 self.packed_contents += 1;
                 self.packed_bytes += known.size;
             }
-            Place::Direct(at) => self.add_mapped(&[(0, known.size)], at, page),
-            Place::Sparse(at) => {
-                let pieces = match tree.node(file).kind {
-                    NodeKind::Regular { sparse } => tree.pieces(sparse).unwrap_or_default(),
-                    _ => &[],
+            Location::Direct(offset) => {
+                let whole = DataExtent {
+                    offset: 0,
+                    length: known.size,
                 };
+                self.add_mapped(&[whole], offset, page);
+            }
+            Location::Sparse(offset) => {
+                let extents = tree.extents(file).unwrap_or_default();
                 self.sparse_files += 1;
                 self.hole_bytes += known.size;
-                self.hole_bytes -= pieces.iter().map(|&(_, length)| length).sum::<u64>();
-                self.add_mapped(pieces, at, page);
+                self.hole_bytes -= extents.iter().map(|extent| extent.length).sum::<u64>();
+                self.add_mapped(extents, offset, page);
             }
         }
     }
 
-    /// Adds what lies at `at` in pieces, each in pages of its own.
-    fn add_mapped(&mut self, pieces: &[Piece], at: u64, page: u64) {
-        for &(_, length) in pieces {
-            self.tail_bytes += length.wrapping_neg() % page;
-            self.mappable_bytes += length;
+    /// Adds a content whose extents lie at `offset`, each in pages of its own.
+    fn add_mapped(&mut self, extents: &[DataExtent], offset: ImageOffset, page: PageSize) {
+        for extent in extents {
+            self.tail_bytes += extent.length.wrapping_neg() % page.bytes();
+            self.mappable_bytes += extent.length;
         }
-        self.huge_bytes += huge::mapped(pieces, at, page);
+        self.huge_bytes += huge::mapped(extents, offset, page);
     }
 }
 

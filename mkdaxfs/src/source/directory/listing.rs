@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The files of one directory, with all their metadata.
+
+use std::ops::Range;
+
+use daxfs_format::NameHash;
+use daxfs_image::hash::Xxh64;
+
+use crate::source::FileKey;
+use crate::tree::builder::NewNode;
+
+/// The files of a directory, in the order of the format when it is sorted.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    names: Vec<u8>,
+    pub(super) files: Vec<Listed>,
+}
+
+/// A file with its name in the directory.
+#[derive(Debug)]
+pub(super) struct Listed {
+    name: Range<usize>,
+    pub(super) hash: NameHash,
+    pub(super) found: Found,
+}
+
+/// A file that belongs to the tree.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) node: NewNode,
+    /// Device and inode number, if it may have other names.
+    pub(super) linked: Option<FileKey>,
+    /// True for a directory that is to be scanned.
+    pub(super) is_scanned: bool,
+}
+
+impl Listing {
+    /// A listing whose names are those of `names`.
+    pub(super) fn new(names: Names) -> (Self, Vec<Range<usize>>) {
+        let listing = Self {
+            names: names.bytes,
+            files: Vec::with_capacity(names.ranges.len()),
+        };
+        (listing, names.ranges)
+    }
+
+    /// The bytes of a range of names.
+    pub(super) fn bytes(&self, name: &Range<usize>) -> &[u8] {
+        &self.names[name.clone()]
+    }
+
+    /// The name of a file.
+    pub(super) fn name(&self, listed: &Listed) -> &[u8] {
+        self.bytes(&listed.name)
+    }
+
+    /// Adds a file.
+    pub(super) fn push(&mut self, name: Range<usize>, found: Found) {
+        let hash = NameHash::of::<Xxh64>(self.bytes(&name));
+        self.files.push(Listed { name, hash, found });
+    }
+
+    /// Sorts the files by hash and then by name.
+    pub(super) fn sort(&mut self) {
+        let names = &self.names;
+        let key = |listed: &Listed| (listed.hash, &names[listed.name.clone()]);
+        self.files.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
+    }
+}
+
+/// Names that a directory has returned.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    bytes: Vec<u8>,
+    ranges: Vec<Range<usize>>,
+}
+
+impl Names {
+    /// Adds a name.
+    pub(super) fn push(&mut self, name: &[u8]) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(name);
+        self.ranges.push(start..self.bytes.len());
+    }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The source that is a directory: a tree of mounted file systems, read through system calls.
+//!
+//! Everything is opened relative to descriptors, without following symlinks. A file is known again
+//! by its status: the status change time covers owners, permissions, attributes and names.
+//!
+//! | module | owns |
+//! |---|---|
+//! | `root` | the directory itself, and the options of its scan |
+//! | `scan` | the scan: threads that list one directory after the other |
+//! | `lister` | one directory: reading its names and the metadata of its files |
+//! | `listing` | the result of that, in the order of the format |
+//! | `xattrs` | reading extended attributes |
+//! | `holes` | holes, as the file system reports them |
+//! | `reader` | reading contents, and comparing with the scan |
+//! | `recheck` | the last look at everything without contents |
+//! | `open` | opening and status, relative to descriptors |
+
+mod holes;
+mod lister;
+mod listing;
+mod open;
+mod reader;
+mod recheck;
+mod root;
+mod scan;
+mod xattrs;
+
+use std::path::PathBuf;
+
+pub(crate) use self::root::Directory;
+
+use self::reader::DirectoryReader;
+use self::scan::Scanner;
+use super::{FileKey, Reader, Source};
+use crate::error::Result;
+use crate::observer::Observer;
+use crate::tree::builder::TreeBuilder;
+use crate::tree::node::NodeId;
+use crate::tree::Tree;
+
+impl Source for Directory {
+    fn scan(&mut self, tree: &mut TreeBuilder, observer: &dyn Observer) -> Result<NodeId> {
+        self.root = Scanner::new(self, observer)?.run(tree)?;
+        Ok(self.root)
+    }
+
+    fn reader<'a>(&'a self, tree: &'a Tree) -> Box<dyn Reader<'a> + 'a> {
+        Box::new(DirectoryReader::new(self, tree))
+    }
+
+    fn recheck(&self, tree: &Tree, order: &[NodeId], own: Option<FileKey>) -> Result<()> {
+        recheck::recheck(self, tree, order, own)
+    }
+
+    fn path(&self, tree: &Tree, node: NodeId) -> PathBuf {
+        self.path_of(tree, node)
+    }
+}

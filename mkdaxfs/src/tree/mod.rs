@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The tree in memory: the value that a source makes and that plan and writer read.
+//!
+//! A tree knows nothing about its source: no path of the system, no descriptor, no offset in an
+//! archive. Files are named by [`NodeId`]. A source that needs more to read a file keeps it in a
+//! table of its own by that number. All bytes lie in a few large allocations.
+//!
+//! | module | owns |
+//! |---|---|
+//! | `node` | nodes, their status and type, names in directories |
+//! | `builder` | adding nodes and names |
+//! | `sets` | attribute sets, each of which is stored once |
+//! | `xattrs` | encoding of the attributes of a file as a set |
+//! | `extents` | the extents of sparse files |
+//! | `limits` | limits of the format that a file of any source must respect |
+//! | `number` | inode numbers, link counts and paths |
+
+pub(crate) mod builder;
+pub(crate) mod extents;
+pub(crate) mod limits;
+pub(crate) mod node;
+mod number;
+mod sets;
+pub(crate) mod xattrs;
+
+use daxfs_format::directory::ENTRY_SIZE;
+
+use self::extents::DataExtent;
+use self::node::{Children, Entry, Node, NodeId, NodeKind, SetIndex, Span, SparseIndex};
+use crate::num::{index, len64};
+
+/// A tree of files with all metadata.
+#[derive(Debug, Default)]
+pub(crate) struct Tree {
+    nodes: Vec<Node>,
+    entries: Vec<Entry>,
+    names: Vec<u8>,
+    targets: Vec<u8>,
+    /// The extents of each sparse file.
+    sparse: Vec<Vec<DataExtent>>,
+    /// The attribute sets, in the order in which the scan has met them.
+    sets: Vec<Box<[u8]>>,
+}
+
+impl Tree {
+    /// All nodes with their identifiers.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = (NodeId, &Node)> {
+        (0..).map(NodeId).zip(&self.nodes)
+    }
+
+    /// The number of nodes.
+    pub(crate) fn node_count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The number of names in all directories.
+    pub(crate) fn entry_count(&self) -> u64 {
+        len64(self.entries.len())
+    }
+
+    /// The number of attribute sets.
+    pub(crate) fn set_count(&self) -> usize {
+        self.sets.len()
+    }
+
+    /// The node with this identifier.
+    pub(crate) fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[index(id.0)]
+    }
+
+    fn node_mut(&mut self, id: NodeId) -> &mut Node {
+        &mut self.nodes[index(id.0)]
+    }
+
+    /// The size of a file in bytes.
+    pub(crate) fn size(&self, id: NodeId) -> u64 {
+        self.node(id).status.size
+    }
+
+    /// The bytes of an entry's name.
+    pub(crate) fn name(&self, entry: &Entry) -> &[u8] {
+        entry.name.of(&self.names)
+    }
+
+    /// The name of the first entry that names a node.
+    pub(crate) fn first_name(&self, node: &Node) -> &[u8] {
+        self.name(&self.entries[index(node.entry)])
+    }
+
+    /// The bytes of a symlink's target.
+    pub(crate) fn target(&self, span: Span) -> &[u8] {
+        span.of(&self.targets)
+    }
+
+    /// The entries of a directory, in the order of the format.
+    pub(crate) fn children(&self, children: Children) -> &[Entry] {
+        let first = index(children.first);
+        &self.entries[first..first + index(children.count)]
+    }
+
+    /// The bytes of an attribute set.
+    pub(crate) fn set(&self, set: SetIndex) -> &[u8] {
+        &self.sets[set.offset()]
+    }
+
+    /// The extents of a sparse file.
+    pub(crate) fn sparse(&self, sparse: SparseIndex) -> &[DataExtent] {
+        &self.sparse[sparse.offset()]
+    }
+
+    /// The extents of all sparse files, file by file.
+    pub(crate) fn all_sparse(&self) -> impl Iterator<Item = &[DataExtent]> {
+        self.sparse.iter().map(Vec::as_slice)
+    }
+
+    /// The extents of a file, or `None` if it is not a sparse one.
+    pub(crate) fn extents(&self, id: NodeId) -> Option<&[DataExtent]> {
+        match self.node(id).kind {
+            NodeKind::Regular(sparse) => sparse.map(|sparse| self.sparse(sparse)),
+            _ => None,
+        }
+    }
+
+    /// The length in bytes of a directory's unit.
+    pub(crate) fn unit_length(&self, children: Children) -> u64 {
+        let children = self.children(children);
+        let names = children.iter().map(|entry| u64::from(entry.name.length));
+        len64(children.len()) * ENTRY_SIZE + names.sum::<u64>()
+    }
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Inode numbers and link counts, and the paths that follow from them.
+
+use daxfs_format::Ino;
+
+use super::node::{Children, NodeId, NodeKind};
+use super::Tree;
+use crate::num::index;
+
+impl Tree {
+    /// Numbers the inodes, counts their links, and returns them in the order of their numbers.
+    ///
+    /// The root is 1. Directories are visited depth first. A visit numbers the entries of a
+    /// directory consecutively in their order. So a directory has a higher number than its parent,
+    /// and the order depends on names only.
+    pub(crate) fn number(&mut self) -> Vec<NodeId> {
+        let mut order = Vec::with_capacity(self.nodes.len());
+        let mut stack = vec![NodeId::ROOT];
+        order.push(NodeId::ROOT);
+        self.node_mut(NodeId::ROOT).ino = ino_after(0);
+        while let Some(directory) = stack.pop() {
+            if let NodeKind::Directory(children) = self.node(directory).kind {
+                self.number_children(directory, children, &mut order);
+                let children = self.children(children).iter().rev();
+                let children = children.map(|entry| entry.node);
+                stack.extend(children.filter(|&child| self.node(child).is_directory()));
+            }
+        }
+        order
+    }
+
+    /// Counts the links of a directory, and numbers the nodes that it is the first to name.
+    fn number_children(&mut self, directory: NodeId, children: Children, order: &mut Vec<NodeId>) {
+        for entry in children.first..children.first + children.count {
+            let child = self.entries[index(entry)].node;
+            let next = ino_after(order.len());
+            let node = self.node_mut(child);
+            node.links += 1;
+            if node.ino.is_none() {
+                (node.ino, node.parent, node.entry) = (next, directory, entry);
+                order.push(child);
+            }
+        }
+    }
+
+    /// The path of a node below `root`, by first names; empty for `root` itself. Meaningful when the
+    /// tree is numbered.
+    pub(crate) fn path(&self, root: NodeId, id: NodeId) -> Vec<u8> {
+        let mut names = Vec::new();
+        let mut at = id;
+        while at != root && at != NodeId::ROOT {
+            let node = self.node(at);
+            names.push(self.first_name(node));
+            at = node.parent;
+        }
+        names.reverse();
+        names.join(&b'/')
+    }
+}
+
+/// The number of the inode that follows `count` others. The limit on nodes keeps it valid.
+fn ino_after(count: usize) -> Option<Ino> {
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    Ino::new(count.saturating_add(1))
+}

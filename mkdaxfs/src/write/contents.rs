@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The order in which contents are compared, placed and copied.
+//!
+//! Packed contents come first: how long their section gets is known when they are copied. Files that
+//! turn out to be ELF then join the small direct ones.
+
+use daxfs_format::SectionKind;
+
+use super::copy::copy;
+use super::copy::target::{Placing, Target};
+use super::job::Job;
+use crate::error::{Error, Result};
+use crate::observer::Phase;
+use crate::options::Keep;
+use crate::plan::area::Area;
+use crate::plan::classes::Classes;
+use crate::plan::compare::{compare, Comparison};
+use crate::plan::contents::Contents;
+use crate::plan::large;
+use crate::plan::ordered::Ordered;
+use crate::plan::sections::{digests_length, Sections, MAX_XATTRS};
+use crate::tree::node::NodeId;
+
+/// An image with all contents and no metadata yet.
+pub(crate) struct Copied {
+    pub(crate) sections: Sections,
+    pub(crate) contents: Contents,
+    /// Number of bytes without content: of the data section, and of the room for digests.
+    pub(crate) unused: u64,
+}
+
+/// Copies all contents into the image.
+///
+/// # Errors
+/// When a file cannot be read or has changed, a limit is exceeded, or the image cannot be written.
+pub(crate) fn copy_contents(job: Job<'_>, ordered: &Ordered<'_>) -> Result<Copied> {
+    let inputs = job.inputs;
+    let mut sections = describing_sections(job, ordered)?;
+    let classes = Classes::of(inputs.tree, &ordered.order, inputs.options);
+    if inputs.options.digests == Keep::Yes {
+        sections.push(SectionKind::Digests, digests_length(classes.count()));
+    }
+    large::check_sparse(inputs, &classes.large)?;
+    let comparison = match inputs.options.sharing {
+        Keep::Yes => compare(inputs, &classes.large)?,
+        Keep::No => Comparison::default(),
+    };
+    inputs.observer.phase(Phase::Copy);
+    let contents = copy_packed(job, &classes.packed, &mut sections)?;
+    copy_data(job, &classes, &comparison, contents, sections)
+}
+
+fn describing_sections(job: Job<'_>, ordered: &Ordered<'_>) -> Result<Sections> {
+    let sections = Sections::describing(ordered, job.inputs.options.page);
+    let xattrs = sections.range(SectionKind::Xattrs).length;
+    if xattrs > MAX_XATTRS {
+        let limit = format!("all extended attributes may have {MAX_XATTRS} bytes, not {xattrs}");
+        return Err(Error::Limit {
+            path: job.inputs.options.source.clone(),
+            limit,
+        });
+    }
+    Ok(sections)
+}
+
+/// Copies the files of the packed section.
+fn copy_packed(job: Job<'_>, files: &[NodeId], sections: &mut Sections) -> Result<Contents> {
+    let placing = Placing {
+        contents: Contents::new(job.inputs.tree.node_count()),
+        target: Target::Packed(sections.next(SectionKind::Packed)),
+    };
+    let (placing, _) = copy(job, placing, &[], files)?;
+    sections.push_until(SectionKind::Packed, placing.target.end());
+    Ok(placing.contents)
+}
+
+/// Copies the files of the data section.
+fn copy_data(
+    job: Job<'_>,
+    classes: &Classes,
+    comparison: &Comparison,
+    mut contents: Contents,
+    mut sections: Sections,
+) -> Result<Copied> {
+    let small = direct(job, classes, &contents);
+    let mut area = Area::new(sections.next(SectionKind::Data), sections.page());
+    let to = (&mut area, &mut contents);
+    let large = large::place(job.inputs, &classes.large, &small, comparison, to);
+    let placing = Placing {
+        contents,
+        target: Target::Data(area),
+    };
+    let (mut placing, digests) = copy(job, placing, &large, &small)?;
+    sections.push_until(SectionKind::Data, placing.target.end());
+    for (content, digest) in digests {
+        placing.contents.set_digest(content, digest);
+    }
+    Ok(Copied {
+        sections,
+        unused: placing.target.unused(),
+        contents: placing.contents,
+    })
+}
+
+/// The small direct files, with those that were not packed because they are ELF.
+fn direct(job: Job<'_>, classes: &Classes, contents: &Contents) -> Vec<NodeId> {
+    let mut small = classes.small.clone();
+    let is_left = |file: &&NodeId| contents.of(**file).is_none();
+    small.extend(classes.packed.iter().filter(is_left));
+    small.sort_unstable_by_key(|&file| job.inputs.tree.node(file).ino);
+    small
+}

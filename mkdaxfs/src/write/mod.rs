@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Writing an image: contents first, then the sections that describe them, the superblock last.
+//!
+//! | module | owns |
+//! |---|---|
+//! | `job` | inputs and output, as every step of the writing receives them |
+//! | `contents` | the order in which contents are compared, placed and copied |
+//! | `copy` | copying contents with several threads |
+//! | `metadata` | the bytes of the sections that describe files |
+//! | `seal` | hashes of sections, the superblock, UUID and identity |
+//! | `output` | the image file, which gets its name when it is complete |
+//! | `signals` | the removal of an incomplete image when a signal ends the process |
+
+pub(crate) mod contents;
+mod copy;
+mod job;
+mod metadata;
+pub(crate) mod output;
+pub(crate) mod seal;
+pub(crate) mod signals;
+
+pub(crate) use self::job::Job;
+pub(crate) use self::metadata::describe;
