@@ -3,7 +3,7 @@
 
 use std::fs::File;
 
-use daxfs_format::digest::extent_header;
+use daxfs_format::content::extent_header;
 use daxfs_format::{Extent, Sha256 as _};
 use daxfs_image::hash::Sha256;
 
