@@ -39,7 +39,7 @@ impl Mounted {
         let mut copy = superblock_room()?;
         let region = region(phys, options, &mut copy, log)?;
         let image = Image::open(region, &mut copy).map_err(|error| refused(error, log))?;
-        let identity = copy.identity::<Sha256>();
+        let identity = *copy.identity::<Sha256>().as_bytes();
         let mounted = Self { image, superblock: copy, identity, options: *options };
         mounted.check(options, log)?;
         Ok(mounted)

@@ -3,12 +3,11 @@
 
 use core::fmt;
 
-use crate::inode::Ino;
+use crate::ids::{ContentId, Ino, XattrSetId};
+use crate::kinds::SectionKind;
 use crate::memory::ReadFault;
+use crate::num::offsets_from;
 use crate::rule::Rule;
-use crate::section::SectionKind;
-use crate::xattr::XattrSetId;
-use crate::ContentId;
 
 /// The result of reading an image.
 pub type Result<T> = core::result::Result<T, Error>;
@@ -85,6 +84,51 @@ pub enum Object {
 }
 
 impl Finding {
+    /// The finding of `object`, which breaks `rule` by `value` at `offset`.
+    #[must_use]
+    pub const fn new(object: Object, offset: u64, rule: Rule, value: u64) -> Self {
+        Self {
+            object,
+            offset,
+            rule,
+            value,
+        }
+    }
+
+    /// Checks that `bytes`, which begin at `offset` in the image, are zero.
+    ///
+    /// # Errors
+    /// The finding of the first byte that is not.
+    pub(crate) fn require_zero(
+        object: Object,
+        rule: Rule,
+        offset: u64,
+        bytes: &[u8],
+    ) -> core::result::Result<(), Self> {
+        let mut bytes = offsets_from(offset).zip(bytes);
+        match bytes.find(|&(_, &byte)| byte != 0) {
+            Some((at, &byte)) => Err(Self::new(object, at, rule, byte.into())),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks that no byte of `text`, which begins at `offset` in the image, is a NUL.
+    ///
+    /// # Errors
+    /// The finding of the first NUL.
+    pub(crate) fn require_text(
+        object: Object,
+        rule: Rule,
+        offset: u64,
+        text: &[u8],
+    ) -> core::result::Result<(), Self> {
+        let mut bytes = offsets_from(offset).zip(text);
+        match bytes.find(|&(_, &byte)| byte == 0) {
+            Some((at, _)) => Err(Self::new(object, at, rule, 0)),
+            None => Ok(()),
+        }
+    }
+
     /// The error that reports this finding.
     #[must_use]
     pub const fn into_error(self) -> Error {
@@ -167,12 +211,7 @@ mod tests {
     #[test]
     fn an_error_says_what_breaks_which_rule_and_where() {
         let text = |object, rule| {
-            let finding = Finding {
-                object,
-                offset: 0x40,
-                rule,
-                value: 17,
-            };
+            let finding = Finding::new(object, 0x40, rule, 17);
             Error::from(finding).to_string()
         };
         let rule = Rule::Padding;

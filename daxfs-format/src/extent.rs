@@ -15,11 +15,11 @@ use zerocopy::little_endian::U64;
 use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::error::{Error, Finding, Object, Result};
-use crate::inode::Ino;
+use crate::ids::Ino;
+use crate::kinds::SectionKind;
 use crate::memory::{read_struct, Memory};
 use crate::num::{is_aligned, round_up};
 use crate::rule::Rule;
-use crate::section::SectionKind;
 use crate::superblock::Superblock;
 
 /// The length of an extent record in bytes.
@@ -104,12 +104,7 @@ impl ExtentList {
             file: self.file,
             index,
         };
-        Finding {
-            object,
-            offset: self.at(index).saturating_add(field),
-            rule,
-            value,
-        }
+        Finding::new(object, self.at(index).saturating_add(field), rule, value)
     }
 
     /// Copies out and validates the extent `index`, which is below `count`.

@@ -11,15 +11,15 @@
 //! that the metadata come before the contents. A section of an unknown kind without the mandatory flag
 //! obeys the same rules; only what it holds is left alone.
 
-use core::fmt;
 use core::mem::{offset_of, size_of};
 
 use zerocopy::little_endian::{U32, U64};
 use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::error::{Finding, Object};
+use crate::kinds::SectionKind;
 use crate::limits::MAX_INO;
-use crate::num::{is_aligned, offsets_from};
+use crate::num::is_aligned;
 use crate::rule::Rule;
 
 /// An entry of the section table as it lies in the image.
@@ -55,81 +55,7 @@ impl RawSection {
     pub const HASHED: u32 = 2;
 }
 
-/// The kinds of sections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum SectionKind {
-    /// The inode table.
-    Inodes,
-    /// Directory units.
-    Directories,
-    /// Symlink targets.
-    Symlinks,
-    /// Extended attribute sets.
-    Xattrs,
-    /// Extent lists of sparse files.
-    Extents,
-    /// Digests of contents.
-    Digests,
-    /// Contents of packed files.
-    Packed,
-    /// Page-aligned contents.
-    Data,
-}
-
 impl SectionKind {
-    /// Every kind, in ascending order of its number.
-    pub const ALL: [Self; 8] = [
-        Self::Inodes,
-        Self::Directories,
-        Self::Symlinks,
-        Self::Xattrs,
-        Self::Extents,
-        Self::Digests,
-        Self::Packed,
-        Self::Data,
-    ];
-
-    /// The number that names the kind in the table.
-    #[must_use]
-    pub const fn number(self) -> u32 {
-        match self {
-            Self::Inodes => 1,
-            Self::Directories => 2,
-            Self::Symlinks => 3,
-            Self::Xattrs => 4,
-            Self::Extents => 5,
-            Self::Digests => 6,
-            Self::Packed => 256,
-            Self::Data => 257,
-        }
-    }
-
-    /// The place of the kind in [`Self::ALL`].
-    const fn slot(self) -> usize {
-        match self {
-            Self::Inodes => 0,
-            Self::Directories => 1,
-            Self::Symlinks => 2,
-            Self::Xattrs => 3,
-            Self::Extents => 4,
-            Self::Digests => 5,
-            Self::Packed => 6,
-            Self::Data => 7,
-        }
-    }
-
-    /// The kind with this number.
-    #[must_use]
-    pub fn from_number(number: u32) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.number() == number)
-    }
-
-    /// Whether the section describes files and does not hold their contents.
-    #[must_use]
-    pub const fn is_metadata(self) -> bool {
-        !matches!(self, Self::Packed | Self::Data)
-    }
-
     /// The flags that a section of this kind has.
     #[must_use]
     pub const fn flags(self) -> u32 {
@@ -138,49 +64,6 @@ impl SectionKind {
             Self::Packed | Self::Data => RawSection::MANDATORY,
             _ => RawSection::MANDATORY | RawSection::HASHED,
         }
-    }
-
-    /// The alignment of the section's start, as a power of two; the data section has the image's page.
-    #[must_use]
-    pub fn align_shift(self, page_shift: u32) -> u32 {
-        if matches!(self, Self::Data) {
-            page_shift
-        } else {
-            6
-        }
-    }
-
-    /// What the length in bytes is a multiple of, as a power of two.
-    fn length_shift(self, page_shift: u32) -> u32 {
-        match self {
-            Self::Inodes => 6,
-            Self::Directories => 4,
-            Self::Extents | Self::Digests => 5,
-            Self::Xattrs => 3,
-            Self::Symlinks | Self::Packed => 0,
-            Self::Data => page_shift,
-        }
-    }
-
-    /// The name, as in the specification.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Inodes => "inode",
-            Self::Directories => "directory",
-            Self::Symlinks => "symlink",
-            Self::Xattrs => "xattr",
-            Self::Extents => "extent",
-            Self::Digests => "digest",
-            Self::Packed => "packed",
-            Self::Data => "data",
-        }
-    }
-}
-
-impl fmt::Display for SectionKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }
 
@@ -357,12 +240,7 @@ struct Entry<'a> {
 impl Entry<'_> {
     fn fail(&self, field: u64, rule: Rule, value: u64) -> Finding {
         let object = Object::SectionEntry(self.index);
-        Finding {
-            object,
-            offset: self.at.saturating_add(field),
-            rule,
-            value,
-        }
+        Finding::new(object, self.at.saturating_add(field), rule, value)
     }
 
     fn check_hashes(&self) -> Result<(), Finding> {
@@ -376,12 +254,7 @@ impl Entry<'_> {
         if self.raw.xxh64.get() != 0 {
             return Err(self.fail(24, Rule::SectionHash, self.raw.xxh64.get()));
         }
-        match offsets_from(32)
-            .zip(&self.raw.sha256)
-            .find(|&(_, &byte)| byte != 0)
-        {
-            Some((field, &byte)) => Err(self.fail(field, Rule::SectionHash, byte.into())),
-            None => Ok(()),
-        }
+        let (object, at) = (Object::SectionEntry(self.index), self.at.saturating_add(32));
+        Finding::require_zero(object, Rule::SectionHash, at, &self.raw.sha256)
     }
 }

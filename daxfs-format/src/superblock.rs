@@ -21,12 +21,14 @@ use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::error::{Error, Finding, Object, Result};
 use crate::hash::{Sha256, Xxh64};
-use crate::inode::Ino;
+use crate::ids::Ino;
+use crate::kinds::SectionKind;
 use crate::limits::{MAX_IMAGE_SIZE, PAGE_SHIFTS};
 use crate::memory::{read_struct, Memory};
 use crate::num::{from_usize, offsets_from, round_up};
 use crate::rule::Rule;
-use crate::section::{RawSection, SectionKind, SectionTable, Sections};
+use crate::section::{RawSection, SectionTable, Sections};
+use crate::text::Identity;
 
 /// The length of the superblock in bytes.
 pub const SUPERBLOCK_SIZE: usize = 4096;
@@ -159,10 +161,10 @@ impl SuperblockCopy {
     /// The identity of the image: SHA-256 of the superblock. It covers the section table, hence the
     /// digest of every metadata section, hence the digests of all contents.
     #[must_use]
-    pub fn identity<S: Sha256>(&self) -> [u8; 32] {
+    pub fn identity<S: Sha256>(&self) -> Identity {
         let mut hash = S::new();
         hash.update(self.0.as_bytes());
-        hash.finish()
+        Identity::new(hash.finish())
     }
 
     /// Validates the copy for an image that lies in `memory_size` bytes.
@@ -262,19 +264,9 @@ fn entry_offset(index: u32) -> u64 {
 
 /// An entry beyond the used ones is zero.
 fn check_unused(index: u32, at: u64, section: &RawSection) -> Result<()> {
-    match offsets_from(at)
-        .zip(section.as_bytes())
-        .find(|&(_, &byte)| byte != 0)
-    {
-        Some((offset, &byte)) => Err(Finding {
-            object: Object::SectionEntry(index),
-            offset,
-            rule: Rule::SectionUnused,
-            value: byte.into(),
-        }
-        .into()),
-        None => Ok(()),
-    }
+    let object = Object::SectionEntry(index);
+    Finding::require_zero(object, Rule::SectionUnused, at, section.as_bytes())?;
+    Ok(())
 }
 
 fn check_magic(magic: [u8; 8]) -> Result<()> {
@@ -285,10 +277,8 @@ fn check_magic(magic: [u8; 8]) -> Result<()> {
 }
 
 fn check_zero(at: u64, bytes: &[u8]) -> Result<()> {
-    match offsets_from(at).zip(bytes).find(|&(_, &byte)| byte != 0) {
-        Some((offset, &byte)) => Err(fail(Rule::SuperblockReserved, offset, byte.into()).into()),
-        None => Ok(()),
-    }
+    Finding::require_zero(Object::Superblock, Rule::SuperblockReserved, at, bytes)?;
+    Ok(())
 }
 
 fn fail(rule: Rule, offset: u64, value: u64) -> Finding {

@@ -11,19 +11,18 @@
 //! Set N (from 1) is at the table's index N - 1; sets follow each other and fill the section.
 //! Attributes ascend by namespace, then by name; the name is what follows the namespace's prefix.
 
-use core::fmt;
 use core::mem::size_of;
-use core::num::NonZeroU32;
 
 use zerocopy::little_endian::{U16, U32};
 use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::error::{Error, Finding, Object, Result};
+use crate::ids::XattrSetId;
+use crate::kinds::SectionKind;
 use crate::limits::{MAX_XATTR_LIST, MAX_XATTR_NAME, MAX_XATTR_VALUE};
 use crate::memory::{read_struct, Memory};
 use crate::num::{from_usize, len64, round_up};
 use crate::rule::Rule;
-use crate::section::SectionKind;
 use crate::superblock::Superblock;
 
 /// The header of the xattr section.
@@ -76,30 +75,6 @@ pub const XATTR_SIZE: u64 = 8;
 pub(crate) const LEAST_SET: u64 = 24;
 /// What attributes are padded to, as a power of two.
 pub const ALIGN_SHIFT: u32 = 3;
-
-/// The number of an attribute set, from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct XattrSetId(NonZeroU32);
-
-impl XattrSetId {
-    /// The set with this number; 0 is none.
-    #[must_use]
-    pub fn new(number: u32) -> Option<Self> {
-        NonZeroU32::new(number).map(Self)
-    }
-
-    /// The number.
-    #[must_use]
-    pub fn get(self) -> u32 {
-        self.0.get()
-    }
-}
-
-impl fmt::Display for XattrSetId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// The namespaces of attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -234,12 +209,7 @@ impl Xattr {
     }
 
     pub(crate) fn finding(&self, rule: Rule, offset: u64, value: u64) -> Finding {
-        Finding {
-            object: Object::XattrSet(self.set),
-            offset,
-            rule,
-            value,
-        }
+        Finding::new(Object::XattrSet(self.set), offset, rule, value)
     }
 
     /// Copies the name, without the prefix, into `buffer`.
@@ -265,12 +235,7 @@ impl XattrSet {
     ) -> Result<Self> {
         let (section, section_length) = image.sections().range(SectionKind::Xattrs);
         let fail = |rule, offset, value| {
-            Error::from(Finding {
-                object: Object::XattrSet(id),
-                offset,
-                rule,
-                value,
-            })
+            Error::from(Finding::new(Object::XattrSet(id), offset, rule, value))
         };
         let slot = Self::slot(id);
         let at = section.saturating_add(slot);
@@ -347,13 +312,7 @@ impl XattrWalk {
 
     fn fail(&self, rule: Rule, field: u64, value: u64) -> Error {
         let (object, offset) = (Object::XattrSet(self.set.id), self.at.saturating_add(field));
-        Finding {
-            object,
-            offset,
-            rule,
-            value,
-        }
-        .into()
+        Finding::new(object, offset, rule, value).into()
     }
 
     /// Copies out and validates the next attribute, or returns `None` at the end of the set.

@@ -4,9 +4,9 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::str::FromStr;
 
 use clap::{CommandFactory, Parser};
+use daxfs_image::format::Identity;
 
 use crate::run::EXIT_USAGE;
 
@@ -83,38 +83,6 @@ Exit status, as in fsck(8); bits may come together:
    8  the check or the extraction could not be completed
   16  the command line is wrong";
 
-/// The identity of an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity(pub [u8; 32]);
-
-impl FromStr for Identity {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let hex = text
-            .strip_prefix("sha256:")
-            .ok_or("it begins with sha256:")?;
-        if hex.len() != 64 || !hex.is_ascii() {
-            return Err("64 hexadecimal digits follow sha256:");
-        }
-        let mut bytes = [0; 32];
-        for (byte, digits) in bytes.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
-            let digits = std::str::from_utf8(digits).unwrap_or_default();
-            let valid = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-            let value = u8::from_str_radix(digits, 16).ok().filter(|_| valid);
-            *byte = value.ok_or("64 hexadecimal digits follow sha256:")?;
-        }
-        Ok(Self(bytes))
-    }
-}
-
-impl std::fmt::Display for Identity {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("sha256:")?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
 /// A number of bytes, with K, M or G for powers of 1024.
 fn parse_size(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(['K', 'M', 'G']);
@@ -168,24 +136,6 @@ mod tests {
     #[test]
     fn the_definition_holds_together() {
         command().debug_assert();
-    }
-
-    #[test]
-    fn identities_survive_their_text() {
-        let text = format!("sha256:{}", "0f".repeat(32));
-        let identity: Identity = text.parse().unwrap();
-        assert_eq!(identity, Identity([15; 32]));
-        assert_eq!(identity.to_string(), text);
-        let digits = [62, 63, 65, 66].map(|count| format!("sha256:{}", "0".repeat(count)));
-        let other = [
-            "0".repeat(64),
-            format!("sha256:{}", "+1".repeat(32)),
-            format!("sha256:{}", "é".repeat(32)),
-            format!("SHA256:{}", "0".repeat(64)),
-        ];
-        for wrong in digits.iter().chain(&other) {
-            assert!(wrong.parse::<Identity>().is_err(), "{wrong}");
-        }
     }
 
     #[test]

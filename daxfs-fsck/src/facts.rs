@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a report is made of, in the form in which it is printed.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use daxfs_image::check::DataSummary;
 use daxfs_image::format::superblock::SuperblockCopy;
+use daxfs_image::format::text::Uuid;
 use daxfs_image::format::Finding;
 use daxfs_image::hash::Sha256;
 use daxfs_image::FileImage;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
-use crate::cli::Identity;
 use daxfs_image::escape::{hex, shown, Charset};
 
 /// Bytes that are text as a rule: a name, a path, a label.
@@ -94,8 +94,8 @@ impl Description {
     pub fn of(image: &FileImage, superblock: &SuperblockCopy) -> Self {
         let validated = image.superblock();
         Self {
-            identity: Identity(superblock.identity::<Sha256>()).to_string(),
-            uuid: uuid(validated.uuid()),
+            identity: superblock.identity::<Sha256>().to_string(),
+            uuid: Uuid(validated.uuid()).to_string(),
             label: Text(validated.label().to_vec()),
             bytes: validated.image_size(),
             inodes: image.inode_count(),
@@ -141,28 +141,5 @@ impl Located {
             "{object} at {offset:#x}{path} breaks the rule that {text} [{rule}]: \
              found {value:#x}{newer}\n"
         )
-    }
-}
-
-/// The text form of RFC 9562.
-fn uuid(bytes: [u8; 16]) -> String {
-    let mut text = String::new();
-    for (index, byte) in bytes.iter().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::uuid;
-
-    #[test]
-    fn uuids_have_their_usual_groups() {
-        let bytes = std::array::from_fn(|index| u8::try_from(index).unwrap());
-        assert_eq!(uuid(bytes), "00010203-0405-0607-0809-0a0b0c0d0e0f");
     }
 }

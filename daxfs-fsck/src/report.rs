@@ -8,10 +8,11 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use daxfs_image::format::Identity;
 use indicatif::HumanBytes;
 use serde::{Serialize, Serializer};
 
-use crate::cli::{Identity, Options};
+use crate::cli::Options;
 use crate::extract::Summary;
 use crate::facts::{Description, Located, Text, Verified};
 use crate::run::{EXIT_FINDINGS, EXIT_OPERATIONAL};

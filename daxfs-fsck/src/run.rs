@@ -14,7 +14,7 @@ use daxfs_image::format::superblock::SuperblockCopy;
 use daxfs_image::format::Error;
 use daxfs_image::hash::Sha256;
 
-use crate::cli::{Identity, Options};
+use crate::cli::Options;
 use crate::extract::{self, Target};
 use crate::facts::{Description, Located};
 use crate::progress;
@@ -88,7 +88,7 @@ fn open(
 }
 
 fn compare_identity(options: &Options, superblock: &SuperblockCopy, report: &mut Report) {
-    let found = Identity(superblock.identity::<Sha256>());
+    let found = superblock.identity::<Sha256>();
     report.identity_wanted = options.identity.filter(|wanted| *wanted != found);
 }
 

@@ -2,6 +2,7 @@
 //! `daxfs-inspect stat`: all that an image states about a file.
 
 use anyhow::Result;
+use daxfs_image::format::text::Digest;
 use daxfs_image::format::{ContentId, Error, FileData, Inode, InodeKind};
 use serde::Serialize;
 
@@ -158,9 +159,7 @@ impl<'a> Facts<'a> {
             target: self.target.as_deref().map(Bytes),
             content: inode.content.map(ContentId::get),
             sharers: self.sharers,
-            digest: self
-                .digest
-                .map(|digest| format!("sha256:{}", escape::hex(&digest))),
+            digest: self.digest.map(|digest| Digest(&digest).to_string()),
             xattrs: self.attributes.iter().map(JsonAttribute::of).collect(),
         }
     }
@@ -252,11 +251,7 @@ impl<'a> Facts<'a> {
             line(console, "content", format_args!("{content}{shared}"))?;
         }
         if let Some(digest) = self.digest {
-            line(
-                console,
-                "digest",
-                format_args!("sha256:{}", escape::hex(&digest)),
-            )?;
+            line(console, "digest", Digest(&digest))?;
         }
         Ok(())
     }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a build has made.
 
-use std::fmt::Write as _;
-
 use daxfs_format::FileType;
 use serde::Serialize;
 
@@ -79,7 +77,7 @@ pub(crate) fn count(tree: &Tree) -> (u64, u64) {
 pub(crate) fn of(tree: &Tree, image: &Copied, sealed: &Sealed) -> Summary {
     let (entries, content_bytes) = count(tree);
     let mut summary = Summary {
-        identity: format!("sha256:{}", hex(&sealed.identity())),
+        identity: sealed.identity().to_string(),
         uuid: uuid::Uuid::from_bytes(sealed.uuid()).to_string(),
         image_bytes: image.sections.image_size(),
         entries,
@@ -146,13 +144,4 @@ impl Summary {
         }
         self.huge_bytes += huge::mapped(extents, offset, page);
     }
-}
-
-/// Bytes as hexadecimal digits.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -7,15 +7,15 @@
 use core::mem::offset_of;
 
 use super::{inode_field, slot, Checker, Outcome};
-use crate::digest::ContentId;
 use crate::error::{Finding, Object};
 use crate::extent::ExtentList;
 use crate::hash::Xxh64;
-use crate::inode::{FileData, Ino, Inode, RawInode};
+use crate::ids::{ContentId, Ino};
+use crate::inode::{FileData, Inode, RawInode};
+use crate::kinds::SectionKind;
 use crate::memory::Memory;
 use crate::num::{round_up, to_usize};
 use crate::rule::Rule;
-use crate::section::SectionKind;
 
 impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
     pub(super) fn check_content(&mut self, inode: &Inode, data: &FileData) -> Outcome {
@@ -99,12 +99,7 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
         if !mark(self.scratch.pages, page(offset), page(page_end)) {
             // The tail belongs to the first: so no page is read twice, however many claim it.
             let (rule, value) = (Rule::ContentOverlap, offset);
-            return self.report(Finding {
-                object,
-                offset: field,
-                rule,
-                value,
-            });
+            return self.report(Finding::new(object, field, rule, value));
         }
         let rule = (Object::Content(content), Rule::ContentTail);
         super::check_zero(

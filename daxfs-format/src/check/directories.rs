@@ -10,11 +10,12 @@ use super::{slot, Checker, Outcome, Stop};
 use crate::directory::{DirEntry, Directory, NameBuf, RawDirEntry, ENTRY_SIZE};
 use crate::error::{Error, Object};
 use crate::hash::{NameHash, Xxh64};
-use crate::inode::{FileType, Inode, RawInode};
+use crate::inode::{Inode, RawInode};
+use crate::kinds::FileType;
+use crate::kinds::SectionKind;
 use crate::memory::Memory;
 use crate::num::round_up;
 use crate::rule::Rule;
-use crate::section::SectionKind;
 
 /// What the entries of a unit so far lead to expect of the next one.
 struct Progress<'a> {

@@ -9,13 +9,14 @@ use super::xattrs::Acls;
 use super::{inode_field, slot, Checker, Outcome};
 use crate::error::{Finding, Object};
 use crate::hash::Xxh64;
-use crate::inode::{FileType, Ino, Inode, InodeKind, RawInode, Symlink};
+use crate::ids::{Ino, XattrSetId};
+use crate::inode::{Inode, InodeKind, RawInode, Symlink};
+use crate::kinds::FileType;
+use crate::kinds::SectionKind;
 use crate::memory::{read_struct, Memory};
-use crate::num::{from_usize, offsets_from, to_usize};
+use crate::num::{from_usize, to_usize};
 use crate::rule::Rule;
-use crate::section::SectionKind;
 use crate::superblock::RawSuperblock;
-use crate::xattr::XattrSetId;
 
 impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
     /// The pass over all inodes in the order of their numbers.
@@ -38,17 +39,9 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
             .sections()
             .range(SectionKind::Inodes);
         let raw: RawInode = read_struct(self.image.memory(), offset)?;
-        match offsets_from(offset)
-            .zip(raw.as_bytes())
-            .find(|&(_, &byte)| byte != 0)
-        {
-            Some((offset, &byte)) => self.report(Finding {
-                object: Object::Inode(0),
-                offset,
-                rule: Rule::InodeZero,
-                value: byte.into(),
-            }),
-            None => Ok(()),
+        match Finding::require_zero(Object::Inode(0), Rule::InodeZero, offset, raw.as_bytes()) {
+            Err(finding) => self.report(finding),
+            Ok(()) => Ok(()),
         }
     }
 
@@ -64,12 +57,12 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
             }
             // One that exists and is broken is reported in its turn.
             Err(_) if root.get() <= self.image.inode_count() => Ok(()),
-            Err(_) => self.report(Finding {
-                object: Object::Superblock,
-                offset: from_usize(offset_of!(RawSuperblock, root)),
-                rule: Rule::InodeNumber,
-                value: root.get().into(),
-            }),
+            Err(_) => self.report(Finding::new(
+                Object::Superblock,
+                from_usize(offset_of!(RawSuperblock, root)),
+                Rule::InodeNumber,
+                root.get().into(),
+            )),
         }
     }
 

@@ -33,12 +33,13 @@ use core::ops::ControlFlow;
 
 use crate::error::{Error, Finding, Object};
 use crate::hash::Xxh64;
+use crate::ids::Ino;
 use crate::image::Image;
-use crate::inode::{Ino, RawInode};
+use crate::inode::RawInode;
+use crate::kinds::SectionKind;
 use crate::memory::{Memory, ReadFault};
 use crate::num::{from_usize, to_usize};
 use crate::rule::Rule;
-use crate::section::SectionKind;
 use crate::superblock::SuperblockCopy;
 use crate::xattr;
 
@@ -215,10 +216,7 @@ impl<'a, 's, 'k, M: Memory, X: Xxh64> Checker<'a, 's, 'k, M, X> {
     }
 
     fn report_error(&mut self, error: Error) -> Outcome {
-        match error {
-            Error::Corrupt(finding) | Error::Unsupported(finding) => self.report(finding),
-            Error::Memory(fault) => Err(fault.into()),
-        }
+        report_error(self.sink, error)
     }
 
     /// Takes the bytes from `offset` to `end`, which `ino` refers to in its offset field, as the next
@@ -260,12 +258,7 @@ impl<'a, 's, 'k, M: Memory, X: Xxh64> Checker<'a, 's, 'k, M, X> {
                 .range(SectionKind::Xattrs);
             let object = Object::Section(SectionKind::Xattrs);
             let value = self.sets.into();
-            self.report(Finding {
-                object,
-                offset,
-                rule: Rule::XattrOrder,
-                value,
-            })?;
+            self.report(Finding::new(object, offset, Rule::XattrOrder, value))?;
         }
         sections::check_digests(self.image, self.contents, self.sink)
     }
@@ -296,12 +289,7 @@ impl Cursor {
             SectionKind::Extents => Rule::ExtentPlace,
             _ => Rule::PackedPlace,
         };
-        Finding {
-            object,
-            offset,
-            rule,
-            value,
-        }
+        Finding::new(object, offset, rule, value)
     }
 }
 
@@ -309,6 +297,14 @@ fn report(sink: &mut Sink<'_>, finding: Finding) -> Outcome {
     match sink(finding) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => Err(Stop::Sink),
+    }
+}
+
+/// Reports the finding of an error. A fault of the memory ends the check.
+fn report_error(sink: &mut Sink<'_>, error: Error) -> Outcome {
+    match error {
+        Error::Corrupt(finding) | Error::Unsupported(finding) => report(sink, finding),
+        Error::Memory(fault) => Err(fault.into()),
     }
 }
 
@@ -322,15 +318,7 @@ fn check_zero<M: Memory, X: Xxh64>(
 ) -> Outcome {
     let length = end.saturating_sub(start);
     match crate::memory::find_nonzero(image.memory(), start, length, buffer)? {
-        Some((offset, byte)) => report(
-            sink,
-            Finding {
-                object,
-                offset,
-                rule,
-                value: byte.into(),
-            },
-        ),
+        Some((offset, byte)) => report(sink, Finding::new(object, offset, rule, byte.into())),
         None => Ok(()),
     }
 }

@@ -6,10 +6,11 @@ use crate::digest::{RawDigestHeader, DIGEST_SIZE};
 use crate::error::{digest_value, Error, Finding, Object};
 use crate::hash::{Sha256, Xxh64};
 use crate::image::Image;
+use crate::kinds::SectionKind;
 use crate::memory::{for_each_chunk, read_struct, Memory};
 use crate::num::{from_usize, to_usize};
 use crate::rule::Rule;
-use crate::section::{RawSection, SectionKind};
+use crate::section::RawSection;
 use crate::superblock::{SuperblockCopy, SUPERBLOCK_SIZE};
 
 /// Compares the XXH64 of every section that states one, also of unknown kinds, with the section table
@@ -144,12 +145,7 @@ pub(super) fn check_digests<M: Memory, X: Xxh64>(
     if slots.saturating_sub(1) != u64::from(contents) {
         report(
             sink,
-            Finding {
-                object,
-                offset,
-                rule: Rule::DigestCount,
-                value: length,
-            },
+            Finding::new(object, offset, Rule::DigestCount, length),
         )?;
     }
     Ok(())

@@ -2,19 +2,20 @@
 //! The xattr section: its table, its sets, and their attributes.
 
 use crate::acl::AclCheck;
-use crate::error::{Error, Finding, Object};
+use crate::error::{Finding, Object};
 use crate::hash::Xxh64;
+use crate::ids::XattrSetId;
 use crate::image::Image;
-use crate::inode::FileType;
+use crate::kinds::FileType;
+use crate::kinds::SectionKind;
 use crate::memory::{read_struct, Memory};
-use crate::num::{offsets_from, round_up, to_usize};
+use crate::num::{round_up, to_usize};
 use crate::rule::Rule;
-use crate::section::SectionKind;
 use crate::xattr::{
-    Namespace, RawXattrHeader, Xattr, XattrSet, XattrSetId, ALIGN_SHIFT, HEADER_SIZE, SET_SIZE,
+    Namespace, RawXattrHeader, Xattr, XattrSet, ALIGN_SHIFT, HEADER_SIZE, SET_SIZE,
 };
 
-use super::{report, Outcome, Sink, Stop};
+use super::{report, report_error, Outcome, Sink, Stop};
 
 /// What an attribute set says about access: which ACLs it has, and the permissions of the access ACL.
 #[derive(Clone, Copy)]
@@ -60,12 +61,7 @@ pub(super) fn check<M: Memory, X: Xxh64>(
     }
     let fail = |field: u64, value| {
         let (offset, rule) = (section.saturating_add(field), Rule::XattrTable);
-        Finding {
-            object,
-            offset,
-            rule,
-            value,
-        }
+        Finding::new(object, offset, rule, value)
     };
     // A section too short for the header has no room for the table either. It begins at a multiple of 64
     // bytes, so that what is read in place of the rest of a header lies in the image's last page.
@@ -78,11 +74,10 @@ pub(super) fn check<M: Memory, X: Xxh64>(
         report(sink, fail(0, count.into()))?;
         return Ok(0);
     }
-    if let Some((field, &byte)) = offsets_from(4)
-        .zip(&header.reserved_4)
-        .find(|&(_, &byte)| byte != 0)
-    {
-        report(sink, fail(field, byte.into()))?;
+    let reserved = section.saturating_add(4);
+    let zero = Finding::require_zero(object, Rule::XattrTable, reserved, &header.reserved_4);
+    if let Err(finding) = zero {
+        report(sink, finding)?;
     }
     let mut place = section.saturating_add(table);
     for id in (1..=count).filter_map(XattrSetId::new) {
@@ -101,15 +96,7 @@ pub(super) fn check<M: Memory, X: Xxh64>(
     let end = section.saturating_add(length);
     if place != end {
         let rule = Rule::XattrPlace;
-        report(
-            sink,
-            Finding {
-                object,
-                offset: place,
-                rule,
-                value: length,
-            },
-        )?;
+        report(sink, Finding::new(object, place, rule, length))?;
     }
     Ok(count)
 }
@@ -141,13 +128,6 @@ fn misplaced<M: Memory, X: Xxh64>(image: &Image<M, X>, set: &XattrSet) -> Findin
         offset: section.saturating_add(XattrSet::slot(set.id)),
         rule: Rule::XattrPlace,
         value: set.offset.saturating_sub(section),
-    }
-}
-
-fn report_error(sink: &mut Sink<'_>, error: Error) -> Outcome {
-    match error {
-        Error::Corrupt(finding) | Error::Unsupported(finding) => report(sink, finding),
-        Error::Memory(fault) => Err(fault.into()),
     }
 }
 

@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use daxfs_format::digest::content_digest;
+use daxfs_format::content::content_digest;
 use daxfs_format::error::digest_value;
 use daxfs_format::{
     ContentId, FileData, Finding, Image, Ino, Memory, Object, ReadFault, Rule, Section, SectionKind,

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use daxfs_image::format::superblock::{SuperblockCopy, MAGIC, SUPERBLOCK_SIZE};
-use daxfs_image::format::Memory;
+use daxfs_image::format::{Identity, Memory};
 use daxfs_image::hash::{Sha256, Xxh64};
 use daxfs_image::{DeviceMemory, FileMemory};
 
@@ -33,7 +33,7 @@ pub struct Found {
     /// The length in bytes.
     pub size: u64,
     /// The identity.
-    pub identity: [u8; 32],
+    pub identity: Identity,
 }
 
 /// What a file that can only be mapped has from `offset` on, where `range` begins. Images begin at

@@ -2,7 +2,6 @@
 //! How candidates are printed.
 
 use anyhow::Result;
-use daxfs_image::escape;
 use serde::Serialize;
 
 use super::probe::Contents;
@@ -70,11 +69,8 @@ fn contents(contents: &Contents, console: &Console<'_>) -> String {
                 b"" => String::new(),
                 label => format!(" \"{}\"", console.name(label)),
             };
-            let identity = escape::hex(&found.identity);
-            format!(
-                "image{label}, {}, identity sha256:{identity}",
-                size(found.size)
-            )
+            let (size, identity) = (size(found.size), found.identity);
+            format!("image{label}, {size}, identity {identity}")
         }
         Contents::Damaged(why) => format!("a damaged image: {why}"),
         Contents::NoImage => "no image".to_owned(),
@@ -121,7 +117,7 @@ impl<'a> Line<'a> {
                 let line = ImageLine {
                     label: Bytes(&found.label),
                     size: found.size,
-                    identity: format!("sha256:{}", escape::hex(&found.identity)),
+                    identity: found.identity.to_string(),
                 };
                 ("image", None, Some(line))
             }

@@ -3,6 +3,7 @@
 
 use std::fmt::Display;
 
+use daxfs_image::format::text::Digest;
 use daxfs_image::format::{Error, FileData, FileType, Inode, InodeKind, Rdev, Symlink};
 
 use super::content::Contents;
@@ -134,9 +135,7 @@ impl<'a> Comparison<'a> {
                     .content
                     .map(|content| image.digest(content))
                     .transpose()?;
-                Ok(digest
-                    .flatten()
-                    .map(|digest| format!("sha256:{}", escape::hex(&digest))))
+                Ok(digest.flatten().map(|digest| Digest(&digest).to_string()))
             };
             let (old, new) = (digest(self.a, a)?, digest(self.b, b)?);
             changes.push(Change {

@@ -48,26 +48,3 @@ pub fn run(arguments: &ImageArgs, console: &mut Console<'_>) -> Result<()> {
     }
     Ok(())
 }
-
-/// A UUID as RFC 9562 writes it.
-#[must_use]
-pub fn uuid(bytes: &[u8; 16]) -> String {
-    let hex = daxfs_image::escape::hex(bytes);
-    let groups = [
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..],
-    ];
-    groups.join("-")
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn uuids_have_five_groups() {
-        let bytes = std::array::from_fn(|index| u8::try_from(index).unwrap());
-        assert_eq!(super::uuid(&bytes), "00010203-0405-0607-0809-0a0b0c0d0e0f");
-    }
-}

@@ -4,6 +4,7 @@
 use anyhow::Result;
 use daxfs_image::format::section::RawSection;
 use daxfs_image::format::superblock::{RawSuperblock, MAGIC, MAX_SECTIONS};
+use daxfs_image::format::text::Uuid;
 use daxfs_image::format::SectionKind;
 use daxfs_image::hash::Xxh64;
 use serde::Serialize;
@@ -70,7 +71,7 @@ impl Fields {
             read_only_compatible: format!("{:#x}", raw.read_only_compatible.get()),
             incompatible: format!("{:#x}", raw.incompatible.get()),
             image_size: raw.image_size.get(),
-            uuid: super::uuid(&raw.uuid),
+            uuid: Uuid(raw.uuid).to_string(),
             label: escape::quoted(trim_zeros(&raw.label)),
             page_shift: raw.page_shift,
             root: raw.root.get(),

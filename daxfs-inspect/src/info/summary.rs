@@ -7,15 +7,15 @@ use anyhow::Result;
 use daxfs_image::format::check::{verify_checksums, Stop};
 use daxfs_image::format::section::RawSection;
 use daxfs_image::format::superblock::SuperblockCopy;
+use daxfs_image::format::text::Uuid;
 use daxfs_image::format::{
-    FileType, Finding, Image, Inode, Memory, Object, Rule, SectionKind, Xxh64,
+    FileType, Finding, Identity, Image, Inode, Memory, Object, Rule, SectionKind, Xxh64,
 };
 use serde::Serialize;
 
 use crate::console::Console;
 use crate::human::{plural, size, size_and_bytes};
 use crate::json::Bytes;
-use daxfs_image::escape;
 
 /// What is said of an image.
 #[derive(Debug, Serialize)]
@@ -133,14 +133,14 @@ impl Summary {
     pub fn of<M: Memory, X: Xxh64>(
         image: &Image<M, X>,
         opened: &SuperblockCopy,
-        identity: [u8; 32],
+        identity: Identity,
         console: &mut Console<'_>,
     ) -> Self {
         let sections = section_lines(image, opened, console);
         let superblock = image.superblock();
         Self {
             label: superblock.label().to_vec(),
-            uuid: super::uuid(&superblock.uuid()),
+            uuid: Uuid(superblock.uuid()).to_string(),
             version: format!(
                 "{}.{}",
                 daxfs_image::format::superblock::VERSION_MAJOR,
@@ -148,7 +148,7 @@ impl Summary {
             ),
             page_size: superblock.page_size(),
             image_size: superblock.image_size(),
-            identity: format!("sha256:{}", escape::hex(&identity)),
+            identity: identity.to_string(),
             root: superblock.root().get(),
             inodes: image.inode_count(),
             types: Types::count(image, console),

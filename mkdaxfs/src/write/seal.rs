@@ -5,7 +5,7 @@ use daxfs_format::limits::MAX_IMAGE_SIZE;
 use daxfs_format::superblock::{
     RawSuperblock, SuperblockCopy, MAGIC, VERSION_MAJOR, VERSION_MINOR,
 };
-use daxfs_format::{SectionKind, Sha256 as _, Xxh64 as _};
+use daxfs_format::{Identity, SectionKind, Sha256 as _, Xxh64 as _};
 use daxfs_image::hash::{Sha256, Xxh64};
 use zerocopy::{FromZeros as _, IntoBytes as _};
 
@@ -88,7 +88,7 @@ impl Sealed {
     }
 
     /// The identity of the image.
-    pub(crate) fn identity(&self) -> [u8; 32] {
+    pub(crate) fn identity(&self) -> Identity {
         let mut copy = SuperblockCopy::zeroed();
         copy.as_mut_bytes().copy_from_slice(self.as_bytes());
         copy.identity::<Sha256>()

@@ -10,8 +10,8 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 
 use clap::Parser;
-use daxfs_fsck::cli::Identity;
 use daxfs_hostile::fuzz::Target;
+use daxfs_image::format::Identity;
 
 use self::kernel::{Key, Options, Refusal, ALIGNMENT};
 
@@ -166,8 +166,7 @@ fn number(text: &[u8]) -> Option<u128> {
 
 /// An identity, as `daxfs-fsck` reads it.
 fn identity(text: &[u8]) -> Option<[u8; 32]> {
-    let identity: Identity = std::str::from_utf8(text).ok()?.parse().ok()?;
-    Some(identity.0)
+    Some(*Identity::parse(text).ok()?.as_bytes())
 }
 
 fn mkdaxfs_options(text: &[u8]) {

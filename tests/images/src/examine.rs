@@ -5,7 +5,7 @@
 use std::ops::ControlFlow;
 
 use daxfs_format::check::{self, Scratch, ScratchSize, Sink, Stop};
-use daxfs_format::digest::content_digest;
+use daxfs_format::content::content_digest;
 use daxfs_format::error::digest_value;
 use daxfs_format::superblock::SuperblockCopy;
 use daxfs_format::{Error, Finding, Image, InodeKind, Memory, Object, Rule};

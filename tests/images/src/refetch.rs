@@ -393,7 +393,7 @@ impl Operations {
                 self.push("digest", move |image| {
                     let _ = inode.content.map(|content| image.digest(content));
                     let buffer = &mut [0; 4096];
-                    let _ = daxfs_format::digest::content_digest::<Sha256, _, _>(
+                    let _ = daxfs_format::content::content_digest::<Sha256, _, _>(
                         image, &data, size, buffer,
                     );
                 });

@@ -13,15 +13,16 @@ use daxfs_format::check::{
     check_data_padding, check_structure, verify_checksums, verify_section_digests, Outcome,
     Scratch, ScratchSize, Sink,
 };
-use daxfs_format::digest::content_digest;
+use daxfs_format::content::content_digest;
 use daxfs_format::directory::Position;
 use daxfs_format::image::{Segment, SegmentWalk};
 use daxfs_format::superblock::{Superblock, SuperblockCopy};
+use daxfs_format::text::{IdentityError, Uuid};
 use daxfs_format::xattr::{Xattr, XattrSet, XattrWalk};
 use daxfs_format::{
-    acl, ContentId, Cookie, DirEntry, Directory, Error, Extent, ExtentList, FileData, Image, Ino,
-    Inode, ListBuf, Memory, NameBuf, Namespace, RawInode, Rdev, Result, Sha256, Symlink,
-    XattrSetId, Xxh64,
+    acl, ContentId, Cookie, DirEntry, Directory, Error, Extent, ExtentList, FileData, Identity,
+    Image, Ino, Inode, ListBuf, Memory, NameBuf, Namespace, RawInode, Rdev, Result, Sha256,
+    Symlink, XattrSetId, Xxh64,
 };
 
 /// A stand-in for both hash functions, which must not panic for a reason of its own.
@@ -182,8 +183,26 @@ instantiate! {
 /// The identity of an image.
 #[inline(never)]
 #[must_use]
-pub fn identity(copy: &SuperblockCopy) -> [u8; 32] {
+pub fn identity(copy: &SuperblockCopy) -> Identity {
     copy.identity::<Sum>()
+}
+
+/// The identity in a text.
+///
+/// # Errors
+/// Those of the text.
+#[inline(never)]
+pub fn parsed_identity(text: &[u8]) -> core::result::Result<Identity, IdentityError> {
+    Identity::parse(text)
+}
+
+/// Writes an identity and a UUID.
+///
+/// # Errors
+/// Those of the writer.
+#[inline(never)]
+pub fn names(identity: &Identity, uuid: Uuid, to: &mut dyn Write) -> fmt::Result {
+    write!(to, "{identity} {uuid}")
 }
 
 /// Whether a value is an ACL.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Copying large and sparse files to their offsets, a few at a time.
 
-use daxfs_format::digest::extent_header;
+use daxfs_format::content::extent_header;
 use daxfs_format::{Extent, Sha256 as _};
 use daxfs_image::hash::Sha256;
 

@@ -22,7 +22,7 @@ mod superblock;
 mod symlinks;
 mod xattrs;
 
-use daxfs_format::xattr::XattrSetId;
+use daxfs_format::XattrSetId;
 use daxfs_format::{ContentId, Error, Object, Rule, SectionKind};
 
 use crate::examine::{Examiner, Stage};
