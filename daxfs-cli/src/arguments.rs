@@ -57,17 +57,17 @@ pub fn parse_threads(text: &str) -> Result<NonZeroUsize, String> {
         .ok_or_else(|| format!("not a number from 1 to {MAX_THREADS}"))
 }
 
-/// Parses a number of bytes, with K, M or G for powers of 1024.
+/// Parses a number of bytes, with K, M or G of either case for powers of 1024.
 ///
 /// # Errors
 /// A message if it is not such a number, or does not fit 64 bits.
 pub fn parse_size(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(['K', 'M', 'G']);
+    let digits = text.trim_end_matches(['K', 'M', 'G', 'k', 'm', 'g']);
     let shift = match &text[digits.len()..] {
         "" => 0,
-        "K" => 10,
-        "M" => 20,
-        "G" => 30,
+        "K" | "k" => 10,
+        "M" | "m" => 20,
+        "G" | "g" => 30,
         _ => return Err("a number with at most one of K, M and G".into()),
     };
     let number: u64 = digits
@@ -88,6 +88,7 @@ mod tests {
             ("0", 0),
             ("7", 7),
             ("4K", 4096),
+            ("4k", 4096),
             ("3M", 3 << 20),
             ("1G", 1 << 30),
         ];

@@ -3,37 +3,34 @@
 
 mod report;
 
-use std::error::Error as _;
-use std::io;
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use mkdaxfs::cli::{Cli, Print};
-use mkdaxfs::{Error, Mode};
+use daxfs_cli::arguments::parse;
+use daxfs_cli::program::{Chain, Output};
+use mkdaxfs::cli::Cli;
+use mkdaxfs::{Error, Options, Summary};
 
-use crate::report::Reporter;
+use crate::report::summary::{print_json, print_text};
+use crate::report::{Reporter, PROGRAM};
+
+/// The exit status of a wrong command line.
+const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    let cli = match parse::<Cli>(USAGE) {
+        Ok(cli) => cli,
+        Err(status) => return status,
+    };
     let epoch = std::env::var_os("SOURCE_DATE_EPOCH");
-    let cli = match Cli::parse().complete(epoch.as_deref()) {
+    let cli = match cli.complete(epoch.as_deref()) {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
     if let Err(error) = mkdaxfs::watch_signals() {
-        eprintln!("mkdaxfs: cannot watch for signals: {error}");
+        PROGRAM.message(format_args!("cannot watch for signals: {error}"));
         return ExitCode::FAILURE;
     }
-    match run(&cli) {
-        Ok(code) => code,
-        Err(error) => {
-            print_error(&error);
-            match error {
-                // As for everything else that is wrong with the command line.
-                Error::Pattern { .. } => ExitCode::from(2),
-                _ => ExitCode::FAILURE,
-            }
-        }
-    }
+    run(&cli).unwrap_or_else(|error| failure(&error))
 }
 
 fn run(cli: &Cli) -> mkdaxfs::Result<ExitCode> {
@@ -41,31 +38,29 @@ fn run(cli: &Cli) -> mkdaxfs::Result<ExitCode> {
     let reporter = Reporter::new(cli.print());
     let result = mkdaxfs::build(&options, &reporter);
     reporter.finish();
-    let summary = result?;
-    let printed = match (cli.json(), cli.print()) {
-        (true, _) => report::print_json(&summary),
-        (_, Print::Nothing) => Ok(()),
-        _ => report::print_summary(&options.image, &summary, options.mode == Mode::Write),
-    };
-    // The image is there; a reader that has gone away is no failure of the build.
-    match printed {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            eprintln!("mkdaxfs: cannot print the summary: {error}");
-            Ok(ExitCode::FAILURE)
-        }
-        _ => Ok(ExitCode::SUCCESS),
-    }
+    Ok(match print(cli, &options, &result?) {
+        Output::Done => ExitCode::SUCCESS,
+        Output::Failed => ExitCode::FAILURE,
+    })
 }
 
-fn print_error(error: &Error) {
-    eprint!("mkdaxfs: {error}");
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        eprint!(": {next}");
-        cause = next.source();
-    }
-    eprintln!();
+fn print(cli: &Cli, options: &Options, summary: &Summary) -> Output {
+    PROGRAM.output(if cli.json() {
+        print_json(summary)
+    } else {
+        print_text(cli.print(), options, summary)
+    })
+}
+
+/// Prints an error with its causes and a hint, and returns the exit status.
+fn failure(error: &Error) -> ExitCode {
+    PROGRAM.message(Chain(error));
     if let Some(hint) = error.hint() {
-        eprintln!("mkdaxfs: {hint}");
+        PROGRAM.message(hint);
+    }
+    match error {
+        // A wrong pattern is a wrong command line, like those that the parser finds.
+        Error::Pattern { .. } => ExitCode::from(USAGE),
+        _ => ExitCode::FAILURE,
     }
 }

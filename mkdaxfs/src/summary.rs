@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a build has made.
 
+use daxfs_format::text::Uuid;
 use daxfs_format::FileType;
 use serde::Serialize;
 
@@ -78,7 +79,7 @@ pub(crate) fn of(tree: &Tree, image: &Copied, sealed: &Sealed) -> Summary {
     let (entries, content_bytes) = count(tree);
     let mut summary = Summary {
         identity: sealed.identity().to_string(),
-        uuid: uuid::Uuid::from_bytes(sealed.uuid()).to_string(),
+        uuid: Uuid(sealed.uuid()).to_string(),
         image_bytes: image.sections.image_size(),
         entries,
         inodes: len64(tree.node_count()),

@@ -415,7 +415,10 @@ fn mount_points_are_crossed_or_kept_as_empty_directories() {
         .unwrap();
     let stderr = text(&output.stderr);
     assert!(output.status.success(), "{stderr}");
-    assert!(stderr.contains("/mnt: what is mounted here;"), "{stderr}");
+    assert!(
+        stderr.contains("/mnt: the file system that is mounted here;"),
+        "{stderr}"
+    );
     let crossed = check(&scene.image(), Keep::Yes);
     assert_eq!(
         names(&crossed),

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The values of options.
+//! Parsing the values of options.
 
-use std::num::NonZeroUsize;
-
+use daxfs_cli::arguments::parse_size;
 use daxfs_format::Timestamp;
 
 use crate::options::Options;
@@ -26,18 +25,7 @@ pub(super) fn uuid(text: &str) -> Parsed<[u8; 16]> {
         .map_err(|_| "a UUID has 32 hexadecimal digits, with dashes as uuidgen prints it".into())
 }
 
-/// The most threads: a process may have too few mappings for their stacks long before it runs out of threads.
-const MAX_THREADS: usize = 1024;
-
-/// A number of threads.
-pub(super) fn threads(text: &str) -> Parsed<NonZeroUsize> {
-    let number: Option<NonZeroUsize> = text.parse().ok();
-    number
-        .filter(|number| number.get() <= MAX_THREADS)
-        .ok_or_else(|| format!("not a number from 1 to {MAX_THREADS}"))
-}
-
-/// A user or group: any number but that which stands for none.
+/// A user or group: any number but the one that stands for none.
 pub(super) fn owner(text: &str) -> Parsed<u32> {
     let number = text
         .parse()
@@ -73,22 +61,11 @@ pub(super) fn time(text: &str) -> Parsed<Timestamp> {
 
 /// The size below which files are packed.
 pub(super) fn pack_below(text: &str) -> Parsed<u64> {
-    let size = size(text)?;
+    let size = parse_size(text)?;
     if size > Options::MAX_PACK_BELOW {
         return Err(format!("at most {} bytes", Options::MAX_PACK_BELOW));
     }
     Ok(size)
-}
-
-/// A number of bytes, or of KiB with a K behind it.
-fn size(text: &str) -> Parsed<u64> {
-    let (digits, unit) = match text.strip_suffix(['k', 'K']) {
-        Some(digits) => (digits, 1024),
-        None => (text, 1),
-    };
-    let number: Option<u64> = digits.parse().ok();
-    let size = number.and_then(|number| number.checked_mul(unit));
-    size.ok_or_else(|| "not a number of bytes, or of KiB with a K behind it".to_owned())
 }
 
 #[cfg(test)]
@@ -122,9 +99,10 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_bytes_or_kib() {
+    fn packed_sizes_have_a_limit() {
         assert_eq!(pack_below("0"), Ok(0));
         assert_eq!(pack_below("64K"), Ok(65536));
+        assert_eq!(pack_below("5k"), Ok(5120));
         assert_eq!(pack_below("5120"), Ok(5120));
         for wrong in ["", "K", "-1", "4M", "65K", "18446744073709551615K"] {
             assert!(pack_below(wrong).is_err(), "{wrong}");
@@ -132,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_fills_its_place_at_most() {
+    fn a_label_has_a_limit() {
         assert_eq!(
             label("root").map(|label| label[..5].to_vec()),
             Ok(b"root\0".to_vec())
@@ -143,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_no_owner() {
+    fn the_number_of_no_owner_is_refused() {
         assert_eq!(owner("0"), Ok(0));
         assert_eq!(owner("4294967294"), Ok(u32::MAX - 1));
         assert!(owner("4294967295").is_err());
