@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Static inlines and macros of the kernel as functions. What decides anything is
- * in Rust, but for what would take several functions here for one there: what
- * a configuration or processor has (daxfs_phys_limit, daxfs_recovers_from_poison),
- * a value read under a spinlock (daxfs_inode_is_ready), a counter that goes with
- * a flag (daxfs_folio_forget_mlocked), a loop over the processors
+ * Static inlines and macros of the kernel as functions. Logic is in Rust, except
+ * where one function in Rust would need several here: features of a configuration
+ * or processor (daxfs_phys_limit, daxfs_recovers_from_poison), a value read under
+ * a spinlock (daxfs_inode_is_ready), a counter that goes with a flag
+ * (daxfs_folio_forget_mlocked), a loop over the processors
  * (daxfs_drain_processors).
  */
 #include "helpers.h"
@@ -84,6 +84,11 @@ void daxfs_inode_has_no_acl(struct inode *inode)
 	cache_no_acl(inode);
 }
 
+void daxfs_posix_acl_release(struct posix_acl *acl)
+{
+	posix_acl_release(acl);
+}
+
 dev_t daxfs_mkdev(unsigned int major, unsigned int minor)
 {
 	return MKDEV(major, minor);
@@ -112,7 +117,7 @@ bool daxfs_may_report(void)
 	return __ratelimit(&daxfs_reports);
 }
 
-/* Apart from the above: who may only try to mount must not use that up. */
+/* Apart from the above: a user who may only try to mount must not use that up. */
 static DEFINE_RATELIMIT_STATE(daxfs_refusals, DEFAULT_RATELIMIT_INTERVAL,
 			      DEFAULT_RATELIMIT_BURST);
 
@@ -314,11 +319,6 @@ void daxfs_module_get(struct module *module)
 	__module_get(module);
 }
 
-void *daxfs_err_ptr(int error)
-{
-	return ERR_PTR(error);
-}
-
 struct resource *daxfs_request_mem_region(u64 start, u64 length, const char *name)
 {
 	return request_mem_region(start, length, name);
@@ -335,8 +335,8 @@ int daxfs_node_of(u64 address)
 }
 
 /*
- * Whether copy_mc_to_kernel() does more than memcpy() can: it does for
- * processors with fast strings, and for some that lack nothing else to recover.
+ * Returns true if copy_mc_to_kernel() recovers where memcpy() does not: it does
+ * on processors with fast strings, and on some that lack nothing else for it.
  */
 bool daxfs_recovers_from_poison(void)
 {

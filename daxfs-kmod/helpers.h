@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What bindgen reads: the kernel's headers, static inlines and macros under
- * names that Rust can call, and constants that bindgen cannot evaluate.
+ * Input of bindgen: the kernel's headers, static inlines and macros under names
+ * that Rust can call, and constants that bindgen cannot evaluate.
  */
 #ifndef DAXFS_HELPERS_H
 #define DAXFS_HELPERS_H
 
-/* What cannot be built without; a compiler would say it at length. */
+/* Required options; without them a compiler would fail with many messages. */
 #ifndef CONFIG_MODULES
 #error "daxfs needs CONFIG_MODULES"
 #endif
@@ -105,6 +105,7 @@ void daxfs_inode_set_file_operations(struct inode *inode,
 char *daxfs_inode_link(struct inode *inode);
 char *daxfs_inode_publish_link(struct inode *inode, char *target);
 void daxfs_inode_has_no_acl(struct inode *inode);
+void daxfs_posix_acl_release(struct posix_acl *acl);
 dev_t daxfs_mkdev(unsigned int major, unsigned int minor);
 void daxfs_super_set_uuid(struct super_block *sb, const u8 *uuid);
 __kernel_fsid_t daxfs_fsid(u8 *uuid);
@@ -150,7 +151,6 @@ bool daxfs_fatal_signal_pending(void);
 void daxfs_cond_resched(void);
 bool daxfs_fault_entry_is_none(const struct vm_fault *vmf);
 void daxfs_module_get(struct module *module);
-void *daxfs_err_ptr(int error);
 struct resource *daxfs_request_mem_region(u64 start, u64 length, const char *name);
 void daxfs_release_mem_region(u64 start, u64 length);
 int daxfs_node_of(u64 address);

@@ -1,49 +1,49 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! DAXFS: a read-only file system that lies in byte-addressable physical memory.
+//! DAXFS: a read-only file system in byte-addressable physical memory.
 //!
-//! Reads copy from the memory, mappings point at it; there is no block device, and no page cache
-//! but for the mappings of packed files and of holes. What an image is, and which images are valid,
-//! is known to the crate `daxfs_format` alone, which user space shares.
+//! Reads copy from the memory, and mappings point into it. There is no block device, and no page cache
+//! but for mappings of packed files and of holes. The crate `daxfs_format`, which user space shares,
+//! defines what an image is and which images are valid.
 //!
-//! The memory may be written by others at any time. Every value is copied out of it, validated, and
-//! kept: what an inode says is read once, when the inode comes into the cache.
+//! Others may write the memory at any time. Every value is copied out of it, validated, and kept: an
+//! inode is read once, when it comes into the cache.
 //!
-//! | module | owns |
+//! The module consists of layers. Each imports only from those below it (`cargo xtask tidy` checks
+//! this). Code with `unsafe` is in the lowest two.
+//!
+//! | layer | owns |
 //! |---|---|
-//! | [`sys`] | bindings to C, and what makes them safe: memory, pages, messages |
-//! | [`region`] | the memory of an image: a claimed range with struct pages |
-//! | [`parked`] | ranges that cannot be given back yet |
-//! | [`poison`] | broken memory |
-//! | [`hash`] | the kernel's XXH64 and SHA-256 behind the format crate's seams |
-//! | [`options`] | mount options |
-//! | [`mounted`] | opening an image |
-//! | [`checks`] | checking it |
-//! | [`mount`] | superblocks |
-//! | [`context`] | the mount API: file system type and mount contexts |
-//! | [`inode`] | in-core inodes |
-//! | [`vfs`] | one file for each table of operations |
-//! | [`errno`] | errors as numbers |
-//! | [`num`] | integers of the kernel and of the format |
+//! | [`vfs`] | the file system: mounts, inodes, files, mappings |
+//! | [`image`] | images: opening and checking them |
+//! | [`memory`] | the memory that holds images |
+//! | [`sys`] | the kernel's C interfaces as safe types |
+//!
+//! # Locking
+//! Locks are taken in this order:
+//! 1. `s_umount` of a superblock, held by mount, remount and unmount; or `mmap_lock` or the lock of an
+//!    area, held by faults.
+//! 2. [`WeakSuperblock`](sys::fs::superblock::WeakSuperblock), while a failure of the memory unmaps pages, and
+//!    while the superblock ends.
+//! 3. `s_inode_list_lock` of a superblock, while a failure walks its inodes. Nothing is taken under it but
+//!    an inode's `i_lock`.
+//! 4. `invalidate_lock` of a mapping. Two faults of one area may come at the same time, one that inserts a
+//!    huge entry and one that inserts pages below it: a huge entry is inserted under the write lock,
+//!    pages under the read lock and only while the entry is not huge.
+//! 5. The lock of a folio, [`KeptFolio`](memory::insert::KeptFolio): a page gets references under the read
+//!    lock, becomes part of a folio under the write lock.
+//! 6. `QUEUE` of deferred ranges, while a mount or the work looks for them, and when a range is deferred.
+//! 7. `FLAGS` of pages, while pages become a folio or pages again, and while pages are marked as poisoned.
+//!    Nothing is taken under it.
 
-mod checks;
-mod context;
-mod errno;
-mod hash;
-mod inode;
-mod mount;
-mod mounted;
-mod num;
-mod options;
-mod parked;
-mod poison;
-mod region;
+mod image;
+mod memory;
 mod sys;
 mod vfs;
 
 use kernel::prelude::*;
 
 module! {
-    type: Daxfs,
+    type: DaxfsModule,
     name: "daxfs",
     authors: ["The DAXFS authors"],
     description: "File system in byte-addressable memory",
@@ -51,22 +51,16 @@ module! {
     alias: ["fs-daxfs"],
 }
 
-/// The loaded module. Fields are dropped in order: no mount may appear once the rest goes.
-struct Daxfs {
-    _registration: context::Registration,
-    _attendant: parked::Attendant,
-    _inodes: inode::Cache,
+/// The loaded module. Fields are dropped in order: first, no mount may appear any more.
+struct DaxfsModule {
+    _registration: vfs::Registration,
+    _memory: memory::Service,
 }
 
-impl kernel::Module for Daxfs {
+impl kernel::Module for DaxfsModule {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        sys::copy::prepare();
-        // SAFETY: A module is initialised once.
-        unsafe { poison::prepare() };
-        let inodes = inode::Cache::create()?;
-        // SAFETY: A module is initialised once, and keeps what this returns until it is unloaded.
-        let attendant = unsafe { parked::Attendant::new() };
-        let registration = context::Registration::new()?;
-        Ok(Self { _registration: registration, _attendant: attendant, _inodes: inodes })
+        let memory = memory::Service::start()?;
+        let registration = vfs::Registration::new()?;
+        Ok(Self { _registration: registration, _memory: memory })
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The kernel's reader-writer semaphores.
+//! Reader-writer semaphores.
 
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
@@ -7,23 +7,23 @@ use core::marker::PhantomData;
 use kernel::error::Result;
 use kernel::prelude::*;
 
+use super::num::to_usize;
 use super::raw;
-use crate::num::to_usize;
 
-/// A semaphore of ours.
+/// A semaphore owned by this module.
 ///
 /// # Invariants
-/// It was initialised where it is, and has not moved since.
+/// It was initialised at its address, and has not moved since.
 #[repr(transparent)]
 pub(crate) struct Semaphore(UnsafeCell<raw::rw_semaphore>);
 
 // SAFETY: A semaphore belongs to no thread.
 unsafe impl Send for Semaphore {}
-// SAFETY: Semaphores are there to be used by several threads at once.
+// SAFETY: The functions of semaphores synchronise the threads that call them.
 unsafe impl Sync for Semaphore {}
 
 impl Semaphore {
-    /// Waits until nobody holds it for writing.
+    /// Waits until no writer holds it.
     #[inline]
     pub(crate) fn read(&self) -> ReadGuard<'_> {
         // SAFETY: By the invariant it is initialised; the guard borrows it.
@@ -32,15 +32,15 @@ impl Semaphore {
 
     /// Waits until nobody holds it.
     pub(crate) fn write(&self) -> WriteGuard<'_> {
-        // SAFETY: As above.
+        // SAFETY: By the invariant it is initialised; the guard borrows it.
         unsafe { WriteGuard::take(self.0.get()) }
     }
 }
 
-/// How many semaphores a table has.
+/// Number of semaphores in a table.
 const TABLE: usize = 64;
 
-/// Semaphores for more things than there are semaphores.
+/// A table of semaphores, shared by more objects than it has semaphores.
 pub(crate) struct SemaphoreTable(KBox<[Semaphore; TABLE]>);
 
 impl SemaphoreTable {
@@ -49,15 +49,15 @@ impl SemaphoreTable {
         let mut table = KBox::<[Semaphore; TABLE]>::new_uninit(GFP_KERNEL)?;
         let first: *mut raw::rw_semaphore = table.as_mut_ptr().cast();
         for number in 0..TABLE {
-            // SAFETY: The table has that many semaphores, one after another, on the heap.
+            // SAFETY: The table has room for `TABLE` semaphores, one after the other, on the heap.
             unsafe { raw::daxfs_semaphore_init(first.add(number)) };
         }
         // INVARIANT: All were initialised in the box, which does not move them.
-        // SAFETY: As above.
+        // SAFETY: The loop above initialised every element of the array.
         Ok(Self(unsafe { table.assume_init() }))
     }
 
-    /// The semaphore of the thing with this number.
+    /// Returns the semaphore of the object with this number.
     #[inline]
     pub(crate) fn of(&self, number: u64) -> &Semaphore {
         // PANIC: The index is below the length of the array.
@@ -69,11 +69,12 @@ impl SemaphoreTable {
 pub(crate) struct ReadGuard<'a>(*mut raw::rw_semaphore, PhantomData<&'a Semaphore>);
 
 impl ReadGuard<'_> {
+    /// Waits until no writer holds a semaphore.
+    ///
     /// # Safety
-    /// `semaphore` is initialised, and lives as long as the guard. The caller may sleep, and holds
-    /// no lock that is taken under this one.
+    /// `semaphore` is initialised, and lives as long as the guard. The caller is in process context.
     #[inline]
-    pub(crate) unsafe fn take(semaphore: *mut raw::rw_semaphore) -> Self {
+    pub(super) unsafe fn take(semaphore: *mut raw::rw_semaphore) -> Self {
         // SAFETY: By the contract of this function.
         unsafe { raw::down_read(semaphore) };
         Self(semaphore, PhantomData)
@@ -83,7 +84,7 @@ impl ReadGuard<'_> {
 impl Drop for ReadGuard<'_> {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: It was taken for reading, by the same task: guards are not `Send`.
+        // SAFETY: `take` took it for reading, in the same task: guards are not `Send`.
         unsafe { raw::up_read(self.0) };
     }
 }
@@ -92,9 +93,11 @@ impl Drop for ReadGuard<'_> {
 pub(crate) struct WriteGuard<'a>(*mut raw::rw_semaphore, PhantomData<&'a Semaphore>);
 
 impl WriteGuard<'_> {
+    /// Waits until nobody holds a semaphore.
+    ///
     /// # Safety
-    /// As [`ReadGuard::take`].
-    pub(crate) unsafe fn take(semaphore: *mut raw::rw_semaphore) -> Self {
+    /// `semaphore` is initialised, and lives as long as the guard. The caller is in process context.
+    pub(super) unsafe fn take(semaphore: *mut raw::rw_semaphore) -> Self {
         // SAFETY: By the contract of this function.
         unsafe { raw::down_write(semaphore) };
         Self(semaphore, PhantomData)
@@ -103,7 +106,7 @@ impl WriteGuard<'_> {
 
 impl Drop for WriteGuard<'_> {
     fn drop(&mut self) {
-        // SAFETY: It was taken for writing, by the same task: guards are not `Send`.
+        // SAFETY: `take` took it for writing, in the same task: guards are not `Send`.
         unsafe { raw::up_write(self.0) };
     }
 }

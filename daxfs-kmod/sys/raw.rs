@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What bindgen makes of `helpers.h`.
+//! Bindings to `helpers.h`, made by bindgen.
 #![allow(
     clippy::all,
     dead_code,

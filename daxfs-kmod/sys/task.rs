@@ -1,28 +1,53 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The current task: whether it is to die, and letting others run.
+//! The current task: signals, scheduling, privileges.
 
 use kernel::error::{code, Result};
+use kernel::ffi::{c_int, c_long};
 
 use super::raw;
 
-/// Whether the task is about to die.
+/// Number of ticks in a second.
+pub(crate) const HZ: c_long = raw::DAXFS_HZ;
+
+/// Returns true if a fatal signal is pending.
 #[inline]
 pub(crate) fn is_killed() -> bool {
-    // SAFETY: Looks at the current task.
+    // SAFETY: The function reads flags of the current task, which exists.
     unsafe { raw::daxfs_fatal_signal_pending() }
 }
 
-/// Lets others run. The caller is in process context, without spinlocks.
-pub(crate) fn let_others_run() {
-    // SAFETY: By what is asked of the caller, which the kernel looks at itself where it is built for that.
+/// Lets other tasks run. The caller is in process context and holds no spinlock.
+pub(crate) fn reschedule() {
+    // SAFETY: The function may be called anywhere; where sleeping is not allowed a kernel built with
+    // `DEBUG_ATOMIC_SLEEP` reports it.
     unsafe { raw::daxfs_cond_resched() };
 }
 
-/// Lets others run in long work; fails when this task is to die.
-pub(crate) fn give_way() -> Result {
-    let_others_run();
+/// Sleeps for a number of ticks, or until a fatal signal arrives. The caller holds no spinlock.
+pub(crate) fn sleep(ticks: c_long) {
+    // SAFETY: The function takes any number of ticks; it reports negative ones.
+    unsafe { raw::schedule_timeout_killable(ticks) };
+}
+
+/// Lets other tasks run during long work. Returns `EINTR` if a fatal signal is pending.
+pub(crate) fn reschedule_or_stop() -> Result {
+    reschedule();
     match is_killed() {
         true => Err(code::EINTR),
         false => Ok(()),
     }
+}
+
+/// Returns true if the current task has `CAP_SYS_ADMIN` in the initial namespace.
+pub(crate) fn is_administrator() -> bool {
+    // CAST: Numbers of capabilities end at 63.
+    // SAFETY: The function looks at the current task; the number is that of a capability.
+    unsafe { raw::capable(raw::CAP_SYS_ADMIN as c_int) }
+}
+
+/// Returns the amount of memory that can be allocated without swapping, in bytes.
+pub(crate) fn available_memory() -> u64 {
+    // SAFETY: The function reads counters and takes no argument.
+    let pages = unsafe { raw::si_mem_available() };
+    u64::try_from(pages).unwrap_or(0) << super::size::PAGE_SHIFT
 }

@@ -1,30 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The tables of operations, one file each.
+//! The file system: each file implements the traits of [`sys::fs`](crate::sys::fs) for one subject.
 //!
-//! The functions that C calls recover what they are about, call safe code, and return a number.
-//!
-//! | module | tables |
+//! | module | owns |
 //! |---|---|
-//! | [`superblock`] | `super_operations` |
-//! | [`file`] | regular files: inode and file operations |
-//! | [`pieces`] | what regular files need of their extents and holes: seeking, FIEMAP |
-//! | [`map`] | `vm_operations_struct` of files that are mapped in place |
-//! | [`cache`] | `address_space_operations` of files that are mapped through the page cache |
-//! | [`dir`] | directories: inode and file operations |
-//! | [`symlink`] | symbolic links |
-//! | [`special`] | device nodes, FIFOs, sockets |
-//! | [`attr`] | what inodes of all types have: attributes of stat(2), ACLs |
+//! | [`mount`] | finding, filling, changing and describing superblocks |
+//! | [`context`] | parameters of mount contexts |
+//! | [`inode`] | in-core inodes: the image's inodes, copied and validated once |
+//! | [`attr`] | attributes of stat(2), ACLs |
 //! | [`xattr`] | extended attributes |
+//! | [`dir`] | directories |
+//! | [`symlink`] | symbolic links |
+//! | [`file`] | regular files: reading, and the kinds of their mappings |
+//! | [`extents`] | regular files: seeking, the map of extents |
+//! | [`map`] | faults in mappings that show the memory |
 //! | [`export`] | file handles |
+//! | [`unmap`] | taking poisoned pages out of mappings |
+#![forbid(unsafe_code)]
 
-pub(crate) mod attr;
-pub(crate) mod cache;
-pub(crate) mod dir;
-pub(crate) mod export;
-pub(crate) mod file;
-pub(crate) mod map;
-pub(crate) mod pieces;
-pub(crate) mod special;
-pub(crate) mod superblock;
-pub(crate) mod symlink;
-pub(crate) mod xattr;
+mod attr;
+mod context;
+mod dir;
+mod export;
+mod extents;
+mod file;
+mod inode;
+mod map;
+mod mount;
+mod symlink;
+mod unmap;
+mod xattr;
+
+/// The registration of the file system type.
+pub(crate) type Registration = crate::sys::fs::mount::Registration<inode::Daxfs>;

@@ -16,7 +16,7 @@ use daxfs_image::format::Identity;
 use self::kernel::{Key, Options, Refusal, ALIGNMENT};
 
 #[rustfmt::skip]
-#[path = "../../../daxfs-kmod/options.rs"]
+#[path = "../../../daxfs-kmod/image/options.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the module is the kernel's, and is used there")]
 mod kernel;
 

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Page faults.
+
+use core::marker::PhantomData;
+use core::ops::ControlFlow;
+
+use kernel::error::code;
+use kernel::ffi::{c_int, c_uint, c_ulong};
+
+use super::inode::Inode;
+use super::FileSystem;
+use crate::sys::lock::{ReadGuard, WriteGuard};
+use crate::sys::num::{to_u64, to_usize};
+use crate::sys::raw;
+use crate::sys::size::{HUGE_ORDER, HUGE_PAGES, PAGE_SHIFT};
+
+/// Faults in mappings that show the memory itself.
+pub(crate) trait MappedFiles: FileSystem {
+    /// Handles a fault at a page. Continues with the page cache where the memory has no page.
+    fn fault(fault: &Fault<'_, Self>) -> ControlFlow<Outcome>;
+
+    /// Handles a fault with a huge entry.
+    fn huge_fault(fault: &Fault<'_, Self>) -> Outcome;
+}
+
+/// Most pages that one call of [`Fault::insert`] inserts.
+pub(crate) const MAX_INSERT: usize = 16;
+
+pub(super) struct Tables<F>(PhantomData<F>);
+
+impl<F: MappedFiles> Tables<F> {
+    /// Operations of an area that shows the memory everywhere.
+    pub(super) const MEMORY: raw::vm_operations_struct = operations::<F>(map_nothing);
+
+    /// Operations of an area with holes: what the page cache has of them is mapped together.
+    pub(super) const MEMORY_AND_HOLES: raw::vm_operations_struct =
+        operations::<F>(raw::filemap_map_pages);
+}
+
+type MapPages = unsafe extern "C" fn(*mut raw::vm_fault, c_ulong, c_ulong) -> raw::vm_fault_t;
+
+const fn operations<F: MappedFiles>(map_pages: MapPages) -> raw::vm_operations_struct {
+    raw::vm_operations_struct {
+        fault: Some(fault::<F>),
+        huge_fault: Some(huge_fault::<F>),
+        map_pages: Some(map_pages),
+        ..pin_init::zeroed()
+    }
+}
+
+/// Maps nothing: it is called where sleeping, hence inserting, is not allowed. An area that has the
+/// function is faulted in under its own lock instead of `mmap_lock`.
+unsafe extern "C" fn map_nothing(
+    _vmf: *mut raw::vm_fault,
+    _first: c_ulong,
+    _last: c_ulong,
+) -> raw::vm_fault_t {
+    0
+}
+
+unsafe extern "C" fn fault<F: MappedFiles>(vmf: *mut raw::vm_fault) -> raw::vm_fault_t {
+    // SAFETY: The VFS passes a fault of an area of `F`, since it has this table, with the area locked.
+    let fault = unsafe { Fault::<F>::from_raw(vmf) };
+    match F::fault(&fault) {
+        ControlFlow::Break(Outcome(bits)) => bits,
+        // SAFETY: The fault is the one that the VFS passed; the file has a mapping with `read_folio`, and
+        // no lock is held.
+        ControlFlow::Continue(()) => unsafe { raw::filemap_fault(vmf) },
+    }
+}
+
+unsafe extern "C" fn huge_fault<F: MappedFiles>(
+    vmf: *mut raw::vm_fault,
+    order: c_uint,
+) -> raw::vm_fault_t {
+    if order != HUGE_ORDER {
+        return Outcome::FALLBACK.0;
+    }
+    // SAFETY: The VFS passes a fault of an area of `F`, since it has this table, with the area locked;
+    // for this order it has found the upper table.
+    let fault = unsafe { Fault::<F>::from_raw(vmf) };
+    F::huge_fault(&fault).0
+}
+
+/// The outcome of a fault, for the core.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Outcome(raw::vm_fault_t);
+
+impl Outcome {
+    /// The fault has a page, which the core maps or copies.
+    pub(crate) const PAGE: Self = Self(0);
+    /// Entries were inserted, or the fault is to be repeated.
+    pub(crate) const NOPAGE: Self = Self(raw::vm_fault_reason_VM_FAULT_NOPAGE);
+    /// There is no page.
+    pub(crate) const SIGBUS: Self = Self(raw::vm_fault_reason_VM_FAULT_SIGBUS);
+    /// The page is poisoned.
+    pub(crate) const HWPOISON: Self = Self(raw::vm_fault_reason_VM_FAULT_HWPOISON);
+    /// Small pages are to be mapped instead of a huge one.
+    pub(crate) const FALLBACK: Self = Self(raw::vm_fault_reason_VM_FAULT_FALLBACK);
+    /// There is no memory for a page table.
+    pub(crate) const OOM: Self = Self(raw::vm_fault_reason_VM_FAULT_OOM);
+}
+
+/// Outcome of inserting pages.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Inserted {
+    /// All are mapped.
+    All,
+    /// There was an entry already; the pages before it are mapped.
+    Present,
+    /// Others emptied the page table, as `MADV_DONTNEED` does, and it was freed. This is not a lack of
+    /// memory, and would end the process as a signal or an error if it were reported as one.
+    TableWent,
+    /// There is no memory for a page table.
+    NoMemory,
+    /// The kernel does not take such a page.
+    Refused,
+}
+
+impl Inserted {
+    /// Converts an error number of `map_kernel_pages_complete()`. It returns `EFAULT` for a missing
+    /// upper table too; but the core has found that before it calls.
+    fn of(status: c_int) -> Self {
+        match status {
+            0 => Self::All,
+            _ if status == code::EBUSY.to_errno() => Self::Present,
+            _ if status == code::EFAULT.to_errno() => Self::TableWent,
+            _ if status == code::ENOMEM.to_errno() => Self::NoMemory,
+            _ => Self::Refused,
+        }
+    }
+
+    /// Returns the outcome of a fault at a page that was inserted alone. Lack of memory must end a
+    /// fault that the kernel itself makes, as for mlock(2), which would be repeated for ever.
+    pub(crate) fn outcome(self) -> Outcome {
+        match self {
+            Self::All | Self::Present | Self::TableWent => Outcome::NOPAGE,
+            Self::NoMemory => Outcome::OOM,
+            Self::Refused => Outcome::SIGBUS,
+        }
+    }
+}
+
+/// A fault in an area of a file of `F`.
+///
+/// # Invariants
+/// `vmf` is valid for `'a`; only the current task uses it. Its area is locked, by its own lock or
+/// `mmap_lock`, and has a file of `F`. `pmd` points into an upper table.
+pub(crate) struct Fault<'a, F> {
+    vmf: *mut raw::vm_fault,
+    vma: *mut raw::vm_area_struct,
+    _fault: PhantomData<(&'a mut raw::vm_fault, F)>,
+}
+
+/// The mapping's `invalidate_lock`, held for reading: no huge entry is inserted.
+pub(crate) struct SharedMapping<'a> {
+    _guard: ReadGuard<'a>,
+}
+
+/// The mapping's `invalidate_lock`, held for writing: no entry is inserted.
+pub(crate) struct ExclusiveMapping<'a> {
+    _guard: WriteGuard<'a>,
+}
+
+impl<'a, F: FileSystem> Fault<'a, F> {
+    /// Creates a fault from C's.
+    ///
+    /// # Safety
+    /// `vmf` is what the invariants say.
+    #[inline]
+    unsafe fn from_raw(vmf: *mut raw::vm_fault) -> Self {
+        // SAFETY: By the contract of this function the fault is valid.
+        let vma = unsafe { (*vmf).__bindgen_anon_1.vma };
+        // INVARIANT: By the contract of this function.
+        Self { vmf, vma, _fault: PhantomData }
+    }
+
+    #[inline]
+    fn file(&self) -> *mut raw::file {
+        // SAFETY: By the invariant the area is locked and has a file, which does not change.
+        unsafe { (*self.vma).vm_file }
+    }
+
+    /// Returns the inode of the mapped file.
+    #[inline]
+    pub(crate) fn inode(&self) -> &'a Inode<F> {
+        // SAFETY: The area holds its file, which has a count of its inode during the fault. The file is
+        // one of `F`: overlayfs sets the file below it in place of its own.
+        unsafe { Inode::from_raw((*self.file()).f_inode) }
+    }
+
+    /// Returns the page of the file that was touched.
+    #[inline]
+    pub(crate) fn page_offset(&self) -> u64 {
+        // SAFETY: By the invariant the fault is valid.
+        to_u64(unsafe { (*self.vmf).__bindgen_anon_1.pgoff })
+    }
+
+    /// Returns the address that was touched, as a number of pages.
+    #[inline]
+    pub(crate) fn address(&self) -> u64 {
+        // SAFETY: By the invariant the fault is valid.
+        to_u64(unsafe { (*self.vmf).__bindgen_anon_1.address }) >> PAGE_SHIFT
+    }
+
+    /// Returns the bounds of the area, as numbers of pages.
+    #[inline]
+    pub(crate) fn area(&self) -> (u64, u64) {
+        // SAFETY: By the invariant the area is locked, so that its bounds do not change.
+        let bounds = unsafe { &(*self.vma).__bindgen_anon_1.__bindgen_anon_1 };
+        (to_u64(bounds.vm_start) >> PAGE_SHIFT, to_u64(bounds.vm_end) >> PAGE_SHIFT)
+    }
+
+    #[inline]
+    fn has_flag(&self, flag: raw::fault_flag) -> bool {
+        // SAFETY: By the invariant the fault is valid.
+        unsafe { (*self.vmf).flags & flag != 0 }
+    }
+
+    /// Returns true for a write that gets a copy of the page.
+    #[inline]
+    pub(crate) fn is_private_write(&self) -> bool {
+        self.has_flag(raw::fault_flag_FAULT_FLAG_WRITE) && !self.is_shared()
+    }
+
+    #[inline]
+    fn is_shared(&self) -> bool {
+        // SAFETY: By the invariant the area is locked; the function reads its flags.
+        unsafe { raw::daxfs_vma_is_shared(self.vma) }
+    }
+
+    /// Returns true if the page table holds something other than a page: a marker of userfaultfd.
+    #[inline]
+    pub(crate) fn has_marker(&self) -> bool {
+        // SAFETY: By the invariant the fault is valid; with this flag the core has read the entry.
+        self.has_flag(raw::fault_flag_FAULT_FLAG_ORIG_PTE_VALID)
+            && !unsafe { raw::daxfs_fault_entry_is_none(self.vmf) }
+    }
+
+    /// Returns true if a huge entry maps the address.
+    #[inline]
+    pub(crate) fn has_huge_entry(&self) -> bool {
+        // SAFETY: By the invariant `pmd` points into an upper table.
+        unsafe { raw::daxfs_pmd_is_huge(self.vmf) }
+    }
+
+    /// Returns true if the area holds the 2 MiB of addresses around the fault.
+    #[inline]
+    fn is_area_huge(&self) -> bool {
+        let (start, end) = self.area();
+        let first = self.address() / HUGE_PAGES * HUGE_PAGES;
+        start <= first && HUGE_PAGES <= end.saturating_sub(first)
+    }
+
+    /// Waits until no huge entry is being inserted for the file.
+    #[inline]
+    pub(crate) fn lock_mapping_shared(&self) -> SharedMapping<'_> {
+        // SAFETY: The lock is initialised, and lives as long as the file, which the area holds. A fault
+        // may sleep.
+        SharedMapping { _guard: unsafe { ReadGuard::take(self.invalidate_lock()) } }
+    }
+
+    /// Waits until no entry is being inserted for the file.
+    pub(crate) fn lock_mapping_exclusive(&self) -> ExclusiveMapping<'_> {
+        // SAFETY: The lock is initialised, and lives as long as the file, which the area holds. A fault
+        // may sleep.
+        ExclusiveMapping { _guard: unsafe { WriteGuard::take(self.invalidate_lock()) } }
+    }
+
+    #[inline]
+    fn invalidate_lock(&self) -> *mut raw::rw_semaphore {
+        // SAFETY: The area holds its file; an open file has a mapping.
+        unsafe { &raw mut (*(*self.file()).f_mapping).invalidate_lock }
+    }
+
+    /// Gives the fault a page. The core copies it and then puts the reference, or maps it.
+    ///
+    /// # Safety
+    /// The page is valid; the caller took the reference for the core.
+    #[inline]
+    pub(crate) unsafe fn set_page(&self, page: *mut raw::page) {
+        // SAFETY: By the invariant the fault is valid.
+        unsafe { (*self.vmf).page = page };
+    }
+
+    /// Inserts `count` pages from `first` on at an address, a number of pages. An entry that is there
+    /// already stays, and ends the call. Refuses addresses that lie outside the area or in two page
+    /// tables, and more than [`MAX_INSERT`] pages.
+    ///
+    /// For the kernel the function is the second half of an action of mmap, whose first half makes
+    /// the area one of `VM_MIXEDMAP`. Here it is used without: for each page it calls what
+    /// `vmf_insert_page_mkwrite()` calls, which fs/dax.c uses without that flag too, and which cannot
+    /// tell a page table that went from one that found no memory. This was read in Linux 7.2, and is
+    /// to be read again in another kernel.
+    ///
+    /// # Safety
+    /// The struct pages of `count` pages from `first` on lie side by side, are valid and have a
+    /// reference each that stays; none of the pages becomes part of another folio meanwhile.
+    #[inline]
+    pub(crate) unsafe fn insert(
+        &self,
+        _lock: &SharedMapping<'_>,
+        address: u64,
+        first: *mut raw::page,
+        count: u64,
+    ) -> Inserted {
+        let (start, end) = self.area();
+        let is_inside = start <= address && count <= end.saturating_sub(address);
+        let is_in_table = address % HUGE_PAGES + count <= HUGE_PAGES;
+        if !is_inside || !is_in_table || count > to_u64(MAX_INSERT) {
+            return Inserted::Refused;
+        }
+        let mut pages: [*mut raw::page; MAX_INSERT] =
+            core::array::from_fn(|index| first.wrapping_add(index));
+        let mut action: raw::mmap_action = pin_init::zeroed();
+        action.__bindgen_anon_1.map_kernel.start = to_usize(address << PAGE_SHIFT);
+        action.__bindgen_anon_1.map_kernel.pages = pages.as_mut_ptr();
+        action.__bindgen_anon_1.map_kernel.nr_pages = to_usize(count);
+        // SAFETY: The function takes address and pages from the action. The addresses lie in the area and
+        // in one page table, as checked above, and there are at most as many pages as the array has. By
+        // the invariant the area is locked; `_lock` is its mapping's, so that no huge entry comes where a
+        // page goes. The pages are valid, have a reference, and keep their folios, by the contract of
+        // this function.
+        Inserted::of(unsafe { raw::map_kernel_pages_complete(self.vma, &mut action) })
+    }
+
+    /// Inserts a huge entry for the 2 MiB of addresses around the fault. Refuses addresses that do not
+    /// lie in the area.
+    ///
+    /// # Safety
+    /// The folio is valid, has a reference that stays, and has the order [`HUGE_ORDER`] for as long.
+    pub(crate) unsafe fn insert_huge(
+        &self,
+        _lock: &ExclusiveMapping<'_>,
+        folio: *mut raw::folio,
+    ) -> Outcome {
+        if !self.is_area_huge() {
+            return Outcome::FALLBACK;
+        }
+        // SAFETY: By the invariant the fault is valid, and `pmd` points into an upper table; the area
+        // holds the addresses, as just checked. The folio is by the contract of this function. `_lock`
+        // keeps pages from being inserted below the entry.
+        let bits = unsafe { raw::vmf_insert_folio_pmd(self.vmf, folio, false) };
+        // Where huge entries keep a table in reserve there may be no memory for it. Small pages then
+        // find out if there is for theirs.
+        if bits & Outcome::OOM.0 != 0 { Outcome::FALLBACK } else { Outcome(bits) }
+    }
+}

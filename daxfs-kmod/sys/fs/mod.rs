@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Objects of the VFS, and the functions that the VFS calls.
+//!
+//! Each file holds an object as a safe type, a trait with the file system's share of the work on it,
+//! and the `extern "C"` functions of the tables of operations. Such a function recovers the typed
+//! objects, calls one function of the trait, and returns its result in C's form.
+//!
+//! The safety of these functions rests on one fact: **only objects of `F` have tables of `F`.** A
+//! superblock gets its table from [`NewSuperblock::set_up`](mount::NewSuperblock::set_up), an inode
+//! from the methods of [`NewInode`](inode::NewInode). Both values exist only for superblocks that
+//! [`get_tree`](mount) made for the type that a [`Registration`](mount::Registration) of `F`
+//! registered. The VFS calls a table's function with objects that have the table, and keeps these
+//! valid during the call.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`superblock`] | superblocks, and their state |
+//! | [`inode`] | in-core inodes, and the cache they come from |
+//! | [`attr`] | attributes of stat(2), ACLs, inodes of devices, FIFOs and sockets |
+//! | [`xattr`] | extended attributes |
+//! | [`symlink`] | symbolic links |
+//! | [`dir`] | directories |
+//! | [`fault`] | page faults |
+//! | [`file`] | regular files: opening, reading, mapping |
+//! | [`extents`] | regular files: seeking, the map of extents |
+//! | [`folio`] | folios of the page cache |
+//! | [`export`] | file handles |
+//! | [`context`] | mount contexts and their parameters |
+//! | [`mount`] | the file system type; making, filling and ending superblocks |
+
+pub(crate) mod attr;
+pub(crate) mod context;
+pub(crate) mod dir;
+pub(crate) mod export;
+pub(crate) mod extents;
+pub(crate) mod fault;
+pub(crate) mod file;
+pub(crate) mod folio;
+pub(crate) mod inode;
+pub(crate) mod mount;
+pub(crate) mod superblock;
+pub(crate) mod symlink;
+pub(crate) mod xattr;
+
+/// The types of a file system.
+pub(crate) trait FileSystem: Sized + 'static {
+    /// Name of a superblock: mounts with equal keys share it.
+    type Key: Copy + Eq + Send + Sync;
+    /// State of a superblock, from its first mount to its end.
+    type Mount: Send + Sync;
+    /// State of an in-core inode. The default is that of an inode that was not read yet.
+    type InodeInfo: Default + Send + Sync;
+}
