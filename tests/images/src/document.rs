@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use daxfs_format::Rule;
 
 use crate::beyond::{Judge, ARGUMENTS, PEERS};
-use crate::classes::{all, errno, On, GROUPS};
+use crate::classes::{all, errno, Target, GROUPS};
 
 /// What stands before the tables.
 const HEAD: &str = "\
@@ -128,18 +128,18 @@ pub fn part(name: &str) -> PathBuf {
 }
 
 /// An object in words.
-fn object(on: On) -> String {
+fn object(on: Target) -> String {
     match on {
-        On::Superblock => "superblock".to_owned(),
-        On::SectionEntry(index) => format!("section table entry {index}"),
-        On::Section(kind) => format!("{kind} section"),
-        On::Inode(path) => format!("inode of `/{path}`"),
-        On::Number(number) => format!("inode {number}"),
-        On::Entry(directory, name) => format!("entry `{name}` of `/{directory}`"),
-        On::EntryAt(directory, index) => format!("entry {index} of `/{directory}`"),
-        On::XattrSet(number) => format!("xattr set {number}"),
-        On::Extent(path, index) => format!("extent {index} of `/{path}`"),
-        On::Content(path) => format!("content of `/{path}`"),
-        On::Gap => "padding".to_owned(),
+        Target::Superblock => "superblock".to_owned(),
+        Target::SectionEntry(index) => format!("section table entry {index}"),
+        Target::Section(kind) => format!("{kind} section"),
+        Target::Inode(path) => format!("inode of `/{path}`"),
+        Target::Number(number) => format!("inode {number}"),
+        Target::Entry(directory, name) => format!("entry `{name}` of `/{directory}`"),
+        Target::EntryAt(directory, index) => format!("entry {index} of `/{directory}`"),
+        Target::XattrSet(number) => format!("xattr set {number}"),
+        Target::Extent(path, index) => format!("extent {index} of `/{path}`"),
+        Target::Content(path) => format!("content of `/{path}`"),
+        Target::Gap => "padding".to_owned(),
     }
 }

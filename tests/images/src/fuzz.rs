@@ -25,6 +25,7 @@ use zerocopy::{FromZeros as _, IntoBytes as _};
 use crate::examine::Examiner;
 use crate::memory::Watched;
 use crate::num::{from_usize, len64, to_u32, to_usize};
+use crate::reference::{variant, variants};
 use crate::seal::seal_superblock;
 use crate::walk::{walk_with, BUFFER};
 use crate::writer::ROOT;
@@ -185,9 +186,7 @@ pub fn xattr(input: &[u8]) {
 
 /// The small images: between them they have every kind of object, and short inputs run faster.
 fn images() -> Vec<Vec<u8>> {
-    let variants = crate::reference::variants()
-        .into_iter()
-        .map(|(_, image)| image);
+    let variants = variants().into_iter().map(|(_, image)| image);
     variants.filter(|image| image.len() <= 16384).collect()
 }
 
@@ -259,9 +258,7 @@ fn with_section(
 
 /// The section of a kind in one of the small images.
 fn section_of(name: &str, kind: SectionKind) -> Vec<u8> {
-    let variants = crate::reference::variants();
-    let image = variants.iter().find(|(other, _)| *other == name);
-    let (_, bytes) = image.expect("a variant");
+    let bytes = variant(name);
     let image = Examiner::default().open(&bytes[..]).expect("a sound image");
     let section = image.superblock().sections().get(kind).expect("a section");
     let start = to_usize(section.offset);

@@ -209,3 +209,14 @@ pub fn variants() -> Vec<(&'static str, Vec<u8>)> {
     ];
     trees.map(|(name, tree)| (name, tree.write())).to_vec()
 }
+
+/// The small image with this name.
+///
+/// # Panics
+/// When there is no such image.
+#[must_use]
+pub fn variant(name: &str) -> Vec<u8> {
+    let found = variants().into_iter().find(|(other, _)| *other == name);
+    let (_, image) = found.expect("the name of a variant");
+    image
+}

@@ -68,6 +68,11 @@ impl Specimen {
         image.expect("specimens begin as sound images")
     }
 
+    /// The bytes of the image as it was at first.
+    pub(crate) fn pristine(&self) -> &[u8] {
+        &self.pristine
+    }
+
     /// The structure at an offset.
     pub fn at<T: FromBytes + IntoBytes + KnownLayout>(&mut self, offset: u64) -> &mut T {
         let start = to_usize(offset);
@@ -168,29 +173,31 @@ impl Specimen {
         to_u32(index.expect("a name in the directory"))
     }
 
-    /// The entry at an index of a directory.
-    pub fn entry_at(&mut self, directory: &str, index: u32) -> &mut RawDirEntry {
-        let at = self.directory(directory).offset() + 16 * u64::from(index);
-        self.at(at)
+    /// The offset of the entry at an index of a directory.
+    #[must_use]
+    pub fn entry_offset(&self, directory: &str, index: u32) -> u64 {
+        self.directory(directory).offset() + 16 * u64::from(index)
     }
 
     /// The entry of a name.
     pub fn entry(&mut self, directory: &str, name: &str) -> &mut RawDirEntry {
-        let index = self.index(directory, name);
-        self.entry_at(directory, index)
+        let offset = self.entry_offset(directory, self.index(directory, name));
+        self.at(offset)
     }
 
-    /// The bytes of a name.
-    pub fn name(&mut self, directory: &str, name: &str) -> &mut [u8] {
-        let entry = *self.entry(directory, name);
-        let unit = self.directory(directory).offset();
-        let start = to_usize(unit + u64::from(entry.name_offset.get()));
-        &mut self.bytes[start..start + usize::from(entry.name_length.get())]
+    /// The offset of the name at an index of a directory.
+    #[must_use]
+    pub fn name_offset(&self, directory: &str, index: u32) -> u64 {
+        let entry = to_usize(self.entry_offset(directory, index));
+        let (entry, _) = RawDirEntry::ref_from_prefix(&self.pristine[entry..])
+            .expect("entries lie in the image");
+        self.directory(directory).offset() + u64::from(entry.name_offset.get())
     }
 
     /// Gives an entry another name of the same length, and the hash of it.
     pub fn rename(&mut self, directory: &str, name: &str, to: &[u8]) {
-        self.name(directory, name).copy_from_slice(to);
+        let start = to_usize(self.name_offset(directory, self.index(directory, name)));
+        self.bytes[start..start + to.len()].copy_from_slice(to);
         let hash = daxfs_format::NameHash::of::<Xxh64>(to);
         self.entry(directory, name).hash.set(hash.0);
     }
@@ -202,6 +209,15 @@ impl Specimen {
             InodeKind::Regular(FileData::Sparse(list)) => list.offset() + 32 * u64::from(index),
             other => panic!("{file} is {other:?}"),
         }
+    }
+
+    /// The offset of the bytes of an extent.
+    #[must_use]
+    pub fn extent_data_at(&self, file: &str, index: u32) -> u64 {
+        let record = to_usize(self.extent_at(file, index));
+        let (extent, _) =
+            RawExtent::ref_from_prefix(&self.pristine[record..]).expect("lists lie in the image");
+        extent.offset.get()
     }
 
     /// An extent of a sparse file.
