@@ -28,9 +28,13 @@ const ALLOWED_DEPENDENCIES: &[(&str, &[&str])] = &[
     ("daxfs-fsck", &["daxfs-format", "daxfs-image"]),
     ("daxfs-inspect", &["daxfs-format", "daxfs-image"]),
     ("daxfs-dist", &["mkdaxfs", "daxfs-fsck", "daxfs-inspect"]),
-    ("daxfs-hostile", &["daxfs-format", "daxfs-image"]),
+    (
+        "daxfs-hostile",
+        &["daxfs-format", "daxfs-image", "daxfs-test-random"],
+    ),
     ("daxfs-panic-free", &["daxfs-format"]),
-    ("daxfs-testtree", &[]),
+    ("daxfs-test-random", &[]),
+    ("daxfs-testtree", &["daxfs-test-random"]),
     (
         "daxfs-fuzztargets",
         &[
@@ -40,11 +44,17 @@ const ALLOWED_DEPENDENCIES: &[(&str, &[&str])] = &[
             "daxfs-image",
             "daxfs-hostile",
             "daxfs-testtree",
+            "daxfs-test-random",
         ],
     ),
     (
         "daxfs-guest",
-        &["daxfs-format", "daxfs-hostile", "daxfs-image"],
+        &[
+            "daxfs-format",
+            "daxfs-hostile",
+            "daxfs-image",
+            "daxfs-test-random",
+        ],
     ),
     ("xtask", &["daxfs-testtree"]),
 ];
