@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
 use daxfs_fuzztargets::options::mount_refusal;
-use daxfs_hostile::beyond::{Judge, ARGUMENTS};
+use daxfs_hostile::inputs::{Judge, ARGUMENTS};
 
 #[test]
 fn every_argument_is_refused() {

@@ -22,7 +22,6 @@
 //! | [`examine`] | everything that can be found wrong with an image, in order |
 //! | [`walk`](mod@walk) | a walk that reads everything by every way there is |
 
-pub mod beyond;
 pub mod classes;
 pub mod collide;
 pub mod document;
@@ -30,6 +29,7 @@ pub mod draw;
 pub mod examine;
 pub mod fields;
 pub mod fuzz;
+pub mod inputs;
 pub mod measure;
 pub mod memory;
 pub mod mutate;

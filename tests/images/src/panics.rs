@@ -5,10 +5,12 @@
 //! build of the two, with checks for overflow, nothing may refer to the functions of `core` that panic.
 //! `cargo xtask kmod --panics` asks the same of the objects that a kernel's build makes of the crate.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{bail, Context, Result};
+
+use crate::document::file;
 
 /// What the names of the functions that panic have in them, and hardly any other name.
 const SIGNS: &[&str] = &["panic", "_fail", "failed", "abort", "unwind"];
@@ -19,9 +21,7 @@ const SIGNS: &[&str] = &["panic", "_fail", "failed", "abort", "unwind"];
 /// # Errors
 /// When it cannot be built.
 pub fn build(package: &str) -> Result<Vec<PathBuf>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .context("a workspace")?;
+    let root = file("");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command
@@ -37,7 +37,7 @@ pub fn build(package: &str) -> Result<Vec<PathBuf>> {
         // Not that of the build which may be running this.
         .arg("--target-dir")
         .arg(root.join("target/panic-free"))
-        .current_dir(root);
+        .current_dir(&root);
     let text = run(&mut command).with_context(|| format!("cannot build {package}"))?;
     let names = text.split('"').filter(|name| name.ends_with(".rlib"));
     Ok(names.map(PathBuf::from).collect())

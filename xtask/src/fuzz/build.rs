@@ -10,7 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::{programs, scratch, Sanitizer};
+use super::{scratch, target_workspace, Sanitizer};
 use crate::{process, workspace};
 
 /// The programs of the targets.
@@ -45,9 +45,12 @@ pub(super) fn build(sanitizer: Sanitizer) -> Result<Programs> {
         .args(["build", "--release", "--bins", "--target", &host])
         .arg("--target-dir")
         .arg(&directory)
-        .current_dir(programs())
+        .current_dir(target_workspace())
         .env("RUSTFLAGS", flags)
-        .env("RUSTC_WRAPPER", programs().join("rustc-with-coverage"))
+        .env(
+            "RUSTC_WRAPPER",
+            target_workspace().join("rustc-with-coverage"),
+        )
         .env("DAXFS_ROOT", workspace::root());
     process::run(&mut command).context("cannot build the fuzz targets")?;
     Ok(Programs(directory.join(host).join("release")))

@@ -77,7 +77,7 @@ impl Args {
 
     fn targets(&self) -> Result<Vec<String>> {
         let mut all = Vec::new();
-        for entry in fs::read_dir(programs().join("fuzz_targets"))? {
+        for entry in fs::read_dir(target_workspace().join("fuzz_targets"))? {
             let path = entry?.path();
             let name = path.file_stem().and_then(|name| name.to_str());
             all.push(name.context("a target without a name")?.to_owned());
@@ -119,7 +119,7 @@ fn home() -> PathBuf {
 }
 
 /// The fuzz workspace: the programs that libFuzzer starts.
-fn programs() -> PathBuf {
+fn target_workspace() -> PathBuf {
     home().join("targets")
 }
 
@@ -157,7 +157,7 @@ impl Target {
             kept: home().join("corpus").join(name),
             found: scratch().join("corpus").join(name),
             seeds: scratch().join("seeds").join(name),
-            defects: programs().join("artifacts").join(name),
+            defects: target_workspace().join("artifacts").join(name),
             dictionary: dictionary.is_file().then_some(dictionary),
         };
         for directory in [&target.kept, &target.found, &target.defects] {
