@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use daxfs_hostile::fuzz::Target;
+use daxfs_test_random::Random;
 use daxfs_testtree::compare::{Aspect, Differences, ASPECTS};
 use daxfs_testtree::decode::decode;
 use daxfs_testtree::random::RandomTree;
@@ -27,7 +28,7 @@ pub const TARGET: Target = Target {
     run: trees,
     seeds: || {
         (0..16)
-            .map(|seed| stream(seed).take(512).collect())
+            .map(|seed| Random::new(seed).bytes().take(512).collect())
             .collect()
     },
 };
@@ -99,18 +100,6 @@ pub fn scratch() -> PathBuf {
     let directory = env::var_os("TMPDIR").map_or_else(target, PathBuf::from);
     fs::create_dir_all(&directory).expect("a scratch directory");
     directory
-}
-
-/// SplitMix64, as bytes.
-fn stream(seed: u64) -> impl Iterator<Item = u8> {
-    let mut state = seed;
-    std::iter::repeat_with(move || {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut out = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        out = (out ^ (out >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (out ^ (out >> 31)).to_le_bytes()
-    })
-    .flatten()
 }
 
 /// Builds an image twice from two copies that were made in opposite orders, which must give the same

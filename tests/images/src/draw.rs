@@ -8,6 +8,8 @@
 
 use std::ops::Range;
 
+use daxfs_test_random::Random;
+
 use crate::classes::{all, Class};
 use crate::examine::Examiner;
 use crate::mutate::{contents_of, interesting, words};
@@ -85,11 +87,11 @@ impl Drawer {
             let bytes = class.build().bytes;
             return Mutant { name, bytes };
         }
-        let mut chance = Chance::new(seed, number);
+        let mut random = Random::numbered(seed, number);
         let mut bytes = self.reference.clone();
         let mut name = String::new();
-        for _ in 0..1 + chance.below(4) / 3 {
-            let (at, value) = self.change(&mut chance, &bytes);
+        for _ in 0..1 + random.below(4) / 3 {
+            let (at, value) = self.change(&mut random, &bytes);
             name.push_str(&format!("{at:#x} = {value:02x?} "));
             bytes[at..at + value.len()].copy_from_slice(&value);
         }
@@ -100,21 +102,21 @@ impl Drawer {
     }
 
     /// A place, and another value for what is there.
-    fn change(&self, chance: &mut Chance, bytes: &[u8]) -> (usize, Vec<u8>) {
-        let among = if chance.below(8) == 0 {
+    fn change(&self, random: &mut Random, bytes: &[u8]) -> (usize, Vec<u8>) {
+        let among = if random.below(8) == 0 {
             &self.places
         } else {
             &self.fields
         };
-        let at = *chance.pick(among);
-        let width = *chance.pick(&[1, 1, 2, 4, 8]);
+        let at = *random.pick(among);
+        let width = *random.pick(&[1, 1, 2, 4, 8]);
         let at = at / width * width;
         let old = &bytes[at..at + width];
         if width == 1 {
-            let other = 1 + u8::try_from(chance.below(255)).unwrap_or(0);
+            let other = 1 + u8::try_from(random.below(255)).unwrap_or(0);
             return (at, vec![old[0].wrapping_add(other)]);
         }
-        (at, chance.pick(&words(old, &self.interesting)).clone())
+        (at, random.pick(&words(old, &self.interesting)).clone())
     }
 }
 
@@ -129,32 +131,4 @@ fn sealed(bytes: Vec<u8>, reference: &[u8]) -> Vec<u8> {
     let mut bytes = bytes;
     seal_superblock(&mut bytes);
     bytes
-}
-
-/// Numbers that a seed gives (SplitMix64).
-struct Chance(u64);
-
-impl Chance {
-    fn new(seed: u64, number: u64) -> Self {
-        let mut chance = Self(seed);
-        let offset = chance.next();
-        Self(offset.wrapping_add(number.wrapping_mul(0x2545_f491_4f6c_dd1d)))
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut value = self.0;
-        value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        value ^ (value >> 31)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        let index = self.below(crate::num::from_usize(from.len()));
-        &from[to_usize(index)]
-    }
 }

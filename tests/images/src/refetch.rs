@@ -20,6 +20,7 @@ use daxfs_format::{
     XattrSetId,
 };
 use daxfs_image::hash::{Sha256, Xxh64};
+use daxfs_test_random::mix;
 use rayon::prelude::*;
 
 use crate::examine::Examiner;
@@ -234,7 +235,7 @@ fn values(image: &[u8], word: usize) -> Vec<[u8; WORD]> {
     };
     let old = at(word);
     let number = u32::from_le_bytes(old);
-    let random = random(from_usize(word)).to_le_bytes();
+    let random = mix(from_usize(word)).to_le_bytes();
     let mut values = vec![
         [0; WORD],
         [0xff; WORD],
@@ -246,14 +247,6 @@ fn values(image: &[u8], word: usize) -> Vec<[u8; WORD]> {
     values.dedup();
     values.retain(|value| *value != old);
     values
-}
-
-/// SplitMix64.
-fn random(seed: u64) -> u64 {
-    let mut state = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    state = (state ^ (state >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    state ^ (state >> 31)
 }
 
 /// Runs every operation on an image, and adds up the outcomes of those of one name.

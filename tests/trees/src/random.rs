@@ -9,6 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use daxfs_test_random::mix;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
@@ -62,8 +63,8 @@ impl RandomTree {
 fn fill(file: &File, ranges: &[(u64, u64)], seed: u8) -> Result<()> {
     for &(start, end) in ranges {
         let bytes = (start..end).map(|at| {
-            let [low, high, ..] = at.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
-            low ^ high ^ seed
+            let [first, ..] = mix(at).to_le_bytes();
+            first ^ seed
         });
         file.write_all_at(&bytes.collect::<Vec<u8>>(), start)?;
     }
