@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Mutants of the reference image drawn by a seed and a number, for places where not all of them can
-//! be tried: a kernel takes milliseconds for each.
+//! Mutants of the reference image drawn by a seed and a number, for runs that cannot try all of
+//! them: a kernel takes milliseconds for each.
 //!
-//! The first numbers are the named classes. Behind them comes chance: one field or two get another
-//! value, mostly where fields lie close together, and then everything is sealed, so that the change is
-//! found by the rule that it breaks and not by a checksum.
+//! The first numbers are the named classes. The others are random: one field or two take another
+//! value, mostly in the metadata, and then everything is sealed, so that the change is found by the
+//! rule that it breaks and not by a checksum.
 
 use std::ops::Range;
 
@@ -17,27 +17,27 @@ use crate::num::to_usize;
 use crate::reference::reference;
 use crate::seal::seal_superblock;
 
-/// A bad image, or one that happens to be good.
+/// An image that breaks a rule, or by chance does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mutant {
-    /// What was done, for whoever has to find out why it matters.
+    /// The class or the changes, for reports.
     pub name: String,
     /// The image. It ends where its memory ends.
     pub bytes: Vec<u8>,
 }
 
-/// What mutants are drawn from.
+/// A source of mutants.
 pub struct Drawer {
     reference: Vec<u8>,
     classes: Vec<&'static Class>,
-    /// Where fields lie: superblock, entries of the section table in use, metadata sections.
+    /// Offsets of fields: superblock, entries of the section table in use, metadata sections.
     fields: Vec<usize>,
-    /// Everything that is no content.
+    /// All offsets outside the contents of files.
     places: Vec<usize>,
     interesting: Vec<u64>,
 }
 
-/// Where the fields of the superblock lie, and where the section table begins.
+/// Offsets of the superblock's fields before the section table.
 const HEADER: Range<usize> = 0..192;
 const ENTRY: usize = 64;
 
@@ -57,7 +57,7 @@ impl Default for Drawer {
     }
 }
 
-/// Where the fields of an image lie.
+/// Returns the offsets of all fields of an image.
 fn fields(image: &[u8]) -> Vec<usize> {
     let opened = Examiner::default().open(image).expect("a sound image");
     let sections: Vec<_> = opened.superblock().sections().iter().collect();
@@ -70,13 +70,13 @@ fn fields(image: &[u8]) -> Vec<usize> {
 }
 
 impl Drawer {
-    /// How many numbers are taken by classes.
+    /// The number of classes, which have the first numbers.
     #[must_use]
     pub fn classes(&self) -> usize {
         self.classes.len()
     }
 
-    /// The mutant with this number, of all that the seed gives.
+    /// Returns the mutant with this number in the sequence of a seed.
     #[must_use]
     pub fn draw(&self, seed: u64, number: u64) -> Mutant {
         let class = usize::try_from(number)
@@ -101,7 +101,7 @@ impl Drawer {
         }
     }
 
-    /// A place, and another value for what is there.
+    /// Returns an offset, and another value for the bytes there.
     fn change(&self, random: &mut Random, bytes: &[u8]) -> (usize, Vec<u8>) {
         let among = if random.below(8) == 0 {
             &self.places
@@ -120,8 +120,7 @@ impl Drawer {
     }
 }
 
-/// Seals an image. What the seal would undo, a change of a checksum, stays: then only the superblock,
-/// which covers the others, is sealed.
+/// Seals an image. If that undoes the mutation, which was in a checksum, seals the superblock only.
 fn sealed(bytes: Vec<u8>, reference: &[u8]) -> Vec<u8> {
     let mut whole = bytes.clone();
     daxfs_image::seal::seal(&mut whole);

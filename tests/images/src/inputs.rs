@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Classes of bad input beside images: arguments of a mount, and peers that write while it is read. Each
-//! peer names the tests that cover it; a test looks the names up.
+//! Classes of bad input beside images: arguments of a mount, and peers that write while it is read.
+//! Each peer names the tests that cover it; a test looks the names up.
 
 /// The component that refuses an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,13 +73,13 @@ arguments! {
     "size-under-the-image": Mount refuses "phys=HERE,size=4096" with "is less than";
 }
 
-/// What a peer can do to readers at run time.
+/// A way for a peer to interfere with readers at run time.
 pub struct Peer {
     /// The name, unique.
     pub name: &'static str,
-    /// What it does.
+    /// Its action.
     pub does: &'static str,
-    /// The tests and guest cases that show what comes of it.
+    /// The tests and guest cases that cover it.
     pub shown_by: &'static [&'static str],
 }
 

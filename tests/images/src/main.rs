@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `hostile`: everything that is enumerated about hostile images, in one run. `cargo xtask hostile` starts
-//! it.
+//! `hostile`: everything that is enumerated about hostile images, in one run. `cargo xtask hostile`
+//! starts it.
 
 use std::fs;
 use std::process::ExitCode;
@@ -12,7 +12,8 @@ use daxfs_hostile::measure::Measured;
 use daxfs_hostile::mutate::Extent;
 
 /// Judge every mutant of the reference image, change every word between every two loads of every
-/// reader, and search the compiled format crate for ways to panic. Exit status 1 if a result is bad.
+/// reader, and search the compiled format crate for ways to panic. Exit status 1 if a result is
+/// bad.
 #[derive(Parser)]
 struct Arguments {
     /// Try about eight values of each byte and four of each field, and record nothing.

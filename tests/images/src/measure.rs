@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Everything that is counted here in one run, as a page.
+//! All counts of one run, as a page.
 
 use std::fmt::Write as _;
 
@@ -54,7 +54,7 @@ impl Measured {
         })
     }
 
-    /// What must not be.
+    /// Descriptions of all defects.
     pub fn bad(&self) -> impl Iterator<Item = &String> {
         let pairs = self.pairs.iter().map(|(_, counts)| counts);
         let all = [&self.bytes, &self.words, &self.unsealed].into_iter();
@@ -62,7 +62,7 @@ impl Measured {
         mutants.chain(&self.panics)
     }
 
-    /// How many things were tried.
+    /// The number of mutants and runs.
     #[must_use]
     pub fn tried(&self) -> u64 {
         let refetched = self.refetched.iter().map(|(_, outcome)| outcome.runs);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The page about hostile images says what the table says.
+//! The pages about hostile images agree with the tables.
 #![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
 use std::collections::BTreeSet;
@@ -36,7 +36,7 @@ fn the_page_counts_all_classes() {
     }
 }
 
-/// What is named as showing something exists: a test, or a case of the guests.
+/// Every name in the columns "shown by" is a test or a guest case.
 #[test]
 fn whatever_shows_something_exists() {
     let known = tests_and_cases();
@@ -65,7 +65,7 @@ fn shown_by(page: &str) -> Vec<String> {
         in_table = line.starts_with('|') && (in_table || line.ends_with("| shown by |"));
         let cell = line.trim_end_matches(" |").rsplit(" | ").next();
         if let Some(cell) = cell.filter(|_| in_table) {
-            // What has a space is a command.
+            // A name with a space is a command.
             let quoted = cell.split('`').skip(1).step_by(2);
             names.extend(quoted.filter(|name| !name.contains(' ')).map(str::to_owned));
         }
@@ -73,7 +73,7 @@ fn shown_by(page: &str) -> Vec<String> {
     names
 }
 
-/// The names of all functions that are tests, and of all strings that name cases.
+/// Returns the names of all test functions, and all strings of the guest, which name its cases.
 fn tests_and_cases() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let mut left = vec![file("")];

@@ -5,7 +5,7 @@ use daxfs_hostile::fuzz::mutate_image;
 use daxfs_hostile::reference::variants;
 use daxfs_test_random::mix;
 
-/// Whatever it is given, the mutator changes an image within its bounds, and changes most of them.
+/// The mutator accepts any bytes, and changes most images.
 #[test]
 fn the_mutator_takes_any_input() {
     let mut changed = 0;

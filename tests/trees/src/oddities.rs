@@ -19,7 +19,7 @@ use crate::replicate::set_mtime;
 /// The directory that holds the oddities, in the tree they are added to.
 pub const DIRECTORY: &str = "srv/oddities";
 
-/// Size of a huge page, where placement changes.
+/// Size of a huge page, from which on the layout differs.
 const HUGE: u64 = 2 * 1024 * 1024;
 
 /// Fills one directory with oddities of one sort.
@@ -126,7 +126,7 @@ fn sizes(dir: &Path) -> Result<()> {
     for size in sizes {
         fs::write(dir.join(format!("{size}")), bytes(size + 1, size)?)?;
     }
-    // Equal content under unequal metadata: shared, yet told apart.
+    // Equal content under unequal metadata: shared, and still distinct.
     for (name, mode) in [("equal-a", 0o600), ("equal-b", 0o755)] {
         fs::write(dir.join(name), bytes(77, 3 * HUGE)?)?;
         fs::set_permissions(dir.join(name), Permissions::from_mode(mode))?;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The mutations of the tables: edits of an image as data.
 //!
-//! Anchors and values are read from the image as it was at first, so that the order of edits does not
-//! matter; [`More`](Value::More), [`Less`](Value::Less) and [`Flip`](Value::Flip) are relative to the
-//! value that they replace.
+//! Anchors and values are read from the image as it was at first, so that the order of edits does
+//! not matter; [`More`](Value::More), [`Less`](Value::Less) and [`Flip`](Value::Flip) are relative
+//! to the value that they replace.
 
 use daxfs_format::xattr::{HEADER_SIZE, SET_SIZE};
 use daxfs_format::SectionKind;

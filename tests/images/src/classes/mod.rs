@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The classes of bad input, one named generator each: what is wrong, and what must be found.
+//! The classes of hostile images: a mutation each, and the expected finding.
 //!
-//! The table drives the tests and is printed into `docs/hostile.md`. The finding in it is the first
-//! one: what a mount with `validate` refuses the image for. `daxfs-fsck` goes on and may find more.
+//! The tables drive the tests and are listed in `docs/results/hostile-classes.md`. The finding is
+//! the first one, for which a mount with `validate` refuses the image. `daxfs-fsck` continues and
+//! may find more.
 //!
 //! | module | owns |
 //! |---|---|
@@ -42,8 +43,8 @@ pub struct Class {
 /// "name": Rule in Target [edit, ...] { Anchor.field = value, ... };
 /// ```
 ///
-/// where either list of edits may be missing. A field is named as in the raw structure of the format
-/// crate; `field[index]` is a byte of an array.
+/// where either list of edits may be missing. A field is named as in the raw structure of the
+/// format crate; `field[index]` is a byte of an array.
 macro_rules! classes {
     ($table:ident: $(
         $name:literal: $rule:ident in $object:ident $(($($of:expr),*))?
@@ -106,7 +107,7 @@ pub enum Target {
     Extent(&'static str, u32),
     /// The content of a file.
     Content(&'static str),
-    /// Bytes that belong to nothing.
+    /// Bytes between objects.
     Gap,
 }
 
@@ -162,11 +163,11 @@ pub fn all() -> impl Iterator<Item = &'static Class> {
     GROUPS.iter().flat_map(|(_, classes)| classes.iter())
 }
 
-/// A bad image, and what must be found.
+/// A hostile image, and the expected object.
 pub struct Case {
     /// The image.
     pub bytes: Vec<u8>,
-    /// What breaks the class's rule.
+    /// The object that breaks the class's rule.
     pub object: Object,
 }
 
@@ -184,7 +185,7 @@ impl Class {
         }
     }
 
-    /// What finds it first, as a table names it.
+    /// Returns the check that finds it first.
     #[must_use]
     pub fn stage(&self) -> Option<Stage> {
         let case = self.build();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Inodes by themselves, link counts and orphans; directory units, entries, names and the tree that they
-//! make; symlink targets.
+//! Inodes by themselves, link counts and orphans; directory units, entries, names and the tree that
+//! they make; symlink targets.
 
 use daxfs_format::limits::{MAX_EXTENTS, MAX_PACKED};
 use daxfs_format::SectionKind::*;
