@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `cargo xtask mutants`: proof that tests can fail. cargo-mutants changes the product's source in one way
-//! after the other, and some test must fail for each change.
+//! `cargo xtask mutants`: proof that tests can fail. cargo-mutants changes the product's source in
+//! one way after the other, and some test must fail for each change.
 //!
-//! Each package has the tests that judge its mutants in seconds. Mutants that no test can tell from the
-//! original are named in `.cargo/mutants.toml`, each with the reason.
+//! Each package has the tests that judge its mutants in seconds. Mutants that no test can tell from
+//! the original are named in `.cargo/mutants.toml`, each with the reason.
 
 use std::fmt;
 use std::fs;
@@ -144,7 +144,8 @@ impl Args {
             command.arg("--in-diff").arg(&diff.path);
         }
         if let Some(shard) = &self.shard {
-            command.args(["--shard", shard]);
+            // Each shard is a sample of the whole source.
+            command.args(["--sharding", "round-robin", "--shard", shard]);
         }
         let output = output.join("mutants.out");
         if output.exists() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The guest cases, and runs of them on a patched module. A case fails also if the kernel is in trouble
-//! while it runs.
+//! The guest cases, and runs of them on a patched module. A case fails also if the kernel is in
+//! trouble while it runs.
 
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::collections::BTreeSet;
@@ -31,8 +31,8 @@ impl<'d> Guests<'d> {
         }
     }
 
-    /// Runs the cases of a patch on the module as it is in the copy, and returns those that must fail and
-    /// do not.
+    /// Runs the cases of a patch on the module as it is in the copy, and returns those that must
+    /// fail and do not.
     pub(super) fn passing(&mut self, patch: &Patch) -> Result<Vec<String>> {
         let (mut failing, mut modules) = (BTreeSet::new(), BTreeMap::new());
         for (suite, cases) in by_suite(patch) {
@@ -51,8 +51,8 @@ impl<'d> Guests<'d> {
         Ok(passing.cloned().collect())
     }
 
-    /// Builds the module for a kernel. Each kernel has a directory of its own for the objects, of which
-    /// little changes from one patch to the next.
+    /// Builds the module for a kernel. Each kernel has a directory of its own for the objects, of
+    /// which little changes from one patch to the next.
     fn module(&mut self, kernel: Configuration) -> Result<PathBuf> {
         let objects = self.dir.join(format!("objects-{}", kernel.name()));
         fs::create_dir_all(&objects)?;
@@ -98,8 +98,8 @@ fn leak_check_in(text: &str) -> Result<&str> {
     Ok(name.context("the search for leaks has no name")?.0)
 }
 
-/// The cases in a file, with their suites: each call in its table of cases is named after the suite, and
-/// has the name of the case as its first argument.
+/// The cases in a file, with their suites: each call in its table of cases is named after the
+/// suite, and has the name of the case as its first argument.
 fn cases_in(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let table = text.split_once("const CASES: &[Case] = &[");
     let table = table.and_then(|(_, rest)| rest.split_once("\n];"));

@@ -11,9 +11,9 @@
 //! + text in its place
 //! ```
 //!
-//! Of a line of text, all that follows the mark and one blank counts. Cases named by `after:` run with the
-//! others because those judge their effects; they may pass. A patch may edit several files, each with an
-//! `in:` of its own. Lines that begin with `#` or `>` are remarks.
+//! Of a line of text, all that follows the mark and one blank counts. Cases named by `after:` run
+//! with the others because those judge their effects; they may pass. A patch may edit several
+//! files, each with an `in:` of its own. Lines that begin with `#` or `>` are remarks.
 
 use anyhow::{ensure, Context, Result};
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `cargo xtask module-patches`: proof that guest cases can fail, for no tool mutates the kernel module.
+//! `cargo xtask module-patches`: proof that guest cases can fail, for no tool mutates the kernel
+//! module.
 //!
-//! Each patch of `tests/vm/guest/breaks.txt` is applied to a copy of the source. The cases that it names
-//! run in guests with the module built from the copy, and every one of them must fail.
+//! Each patch of `tests/vm/guest/breaks.txt` is applied to a copy of the source. The cases that it
+//! names run in guests with the module built from the copy, and every one of them must fail.
 //!
 //! | module | owns |
 //! |---|---|
@@ -28,8 +29,8 @@ use crate::workspace::root;
 /// The list, from the root of the checkout.
 const LIST: &str = "tests/vm/guest/breaks.txt";
 
-/// Suites of tests that others wrote. One case of each is enough: they test themselves, and the patch
-/// tests the reading of their results.
+/// Suites of tests that others wrote. One case of each is enough: they test themselves, and the
+/// patch tests the reading of their results.
 const TESTS_OF_OTHERS: [&str; 2] = ["selftests", "stress"];
 
 /// The actions of `cargo xtask module-patches`.
@@ -62,7 +63,8 @@ impl ModulePatches {
     }
 }
 
-/// The faults of a list: edits that do not fit the source, cases that do not exist or have no patch.
+/// The faults of a list: edits that do not fit the source, cases that do not exist or have no
+/// patch.
 fn faults(all: &[Patch], cases: &BTreeSet<String>) -> Result<Vec<String>> {
     let mut faults = Vec::new();
     for edit in all.iter().flat_map(|patch| &patch.edits) {
