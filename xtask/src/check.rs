@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::process::cargo;
 use crate::report::Tally;
-use crate::{breaks, libtest, tidy};
+use crate::{libtest, tidy};
 
 /// Runs all checks and reports them.
 pub(crate) fn run() -> Result<ExitCode> {
@@ -19,7 +19,6 @@ pub(crate) fn run() -> Result<ExitCode> {
 /// Adds the checks to `tally`; `cargo xtask test` starts with them too.
 pub(crate) fn stages(tally: &mut Tally) {
     tally.stage("tidy", tidy::run);
-    tally.stage("lists of breaks", breaks::check);
     tally.stage("rustfmt", |log| {
         log.run(cargo().args(["fmt", "--all", "--check"]))
     });

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `cargo xtask coverage`: which regions of the format crate its tests and those of hostile images reach.
+//! `cargo xtask coverage`: the regions of the format crate that its tests and those of hostile
+//! images reach.
 //!
-//! The compiler counts regions, and Debian's LLVM reads what it counted; a version that is older than the
-//! compiler's reads it as long as the form of the counts stays the same.
+//! The compiler counts regions, and Debian's LLVM reads the counts. A version older than the
+//! compiler's reads them as long as their format stays the same.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,10 +22,11 @@ const PACKAGES: [&str; 2] = ["daxfs-format", "daxfs-hostile"];
 /// The sources whose regions are counted.
 const SOURCES: &str = "daxfs-format/src";
 
-/// Runs the tests with counters, and prints a table of the sources and the lines that nothing reached.
+/// Runs the tests with counters, and prints a table of the sources and the lines that no test
+/// reached.
 ///
 /// # Errors
-/// When a test fails, or the tools cannot read what was counted.
+/// When a test fails, or the tools cannot read the counts.
 pub(crate) fn run() -> Result<()> {
     let (package, program) = (format!("llvm-{LLVM}"), format!("/usr/bin/llvm-cov-{LLVM}"));
     install_packages(&[(&package, &program)])?;
@@ -32,7 +34,7 @@ pub(crate) fn run() -> Result<()> {
     let raw = dir.join("raw");
     let programs = build(&dir, &raw)?;
     ensure!(!programs.is_empty(), "no test was built");
-    // What is there is of former runs, and of the build.
+    // The counts so far are those of former runs and of the build.
     if raw.exists() {
         fs::remove_dir_all(&raw).with_context(|| format!("cannot remove {}", raw.display()))?;
     }
@@ -48,13 +50,13 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// Has all programs that a command runs leave their counts in a directory, and not where they run.
+/// Makes all programs that a command runs write their counts to a directory.
 fn count_into(command: &mut Command, raw: &Path) {
     command.env("LLVM_PROFILE_FILE", raw.join("%m-%p.profraw"));
 }
 
-/// Builds the tests with counters; returns their programs. What runs in the build, scripts and macros,
-/// has counters as well.
+/// Builds the tests with counters, and returns their programs. Build scripts and macros have
+/// counters too.
 fn build(dir: &Path, raw: &Path) -> Result<Vec<PathBuf>> {
     let mut command = cargo();
     count_into(&mut command, raw);
@@ -74,7 +76,7 @@ fn build(dir: &Path, raw: &Path) -> Result<Vec<PathBuf>> {
     Ok(programs)
 }
 
-/// Puts the counts of all runs together.
+/// Merges the counts of all runs.
 fn merge(dir: &Path, raw: &Path) -> Result<PathBuf> {
     let counts = dir.join("counts.profdata");
     let mut command = Command::new(format!("llvm-profdata-{LLVM}"));
@@ -86,7 +88,7 @@ fn merge(dir: &Path, raw: &Path) -> Result<PathBuf> {
     Ok(counts)
 }
 
-/// What a command of llvm-cov says of the sources.
+/// Runs a command of llvm-cov on the sources.
 fn llvm_cov(counts: &Path, what: &str, programs: &[PathBuf]) -> Result<String> {
     let mut command = Command::new(format!("llvm-cov-{LLVM}"));
     command.arg(what);
@@ -104,7 +106,7 @@ fn llvm_cov(counts: &Path, what: &str, programs: &[PathBuf]) -> Result<String> {
     process::capture(&mut command)
 }
 
-/// Prints the lines that nothing reached, of each source in one line.
+/// Prints the lines that no test reached, in one line for each source.
 fn print_missed(lcov: &str) {
     for (source, lines) in missed(lcov) {
         let name = Path::new(source)

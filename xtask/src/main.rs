@@ -4,7 +4,6 @@
 //! | module | owns |
 //! |---|---|
 //! | [`mod@bench`] | measurements side by side with the peers |
-//! | [`breaks`] | proof that tests can fail |
 //! | [`check`] | formatting, lints, tests, documentation and the tidy rules |
 //! | [`coverage`] | which regions of the format crate tests reach |
 //! | [`dist`] | manual pages and shell completions |
@@ -12,6 +11,8 @@
 //! | [`hostile`] | everything that is enumerated about hostile images |
 //! | [`kernel`] | the guest kernel: its source, toolchain, configuration and build |
 //! | [`libtest`] | running `cargo test` and counting what it ran |
+//! | [`mutants`] | proof that the tests of tools and libraries can fail |
+//! | [`patches`] | proof that guest cases can fail |
 //! | [`process`] | running other programs, with errors that name them |
 //! | [`qemu`] | guests: a shell, and the tests that run in them |
 //! | [`readme`] | the first command of README.md, run as a new user would type it |
@@ -26,7 +27,6 @@
 #![forbid(unsafe_code)]
 
 mod bench;
-mod breaks;
 mod check;
 mod coverage;
 mod dist;
@@ -34,6 +34,8 @@ mod fuzz;
 mod hostile;
 mod kernel;
 mod libtest;
+mod mutants;
+mod patches;
 mod process;
 mod qemu;
 mod readme;
@@ -81,9 +83,11 @@ enum Task {
     Hostile(hostile::Args),
     /// Run the tests that need a kernel, in guests.
     QemuTest(qemu::TestArgs),
-    /// Break the product in every listed way, and see tests fail.
+    /// Change the source of tools and libraries, and see tests fail.
+    Mutants(mutants::Args),
+    /// Change the kernel module by patches, and see guest cases fail.
     #[command(subcommand)]
-    Breaks(breaks::Breaks),
+    ModulePatches(patches::ModulePatches),
     /// Measure against the peers, side by side in one run.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -107,13 +111,14 @@ fn dispatch(task: &Task) -> Result<ExitCode> {
         Task::Setup => setup::run().map(|()| ExitCode::SUCCESS),
         Task::Check => check::run(),
         Task::Bench(bench) => bench.run(),
-        Task::Breaks(breaks) => breaks.run(),
         Task::Coverage => coverage::run().map(|()| ExitCode::SUCCESS),
         Task::Dist => dist::run().map(|()| ExitCode::SUCCESS),
         Task::Fuzz(arguments) => arguments.run(),
         Task::Hostile(arguments) => arguments.run(),
         Task::Kernel(arguments) => arguments.run(),
         Task::Kmod(arguments) => arguments.run(),
+        Task::Mutants(arguments) => arguments.run(),
+        Task::ModulePatches(patches) => patches.run(),
         Task::Qemu(arguments) => arguments.run(),
         Task::QemuTest(arguments) => arguments.run(),
         Task::Test(arguments) => arguments.run(),

@@ -32,9 +32,13 @@ const ALLOWED_DEPENDENCIES: &[(&str, &[&str])] = &[
         &["daxfs-format", "daxfs-image", "daxfs-cli"],
     ),
     ("daxfs-dist", &["mkdaxfs", "daxfs-fsck", "daxfs-inspect"]),
-    ("daxfs-hostile", &["daxfs-format", "daxfs-image"]),
+    (
+        "daxfs-hostile",
+        &["daxfs-format", "daxfs-image", "daxfs-test-random"],
+    ),
     ("daxfs-panic-free", &["daxfs-format"]),
-    ("daxfs-testtree", &[]),
+    ("daxfs-test-random", &[]),
+    ("daxfs-testtree", &["daxfs-test-random"]),
     (
         "daxfs-fuzztargets",
         &[
@@ -44,11 +48,17 @@ const ALLOWED_DEPENDENCIES: &[(&str, &[&str])] = &[
             "daxfs-image",
             "daxfs-hostile",
             "daxfs-testtree",
+            "daxfs-test-random",
         ],
     ),
     (
         "daxfs-guest",
-        &["daxfs-format", "daxfs-hostile", "daxfs-image"],
+        &[
+            "daxfs-format",
+            "daxfs-hostile",
+            "daxfs-image",
+            "daxfs-test-random",
+        ],
     ),
     ("xtask", &["daxfs-testtree"]),
 ];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the fuzz targets do with an input, as plain functions: `targets/` gives them to libFuzzer, and an
-//! ordinary test runs the corpus through them. An error is fine, a panic is a defect.
+//! The fuzz targets as plain functions: `targets/` passes them to libFuzzer, and a test runs the
+//! corpus through them. An error is a good result, a panic is a defect.
 //!
 //! | module | owns |
 //! |---|---|

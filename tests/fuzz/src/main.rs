@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `fuzz-seeds`: writes the inputs that fuzzing begins with.
+//! `fuzz-seeds`: writes the seed inputs of fuzzing.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,10 +8,10 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use daxfs_fuzztargets::targets;
 
-/// Write the inputs that fuzzing begins with, a directory for each target.
+/// Write the seed inputs of fuzzing, a directory for each target.
 #[derive(Parser)]
 struct Arguments {
-    /// Where the directories are made.
+    /// The directory in which these directories are made.
     directory: PathBuf,
 }
 

@@ -47,7 +47,7 @@ fn seeds() -> Vec<Vec<u8>> {
 /// Parses options.
 ///
 /// # Panics
-/// When a parser does, or takes what it must not.
+/// When a parser panics, or accepts options that it must refuse.
 pub fn options(input: &[u8]) {
     match input.split_first() {
         Some((b'k', text)) => mount_options(text),
@@ -58,8 +58,8 @@ pub fn options(input: &[u8]) {
     }
 }
 
-/// Why the module's parser refuses options as `mount -o` takes them; none if it takes them all. Options
-/// that it does not know, and flags with a value, are judged by the VFS.
+/// Returns the message with which the module's parser refuses options in the form of `mount -o`, or
+/// none if it accepts them all. Unknown options, and flags with a value, are judged by the VFS.
 #[must_use]
 pub fn mount_refusal(text: &str) -> Option<String> {
     let mut options = Options::default();
@@ -79,7 +79,7 @@ pub fn mount_refusal(text: &str) -> Option<String> {
     None
 }
 
-/// The options of a mount, one after the other; a mount ends with the first that is refused.
+/// Parses the options of a mount one after the other, up to the first that is refused.
 fn mount_options(text: &[u8]) {
     let mut options = Options::default();
     let mut seen = Vec::new();
@@ -109,7 +109,7 @@ fn mount_options(text: &[u8]) {
     }
 }
 
-/// What was taken is what the text says.
+/// Asserts that an accepted option has the value of its text.
 fn taken(options: &Options, key: Key, value: &[u8]) {
     match key {
         Key::Phys => {
@@ -127,7 +127,7 @@ fn taken(options: &Options, key: Key, value: &[u8]) {
     }
 }
 
-/// What was refused is said, and is not what could have been taken.
+/// Asserts that a refusal has a message, and that the text is invalid.
 fn refused(before: &Options, key: Key, value: &[u8], refusal: &Refusal) {
     let said = refusal.to_string();
     assert!(!said.is_empty() && said.is_ascii(), "{said:?}");
@@ -144,7 +144,7 @@ fn refused(before: &Options, key: Key, value: &[u8], refusal: &Refusal) {
     assert!(!good, "{:?} is refused: {said}", value.escape_ascii());
 }
 
-/// A number of bytes, read in another way than the module reads it.
+/// A number of bytes, parsed in another way than by the module.
 fn number(text: &[u8]) -> Option<u128> {
     let text = text.to_ascii_lowercase();
     let shift = text
@@ -164,7 +164,7 @@ fn number(text: &[u8]) -> Option<u128> {
     Some(number << (10 * shift.map_or(0, |unit| unit + 1)))
 }
 
-/// An identity, as `daxfs-fsck` reads it.
+/// An identity, as `daxfs-fsck` parses it.
 fn identity(text: &[u8]) -> Option<[u8; 32]> {
     Some(*Identity::parse(text).ok()?.as_bytes())
 }
@@ -204,7 +204,7 @@ fn fsck_options(text: &[u8]) {
     }
 }
 
-/// Parses a command line; the message of an error is put together too.
+/// Parses a command line, and formats the message of an error.
 fn parse<T: Parser>(program: &str, text: &[u8]) -> Option<T> {
     let arguments = text.split(|&byte| byte == 0).map(OsStr::from_bytes);
     let line = [OsStr::new(program)].into_iter().chain(arguments);

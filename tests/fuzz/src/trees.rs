@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Trees through the tools: `mkdaxfs`, `daxfs-fsck` with all contents, extraction, and a comparison of
-//! everything that can be observed of both trees.
+//! Trees through the tools: `mkdaxfs`, `daxfs-fsck` with all contents, extraction, and a comparison
+//! of everything that can be observed of both trees.
 //!
-//! An input is a byte that chooses options, and a description of a tree. Owners and devices want root.
+//! An input is a byte that selects options, and a description of a tree. Owners and devices need
+//! root.
 
 use std::env;
 use std::ffi::OsStr;
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use daxfs_hostile::fuzz::Target;
+use daxfs_test_random::Random;
 use daxfs_testtree::compare::{Aspect, Differences, ASPECTS};
 use daxfs_testtree::decode::decode;
 use daxfs_testtree::random::RandomTree;
@@ -27,12 +29,12 @@ pub const TARGET: Target = Target {
     run: trees,
     seeds: || {
         (0..16)
-            .map(|seed| stream(seed).take(512).collect())
+            .map(|seed| Random::new(seed).bytes().take(512).collect())
             .collect()
     },
 };
 
-/// How many entries a tree has at most: little enough for hundreds of trees a second.
+/// The largest number of entries of a tree: small enough for hundreds of trees a second.
 const ENTRIES: usize = 12;
 
 /// The options of `mkdaxfs` that lay an image out.
@@ -64,10 +66,10 @@ pub fn choices() -> impl Strategy<Value = Choice> {
         })
 }
 
-/// Takes the tree that the input describes through the tools.
+/// Passes the tree that the input describes through the tools.
 ///
 /// # Panics
-/// When the tree does not survive.
+/// When the tree changes on the way.
 pub fn trees(input: &[u8]) {
     let Some((&options, tree)) = input.split_first() else {
         return;
@@ -77,7 +79,7 @@ pub fn trees(input: &[u8]) {
 }
 
 impl Choice {
-    /// The choice that a byte stands for; a zero stands for the defaults.
+    /// The choice that a byte encodes; a zero encodes the defaults.
     fn of(byte: u8) -> Self {
         let keep = |bit: u8| [Keep::Yes, Keep::No][usize::from(byte >> bit & 1)];
         Self {
@@ -90,7 +92,7 @@ impl Choice {
     }
 }
 
-/// Where trees are made: `TMPDIR`, or else beside what cargo builds.
+/// The directory for trees: `TMPDIR`, or else the target directory.
 ///
 /// # Panics
 /// When the directory cannot be made.
@@ -101,23 +103,11 @@ pub fn scratch() -> PathBuf {
     directory
 }
 
-/// SplitMix64, as bytes.
-fn stream(seed: u64) -> impl Iterator<Item = u8> {
-    let mut state = seed;
-    std::iter::repeat_with(move || {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut out = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        out = (out ^ (out >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (out ^ (out >> 31)).to_le_bytes()
-    })
-    .flatten()
-}
-
-/// Builds an image twice from two copies that were made in opposite orders, which must give the same
-/// bytes; checks it with all contents; extracts it; and compares.
+/// Builds an image twice from two copies that were made in opposite orders, which must give the
+/// same bytes; checks it with all contents; extracts it; and compares.
 ///
 /// # Panics
-/// When the tree does not survive.
+/// When the tree changes on the way.
 pub fn round_trip(tree: &RandomTree, choice: &Choice, work: &Path) {
     let at = |name: &str| work.join(name);
     for (name, order, threads) in [("a", Order::Forward, 1), ("b", Order::Reverse, 2)] {

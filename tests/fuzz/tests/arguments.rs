@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Bad arguments of a mount: the parser of the kernel module refuses what it can judge, with the message
-//! that the class states. The guest goes through the same table.
+//! Bad arguments of a mount: the parser of the kernel module refuses those that it can judge, with
+//! the message that the class states. A guest case uses the same table.
 #![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
 use daxfs_fuzztargets::options::mount_refusal;
-use daxfs_hostile::beyond::{Judge, ARGUMENTS};
+use daxfs_hostile::inputs::{Judge, ARGUMENTS};
 
 #[test]
 fn every_argument_is_refused() {
@@ -13,7 +13,7 @@ fn every_argument_is_refused() {
         let refusal = mount_refusal(&class.options.replace("HERE", "0x20000000"));
         let good = match (class.judge, &refusal) {
             (Judge::Parser, Some(said)) => said.contains(class.says),
-            // What only a mount can judge is no business of the parser.
+            // The parser must accept options that only a mount can judge.
             (Judge::Mount, None) => true,
             _ => false,
         };

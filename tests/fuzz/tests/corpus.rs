@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Every input that fuzzing has kept, and every input with which it begins, still does no harm.
+//! Every input of the corpora and every seed passes.
 #![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
 use std::fs;

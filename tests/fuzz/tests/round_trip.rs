@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Random trees survive the way into an image and out again, whatever the options of the builder.
+//! Random trees are unchanged after a round trip through an image, for all options of the builder.
 //!
 //! Each case builds an image twice from two copies that were made in opposite orders, which must
 //! give the same bytes; checks it with all contents; extracts it; and compares everything that can
-//! be observed. `PROPTEST_CASES` says how many cases there are, `TMPDIR` where the trees are made.
-//! Owners and devices want root.
+//! be observed. `PROPTEST_CASES` sets the number of cases, `TMPDIR` the directory for the trees.
+//! Owners and devices need root.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
@@ -16,14 +16,14 @@ use daxfs_testtree::random;
 use mkdaxfs::Options;
 use proptest::prelude::*;
 
-/// 64 cases in the quick loop; `PROPTEST_CASES` asks for more.
+/// 64 cases by default; `PROPTEST_CASES` sets another number.
 fn config() -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES")
         .ok()
         .and_then(|cases| cases.parse().ok());
     ProptestConfig {
         cases: cases.unwrap_or(64),
-        // A failure prints its input whole; there is nothing to be kept beside it.
+        // A failure prints its whole input, so no file of regressions is kept.
         failure_persistence: None,
         ..ProptestConfig::default()
     }
@@ -39,8 +39,8 @@ proptest! {
     }
 }
 
-/// A file with a hole was taken for dense where the file system keeps attributes in a block of their
-/// own: that block made up for the hole in `st_blocks`.
+/// A file with a hole was taken for dense where the file system keeps attributes in a block of
+/// their own: in `st_blocks` that block replaced the hole.
 #[test]
 fn attributes_do_not_hide_a_hole() {
     let work = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Names with a given hash.
 //!
-//! XXH64 is no secret: over eight bytes it is a bijection, so whoever makes an image can give as many
-//! names as he likes one hash. Lookup and iteration must not care.
+//! XXH64 has no secret key, and over eight bytes it is a bijection: an image may hold any number of
+//! names with one hash. Lookup and iteration must handle them.
 
 const P1: u64 = 0x9e37_79b1_85eb_ca87;
 const P2: u64 = 0xc2b2_ae3d_27d4_eb4f;

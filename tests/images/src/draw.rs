@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Mutants of the reference image drawn by a seed and a number, for places where not all of them can
-//! be tried: a kernel takes milliseconds for each.
+//! Mutants of the reference image drawn by a seed and a number, for runs that cannot try all of
+//! them: a kernel takes milliseconds for each.
 //!
-//! The first numbers are the named classes. Behind them comes chance: one field or two get another
-//! value, mostly where fields lie close together, and then everything is sealed, so that the change is
-//! found by the rule that it breaks and not by a checksum.
+//! The first numbers are the named classes. The others are random: one field or two take another
+//! value, mostly in the metadata, and then everything is sealed, so that the change is found by the
+//! rule that it breaks and not by a checksum.
 
 use std::ops::Range;
+
+use daxfs_test_random::Random;
 
 use crate::classes::{all, Class};
 use crate::examine::Examiner;
@@ -15,27 +17,27 @@ use crate::num::to_usize;
 use crate::reference::reference;
 use crate::seal::seal_superblock;
 
-/// A bad image, or one that happens to be good.
+/// An image that breaks a rule, or by chance does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mutant {
-    /// What was done, for whoever has to find out why it matters.
+    /// The class or the changes, for reports.
     pub name: String,
     /// The image. It ends where its memory ends.
     pub bytes: Vec<u8>,
 }
 
-/// What mutants are drawn from.
+/// A source of mutants.
 pub struct Drawer {
     reference: Vec<u8>,
     classes: Vec<&'static Class>,
-    /// Where fields lie: superblock, entries of the section table in use, metadata sections.
+    /// Offsets of fields: superblock, entries of the section table in use, metadata sections.
     fields: Vec<usize>,
-    /// Everything that is no content.
+    /// All offsets outside the contents of files.
     places: Vec<usize>,
     interesting: Vec<u64>,
 }
 
-/// Where the fields of the superblock lie, and where the section table begins.
+/// Offsets of the superblock's fields before the section table.
 const HEADER: Range<usize> = 0..192;
 const ENTRY: usize = 64;
 
@@ -55,7 +57,7 @@ impl Default for Drawer {
     }
 }
 
-/// Where the fields of an image lie.
+/// Returns the offsets of all fields of an image.
 fn fields(image: &[u8]) -> Vec<usize> {
     let opened = Examiner::default().open(image).expect("a sound image");
     let sections: Vec<_> = opened.superblock().sections().iter().collect();
@@ -68,13 +70,13 @@ fn fields(image: &[u8]) -> Vec<usize> {
 }
 
 impl Drawer {
-    /// How many numbers are taken by classes.
+    /// The number of classes, which have the first numbers.
     #[must_use]
     pub fn classes(&self) -> usize {
         self.classes.len()
     }
 
-    /// The mutant with this number, of all that the seed gives.
+    /// Returns the mutant with this number in the sequence of a seed.
     #[must_use]
     pub fn draw(&self, seed: u64, number: u64) -> Mutant {
         let class = usize::try_from(number)
@@ -85,11 +87,11 @@ impl Drawer {
             let bytes = class.build().bytes;
             return Mutant { name, bytes };
         }
-        let mut chance = Chance::new(seed, number);
+        let mut random = Random::numbered(seed, number);
         let mut bytes = self.reference.clone();
         let mut name = String::new();
-        for _ in 0..1 + chance.below(4) / 3 {
-            let (at, value) = self.change(&mut chance, &bytes);
+        for _ in 0..1 + random.below(4) / 3 {
+            let (at, value) = self.change(&mut random, &bytes);
             name.push_str(&format!("{at:#x} = {value:02x?} "));
             bytes[at..at + value.len()].copy_from_slice(&value);
         }
@@ -99,27 +101,26 @@ impl Drawer {
         }
     }
 
-    /// A place, and another value for what is there.
-    fn change(&self, chance: &mut Chance, bytes: &[u8]) -> (usize, Vec<u8>) {
-        let among = if chance.below(8) == 0 {
+    /// Returns an offset, and another value for the bytes there.
+    fn change(&self, random: &mut Random, bytes: &[u8]) -> (usize, Vec<u8>) {
+        let among = if random.below(8) == 0 {
             &self.places
         } else {
             &self.fields
         };
-        let at = *chance.pick(among);
-        let width = *chance.pick(&[1, 1, 2, 4, 8]);
+        let at = *random.pick(among);
+        let width = *random.pick(&[1, 1, 2, 4, 8]);
         let at = at / width * width;
         let old = &bytes[at..at + width];
         if width == 1 {
-            let other = 1 + u8::try_from(chance.below(255)).unwrap_or(0);
+            let other = 1 + u8::try_from(random.below(255)).unwrap_or(0);
             return (at, vec![old[0].wrapping_add(other)]);
         }
-        (at, chance.pick(&words(old, &self.interesting)).clone())
+        (at, random.pick(&words(old, &self.interesting)).clone())
     }
 }
 
-/// Seals an image. What the seal would undo, a change of a checksum, stays: then only the superblock,
-/// which covers the others, is sealed.
+/// Seals an image. If that undoes the mutation, which was in a checksum, seals the superblock only.
 fn sealed(bytes: Vec<u8>, reference: &[u8]) -> Vec<u8> {
     let mut whole = bytes.clone();
     daxfs_image::seal::seal(&mut whole);
@@ -129,32 +130,4 @@ fn sealed(bytes: Vec<u8>, reference: &[u8]) -> Vec<u8> {
     let mut bytes = bytes;
     seal_superblock(&mut bytes);
     bytes
-}
-
-/// Numbers that a seed gives (SplitMix64).
-struct Chance(u64);
-
-impl Chance {
-    fn new(seed: u64, number: u64) -> Self {
-        let mut chance = Self(seed);
-        let offset = chance.next();
-        Self(offset.wrapping_add(number.wrapping_mul(0x2545_f491_4f6c_dd1d)))
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut value = self.0;
-        value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        value ^ (value >> 31)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        let index = self.below(crate::num::from_usize(from.len()));
-        &from[to_usize(index)]
-    }
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Everything that can be found wrong with an image, in the order in which a mount and then fsck find
-//! it.
+//! All checks of an image, in the order of a mount and then of fsck.
 
 use std::ops::ControlFlow;
 
@@ -11,12 +10,13 @@ use daxfs_format::superblock::SuperblockCopy;
 use daxfs_format::{Error, Finding, Image, InodeKind, Memory, Object, Rule};
 use daxfs_image::hash::{Sha256, Xxh64};
 
-/// What finds a finding.
+/// The check that finds a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// Superblock and section table: each mount.
     Open,
-    /// XXH64 and SHA-256 of the metadata sections: the first mount (SHA-256 for `identity=` and `validate`).
+    /// XXH64 and SHA-256 of the metadata sections: the first mount (SHA-256 for `identity=` and
+    /// `validate`).
     Checksums,
     /// The structure: `daxfs-fsck`, and a mount with `validate`.
     Structure,
@@ -25,7 +25,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// The stage in a table.
+    /// The name of the stage in a table.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -83,7 +83,8 @@ impl Examiner {
         check::verify_section_digests::<Sha256, _, _>(image, copy, buffer, sink)
     }
 
-    /// Checks the structure of the image that was opened last, with the padding of the data section.
+    /// Checks the structure of the image that was opened last, with the padding of the data
+    /// section.
     ///
     /// # Errors
     /// [`Stop`].
@@ -108,7 +109,7 @@ impl Examiner {
         check::check_data_padding(image, &self.pages, &mut self.buffer, sink)
     }
 
-    /// Compares every content with its digest; the first that differs, or that cannot be read.
+    /// Compares every content with its digest, up to the first that differs or cannot be read.
     ///
     /// # Errors
     /// A rule that an object on the way breaks, or the memory's own.
@@ -135,7 +136,7 @@ impl Examiner {
         Ok(())
     }
 
-    /// The first thing wrong with an image, and what finds it.
+    /// Returns the first finding of an image, and the check that finds it.
     pub fn first<M: Memory>(&mut self, memory: M) -> Option<(Stage, Error)> {
         match self.accept(memory) {
             Err(refusal) => Some(refusal),
@@ -146,10 +147,10 @@ impl Examiner {
         }
     }
 
-    /// The image, if a mount with `validate` accepts it.
+    /// Returns the image if a mount with `validate` accepts it.
     ///
     /// # Errors
-    /// What it is refused for first, and what finds that.
+    /// The first finding, and the check that finds it.
     pub fn accept<M: Memory>(&mut self, memory: M) -> Result<Image<M, Xxh64>, (Stage, Error)> {
         let image = self.open(memory).map_err(|error| (Stage::Open, error))?;
         let mut first = None;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The fields of the structures of the format, as the tables of docs/format.md name them, and where the
-//! structures lie in an image.
+//! The fields of the structures of the format, as the tables of docs/format.md name them, and where
+//! the structures lie in an image.
 
 use daxfs_format::{Image, Inode, InodeKind, SectionKind};
 use daxfs_image::hash::Xxh64;
@@ -11,7 +11,7 @@ use crate::num::to_usize;
 /// The specification.
 const SPECIFICATION: &str = include_str!("../../../docs/format.md");
 
-/// What the tables of the specification describe, in their order, with the lengths in bytes.
+/// The structures that have tables in the specification, in its order, with their lengths in bytes.
 const TABLES: [(&str, usize); 7] = [
     ("superblock", 4096),
     ("section table entry", 64),
@@ -22,7 +22,7 @@ const TABLES: [(&str, usize); 7] = [
     ("extent", 32),
 ];
 
-/// What it describes in words.
+/// The structures that the specification describes in words.
 const OTHERS: [(&str, &[Field]); 3] = [
     ("xattr set", &[Field::new(0, 4), Field::new(4, 4)]),
     (
@@ -35,7 +35,7 @@ const OTHERS: [(&str, &[Field]); 3] = [
 /// A field of a structure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field {
-    /// Where it begins in the structure.
+    /// Its offset in the structure.
     pub offset: usize,
     /// Its length in bytes.
     pub length: usize,
@@ -47,14 +47,14 @@ impl Field {
     }
 }
 
-/// A kind of structure, and where those of an image lie.
+/// A kind of structure, and the offsets of those in an image.
 #[derive(Clone, Debug)]
 pub struct Structure {
-    /// What it is.
+    /// The name of the kind.
     pub name: &'static str,
     /// Its fields.
     pub fields: Vec<Field>,
-    /// Where each begins.
+    /// The offset of each structure.
     pub places: Vec<usize>,
 }
 
@@ -91,7 +91,7 @@ fn described() -> Vec<Structure> {
     named.map(structure).collect()
 }
 
-/// Fields follow each other without gaps, so that none is forgotten.
+/// Asserts that fields follow each other without gaps, so that none is left out.
 fn assert_tiles(name: &str, length: usize, fields: &[Field]) {
     let mut at = 0;
     for field in fields {
@@ -134,7 +134,7 @@ fn field(line: &str) -> Option<Field> {
     Some(Field::new(offset, width * count))
 }
 
-/// Where the structures of a kind lie.
+/// Returns the offsets of the structures of a kind.
 fn places(image: &Image<&[u8], Xxh64>, name: &str) -> Vec<usize> {
     let table = |kind, first: u64, step: u64| {
         let section = image.superblock().sections().get(kind);
@@ -175,7 +175,7 @@ fn entries(inode: &Inode) -> Vec<usize> {
         .collect()
 }
 
-/// The entries of the table of sets, and the attributes of all sets.
+/// Returns the offsets of the entries in the table of sets, and of the attributes of all sets.
 fn attribute_sets(image: &Image<&[u8], Xxh64>) -> (Vec<usize>, Vec<usize>) {
     let section = image.superblock().sections().get(SectionKind::Xattrs);
     let start = section.map_or(0, |section| section.offset);

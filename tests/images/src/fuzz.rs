@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the fuzz targets do with an input, as plain functions: the corpus runs through them in an
-//! ordinary test too. An error is fine, a panic is a defect.
+//! The fuzz targets over images, as plain functions: a test runs the corpus through them too. An
+//! error is a good result, a panic is a defect.
 //!
 //! | target | input |
 //! |---|---|
@@ -25,17 +25,18 @@ use zerocopy::{FromZeros as _, IntoBytes as _};
 use crate::examine::Examiner;
 use crate::memory::Watched;
 use crate::num::{from_usize, len64, to_u32, to_usize};
+use crate::reference::{variant, variants};
 use crate::seal::seal_superblock;
 use crate::walk::{walk_with, BUFFER};
 use crate::writer::ROOT;
 
-/// A target: its name, what it does with an input, and inputs to begin with.
+/// A fuzz target.
 pub struct Target {
     /// The name, as `cargo fuzz` knows it.
     pub name: &'static str,
     /// Runs one input.
     pub run: fn(&[u8]),
-    /// Inputs that reach far.
+    /// Seed inputs.
     pub seeds: fn() -> Vec<Vec<u8>>,
 }
 
@@ -66,11 +67,11 @@ pub const TARGETS: &[Target] = &[
     },
 ];
 
-/// What any input may cost in loads before its memory refuses.
+/// The number of loads after which the memory of an input refuses.
 const FUEL: u64 = 1 << 16;
 
 thread_local! {
-    /// What one run leaves to the next, which does not care what it holds.
+    /// Buffers that runs reuse, whatever they hold.
     static KEPT: RefCell<(Examiner, Vec<u8>)> =
         RefCell::new((Examiner::default(), vec![0; BUFFER]));
 }
@@ -183,15 +184,13 @@ pub fn xattr(input: &[u8]) {
     );
 }
 
-/// The small images: between them they have every kind of object, and short inputs run faster.
+/// The small images: together they have every kind of object, and short inputs run faster.
 fn images() -> Vec<Vec<u8>> {
-    let variants = crate::reference::variants()
-        .into_iter()
-        .map(|(_, image)| image);
+    let variants = variants().into_iter().map(|(_, image)| image);
     variants.filter(|image| image.len() <= 16384).collect()
 }
 
-/// A byte that counts, and as many bytes.
+/// Splits off a byte with a count, and so many bytes.
 fn split_counted(input: &[u8]) -> Option<(&[u8], &[u8])> {
     let (&count, rest) = input.split_first()?;
     rest.split_at_checked(count.into())
@@ -259,16 +258,14 @@ fn with_section(
 
 /// The section of a kind in one of the small images.
 fn section_of(name: &str, kind: SectionKind) -> Vec<u8> {
-    let variants = crate::reference::variants();
-    let image = variants.iter().find(|(other, _)| *other == name);
-    let (_, bytes) = image.expect("a variant");
+    let bytes = variant(name);
     let image = Examiner::default().open(&bytes[..]).expect("a sound image");
     let section = image.superblock().sections().get(kind).expect("a section");
     let start = to_usize(section.offset);
     bytes[start..start + to_usize(section.length)].to_vec()
 }
 
-/// The root directories of some small images, each behind what `head` makes of one of its names.
+/// The root directories of some small images, each after the result of `head` for one of its names.
 fn units(head: impl Fn(&[u8]) -> Vec<u8>) -> Vec<Vec<u8>> {
     let of = |name: &str, count: u16| {
         let unit = section_of(name, SectionKind::Directories);
@@ -286,7 +283,7 @@ fn units(head: impl Fn(&[u8]) -> Vec<u8>) -> Vec<Vec<u8>> {
     vec![of("packed", 1), of("colliding", 40), of("attributes", 4)]
 }
 
-/// Changes an image where its metadata lie: a structure by the bytes given, or a field by a value from
+/// Changes the metadata of an image: a structure by the bytes given, or a field by a value from
 /// elsewhere in the image. `random` is consumed eight bits at a time.
 pub fn mutate_image(image: &mut [u8], random: u64, bytes: &[u8]) {
     let windows = windows(image);
@@ -308,7 +305,8 @@ pub fn mutate_image(image: &mut [u8], random: u64, bytes: &[u8]) {
     }
 }
 
-/// Where metadata lie in an image, and how long a structure there is: (start, end, unit).
+/// Returns the ranges of metadata in an image and the length of a structure there: (start, end,
+/// unit).
 fn windows(image: &[u8]) -> Vec<(usize, usize, usize)> {
     let Some((block, _)) = image.split_at_checked(SUPERBLOCK_SIZE) else {
         return Vec::new();

@@ -1,28 +1,27 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Hostile images: each breaks a rule of DAXFS in one way, and the tests say what must come of it.
+//! Hostile images: each breaks a rule of DAXFS in one way, and has an expected finding.
 //!
 //! | module | owns |
 //! |---|---|
 //! | [`writer`] | a small writer of images, independent of `mkdaxfs` |
 //! | [`reference`](mod@reference) | the reference image, one of every kind of object, and small variants |
-//! | [`beyond`] | classes that are no images: arguments, peers |
-//! | [`classes`] | the classes of bad input: generator and finding |
+//! | [`inputs`] | classes of bad input beside images: arguments, peers |
+//! | [`classes`] | the classes of hostile images: mutation and finding |
 //! | [`collide`] | names with a given hash |
 //! | [`mutate`] | mutants of bytes, of words and of pairs of fields |
 //! | [`measure`] | everything that is counted, in one run |
-//! | [`draw`] | mutants drawn by chance, for where not all can be tried |
-//! | [`memory`] | a memory that watches its readers |
+//! | [`draw`] | mutants drawn at random, for runs that cannot try all of them |
+//! | [`memory`] | a memory that counts reads and refuses those outside the image |
 //! | [`fields`] | the fields of every structure, as the specification names them |
-//! | [`fuzz`] | what the fuzz targets do with an input |
-//! | [`seal`] | seals for those who change many images |
+//! | [`fuzz`] | the fuzz targets over images |
+//! | [`seal`] | the seal of the superblock alone |
 //! | [`specimen`] | an image to be changed, with its objects by name |
 //! | [`panics`] | a search of compiled code for ways to panic |
 //! | [`refetch`] | words that change between two loads |
-//! | [`document`] | the page about hostile images |
-//! | [`examine`] | everything that can be found wrong with an image, in order |
-//! | [`walk`](mod@walk) | a walk that reads everything by every way there is |
+//! | [`document`] | the list of all classes |
+//! | [`examine`] | all checks of an image, in order |
+//! | [`walk`](mod@walk) | a walk that reads everything in every way |
 
-pub mod beyond;
 pub mod classes;
 pub mod collide;
 pub mod document;
@@ -30,6 +29,7 @@ pub mod draw;
 pub mod examine;
 pub mod fields;
 pub mod fuzz;
+pub mod inputs;
 pub mod measure;
 pub mod memory;
 pub mod mutate;

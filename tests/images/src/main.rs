@@ -1,49 +1,47 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `hostile`: what takes longer than a test, and the page about hostile images. `cargo xtask hostile`
+//! `hostile`: everything that is enumerated about hostile images, in one run. `cargo xtask hostile`
 //! starts it.
 
 use std::fs;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::{Parser, Subcommand};
-use daxfs_hostile::document::{markdown, part, MEASURED};
+use clap::Parser;
+use daxfs_hostile::document::{self, CLASSES, COUNTS};
 use daxfs_hostile::measure::Measured;
 use daxfs_hostile::mutate::Extent;
 
-/// Hostile images: counts and tables.
+/// Judge every mutant of the reference image, change every word between every two loads of every
+/// reader, and search the compiled format crate for ways to panic. Exit status 1 if a result is
+/// bad.
 #[derive(Parser)]
 struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
+    /// Try about eight values of each byte and four of each field, and record nothing.
+    #[arg(long)]
+    quick: bool,
 
-#[derive(Subcommand)]
-enum Command {
-    /// Judge every mutant of the reference image, change every word between every two loads of every
-    /// reader, and search the compiled format crate for ways to panic; fails when something is bad.
-    Measure {
-        /// Try about eight values of each byte and four of each field, and record nothing.
-        #[arg(long)]
-        quick: bool,
-    },
-    /// Print the page about hostile images.
-    Document,
+    /// Write the list of classes, and try nothing.
+    #[arg(long, conflicts_with = "quick")]
+    document: bool,
 }
 
 fn main() -> Result<ExitCode> {
-    match Arguments::parse().command {
-        Command::Measure { quick: true } => measure(Extent::Quick),
-        Command::Measure { quick: false } => measure(Extent::Full),
-        Command::Document => {
-            print!("{}", markdown());
-            Ok(ExitCode::SUCCESS)
-        }
+    let arguments = Arguments::parse();
+    if !arguments.quick {
+        write(CLASSES, &document::classes())?;
     }
+    if arguments.document {
+        return Ok(ExitCode::SUCCESS);
+    }
+    measure(if arguments.quick {
+        Extent::Quick
+    } else {
+        Extent::Full
+    })
 }
 
 fn measure(extent: Extent) -> Result<ExitCode> {
-    let measured = Measured::run(extent, |what| eprintln!("{what} ..."))?;
+    let measured = Measured::run(extent, |part| eprintln!("{part} ..."))?;
     let text = measured.markdown();
     print!("{text}");
     let bad: Vec<_> = measured.bad().collect();
@@ -55,8 +53,11 @@ fn measure(extent: Extent) -> Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     if extent == Extent::Full {
-        let path = part(MEASURED);
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        write(COUNTS, &text)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn write(path: &str, text: &str) -> Result<()> {
+    fs::write(document::file(path), text).with_context(|| format!("cannot write {path}"))
 }

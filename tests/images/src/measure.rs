@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Everything that is counted here in one run, as a part of the page about hostile images.
+//! All counts of one run, as a page.
 
 use std::fmt::Write as _;
 
@@ -8,6 +8,7 @@ use daxfs_format::Rule;
 use indicatif::HumanCount;
 
 use crate::mutate::{self, Counts, Extent, Pairs};
+use crate::num::from_usize;
 use crate::panics;
 use crate::reference::reference;
 use crate::refetch::{self, Outcome};
@@ -53,7 +54,7 @@ impl Measured {
         })
     }
 
-    /// What must not be.
+    /// Descriptions of all defects.
     pub fn bad(&self) -> impl Iterator<Item = &String> {
         let pairs = self.pairs.iter().map(|(_, counts)| counts);
         let all = [&self.bytes, &self.words, &self.unsealed].into_iter();
@@ -61,7 +62,7 @@ impl Measured {
         mutants.chain(&self.panics)
     }
 
-    /// How many things were tried.
+    /// The number of mutants and runs.
     #[must_use]
     pub fn tried(&self) -> u64 {
         let refetched = self.refetched.iter().map(|(_, outcome)| outcome.runs);
@@ -78,46 +79,32 @@ impl Measured {
         sum
     }
 
-    /// The counts as a part of the page.
+    /// The counts as a page.
     #[must_use]
     pub fn markdown(&self) -> String {
-        let how = match self.extent {
-            Extent::Full => "--",
-            Extent::Quick => "--quick",
+        let command = match self.extent {
+            Extent::Full => "cargo xtask hostile",
+            Extent::Quick => "cargo xtask hostile --quick",
         };
-        let mut text = HEAD.replace(
-            "COMMAND",
-            format!("cargo xtask hostile {how}").trim_end_matches(" --"),
-        );
+        let mut text = HEAD.replace("COMMAND", command);
         self.mutants(&mut text);
         self.rules(&mut text);
         self.loads(&mut text);
-        let _ = write!(
-            text,
-            "\n## Ways to panic\n\nIn an optimised build that uses every reader and every check of the format crate, \
-             {} references lead\nto a function that panics.\n",
-            self.panics.len()
-        );
+        let _ = write!(text, "{PANICS}References found: {}.\n", self.panics.len());
         text
     }
 
     fn mutants(&self, text: &mut String) {
         text.push_str(MUTANTS);
-        let mut row = |what: &str, counts: &Counts| {
+        let mut row = |kind: &str, counts: &Counts| {
             let numbers = [
                 counts.mutants,
                 counts.rejected,
                 counts.contents,
                 counts.harmless,
-                u64::try_from(counts.bad.len()).unwrap_or(u64::MAX),
+                from_usize(counts.bad.len()),
             ];
-            let _ = writeln!(
-                text,
-                "| {what} | {} |",
-                numbers
-                    .map(|number| HumanCount(number).to_string())
-                    .join(" | ")
-            );
+            let _ = writeln!(text, "| {kind} | {} |", cells(&numbers));
         };
         row("values of each byte", &self.bytes);
         row("boundary values of each word", &self.words);
@@ -130,21 +117,13 @@ impl Measured {
         );
         let sealed = self.sealed();
         let near = permille(sealed.near, sealed.rejected);
-        let _ = write!(
-            text,
-            "\nOf the rejected ones that were re-sealed, {}.{} % are found in the section that was changed. Not sealed, \
-             both\nthe XXH64 and the SHA-256 of the section catch every one, or the superblock's checksum does.\n",
-            near / 10,
-            near % 10
-        );
+        let near = format!("{}.{} %", near / 10, near % 10);
+        text.push_str(&NEAR.replace("NEAR", &near));
     }
 
     fn rules(&self, text: &mut String) {
         let sealed = self.sealed();
-        text.push_str("\nHow many of the re-sealed mutants reached each rule:\n\n");
-        text.push_str(
-            "| rule | mutants | rule | mutants | rule | mutants |\n|---|--:|---|--:|---|--:|\n",
-        );
+        text.push_str(RULES);
         let all: Vec<_> = Rule::ALL.iter().zip(&sealed.reached).collect();
         let height = all.len().div_ceil(3);
         for row in 0..height {
@@ -169,34 +148,26 @@ impl Measured {
                 outcome.runs,
                 outcome.most,
             ];
-            let _ = writeln!(
-                text,
-                "| {name} | {} |",
-                numbers
-                    .map(|number| HumanCount(number).to_string())
-                    .join(" | ")
-            );
+            let _ = writeln!(text, "| {name} | {} |", cells(&numbers));
             loads += outcome.loads;
             runs += outcome.runs;
         }
-        let _ = writeln!(
-            text,
-            "| all | | {} | {} | |",
-            HumanCount(loads),
-            HumanCount(runs)
-        );
+        let _ = writeln!(text, "| all | | {} | |", cells(&[loads, runs]));
     }
 }
 
-const HEAD: &str = "\
-## Mutants
+/// Numbers as cells of a table.
+fn cells(numbers: &[u64]) -> String {
+    let cells = numbers.iter().map(|&number| HumanCount(number).to_string());
+    cells.collect::<Vec<_>>().join(" | ")
+}
 
-`COMMAND` judges every mutant of the reference image, and wrote this page down to the table of
-breaks; the tests judge about eight values of each byte, and four of each field in pairs. A mutant
-that is accepted is walked: each inode, each name by iteration, by lookup and from the cookie before it, each
-target, attribute, segment and digest. (Of the values of a byte of a file's contents all are checked and
-one is walked.) *Bad* is whatever is accepted and cannot be read, or is read in two ways, or is found outside
-the image. The fields of each structure are those of the tables in [format.md](format.md).
+const HEAD: &str = "\
+# Hostile images: counts
+
+Written by `COMMAND`. [hostile.md](../hostile.md) explains the runs.
+
+## Mutants
 ";
 
 const MUTANTS: &str = "
@@ -204,17 +175,30 @@ const MUTANTS: &str = "
 |---|--:|--:|--:|--:|--:|
 ";
 
+const NEAR: &str = "
+Of the rejected ones that were sealed again, NEAR are found in the section that was changed. Of those
+not sealed, the XXH64 and the SHA-256 of the section each catch every one, or the superblock's
+checksum does.
+";
+
+const RULES: &str = "
+Mutants that reached each rule, of those sealed again:
+
+| rule | mutants | rule | mutants | rule | mutants |
+|---|--:|---|--:|---|--:|
+";
+
 const LOADS: &str = "
 ## Words that change between two loads
 
-Each operation runs once to note how often it loads each 4-byte word, and again for each load with other
-values there (none, all ones, one more, the word beside it, a random one), once or from then on. No run
-panicked, read outside the image or made more loads than the image has bytes; the test
-`every_word_changes_at_every_load` repeats it, and `every_reader_is_an_operation` compares the list with the readers
-of the format crate.
-
 | operation | operations | loads changed | runs | most reads in a run |
 |---|--:|--:|--:|--:|
+";
+
+const PANICS: &str = "
+## References to functions that panic
+
+Searched in an optimised build that uses every reader and every check of the format crate.
 ";
 
 fn permille(part: u64, whole: u64) -> u64 {

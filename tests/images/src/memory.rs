@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A memory that counts what is read, and takes a read outside the image for the defect that it is.
+//! A memory that counts reads, and panics on a read outside the image.
 
 use std::cell::Cell;
 
@@ -9,8 +9,8 @@ use crate::num::{from_usize, len64, to_usize};
 
 /// Memory that holds an image and watches its readers.
 ///
-/// A reader validates a place before it reads there. So a read outside the image panics, even where a
-/// real memory would only refuse it: beyond the image lies what belongs to others.
+/// A reader validates an offset before it reads there. So a read outside the image panics, even
+/// where a real memory would only refuse it: those bytes belong to others.
 #[derive(Debug)]
 pub struct Watched<'m> {
     bytes: &'m [u8],
@@ -33,7 +33,7 @@ impl<'m> Watched<'m> {
         }
     }
 
-    /// Narrows what may be read to the image, once its size is known.
+    /// Limits reads to the image, once its size is known.
     pub fn limit(&self, image_size: u64) {
         self.image_size.set(image_size);
     }
@@ -43,7 +43,7 @@ impl<'m> Watched<'m> {
         self.fuel.set(fuel);
     }
 
-    /// How many reads there have been, and of how many bytes together.
+    /// The number of reads so far, and of all their bytes.
     #[must_use]
     pub fn loads(&self) -> (u64, u64) {
         (self.loads.get(), self.loaded.get())

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Conversions between host and media sizes. What cannot be converted is a mistake of the caller.
+//! Conversions between host and media sizes. They panic where a size does not fit.
 
 /// A media size as a host size.
 pub(crate) fn to_usize(value: u64) -> usize {

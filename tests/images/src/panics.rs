@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A search of compiled code for ways to panic.
 //!
-//! The crate `daxfs-panic-free` uses every reader and every check of the format crate. In an optimised
-//! build of the two, with checks for overflow, nothing may refer to the functions of `core` that panic.
-//! `cargo xtask kmod --panics` asks the same of the objects that a kernel's build makes of the crate.
+//! The crate `daxfs-panic-free` uses every reader and every check of the format crate. In an
+//! optimised build of the two, with checks for overflow, nothing may refer to the functions of
+//! `core` that panic. `cargo xtask kmod --panics` searches the objects that a kernel's build makes
+//! of the crate.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{bail, Context, Result};
 
-/// What the names of the functions that panic have in them, and hardly any other name.
+use crate::document::file;
+
+/// Parts of the names of functions that panic, found in hardly any other name.
 const SIGNS: &[&str] = &["panic", "_fail", "failed", "abort", "unwind"];
 
-/// The libraries of an optimised build of `package`: of itself and of the crates of this workspace and
-/// of the format crate's dependencies beneath it.
+/// The libraries of an optimised build of `package`: of itself and of the crates of this workspace
+/// and of the format crate's dependencies beneath it.
 ///
 /// # Errors
 /// When it cannot be built.
 pub fn build(package: &str) -> Result<Vec<PathBuf>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .context("a workspace")?;
+    let root = file("");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command
@@ -34,19 +35,19 @@ pub fn build(package: &str) -> Result<Vec<PathBuf>> {
         ])
         // Kernels check for overflow by default: what panics there must not hide here.
         .env("CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS", "true")
-        // Not that of the build which may be running this.
+        // Not the directory of the build that may be running this.
         .arg("--target-dir")
         .arg(root.join("target/panic-free"))
-        .current_dir(root);
+        .current_dir(&root);
     let text = run(&mut command).with_context(|| format!("cannot build {package}"))?;
     let names = text.split('"').filter(|name| name.ends_with(".rlib"));
     Ok(names.map(PathBuf::from).collect())
 }
 
-/// The functions that the code of `libraries` needs from elsewhere and that look like panics.
+/// Returns the functions that the code of `libraries` refers to and whose names look like panics.
 ///
-/// The linker keeps what the functions of the libraries reach: generic code of `core` that a compiler
-/// has left behind after inlining it everywhere does not count.
+/// The linker keeps the functions that the libraries reach: generic code of `core` that the
+/// compiler left behind after inlining it everywhere does not count.
 ///
 /// # Errors
 /// When `ld`, `nm` or `objdump` (of binutils, which the compiler's linker needs too) cannot be run.
@@ -72,7 +73,7 @@ pub fn suspects(libraries: &[PathBuf]) -> Result<Vec<String>> {
         link.arg(library);
     }
     run(&mut link)?;
-    // The linker leaves the names of what it drops, so the references count and not the names.
+    // The linker leaves the names of functions that it drops, so the references count.
     let text = run(Command::new("objdump")
         .args(["--reloc", "--demangle"])
         .arg(&object))?;
@@ -90,7 +91,7 @@ pub fn suspects(libraries: &[PathBuf]) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// What a program prints.
+/// Runs a program and returns its output.
 fn run(command: &mut Command) -> Result<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command.output();
@@ -101,7 +102,7 @@ fn run(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// What `daxfs-format`, with everything of it in use, may panic with.
+/// Returns the functions through which `daxfs-format` may panic if everything of it is used.
 ///
 /// # Errors
 /// When it cannot be built or searched, or a library is missing.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The reference image: one of every kind of object that the format has, in about 64 KiB; and smaller
-//! images that have what it cannot.
+//! The reference image: one of every kind of object that the format has, in 48 KiB; and smaller
+//! images with features that exclude each other.
 
 use daxfs_format::{Namespace, Rdev};
 
@@ -159,7 +159,7 @@ fn pattern(length: usize) -> Vec<u8> {
     (1..=251).cycle().take(length).collect()
 }
 
-/// Small images, by name: what the reference image cannot have besides the rest.
+/// Small images, by name, with features that the reference image cannot have as well.
 #[must_use]
 pub fn variants() -> Vec<(&'static str, Vec<u8>)> {
     let bare = Tree::new(Form::default());
@@ -208,4 +208,15 @@ pub fn variants() -> Vec<(&'static str, Vec<u8>)> {
         ("colliding", colliding),
     ];
     trees.map(|(name, tree)| (name, tree.write())).to_vec()
+}
+
+/// The small image with this name.
+///
+/// # Panics
+/// When there is no such image.
+#[must_use]
+pub fn variant(name: &str) -> Vec<u8> {
+    let found = variants().into_iter().find(|(other, _)| *other == name);
+    let (_, image) = found.expect("the name of a variant");
+    image
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Double fetches: every word that a reader loads changes between two of its loads.
 //!
-//! Each operation of a reader runs once on a memory that notes how often it loads each word. Then it
-//! runs again for each of these loads, on a memory that gives another value at that load: once, or
-//! from then on. Operations that work on an object which was validated before (a directory, a list)
-//! get it as it was in the sound image, as in a kernel that keeps it.
+//! Each operation of a reader runs once on a memory that notes how often it loads each word. Then
+//! it runs again for each of these loads, on a memory that gives another value at that load: once,
+//! or from then on. Operations that work on an object which was validated before (a directory, a
+//! list) get it as it was in the sound image, as in a kernel that keeps it.
 //!
-//! An error is fine, and so is a wrong answer. What must not be: a panic, a read outside the image, and
-//! more loads than the image has bytes.
+//! An error is a good result, and so is a wrong answer. Defects are a panic, a read outside the
+//! image, and more loads than the image has bytes.
 
 use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
@@ -20,6 +20,7 @@ use daxfs_format::{
     XattrSetId,
 };
 use daxfs_image::hash::{Sha256, Xxh64};
+use daxfs_test_random::mix;
 use rayon::prelude::*;
 
 use crate::examine::Examiner;
@@ -32,9 +33,9 @@ const WORD: usize = 4;
 /// An image over memory of any kind.
 type AnyImage<'m> = Image<&'m dyn Memory, Xxh64>;
 
-/// Something that a reader does.
+/// An operation of a reader.
 pub struct Operation {
-    /// What it is, for a report.
+    /// The name, for a report.
     pub name: &'static str,
     run: Box<Run>,
 }
@@ -42,20 +43,20 @@ pub struct Operation {
 /// Runs on a memory, with the superblock of the sound image.
 type Run = dyn Fn(&dyn Memory, &Superblock) + Sync;
 
-/// What became of the runs of one kind of operation.
+/// The results of the runs of one kind of operation.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Outcome {
-    /// How many operations there were.
+    /// The number of operations.
     pub operations: u64,
-    /// How many loads of words were changed, each in several ways.
+    /// The number of loads of words that were changed, each in several ways.
     pub loads: u64,
-    /// How many runs that made.
+    /// The number of runs.
     pub runs: u64,
     /// The most loads of one run.
     pub most: u64,
 }
 
-/// How a word changes.
+/// The duration of a change.
 #[derive(Clone, Copy, Debug)]
 enum Change {
     /// At one load.
@@ -107,7 +108,7 @@ impl Memory for Changing<'_> {
     }
 }
 
-/// Memory that notes how often each word is loaded.
+/// Memory that counts the loads of each word.
 struct Noting<'m> {
     bytes: &'m [u8],
     loads: RefCell<Vec<u32>>,
@@ -129,7 +130,7 @@ impl Memory for Noting<'_> {
     }
 }
 
-/// Copies, and takes a read outside the image for the defect that it is.
+/// Copies, and panics on a read outside the image.
 fn copy(bytes: &[u8], offset: u64, into: &mut [u8]) {
     let length = into.len();
     let start = usize::try_from(offset).ok();
@@ -140,7 +141,7 @@ fn copy(bytes: &[u8], offset: u64, into: &mut [u8]) {
     into.copy_from_slice(source);
 }
 
-/// Which operation runs each reader of [`Image`].
+/// The readers of [`Image`], each with the operation that runs it.
 pub const READERS: &[(&str, &str)] = &[
     ("open", "open"),
     ("raw_inode", "inode"),
@@ -234,7 +235,7 @@ fn values(image: &[u8], word: usize) -> Vec<[u8; WORD]> {
     };
     let old = at(word);
     let number = u32::from_le_bytes(old);
-    let random = random(from_usize(word)).to_le_bytes();
+    let random = mix(from_usize(word)).to_le_bytes();
     let mut values = vec![
         [0; WORD],
         [0xff; WORD],
@@ -246,14 +247,6 @@ fn values(image: &[u8], word: usize) -> Vec<[u8; WORD]> {
     values.dedup();
     values.retain(|value| *value != old);
     values
-}
-
-/// SplitMix64.
-fn random(seed: u64) -> u64 {
-    let mut state = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    state = (state ^ (state >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    state ^ (state >> 31)
 }
 
 /// Runs every operation on an image, and adds up the outcomes of those of one name.
@@ -289,7 +282,7 @@ impl Outcome {
     }
 }
 
-/// Everything that a reader does with an image, object by object.
+/// Returns all operations of readers on an image, object by object.
 #[must_use]
 pub fn operations(image: &[u8]) -> Vec<Operation> {
     let opened = Examiner::default().open(image).expect("a sound image");

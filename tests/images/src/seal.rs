@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Seals for those who change many images: only what is verified later is computed.
+//! The seal of the superblock alone, for code that changes many images.
 
 use daxfs_format::superblock::{RawSuperblock, SUPERBLOCK_SIZE};
 use daxfs_image::hash::Xxh64;
 use zerocopy::FromBytes as _;
 
-/// Recomputes the checksum of the superblock and nothing else: enough for readers and for the check of
-/// the structure, which do not look at the hashes of sections.
+/// Recomputes the checksum of the superblock and nothing else. Readers and the check of the
+/// structure do not read the hashes of sections.
 pub fn seal_superblock(image: &mut [u8]) {
     let Some((block, _)) = image.split_at_mut_checked(SUPERBLOCK_SIZE) else {
         return;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! An image to be changed, with its objects by name.
+//! An editor of images, with their objects by name.
 //!
-//! Names are looked up in the image as it was at first, so that one change does not hide the place of
-//! the next.
+//! Names are looked up in the image as it was at first, so that one change does not affect the
+//! offset of the next.
 
 use daxfs_format::directory::RawDirEntry;
 use daxfs_format::extent::RawExtent;
@@ -19,14 +19,14 @@ use zerocopy::{FromBytes, IntoBytes, KnownLayout};
 
 use crate::num::{from_usize, to_u32, to_usize};
 
-/// What is done about checksums after a change.
+/// The checksums that are recomputed after a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seal {
-    /// All are recomputed.
+    /// All of them.
     All,
-    /// That of the superblock is recomputed.
+    /// The superblock's.
     Superblock,
-    /// They stay as they are.
+    /// None.
     Nothing,
 }
 
@@ -35,12 +35,12 @@ pub struct Specimen {
     pristine: Vec<u8>,
     /// The image.
     pub bytes: Vec<u8>,
-    /// What [`Specimen::finish`] does about checksums.
+    /// The checksums that [`Specimen::finish`] recomputes.
     pub seal: Seal,
 }
 
 impl Specimen {
-    /// A specimen of a sound image.
+    /// Returns an editor of a sound image.
     #[must_use]
     pub fn new(image: Vec<u8>) -> Self {
         Self {
@@ -50,7 +50,7 @@ impl Specimen {
         }
     }
 
-    /// The changed image.
+    /// Returns the changed image.
     #[must_use]
     pub fn finish(mut self) -> Vec<u8> {
         match self.seal {
@@ -66,6 +66,11 @@ impl Specimen {
     pub fn image(&self) -> Image<&[u8], Xxh64> {
         let image = Image::open(&self.pristine[..], &mut SuperblockCopy::zeroed());
         image.expect("specimens begin as sound images")
+    }
+
+    /// The bytes of the image as it was at first.
+    pub(crate) fn pristine(&self) -> &[u8] {
+        &self.pristine
     }
 
     /// The structure at an offset.
@@ -88,7 +93,7 @@ impl Specimen {
         self.at(0)
     }
 
-    /// Where a section lies.
+    /// The offset and length of a section.
     #[must_use]
     pub fn section(&self, kind: SectionKind) -> Section {
         let image = self.image();
@@ -120,7 +125,7 @@ impl Specimen {
         self.stat(name).ino.get()
     }
 
-    /// Where an inode lies.
+    /// The offset of an inode.
     #[must_use]
     pub fn inode_at(&self, name: &str) -> u64 {
         self.image().inode_offset(self.stat(name).ino)
@@ -168,34 +173,36 @@ impl Specimen {
         to_u32(index.expect("a name in the directory"))
     }
 
-    /// The entry at an index of a directory.
-    pub fn entry_at(&mut self, directory: &str, index: u32) -> &mut RawDirEntry {
-        let at = self.directory(directory).offset() + 16 * u64::from(index);
-        self.at(at)
+    /// The offset of the entry at an index of a directory.
+    #[must_use]
+    pub fn entry_offset(&self, directory: &str, index: u32) -> u64 {
+        self.directory(directory).offset() + 16 * u64::from(index)
     }
 
     /// The entry of a name.
     pub fn entry(&mut self, directory: &str, name: &str) -> &mut RawDirEntry {
-        let index = self.index(directory, name);
-        self.entry_at(directory, index)
+        let offset = self.entry_offset(directory, self.index(directory, name));
+        self.at(offset)
     }
 
-    /// The bytes of a name.
-    pub fn name(&mut self, directory: &str, name: &str) -> &mut [u8] {
-        let entry = *self.entry(directory, name);
-        let unit = self.directory(directory).offset();
-        let start = to_usize(unit + u64::from(entry.name_offset.get()));
-        &mut self.bytes[start..start + usize::from(entry.name_length.get())]
+    /// The offset of the name at an index of a directory.
+    #[must_use]
+    pub fn name_offset(&self, directory: &str, index: u32) -> u64 {
+        let entry = to_usize(self.entry_offset(directory, index));
+        let (entry, _) = RawDirEntry::ref_from_prefix(&self.pristine[entry..])
+            .expect("entries lie in the image");
+        self.directory(directory).offset() + u64::from(entry.name_offset.get())
     }
 
-    /// Gives an entry another name of the same length, and the hash of it.
+    /// Gives an entry another name of the same length, and its hash.
     pub fn rename(&mut self, directory: &str, name: &str, to: &[u8]) {
-        self.name(directory, name).copy_from_slice(to);
+        let start = to_usize(self.name_offset(directory, self.index(directory, name)));
+        self.bytes[start..start + to.len()].copy_from_slice(to);
         let hash = daxfs_format::NameHash::of::<Xxh64>(to);
         self.entry(directory, name).hash.set(hash.0);
     }
 
-    /// Where an extent's record lies.
+    /// The offset of an extent's record.
     #[must_use]
     pub fn extent_at(&self, file: &str, index: u32) -> u64 {
         match self.stat(file).kind {
@@ -204,13 +211,22 @@ impl Specimen {
         }
     }
 
+    /// The offset of the bytes of an extent.
+    #[must_use]
+    pub fn extent_data_at(&self, file: &str, index: u32) -> u64 {
+        let record = to_usize(self.extent_at(file, index));
+        let (extent, _) =
+            RawExtent::ref_from_prefix(&self.pristine[record..]).expect("lists lie in the image");
+        extent.offset.get()
+    }
+
     /// An extent of a sparse file.
     pub fn extent(&mut self, file: &str, index: u32) -> &mut RawExtent {
         let at = self.extent_at(file, index);
         self.at(at)
     }
 
-    /// Where the bytes of a file or the target of a symlink begin.
+    /// The offset of the bytes of a file or of a symlink's target.
     #[must_use]
     pub fn contents_at(&self, name: &str) -> u64 {
         match self.stat(name).kind {
@@ -232,7 +248,7 @@ impl Specimen {
         self.at(at)
     }
 
-    /// Where the attributes of a file lie.
+    /// The offsets of the attributes of a file.
     #[must_use]
     pub fn xattrs_at(&self, file: &str) -> Vec<u64> {
         let image = self.image();
@@ -251,7 +267,7 @@ impl Specimen {
         self.at(at)
     }
 
-    /// Cuts the image off, or appends zeros.
+    /// Truncates the image, or appends zeros.
     pub fn resize(&mut self, length: u64) {
         self.bytes.resize(to_usize(length), 0);
     }
@@ -262,7 +278,7 @@ impl Specimen {
         from_usize(self.bytes.len())
     }
 
-    /// Whether nothing is left.
+    /// Returns true if the image has no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()

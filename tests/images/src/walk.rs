@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A walk that reads everything an image has, by every way there is to read it.
+//! A walk that reads everything in an image, in every way.
 //!
-//! It visits each inode from the root, and for each of them: attributes by list and by name; targets;
-//! every entry by iteration, by lookup and from the cookie before it; every segment of a file, its
-//! bytes and its digest. What the readers hand out must lie in the section that it belongs to,
+//! It visits each inode from the root, and for each of them: attributes by list and by name;
+//! targets; every entry by iteration, by lookup and from the cookie before it; every segment of a
+//! file, its bytes and its digest. Every range that a reader returns must lie in its section,
 //! whatever the image says: that is asserted here, and a violation panics.
 
 use daxfs_format::{
@@ -13,7 +13,7 @@ use daxfs_format::{
 
 use crate::num::{from_usize, to_usize};
 
-/// What a walk has seen.
+/// The number of objects that a walk has read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Inodes, each counted once.
@@ -22,33 +22,33 @@ pub struct Tally {
     pub entries: u64,
     /// Attributes.
     pub xattrs: u64,
-    /// Pieces of files, holes included.
+    /// Segments of files, holes included.
     pub segments: u64,
     /// Bytes of file contents that were copied.
     pub bytes: u64,
 }
 
-/// What is wrong with an image that a walk has come by.
+/// A problem that a walk has met.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Problem {
-    /// Something could not be read.
+    /// An object that could not be read.
     Unreadable(Error),
-    /// Two ways to read one thing disagree.
+    /// Two ways to read one object that disagree.
     Disagreement(&'static str, Ino),
 }
 
 /// The outcome of a walk.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// What was seen.
+    /// The objects that were read.
     pub tally: Tally,
-    /// How many problems there were.
+    /// The number of problems.
     pub problems: u64,
     /// The first of them.
     pub first: Option<Problem>,
 }
 
-/// Walks over all that `image` has, and goes on after problems.
+/// Walks over all objects of `image`, and continues after problems.
 pub fn walk<M: Memory, X: Xxh64>(image: &Image<M, X>) -> Report {
     walk_with(image, &mut vec![0; BUFFER])
 }
@@ -70,7 +70,7 @@ pub fn walk_with<M: Memory, X: Xxh64>(image: &Image<M, X>, buffer: &mut [u8]) ->
     walker.report
 }
 
-/// Reads what inode `ino` has, and nothing beneath it.
+/// Reads inode `ino` with its attributes, entries and contents, and no other inode.
 pub fn visit<M: Memory, X: Xxh64>(image: &Image<M, X>, ino: Ino) -> Report {
     let mut walker = Walker {
         image,
@@ -118,7 +118,7 @@ impl<M: Memory, X: Xxh64> Walker<'_, '_, M, X> {
         self.report.first.get_or_insert(problem);
     }
 
-    /// The value, or a note that there is none.
+    /// Returns the value, or counts the error as a problem.
     fn note<T>(&mut self, result: Result<T, Error>) -> Option<T> {
         result
             .map_err(|error| self.problem(Problem::Unreadable(error)))
@@ -131,7 +131,7 @@ impl<M: Memory, X: Xxh64> Walker<'_, '_, M, X> {
         }
     }
 
-    /// Asserts that a place which a reader handed out lies in its section.
+    /// Asserts that a range which a reader returned lies in its section.
     fn inside(&self, kind: SectionKind, offset: u64, length: u64) {
         let section = self.image.superblock().sections().get(kind);
         assert!(
@@ -333,7 +333,7 @@ impl<M: Memory, X: Xxh64> Walker<'_, '_, M, X> {
         }
     }
 
-    /// Reads the first and last bytes of a piece.
+    /// Reads the first and last bytes of a segment.
     fn bytes(&mut self, inode: &Inode, data: &FileData, start: u64, end: u64) {
         self.report.tally.segments += 1;
         let chunk = (end - start).min(4096);

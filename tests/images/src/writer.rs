@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A small writer of images, independent of `mkdaxfs`: two writers that agree with one reader say
-//! more about the format than one.
+//! A small writer of images, independent of `mkdaxfs`: two writers that agree with one reader test
+//! the format better than one.
 //!
-//! It takes a tree that was put together by hand and holds everything in memory. Inode numbers are
-//! given in the order in which nodes are added, so a directory comes before what it holds.
+//! It takes a tree built by hand and holds everything in memory. Inode numbers follow the order in
+//! which nodes are added, so a directory comes before its entries.
 
 use daxfs_format::digest::{RawDigestHeader, ALGORITHM_SHA256, BLOCK_WHOLE};
 use daxfs_format::directory::RawDirEntry;
@@ -20,20 +20,20 @@ use crate::num::{len64, to_u32, to_usize};
 /// The kind number of the section that no version knows and that any may ignore.
 pub const OPTIONAL_KIND: u32 = 127;
 
-/// What a node holds.
+/// The type of a node, with its contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
     /// A regular file without bytes.
     Empty,
     /// A regular file on pages of its own.
     Direct(Vec<u8>),
-    /// A regular file beside others.
+    /// A regular file in the packed section.
     Packed(Vec<u8>),
     /// A regular file of `size` bytes of which only the extents exist, as (file offset, bytes).
     Sparse {
         /// The size with all holes.
         size: u64,
-        /// The pieces that are not holes.
+        /// The extents, ascending.
         extents: Vec<(u64, Vec<u8>)>,
     },
     /// A directory; its entries are added one by one.
@@ -69,14 +69,14 @@ impl Body {
 /// An attribute: namespace, name after the prefix, value.
 pub type Attribute = (Namespace, Vec<u8>, Vec<u8>);
 
-/// An inode to be.
+/// An inode to be written.
 #[derive(Clone, Debug)]
 pub struct Node {
     /// The lower twelve bits of the mode.
     pub permissions: u16,
-    /// The user who owns it.
+    /// The owner.
     pub uid: u32,
-    /// The group that owns it.
+    /// The group.
     pub gid: u32,
     /// The modification time, seconds and nanoseconds.
     pub mtime: (i64, u32),
@@ -92,11 +92,11 @@ pub struct Node {
 pub struct Form {
     /// The page as a power of two.
     pub page_shift: u8,
-    /// Whether there is a digest section.
+    /// Selects a digest section.
     pub digests: bool,
-    /// Whether there is a section of an unknown kind that may be ignored.
+    /// Selects a section of an unknown kind that may be ignored.
     pub optional: bool,
-    /// Whether the data section has a page that nothing owns.
+    /// Selects a page in the data section that no content uses.
     pub free_page: bool,
 }
 
@@ -361,7 +361,7 @@ impl<'t> Writer<'t> {
         }
     }
 
-    /// The number of a content and where it lies in its section.
+    /// Returns the number of a content and its offset in its section.
     fn content(&mut self, body: &Body) -> (u32, u64) {
         let shareable = !matches!(body, Body::Sparse { .. });
         let known = self.contents.iter().position(|(other, _)| other == body);
@@ -406,7 +406,7 @@ impl<'t> Writer<'t> {
         at
     }
 
-    /// Puts the sections behind the superblock and makes every offset one of the image.
+    /// Lays the sections out after the superblock and makes every offset relative to the image.
     fn assemble(mut self) -> Vec<u8> {
         let optional = if self.tree.form.optional {
             b"to be ignored".to_vec()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Every class of bad input is found, by its rule and in its object; and every rule has a class.
+//! Every class of hostile images is found, by its rule and in its object; every rule has a class.
 #![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
 use std::collections::BTreeSet;
@@ -40,7 +40,7 @@ fn every_class_is_found_by_its_rule() {
     );
 }
 
-/// What is found is told apart from what is not known, and says where.
+/// A finding is corrupt or unsupported as its rule is, and has an offset in the image.
 #[test]
 fn every_finding_lies_in_the_image_and_has_its_kind() {
     let mut examiner = Examiner::default();
@@ -58,7 +58,7 @@ fn every_finding_lies_in_the_image_and_has_its_kind() {
     }
 }
 
-/// A section that ends in its header has no room for its table, whatever lies behind it.
+/// A section that ends in its header is too short for its table, whatever bytes follow it.
 #[test]
 fn a_section_too_short_for_its_header_has_no_table() {
     let class = all().find(|class| class.name == "sets-without-header");
@@ -72,7 +72,7 @@ fn a_section_too_short_for_its_header_has_no_table() {
     assert_eq!(found, (Rule::XattrTable, section.offset));
 }
 
-/// With inode 17's link count 255, the finding once said that it found 2, which was what it should have been.
+/// The finding for a link count of 255 once stated 2, the right count, as the value found.
 #[test]
 fn a_finding_has_the_value_that_the_image_has() {
     let mut examiner = Examiner::default();
@@ -88,7 +88,7 @@ fn a_finding_has_the_value_that_the_image_has() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// All findings of an image that can be opened, and the first of one that cannot.
+/// Returns all findings of an image that can be opened, and the first of one that cannot.
 fn findings(examiner: &mut Examiner, bytes: &[u8]) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut sink = |finding| {
@@ -106,8 +106,8 @@ fn findings(examiner: &mut Examiner, bytes: &[u8]) -> Vec<Finding> {
     found
 }
 
-/// Whether the value of a finding is what the image says: in the field at its offset, or, as the type's
-/// documentation names them, elsewhere.
+/// Returns true if the value of a finding is in the image: in the field at its offset, or in
+/// another one that the documentation of the type names.
 fn states(bytes: &[u8], finding: &Finding) -> bool {
     let at = usize::try_from(finding.offset).unwrap();
     let whole = |kind| {
@@ -162,7 +162,7 @@ fn a_finding_points_into_the_object_that_it_names() {
         let (Error::Corrupt(finding) | Error::Unsupported(finding)) = error else {
             continue;
         };
-        // What opens says where its sections are; what does not has them where the sound image has them.
+        // An image that opens has valid sections. For others, those of the sound image serve.
         let image = Specimen::new(match stage {
             Stage::Open => reference(),
             _ => case.bytes,
@@ -175,11 +175,11 @@ fn a_finding_points_into_the_object_that_it_names() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Where the object of a finding lies, or the section with all objects of its kind.
+/// Returns the range of a finding's object, or of the section with all objects of its kind.
 fn place(finding: &Finding, image: &Specimen) -> RangeInclusive<u64> {
     let section = |kind| {
         let section = image.section(kind);
-        // One that ends too early has its finding at its end.
+        // A section that ends too early has its finding at its end.
         section.offset..=section.end()
     };
     let record = |start: u64, size: usize| start..=start + u64::try_from(size - 1).unwrap();
@@ -201,14 +201,14 @@ fn place(finding: &Finding, image: &Specimen) -> RangeInclusive<u64> {
         Object::Entry { .. } => section(SectionKind::Directories),
         Object::XattrSet(_) => section(SectionKind::Xattrs),
         Object::Extent { .. } => section(SectionKind::Extents),
-        // The first file with the content is where it is looked for.
+        // The finding is located at the inode of the first file with the content.
         Object::Content(_) if finding.rule == Rule::ContentDigest => section(SectionKind::Inodes),
         Object::Content(_) => section(SectionKind::Data),
         Object::Gap => gap(finding, image),
     }
 }
 
-/// The byte that is not zero where nothing is; only the data has such places within a section.
+/// Returns the offset of a nonzero byte of padding; within a section only the data has padding.
 fn gap(finding: &Finding, image: &Specimen) -> RangeInclusive<u64> {
     let at = usize::try_from(finding.offset).unwrap();
     let byte = image.bytes.get(at).copied().map_or(0, u64::from);

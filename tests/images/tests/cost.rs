@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a check costs is bounded by the length of the image, whatever the image says.
+//! The cost of a check is bounded by the length of the image, whatever the image says.
 //!
 //! Objects that overlap cost nothing to make: a thousand inodes may share one unit of a thousand
 //! entries. A check that followed each of them would need a million steps, and a large image would
@@ -15,7 +15,7 @@ use daxfs_hostile::specimen::Specimen;
 use daxfs_hostile::writer::{Body, Form, Tree, ROOT};
 use daxfs_image::walk::Walk;
 
-/// How many times the length of an image a check may read.
+/// The bytes that a check may read, as a multiple of the image's length.
 const FACTOR: u64 = 8;
 
 fn assert_cheap(specimen: Specimen) {
@@ -68,7 +68,7 @@ fn directories_that_share_a_unit() {
     assert_cheap(specimen);
 }
 
-/// A walk that needs no check before it, either.
+/// The same for a walk without a check before it.
 #[test]
 fn a_walk_over_directories_that_share_a_unit() {
     let mut tree = Tree::new(Form::default());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Images that obey every rule and are unkind all the same.
+//! Extreme images that obey every rule.
 #![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
 use daxfs_format::limits::{MAX_IMAGE_SIZE, MAX_XATTR_LIST, MAX_XATTR_NAME, MAX_XATTR_VALUE};
@@ -18,7 +18,7 @@ use daxfs_image::hash::Xxh64;
 /// The page of the reference image, in bytes.
 const PAGE: u64 = 4096;
 
-/// Nothing recurses, so no depth is too deep.
+/// No reader recurses, so the depth has no limit.
 #[test]
 fn a_hundred_thousand_directories_in_each_other() {
     let mut tree = Tree::new(Form::default());
@@ -35,7 +35,7 @@ fn a_hundred_thousand_directories_in_each_other() {
     assert_eq!(report.tally.inodes, 100_001);
 }
 
-/// Values, names and lists of names may be exactly as long as Linux passes them.
+/// Values, names and lists of names may have exactly the length that Linux allows.
 #[test]
 fn attributes_at_their_limits() {
     let mut tree = Tree::new(Form::default());
@@ -58,7 +58,7 @@ fn attributes_at_their_limits() {
     assert_eq!(walk::walk(&image).first, None);
 }
 
-/// The least that a section of attributes can be is its header.
+/// The smallest section of attributes is its header.
 #[test]
 fn a_section_for_attributes_of_nobody() {
     let mut tree = Tree::new(Form::default());
@@ -76,7 +76,7 @@ fn a_section_for_attributes_of_nobody() {
     assert_eq!(Examiner::default().first(&bytes[..]), None);
 }
 
-/// The table has room for so many sections, and readers pass over those that they do not know.
+/// The table may be full, and readers skip sections that they do not know.
 #[test]
 fn as_many_sections_as_a_table_holds() {
     let mut specimen = Specimen::new(reference());
@@ -102,7 +102,7 @@ fn as_many_sections_as_a_table_holds() {
     assert_eq!(walk::walk(&image).first, None);
 }
 
-/// An image has 256 TiB at most, which no test writes: only its superblock is looked at.
+/// The largest image has 256 TiB, which no test writes: only its superblock is read.
 #[test]
 fn the_largest_image() {
     let with_size = |size: u64| {
@@ -127,8 +127,8 @@ fn the_largest_image() {
     );
 }
 
-/// Whoever knows the hash can give every name the same. Lookup then still bisects, by name, and
-/// iteration from any cookie goes on where it was.
+/// All names may have one hash. Lookup then still bisects, by name, and iteration continues from
+/// any cookie.
 #[test]
 fn ten_thousand_names_with_one_hash() {
     let mut tree = Tree::new(Form::default());

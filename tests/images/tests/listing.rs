@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Listings, which look at names in their own way and must go on from any cookie.
+//! Listings, which validate names in their own way and must continue from any cookie.
 #![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
 use daxfs_format::{Cookie, Directory, Image, InodeKind, ListBuf, Memory, Result, Rule};
@@ -27,7 +27,7 @@ fn root<M: Memory>(image: &Image<M, Xxh64>) -> Directory {
     directory
 }
 
-/// What a listing from a cookie gives, to its end or to what is broken.
+/// Lists from a cookie to the end, or to the first error.
 fn list<M: Memory>(
     image: &Image<M, Xxh64>,
     directory: &Directory,
@@ -41,7 +41,8 @@ fn list<M: Memory>(
     Ok(found)
 }
 
-/// The names of directories; in some of them several have one hash: the first, the last, or one among others.
+/// The names of directories; in some of them several have one hash: the first, the last, or one
+/// among others.
 fn directories() -> Vec<Vec<Vec<u8>>> {
     let plain = (0..100).map(|index| format!("name {index}").into_bytes());
     let alike = |hash| names_with_hash(hash).take(3).map(Vec::from);
@@ -76,7 +77,7 @@ fn a_listing_goes_on_from_every_cookie_and_behind_it() {
     }
 }
 
-/// Every listing ends with a look behind the last entry, which costs no search.
+/// Every listing ends with a read after the last entry, which costs no search.
 #[test]
 fn the_end_is_found_at_once() {
     let names: Vec<_> = (0..1000).map(|index| format!("name {index}")).collect();
@@ -93,7 +94,7 @@ fn the_end_is_found_at_once() {
     let position = image.seek(&directory, last.next()).unwrap();
     let (after, _) = image.memory().loads();
     assert!(position.is_at_end(&directory));
-    // The hashes of the last two entries: behind the last one, others with its hash could follow.
+    // The hashes of the last two entries: after the last one, others with its hash could follow.
     assert_eq!(after - before, 2, "loads for the end");
 }
 

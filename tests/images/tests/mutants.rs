@@ -9,9 +9,9 @@ use daxfs_hostile::reference::reference;
 
 /// Rules that no single word of the reference image can break.
 const OUT_OF_REACH: &[Rule] = &[
-    // An image without inode section has another table altogether.
+    // An image without inode section has a different table.
     Rule::SectionMissing,
-    // The names of a set that are too long together do not fit an image of 64 KiB.
+    // A set whose names are too long together does not fit an image of 64 KiB.
     Rule::XattrList,
 ];
 
@@ -61,7 +61,7 @@ fn mutants_that_are_not_sealed() {
     assert_eq!(counts.harmless + counts.contents, 0);
 }
 
-/// Two fields of a structure at once, for whatever one alone does not show.
+/// Two fields of a structure at once, for rules that relate them.
 #[test]
 fn mutants_of_pairs_of_fields() {
     let pairs = mutate::pairs(&reference(), Extent::Quick);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The compiled format crate holds no way to panic.
+//! The compiled format crate refers to no function that panics.
 #![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
 use daxfs_hostile::panics;
@@ -10,7 +10,7 @@ fn no_reader_and_no_check_can_panic() {
     assert!(found.is_empty(), "{found:#?}");
 }
 
-/// The search finds what it looks for, where there is some: user space may panic.
+/// The search finds references where there are some: user space may panic.
 #[test]
 fn the_search_finds_panics_where_there_are_some() {
     let mut libraries = panics::build("daxfs-image").unwrap();

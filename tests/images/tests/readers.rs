@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What readers refuse on an image that nobody has checked, and what fsck finds after the first
-//! finding.
+//! The refusals of readers on an image that was not checked, and fsck's findings after the first.
 #![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
 use std::ops::ControlFlow;
@@ -17,7 +16,7 @@ fn class(name: &str) -> &'static Class {
     all().find(|class| class.name == name).unwrap()
 }
 
-/// Each rule that a reader judges by itself, and does not leave to the check.
+/// Each rule that readers check by themselves.
 #[test]
 fn readers_refuse_what_they_can_see() {
     let names = [
@@ -135,7 +134,8 @@ fn a_walk_over_pieces_may_begin_anywhere() {
     assert!(holes > 0 && extents > 0, "{holes} holes, {extents} extents");
 }
 
-/// A mount does not check the structure: whatever is wrong, readers end, and stay inside the image.
+/// A mount does not check the structure: whatever is wrong, readers terminate, and stay inside the
+/// image.
 #[test]
 fn readers_survive_every_class() {
     for class in all() {
@@ -148,7 +148,7 @@ fn readers_survive_every_class() {
     }
 }
 
-/// Whoever goes on after the first finding hears of the root too.
+/// A check that continues after the first finding reports the root too.
 #[test]
 fn a_root_with_a_name_is_found_twice() {
     let case = class("root-named-by-an-entry").build();

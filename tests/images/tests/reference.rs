@@ -41,7 +41,7 @@ fn the_variants_are_sound() {
     }
 }
 
-/// A change anywhere in an image that a caller does not seal is seen by something.
+/// The writer is deterministic.
 #[test]
 fn the_writer_gives_the_same_bytes_each_time() {
     assert_eq!(reference::reference(), reference::reference());

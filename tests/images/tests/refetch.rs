@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Whatever word changes between whichever loads, readers end, and stay inside the image.
+//! Any word may change between any two loads: readers terminate, and stay inside the image.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
@@ -19,11 +19,11 @@ fn every_word_changes_at_every_load() {
     }
     assert_eq!(outcomes.len(), 19, "every operation of a reader");
     let open = outcomes.iter().find(|(name, _)| *name == "open");
-    // What has been validated is not read again: the superblock is loaded once.
+    // Validated bytes are not read again: the superblock is loaded once.
     assert_eq!(open.map(|(_, outcome)| outcome.most), Some(1));
 }
 
-/// Whatever method of an image may fail has an operation, so that a new one is not forgotten.
+/// Every method of an image that may fail has an operation.
 #[test]
 fn every_reader_is_an_operation() {
     let room = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../daxfs-format/src/image");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The memory that a check works in: as much as is stated is enough, and less is refused.
+//! The scratch memory of a check: the stated size is enough, and a smaller one is refused.
 #![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
 use std::ops::ControlFlow;
@@ -36,7 +36,7 @@ impl Lengths {
     }
 }
 
-/// Checks the reference image in memory of these lengths, which holds what no check left there.
+/// Checks the reference image in scratch memory of these lengths, filled with ones.
 fn check_in(lengths: impl FnOnce(ScratchSize) -> Lengths) -> Outcome {
     let bytes = reference();
     let mut copy = SuperblockCopy::zeroed();

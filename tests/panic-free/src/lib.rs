@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Every reader and every check of `daxfs-format`, once for a memory that is not known.
+//! Every reader and every check of `daxfs-format`, instantiated for an opaque memory.
 //!
-//! The format crate is generic, so its code exists only where it is used. Here all of it is used, and
-//! nothing else: what the compiled library refers to is what the format crate refers to.
-//! `hostile panics` searches it for ways to panic.
+//! The format crate is generic, so its code exists only where it is used. Here all of it is used,
+//! and no other code: the references of the compiled library are those of the format crate.
+//! `daxfs_hostile::panics` searches them for functions that panic.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -25,7 +25,7 @@ use daxfs_format::{
     Symlink, XattrSetId, Xxh64,
 };
 
-/// A stand-in for both hash functions, which must not panic for a reason of its own.
+/// A substitute for both hash functions, which must not panic itself.
 pub struct Sum(u64);
 
 impl Xxh64 for Sum {
@@ -62,7 +62,7 @@ impl Sha256 for Sum {
     }
 }
 
-/// An image in a memory that is not known.
+/// An image in an opaque memory.
 pub type AnyImage<'m> = Image<&'m dyn Memory, Sum>;
 
 macro_rules! instantiate {
@@ -205,14 +205,14 @@ pub fn names(identity: &Identity, uuid: Uuid, to: &mut dyn Write) -> fmt::Result
     write!(to, "{identity} {uuid}")
 }
 
-/// Whether a value is an ACL.
+/// Returns true if a value is an ACL.
 #[inline(never)]
 #[must_use]
 pub fn is_acl(value: &[u8]) -> bool {
     acl::is_valid_acl(value)
 }
 
-/// A device number there and back.
+/// Encodes a device number and decodes it.
 #[inline(never)]
 #[must_use]
 pub fn device(raw: u32) -> Option<u32> {

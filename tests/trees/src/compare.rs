@@ -6,7 +6,7 @@ use std::fmt;
 
 use crate::record::Record;
 
-/// What a difference concerns.
+/// The attribute in which two entries differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Aspect {
     /// An entry exists on one side only.
@@ -25,11 +25,11 @@ pub enum Aspect {
     Device,
     /// Size or bytes of a regular file.
     Content,
-    /// Where a regular file has holes.
+    /// Holes of a regular file.
     Holes,
     /// Target of a symbolic link.
     Target,
-    /// Which names are one file, and how many.
+    /// Names of one file, and their number.
     HardLinks,
     /// Attributes in `user`.
     UserXattrs,
@@ -112,12 +112,12 @@ impl Differences {
         }
     }
 
-    /// How many entries differ in `aspect`.
+    /// The number of entries that differ in `aspect`.
     pub fn count(&self, aspect: Aspect) -> usize {
         self.0.get(&aspect).map_or(0, Vec::len)
     }
 
-    /// Whether the trees are equal.
+    /// Returns true if the trees are equal.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

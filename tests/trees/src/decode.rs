@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Trees that bytes describe: any bytes describe one, and bytes that differ little describe trees that
-//! differ little. What the bytes do not say is zero.
+//! Trees encoded in bytes: any bytes encode one, and bytes that differ little encode trees that
+//! differ little. Missing bytes are zero.
 
 use std::collections::BTreeMap;
 
 use crate::random::{Node, RandomTree, Shape};
 use crate::record::Kind;
 
-/// The tree that `bytes` describe, of at most so many entries.
+/// Decodes a tree of at most so many entries.
 pub fn decode(bytes: &[u8], most: usize) -> RandomTree {
     let mut bytes = Bytes(bytes);
     let (mtime, mode) = (bytes.mtime(), bytes.mode());
@@ -18,7 +18,7 @@ pub fn decode(bytes: &[u8], most: usize) -> RandomTree {
     RandomTree::of(&nodes, mtime, mode)
 }
 
-/// What is left of a description.
+/// The bytes that are left.
 struct Bytes<'a>(&'a [u8]);
 
 impl Bytes<'_> {

@@ -11,6 +11,7 @@ use std::os::unix::fs::{self as unix, FileExt, PermissionsExt};
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use daxfs_test_random::Random;
 use rustix::fs::{lsetxattr, makedev, mknodat, FileType, Mode, XattrFlags, CWD};
 
 use crate::replicate::set_mtime;
@@ -18,7 +19,7 @@ use crate::replicate::set_mtime;
 /// The directory that holds the oddities, in the tree they are added to.
 pub const DIRECTORY: &str = "srv/oddities";
 
-/// Size of a huge page, where placement changes.
+/// Size of a huge page, from which on the layout differs.
 const HUGE: u64 = 2 * 1024 * 1024;
 
 /// Fills one directory with oddities of one sort.
@@ -53,17 +54,10 @@ pub fn add(root: &Path) -> Result<()> {
     set_mtime(&root.join("srv"), (1_000_000_002, 9))
 }
 
-/// `length` bytes that neither repeat nor depend on anything but `seed`.
+/// `length` random bytes.
 fn bytes(seed: u64, length: u64) -> Result<Vec<u8>> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut content = vec![0; usize::try_from(length)?];
-    for byte in &mut content {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        *byte = state.to_le_bytes()[3];
-    }
-    Ok(content)
+    let length = usize::try_from(length)?;
+    Ok(Random::new(seed).bytes().take(length).collect())
 }
 
 fn nodes(dir: &Path) -> Result<()> {
@@ -132,7 +126,7 @@ fn sizes(dir: &Path) -> Result<()> {
     for size in sizes {
         fs::write(dir.join(format!("{size}")), bytes(size + 1, size)?)?;
     }
-    // Equal content under unequal metadata: shared, yet told apart.
+    // Equal content under unequal metadata: shared, and still distinct.
     for (name, mode) in [("equal-a", 0o600), ("equal-b", 0o755)] {
         fs::write(dir.join(name), bytes(77, 3 * HUGE)?)?;
         fs::set_permissions(dir.join(name), Permissions::from_mode(mode))?;

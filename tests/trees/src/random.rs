@@ -9,17 +9,18 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use daxfs_test_random::mix;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
 use crate::record::{Kind, Record};
 use crate::replicate::{self, Order};
 
-/// A tree that does not exist yet.
+/// The description of a tree to be made.
 #[derive(Clone, Debug)]
 pub struct RandomTree {
     records: Vec<Record>,
-    /// By record: what its bytes are made from. Equal sizes and seeds make equal contents.
+    /// The seed of each file's bytes. Equal sizes and seeds make equal contents.
     seeds: BTreeMap<PathBuf, u8>,
 }
 
@@ -58,22 +59,22 @@ impl RandomTree {
     }
 }
 
-/// Bytes that depend on the seed and on their place.
+/// Writes bytes that depend on the seed and on their offset.
 fn fill(file: &File, ranges: &[(u64, u64)], seed: u8) -> Result<()> {
     for &(start, end) in ranges {
         let bytes = (start..end).map(|at| {
-            let [low, high, ..] = at.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
-            low ^ high ^ seed
+            let [first, ..] = mix(at).to_le_bytes();
+            first ^ seed
         });
         file.write_all_at(&bytes.collect::<Vec<u8>>(), start)?;
     }
     Ok(())
 }
 
-/// An entry before its place in a tree is known.
+/// An entry whose directory is not yet chosen.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
-    /// Which of the directories so far holds it, modulo their number.
+    /// The index of its directory among those so far, modulo their number.
     pub(crate) parent: usize,
     pub(crate) name: Vec<u8>,
     pub(crate) shape: Shape,
@@ -100,7 +101,7 @@ pub(crate) enum Shape {
     Symlink(Vec<u8>),
     Device(Kind, u64),
     Pipe(Kind),
-    /// Another name of a file that is there already, by its place modulo their number.
+    /// Another name of an earlier file, by its index modulo their number.
     Link(usize),
 }
 
@@ -191,7 +192,7 @@ fn blank(path: PathBuf, kind: Kind) -> Record {
     }
 }
 
-/// Puts an entry into the tree, unless its name is taken or it links to nothing.
+/// Adds an entry to the tree, unless its name is taken or no file to link to exists.
 fn plant(tree: &mut RandomTree, node: &Node, taken: &mut HashSet<PathBuf>) {
     let is_directory = |record: &&Record| record.kind == Kind::Directory;
     let directories: Vec<&Record> = tree.records.iter().filter(is_directory).collect();
@@ -199,7 +200,7 @@ fn plant(tree: &mut RandomTree, node: &Node, taken: &mut HashSet<PathBuf>) {
     let path = parent
         .path
         .join(std::ffi::OsString::from_vec(node.name.clone()));
-    // Longer paths cannot be given to the file system in one piece.
+    // The system calls take no longer paths.
     if path.as_os_str().len() > 3000 || !taken.insert(path.clone()) {
         return;
     }

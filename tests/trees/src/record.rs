@@ -2,7 +2,7 @@
 //! Everything observable about each entry of a tree.
 //!
 //! Of the three times only the modification time is recorded: reading changes the access time,
-//! and nothing can set the change time.
+//! and no call can set the change time.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
@@ -37,7 +37,7 @@ pub enum Kind {
     Socket,
 }
 
-/// What one entry is, apart from where it lies.
+/// Everything recorded about an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// Path from the tree's root; empty for the root.
@@ -105,7 +105,7 @@ pub fn list(root: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Device and inode number: what makes two names one file.
+/// Device and inode number, equal for two names of one file.
 type Identity = (u64, u64);
 
 fn entry(path: PathBuf, full: &Path) -> Result<(Record, Identity)> {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A faithful copy of a tree, created in a chosen order.
 //!
-//! Two copies made in opposite orders hold the same tree, but list their directories
-//! differently: what a reproducible build must not show.
+//! Two copies made in opposite orders are the same tree, but list their directories in different
+//! orders, which must not change a reproducible build.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -18,12 +18,12 @@ use rustix::fs::{
 
 use crate::record::{Kind, Record};
 
-/// In which order the entries of the copy are created.
+/// The order in which the entries of the copy are created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// Byte order of the paths.
     Forward,
-    /// The reverse; a directory still comes before what it holds.
+    /// The reverse; a directory still comes before its entries.
     Reverse,
 }
 
@@ -42,10 +42,11 @@ pub fn copy(source: &Path, records: &[Record], target: &Path, order: Order) -> R
     })
 }
 
-/// Writes the data of a regular file, which is there already and has its size.
+/// Writes the data of a regular file, which exists already and has its size.
 pub type Fill<'a> = &'a dyn Fn(&Record, &File) -> Result<()>;
 
-/// Makes the tree that `records` describes in the new directory `target`, with contents from `fill`.
+/// Makes the tree that `records` describes in the new directory `target`, with contents from
+/// `fill`.
 ///
 /// # Errors
 /// When an entry cannot be created; root is needed for owners and devices.
@@ -75,7 +76,7 @@ pub fn make(records: &[Record], target: &Path, order: Order, fill: Fill<'_>) -> 
 struct Copy<'a> {
     fill: Fill<'a>,
     target: &'a Path,
-    /// Where the first name of each hard-linked inode was created.
+    /// The path of the first name of each hard-linked inode.
     made: HashMap<&'a Path, PathBuf>,
 }
 

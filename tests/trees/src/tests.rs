@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Each change of a tree is seen by the comparison, and by the aspect that it concerns only.
+//! The comparison finds each change of a tree, in the aspect that it concerns and in no other.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{symlink, FileExt, PermissionsExt};
@@ -11,7 +11,7 @@ use crate::compare::{Aspect, Differences, ASPECTS};
 use crate::record;
 use crate::replicate::{self, set_mtime, Order};
 
-/// A small tree with something of everything that an ordinary user can make.
+/// A small tree with one entry of every kind that an ordinary user can make.
 fn make(root: &Path) {
     fs::create_dir_all(root.join("dir/sub")).unwrap();
     fs::write(root.join("dir/file"), "content").unwrap();
@@ -54,7 +54,7 @@ fn changed(change: impl FnOnce(&Path)) -> Vec<Aspect> {
         .collect()
 }
 
-/// Runs `body`, then sets the time of `name` back to what [`make`] gave it.
+/// Runs `body`, then resets the time of `name` to that of [`make`].
 fn quietly(root: &Path, name: &str, body: impl FnOnce(&Path)) {
     body(&root.join(name));
     set_mtime(&root.join(name), (1_600_000_000, 123_456_789)).unwrap();

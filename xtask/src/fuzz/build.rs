@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Compiling the fuzz targets.
 //!
-//! Only the project's own crates are compiled with coverage (`tests/fuzz/targets/rustc-with-coverage`): what counts is
-//! whether an input shows something new of them. The rest has edges that the input does not decide,
-//! such as those that threads take when they wait for each other.
+//! Only the project's own crates are compiled with coverage
+//! (`tests/fuzz/targets/rustc-with-coverage`): an input is kept if it reaches a new edge of them.
+//! Other crates have edges that do not depend on the input, such as those that threads take when
+//! they wait for each other.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::{programs, scratch, Sanitizer};
+use super::{scratch, target_workspace, Sanitizer};
 use crate::{process, workspace};
 
 /// The programs of the targets.
@@ -28,7 +29,8 @@ impl Programs {
 /// # Errors
 /// When they do not compile, or there is no compiler for the sanitizer.
 pub(super) fn build(sanitizer: Sanitizer) -> Result<Programs> {
-    // Programs are loaded where they are linked to, so that libFuzzer's addresses are those of the file.
+    // Programs are loaded at the addresses they are linked for, so libFuzzer prints those of the
+    // file.
     let mut flags = String::from("--cfg fuzzing -Crelocation-model=static");
     let (mut command, directory) = match sanitizer {
         Sanitizer::None => (process::cargo(), scratch().join("plain")),
@@ -39,15 +41,18 @@ pub(super) fn build(sanitizer: Sanitizer) -> Result<Programs> {
             (command, scratch().join("address"))
         }
     };
-    // With a target named, the flags are not for build scripts.
+    // With a target given, the flags do not apply to build scripts.
     let host = host()?;
     command
         .args(["build", "--release", "--bins", "--target", &host])
         .arg("--target-dir")
         .arg(&directory)
-        .current_dir(programs())
+        .current_dir(target_workspace())
         .env("RUSTFLAGS", flags)
-        .env("RUSTC_WRAPPER", programs().join("rustc-with-coverage"))
+        .env(
+            "RUSTC_WRAPPER",
+            target_workspace().join("rustc-with-coverage"),
+        )
         .env("DAXFS_ROOT", workspace::root());
     process::run(&mut command).context("cannot build the fuzz targets")?;
     Ok(Programs(directory.join(host).join("release")))

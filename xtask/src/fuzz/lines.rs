@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Whose lines the edges of a program belong to.
+//! The source lines of a program's edges: those of the project, and others.
 //!
-//! A generic function of a library is compiled, with coverage, into the crate that uses it: the lock of a
-//! mutex, the probing of a hash table, the queues of a thread pool. Which of their edges a run passes is
-//! decided by the scheduler and by the keys of the hash, so that they say nothing of an input.
+//! A generic function of a library is compiled, with coverage, into the crate that uses it: the
+//! lock of a mutex, the probing of a hash table, the queues of a thread pool. Which of their edges
+//! a run passes is decided by the scheduler and by the keys of the hash, and not by the input.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,16 +16,16 @@ use crate::{process, workspace};
 pub(super) struct Lines(PathBuf);
 
 impl Lines {
-    /// Those of a program that is loaded where it was linked to.
+    /// The lines of a program that is loaded at the address it was linked for.
     pub(super) fn of(program: &Path) -> Self {
         Self(program.to_owned())
     }
 
-    /// Which of the edges begin in a line of the project, given as libFuzzer prints them: the address
-    /// after that of the edge's first byte.
+    /// Returns true for each edge that begins in a line of the project. Edges are given as
+    /// libFuzzer prints them: the address after that of the edge's first byte.
     ///
     /// # Errors
-    /// When `addr2line` (Debian package binutils) cannot be run or says less than it is asked.
+    /// When `addr2line` (Debian package binutils) cannot be run or prints too few lines.
     pub(super) fn are_own(&self, edges: &[u64]) -> Result<Vec<bool>> {
         if edges.is_empty() {
             return Ok(Vec::new());
@@ -50,12 +50,12 @@ impl Lines {
     }
 }
 
-/// Whether a place, `file:line`, is in the project.
+/// Returns true if a line, `file:line`, is in the project.
 fn is_own(place: &str) -> bool {
     Path::new(place).starts_with(workspace::root())
 }
 
-/// The address in a line in which libFuzzer names an edge that is new.
+/// The address in a line of libFuzzer that names a new edge.
 pub(super) fn new_edge(line: &str) -> Option<u64> {
     let (_, rest) = line.split_once("NEW_PC: 0x")?;
     let digits = rest.split_whitespace().next()?;

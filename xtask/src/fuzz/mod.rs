@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `cargo xtask fuzz`: libFuzzer over the targets of `tests/fuzz/targets/`.
 //!
-//! A run begins with the corpus in the repository, the seeds that the targets make, and what earlier
-//! runs have found, which is kept in the target directory. `--minimize` takes the smallest part of all
-//! that which reaches the same edges over into the repository.
+//! A run begins with the corpus in the repository, the seeds of the targets, and the inputs that
+//! earlier runs found, which are kept in the target directory. `--minimize` copies the smallest
+//! part of them that reaches the same edges into the repository.
 //!
 //! | module | owns |
 //! |---|---|
 //! | [`build`](mod@build) | compiling the targets with coverage and sanitizer |
-//! | [`lines`] | whose lines edges belong to |
-//! | [`progress`] | what a run has reached, and when |
+//! | [`lines`] | the source lines of edges |
+//! | [`progress`] | the progress of a run |
 //! | [`session`] | one run of one target |
 
 mod build;
@@ -35,20 +35,20 @@ pub(crate) struct Args {
     /// The target [default: each in turn]
     target: Option<String>,
 
-    /// Processor time for each target, in seconds; 0 goes on until a defect is found
+    /// Processor time for each target, in seconds; 0 continues until a defect is found
     #[arg(long, default_value_t = 60)]
     seconds: u64,
 
-    /// What watches the memory; `address` takes a nightly compiler, and five times as long
+    /// Sanitizer of memory accesses; `address` needs a nightly compiler, and five times as long
     #[arg(long, value_enum, default_value_t = Sanitizer::None)]
     sanitizer: Sanitizer,
 
-    /// Put the smallest corpus with the edges reached so far into the repository, and do nothing else
+    /// Replace the corpus in the repository by the smallest with all edges reached so far
     #[arg(long)]
     minimize: bool,
 }
 
-/// What watches the memory.
+/// A sanitizer of memory accesses.
 #[derive(Clone, Copy, ValueEnum, PartialEq, Eq)]
 enum Sanitizer {
     /// Nothing: nearly all of the code under test is safe Rust.
@@ -77,7 +77,7 @@ impl Args {
 
     fn targets(&self) -> Result<Vec<String>> {
         let mut all = Vec::new();
-        for entry in fs::read_dir(programs().join("fuzz_targets"))? {
+        for entry in fs::read_dir(target_workspace().join("fuzz_targets"))? {
             let path = entry?.path();
             let name = path.file_stem().and_then(|name| name.to_str());
             all.push(name.context("a target without a name")?.to_owned());
@@ -119,11 +119,11 @@ fn home() -> PathBuf {
 }
 
 /// The fuzz workspace: the programs that libFuzzer starts.
-fn programs() -> PathBuf {
+fn target_workspace() -> PathBuf {
     home().join("targets")
 }
 
-/// What is built and found by fuzzing.
+/// The directory of programs built and inputs found.
 fn scratch() -> PathBuf {
     workspace::target_dir().join("fuzz")
 }
@@ -140,10 +140,10 @@ struct Target {
     program: PathBuf,
     /// In the repository.
     kept: PathBuf,
-    /// What runs have found.
+    /// Inputs that runs found.
     found: PathBuf,
     seeds: PathBuf,
-    /// Inputs that did harm.
+    /// Inputs of defects.
     defects: PathBuf,
     dictionary: Option<PathBuf>,
 }
@@ -157,7 +157,7 @@ impl Target {
             kept: home().join("corpus").join(name),
             found: scratch().join("corpus").join(name),
             seeds: scratch().join("seeds").join(name),
-            defects: self::programs().join("artifacts").join(name),
+            defects: target_workspace().join("artifacts").join(name),
             dictionary: dictionary.is_file().then_some(dictionary),
         };
         for directory in [&target.kept, &target.found, &target.defects] {
@@ -175,7 +175,7 @@ impl Target {
             _ => fs::create_dir_all(&smallest)?,
         }
         let mut command = session::command(self)?;
-        // How often an edge is passed makes no difference to a test.
+        // A test needs each edge once.
         command.args(["-set_cover_merge=1", "-use_counters=0"]);
         command.arg(&smallest);
         command.args([&self.kept, &self.found, &self.seeds]);
@@ -191,13 +191,13 @@ impl Target {
     }
 }
 
-/// Whether libFuzzer gave the file its name: the SHA-1 of what it holds.
+/// Returns true if libFuzzer named the file: by the SHA-1 of its content.
 fn is_found(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().as_encoded_bytes();
     name.len() == 40 && name.iter().all(u8::is_ascii_hexdigit)
 }
 
-/// Removes the files of a directory that `which` picks; returns how many files it had.
+/// Removes the files of a directory that `which` selects, and returns the number of files before.
 fn remove(directory: &Path, which: impl Fn(&Path) -> bool) -> Result<usize> {
     let count = count_of(directory)?;
     for entry in fs::read_dir(directory)? {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a run of libFuzzer has reached, and when.
+//! The progress of a run of libFuzzer.
 
 use std::fmt;
 
@@ -22,30 +22,30 @@ pub(super) struct Moment {
     pub(super) seconds: f64,
 }
 
-/// What a run has reached.
+/// The results of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Outcome {
     pub(super) target: String,
-    /// The latest news.
+    /// The latest moment.
     pub(super) now: Moment,
-    /// When the last edge was new.
+    /// The moment of the last new edge.
     pub(super) news: Moment,
-    /// When the last one was that begins in a line of the project.
+    /// The moment of the last new edge in a line of the project.
     own_news: Moment,
-    /// New edges that were named before the state that they led to.
+    /// New edges that were printed, before the line with their moment.
     named: Vec<u64>,
-    /// New edges whose lines nobody has looked at so far, and when they came.
+    /// New edges with their moments, of which the source lines were not yet looked up.
     unsettled: Vec<(Moment, u64)>,
-    /// Edges that were passed, of all that the program has.
+    /// Edges reached, and all edges of the program.
     edges: u64,
     all_edges: u64,
     inputs: u64,
-    /// Inputs that did harm, and whatever else ended the run before its time.
+    /// Inputs of defects, and other early ends of the run.
     pub(super) defects: u64,
 }
 
 impl Outcome {
-    /// Nothing yet.
+    /// The results before the run.
     pub(super) fn of(target: &str) -> Self {
         Self {
             target: target.to_owned(),
@@ -53,12 +53,12 @@ impl Outcome {
         }
     }
 
-    /// Whether something was found.
+    /// Returns true if a defect was found.
     pub(super) fn is_bad(&self) -> bool {
         self.defects > 0
     }
 
-    /// Takes a line that libFuzzer printed after so much processor time.
+    /// Reads a line that libFuzzer printed after so much processor time.
     pub(super) fn line(&mut self, line: &str, seconds: f64) {
         self.now.seconds = self.now.seconds.max(seconds);
         self.named.extend(new_edge(line));
@@ -94,7 +94,7 @@ impl Outcome {
             digits?.parse::<u64>().ok()
         };
         if line.contains("INITED") {
-            // The edges of the inputs that there were are not named.
+            // The edges of the first inputs are not printed.
             self.own_news = self.now;
         }
         let now = self.now;
@@ -107,8 +107,8 @@ impl Outcome {
         self.inputs = field(" corp:").unwrap_or(self.inputs);
     }
 
-    /// Looks at the lines of the edges that came since the last time; `are_own` says which of them are
-    /// the project's.
+    /// Looks up the lines of the edges since the last call; `are_own` returns true for those of the
+    /// project.
     ///
     /// # Errors
     /// Those of `are_own`.
@@ -122,7 +122,7 @@ impl Outcome {
         Ok(())
     }
 
-    /// A moment, and the part of the run that had passed then.
+    /// Formats a moment, with its part of the run.
     fn part(&self, moment: Moment) -> String {
         let percent = if self.now.seconds > 0.0 {
             100.0 * moment.seconds / self.now.seconds

@@ -18,22 +18,22 @@ use crate::workspace;
 
 /// The exit status of libFuzzer when it was interrupted.
 const INTERRUPTED: i32 = 72;
-/// How often the state is printed.
+/// The interval between printed results.
 const NEWS: Duration = Duration::from_secs(30);
 
-/// The target's program, with the options that every use of it has.
+/// The target's program with the options of every run.
 ///
 /// # Errors
-/// When there is no place for the trees that it makes.
+/// When the directory for its trees cannot be created.
 pub(super) fn command(target: &Target) -> Result<Command> {
     let mut command = Command::new(&target.program);
     command.arg(format!("-artifact_prefix={}/", target.defects.display()));
-    // Wall-clock time, which passes quickly where others work too.
+    // Wall-clock time, so the limit is long for busy machines.
     command.arg("-timeout=120");
     if let Some(dictionary) = &target.dictionary {
         command.arg(format!("-dict={}", dictionary.display()));
     }
-    // Trees are made where that costs no writes to a disk.
+    // Trees are made in memory where that is possible.
     command.env("TMPDIR", workspace::tree_dir()?);
     Ok(command)
 }
@@ -41,7 +41,7 @@ pub(super) fn command(target: &Target) -> Result<Command> {
 /// Runs the target for so many seconds of processor time.
 ///
 /// # Errors
-/// When it cannot be run; that it finds something is no error of the run.
+/// When it cannot be run. A defect is not an error of the run.
 pub(super) fn run(target: &Target, seconds: u64) -> Result<Outcome> {
     let before = defects(target)?;
     let mut command = command(target)?;
@@ -57,7 +57,7 @@ pub(super) fn run(target: &Target, seconds: u64) -> Result<Outcome> {
     let lines = Lines::of(&target.program);
     let followed = watch(&mut child, seconds, &lines, &mut outcome);
     if followed.is_err() {
-        // Nobody would interrupt it.
+        // Without a reader the run would never be interrupted.
         child.kill()?;
     }
     let status = child.wait()?;
@@ -76,7 +76,8 @@ pub(super) fn run(target: &Target, seconds: u64) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// Follows a run until it ends, and interrupts it when its time is over. Returns what it said last.
+/// Reads the output of a run until it ends, and interrupts it after its time. Returns the last
+/// lines.
 fn watch(
     child: &mut Child,
     seconds: u64,
@@ -87,7 +88,7 @@ fn watch(
     if let Some(stderr) = child.stderr.take() {
         thread::spawn(move || {
             for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
-                // Nobody listens any more when the run was given up.
+                // The receiver is gone after an error.
                 let _ = send.send(String::from_utf8_lossy(&line).into_owned());
             }
         });
@@ -134,7 +135,7 @@ fn keep(last: &mut Vec<String>, line: String) {
 /// The processor time of a process in seconds, of all its threads.
 fn processor_time(process: u32) -> Option<f64> {
     let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name in brackets may hold anything.
+    // The name in brackets may contain any bytes.
     let (_, fields) = text.rsplit_once(") ")?;
     let mut times = fields.split(' ').skip(11).take(2);
     let mut next = || times.next()?.parse::<u32>().ok();

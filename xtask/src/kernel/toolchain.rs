@@ -73,7 +73,7 @@ impl Toolchain {
         Ok(Self {
             rustc,
             library,
-            bindgen: install_bindgen()?,
+            bindgen: install_program("bindgen-cli", "bindgen", BINDGEN)?,
         })
     }
 
@@ -186,23 +186,24 @@ fn apt_get() -> Command {
     command
 }
 
-/// Installs bindgen in the cache, and returns where.
-fn install_bindgen() -> Result<PathBuf> {
-    let _lock = Lock::acquire("bindgen")?;
-    let root = cache::directory()?.join(format!("bindgen-{BINDGEN}"));
-    if !root.join("bin/bindgen").is_file() {
-        step(&format!("installing bindgen {BINDGEN}"), || {
+/// Installs a program of a package of the registry in the cache, and returns its root.
+pub(crate) fn install_program(package: &str, program: &str, version: &str) -> Result<PathBuf> {
+    let _lock = Lock::acquire(program)?;
+    let root = cache::directory()?.join(format!("{program}-{version}"));
+    if !root.join("bin").join(program).is_file() {
+        step(&format!("installing {program} {version}"), || {
             let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
             let mut install = Command::new(cargo);
             install.args([
                 "install",
                 "--locked",
-                "bindgen-cli",
+                package,
                 "--version",
-                BINDGEN,
+                version,
                 "--root",
             ]);
-            logged(install.arg(&root), &cache::directory()?.join("bindgen.log"))
+            let log = cache::directory()?.join(format!("{program}.log"));
+            logged(install.arg(&root), &log)
         })?;
     }
     Ok(root)

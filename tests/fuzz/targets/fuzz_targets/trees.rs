@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Takes a tree that it makes up through the tools.
+//! Passes an arbitrary tree through the tools.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| daxfs_fuzztargets::trees::trees(input));

@@ -1,30 +1,26 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The classes of bad input, one named generator each: what is wrong, and what must be found.
+//! The classes of hostile images: a mutation each, and the expected finding.
 //!
-//! The table drives the tests and is printed into `docs/hostile.md`. The finding in it is the first
-//! one: what a mount with `validate` refuses the image for. `daxfs-fsck` goes on and may find more.
+//! The tables drive the tests and are listed in `docs/results/hostile-classes.md`. The finding is
+//! the first one, for which a mount with `validate` refuses the image. `daxfs-fsck` continues and
+//! may find more.
 //!
-//! | module | classes that concern |
+//! | module | owns |
 //! |---|---|
-//! | `superblock` | superblock and memory |
-//! | `sections` | section table, checksums, gaps |
-//! | `inodes` | inodes by themselves, links, the root |
-//! | `directories` | units, entries, names, the tree |
-//! | `symlinks` | targets |
-//! | `xattrs` | attribute sets, ACLs |
-//! | `contents` | places, sharing, extents, tails, digests |
+//! | [`edit`] | mutations as data, and how they are applied |
+//! | `layout` | classes of superblock, memory, section table, checksums, gaps |
+//! | `tree` | classes of inodes, links, directories, names, symlinks |
+//! | `contents` | classes of attribute sets, ACLs, extents, tails, digests |
 
 mod contents;
-mod directories;
-mod inodes;
-mod sections;
-mod superblock;
-mod symlinks;
-mod xattrs;
+mod edit;
+mod layout;
+mod tree;
 
 use daxfs_format::XattrSetId;
 use daxfs_format::{ContentId, Error, Object, Rule, SectionKind};
 
+use self::edit::Edit;
 use crate::examine::{Examiner, Stage};
 use crate::reference::reference;
 use crate::specimen::Specimen;
@@ -33,17 +29,64 @@ use crate::specimen::Specimen;
 pub struct Class {
     /// The name, unique.
     pub name: &'static str,
-    /// Makes the image bad.
-    pub make: fn(&mut Specimen),
-    /// The rule that it breaks.
+    /// The rule that the image breaks.
     pub rule: Rule,
-    /// What breaks it.
-    pub object: On,
+    /// The object that breaks it.
+    pub object: Target,
+    /// The mutation of the reference image.
+    edits: &'static [Edit],
+}
+
+/// A table of classes. A row has the form
+///
+/// ```text
+/// "name": Rule in Target [edit, ...] { Anchor.field = value, ... };
+/// ```
+///
+/// where either list of edits may be missing. A field is named as in the raw structure of the
+/// format crate; `field[index]` is a byte of an array.
+macro_rules! classes {
+    ($table:ident: $(
+        $name:literal: $rule:ident in $object:ident $(($($of:expr),*))?
+        $([$($edit:expr),*])?
+        $({$(
+            $anchor:ident $(($($at:expr),*))? . $field:ident $([$index:expr])? = $value:expr
+        ),*})?;
+    )*) => {
+        pub(super) const $table: &[Class] = &[$(Class {
+            name: $name,
+            rule: daxfs_format::Rule::$rule,
+            object: super::Target::$object $(($($of),*))?,
+            edits: &[
+                $($($edit,)*)?
+                $($({
+                    type Raw = super::raw::$anchor;
+                    super::edit::Field::of(std::mem::offset_of!(Raw, $field), |raw: &Raw| &raw.$field)
+                        $(.byte($index))?
+                        .set($anchor $(($($at),*))?, $value)
+                },)*)?
+            ],
+        },)*];
+    };
+}
+use classes;
+
+/// The raw structures at the anchors that have fields.
+mod raw {
+    pub(super) use daxfs_format::digest::RawDigestHeader as DigestHeader;
+    pub(super) use daxfs_format::directory::RawDirEntry as Entry;
+    pub(super) use daxfs_format::extent::RawExtent as Extent;
+    pub(super) use daxfs_format::inode::{RawInode as Inode, RawInode as Number};
+    pub(super) use daxfs_format::section::RawSection as SectionEntry;
+    pub(super) use daxfs_format::superblock::RawSuperblock as Superblock;
+    pub(super) use daxfs_format::xattr::{
+        RawXattr as Attribute, RawXattrHeader as XattrHeader, RawXattrSet as XattrSet,
+    };
 }
 
 /// An object of the reference image.
 #[derive(Clone, Copy, Debug)]
-pub enum On {
+pub enum Target {
     /// The superblock.
     Superblock,
     /// An entry of the section table, by its index.
@@ -64,11 +107,11 @@ pub enum On {
     Extent(&'static str, u32),
     /// The content of a file.
     Content(&'static str),
-    /// Bytes that belong to nothing.
+    /// Bytes between objects.
     Gap,
 }
 
-impl On {
+impl Target {
     /// The object as findings name it.
     #[must_use]
     pub fn resolve(self, specimen: &Specimen) -> Object {
@@ -104,24 +147,15 @@ fn content(specimen: &Specimen, path: &str) -> ContentId {
     specimen.stat(path).content.expect("a file with bytes")
 }
 
-const fn class(name: &'static str, rule: Rule, object: On, make: fn(&mut Specimen)) -> Class {
-    Class {
-        name,
-        make,
-        rule,
-        object,
-    }
-}
-
 /// Every class, by what it concerns.
 pub const GROUPS: &[(&str, &[Class])] = &[
-    ("Superblock and memory", superblock::CLASSES),
-    ("Sections", sections::CLASSES),
-    ("Inodes", inodes::CLASSES),
-    ("Directories and names", directories::CLASSES),
-    ("Symlinks", symlinks::CLASSES),
-    ("Extended attributes", xattrs::CLASSES),
-    ("Contents and digests", contents::CLASSES),
+    ("Superblock and memory", layout::SUPERBLOCK),
+    ("Sections", layout::SECTIONS),
+    ("Inodes", tree::INODES),
+    ("Directories and names", tree::DIRECTORIES),
+    ("Symlinks", tree::SYMLINKS),
+    ("Extended attributes", contents::ATTRIBUTES),
+    ("Contents and digests", contents::CONTENTS),
 ];
 
 /// Every class.
@@ -129,11 +163,11 @@ pub fn all() -> impl Iterator<Item = &'static Class> {
     GROUPS.iter().flat_map(|(_, classes)| classes.iter())
 }
 
-/// A bad image, and what must be found.
+/// A hostile image, and the expected object.
 pub struct Case {
     /// The image.
     pub bytes: Vec<u8>,
-    /// What breaks the class's rule.
+    /// The object that breaks the class's rule.
     pub object: Object,
 }
 
@@ -142,14 +176,16 @@ impl Class {
     #[must_use]
     pub fn build(&self) -> Case {
         let mut specimen = Specimen::new(reference());
-        (self.make)(&mut specimen);
+        for edit in self.edits {
+            edit.apply(&mut specimen);
+        }
         Case {
             object: self.object.resolve(&specimen),
             bytes: specimen.finish(),
         }
     }
 
-    /// What finds it first, as a table names it.
+    /// Returns the check that finds it first.
     #[must_use]
     pub fn stage(&self) -> Option<Stage> {
         let case = self.build();

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Mutants of the reference image: every value of every byte, boundary values of every word, and pairs of
-//! fields.
+//! Mutants of the reference image: every value of every byte, boundary values of every word, and
+//! pairs of fields.
 //!
-//! Each mutant is re-sealed, for else the checksums would reject them all and prove nothing about the
-//! rules. A mutant is *rejected*, with a finding whose offset lies in the image; or it is *harmless*:
-//! then a walk reads everything, each way to read a thing agrees with the others, and no content has
-//! another digest than before; or only the digest of a *content* rejects it. Anything else is *bad*.
+//! Each mutant is sealed again, since otherwise the checksums would reject them all and prove
+//! nothing about the rules. A mutant is *rejected*, with a finding whose offset lies in the image;
+//! or it is *harmless*: a walk reads everything, each way to read an object agrees with the others,
+//! and no content has another digest than before; or only the digest of a *content* rejects it. Any
+//! other is *bad*.
 //!
-//! Seals are recomputed as far as anything looks at them: the checks of structure and the readers do
-//! not look at the hashes of sections, so those are verified only for mutants of the hashes.
+//! Only those checksums are recomputed that are read: neither the check of the structure nor the
+//! readers read the hashes of sections, so those are verified only for mutants of the hashes.
 //!
 //! | module | owns |
 //! |---|---|
@@ -29,7 +30,7 @@ use self::worker::{run, Look};
 use crate::examine::Examiner;
 use crate::num::{from_usize, to_usize};
 
-/// How many values a run tries.
+/// The number of values that a run tries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
     /// About eight values of every byte: fast enough for a test.
@@ -38,10 +39,10 @@ pub enum Extent {
     Full,
 }
 
-/// What became of the mutants of a run.
+/// The results of the mutants of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
-    /// How many there were.
+    /// All mutants.
     pub mutants: u64,
     /// Rejected by superblock, section table, checksums or structure.
     pub rejected: u64,
@@ -51,9 +52,9 @@ pub struct Counts {
     pub contents: u64,
     /// Accepted, and everything could be read.
     pub harmless: u64,
-    /// What must not be.
+    /// Descriptions of those that were neither rejected nor read.
     pub bad: Vec<String>,
-    /// How many mutants reached each rule, in the order of [`Rule::ALL`].
+    /// The number of mutants that reached each rule, in the order of [`Rule::ALL`].
     pub reached: Vec<u64>,
 }
 
@@ -117,7 +118,8 @@ fn values(old: u8, extent: Extent) -> Vec<u8> {
     values
 }
 
-/// Boundary values of every aligned word of 4 and 8 bytes outside the contents, and in a full run of 2.
+/// Boundary values of every aligned word of 4 and 8 bytes outside the contents, and in a full run
+/// of 2.
 #[must_use]
 pub fn boundaries(image: &[u8], extent: Extent) -> Counts {
     let contents = contents_of(image);
@@ -142,7 +144,7 @@ pub fn boundaries(image: &[u8], extent: Extent) -> Counts {
     })
 }
 
-/// Numbers that mean something in an image: its size, and where its sections begin and end.
+/// Numbers with a meaning in an image: its size, the bounds of its sections, limits.
 pub(crate) fn interesting(image: &[u8]) -> Vec<u64> {
     let mut numbers = vec![
         from_usize(image.len()),
@@ -186,8 +188,8 @@ pub(crate) fn words(old: &[u8], interesting: &[u64]) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Mutants that are not re-sealed, of superblock and metadata sections: the checksums and the digests
-/// must each catch all of them.
+/// Mutants of superblock and metadata sections that are not sealed again: the checksums and the
+/// digests must each catch all of them.
 #[must_use]
 pub fn unsealed(image: &[u8], extent: Extent) -> Counts {
     let covered = covered(image);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Every two fields of every structure, each with boundary values and with what stands there in the
-//! structures beside it. Whatever two rules let pass one by one, they must not let pass together.
+//! Every two fields of every structure, each with boundary values and with the values of the
+//! structures beside it: two fields may each be valid and not be valid together.
 
 use super::worker::{run, Look, Worker};
 use super::{Counts, Extent};
 use crate::fields::{structures, Field, Structure};
 use crate::num::from_usize;
 
-/// The kinds of structures, and what became of their mutants.
+/// The kinds of structures, and the results of their mutants.
 pub type Pairs = Vec<(&'static str, Counts)>;
 
 /// Single fields and pairs of fields of every structure of an image.
@@ -90,7 +90,7 @@ fn values(
     values
 }
 
-/// The field as a little-endian number, of which the first 8 bytes count, and so much more.
+/// Adds a number to a field, taken as a little-endian number of its first 8 bytes.
 fn plus(old: &[u8], more: u64) -> Vec<u8> {
     let mut value = old.to_vec();
     let known = old.len().min(8);

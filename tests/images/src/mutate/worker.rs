@@ -35,14 +35,14 @@ pub(super) fn run(
         })
 }
 
-/// How closely an accepted mutant is looked at.
+/// The depth to which an accepted mutant is examined.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Look {
     Checks,
     Walk,
 }
 
-/// An image to be changed, and what judges it.
+/// An image to be changed, with the buffers that its judgement needs.
 pub(super) struct Worker {
     pub(super) bytes: Vec<u8>,
     checksum: Vec<u8>,
@@ -52,9 +52,9 @@ pub(super) struct Worker {
     inodes: u64,
 }
 
-/// Where the superblock's checksum lies.
+/// The range of the superblock's checksum.
 const CHECKSUM: Range<usize> = 4088..4096;
-/// Where the section table lies, and where in an entry of it the hashes begin.
+/// The range of the section table, and the offset of the hashes in an entry of it.
 const TABLE: Range<usize> = 192..4032;
 const HASHES: usize = 24;
 
@@ -136,7 +136,7 @@ impl Worker {
         }
     }
 
-    /// Judges a mutant that keeps its checksums.
+    /// Judges a mutant that is not sealed again.
     pub(super) fn judge_unsealed(&mut self, at: usize, counts: &mut Counts) {
         counts.mutants += 1;
         let mut rules = Vec::new();
@@ -166,8 +166,8 @@ impl Worker {
     }
 }
 
-/// Reads an accepted mutant in every way: by a walk, if there are a buffer and a number of inodes for
-/// it, and for the digests.
+/// Reads an accepted mutant in every way: by a walk, if there are a buffer and a number of inodes
+/// for it, and for the digests.
 fn read_accepted(
     image: &Image<&[u8], Xxh64>,
     examiner: &mut Examiner,
@@ -196,7 +196,7 @@ fn read_accepted(
     }
 }
 
-/// What the checks of one mutant have found.
+/// The results of the checks of one mutant.
 #[derive(Default)]
 struct Seen {
     rules: u128,
@@ -225,7 +225,7 @@ impl Seen {
     }
 }
 
-/// The place of a rule in [`Rule::ALL`].
+/// The index of a rule in [`Rule::ALL`].
 fn index_of(rule: Rule) -> usize {
     Rule::ALL
         .binary_search(&rule)

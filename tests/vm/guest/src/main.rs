@@ -28,7 +28,6 @@
 //! | [`manifest`] | lists of everything in a tree |
 //! | [`meminfo`] | what the kernel says of the memory |
 //! | [`pattern`] | contents that tell where they belong |
-//! | [`random`] | numbers that look random |
 //! | [`sample`] | the tree that the sample image holds |
 //! | [`shared`] | memory that this guest shares with others |
 //! | [`stream`] | directories with positions |
@@ -52,7 +51,6 @@ mod loopdev;
 mod manifest;
 mod meminfo;
 mod pattern;
-mod random;
 mod sample;
 mod shared;
 mod stream;

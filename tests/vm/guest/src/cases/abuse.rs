@@ -8,6 +8,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{ensure, Context, Result};
+use daxfs_test_random::Random;
 use libc::{MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE};
 
 use super::mapping::map;
@@ -219,7 +220,7 @@ fn look_while() -> Result<()> {
 /// Changes a mapping, which stays where it is and shows the same bytes, until killed.
 fn change(area: &Map, flags: i32, random: &mut Random) -> Result<()> {
     loop {
-        let (page, pages) = random.part_of(area)?;
+        let (page, pages) = part_of(area, random);
         let (offset, length) = (page * 4096, pages * 4096);
         match random.below(9) {
             0 => drop(area.advise_part(offset, length, libc::MADV_DONTNEED)),
@@ -383,37 +384,19 @@ fn load() -> Result<()> {
     Ok(())
 }
 
-/// Numbers that look random and are the same in each run.
-struct Random(u64);
-
-impl Random {
-    fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    /// A number below `limit`.
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-
-    /// The first page and the number of pages of some part of an area.
-    fn part_of(&mut self, area: &Map) -> Result<(usize, usize)> {
-        let pages = u64::try_from(area.length() / 4096)?;
-        let first = self.below(pages);
-        let count = 1 + self.below((pages - first).min(700));
-        Ok((usize::try_from(first)?, usize::try_from(count)?))
-    }
+/// Returns the first page and the number of pages of a random part of an area.
+fn part_of(area: &Map, random: &mut Random) -> (usize, usize) {
+    let pages = area.length() / 4096;
+    let first = random.index(pages);
+    (first, 1 + random.index((pages - first).min(700)))
 }
 
 /// A pseudo-random walk over what can be done with a mapping.
 fn mangle(seed: u64) -> Result<()> {
     let mut random = Random::new(seed);
     for _ in 0..60 {
-        let file = [WIDE_FILE, BIG_FILE, HUGE_FILE][usize::try_from(random.below(3))?];
-        let flags = [MAP_SHARED, MAP_PRIVATE][usize::try_from(random.below(2))?];
+        let file = *random.pick(&[WIDE_FILE, BIG_FILE, HUGE_FILE]);
+        let flags = *random.pick(&[MAP_SHARED, MAP_PRIVATE]);
         let mut area = map(file, PROT_READ, flags)?;
         for _ in 0..6 {
             step(&mut area, file, flags, &mut random)?;
@@ -424,7 +407,7 @@ fn mangle(seed: u64) -> Result<()> {
 
 fn step(area: &mut Map, file: (&str, u64, u64), flags: i32, random: &mut Random) -> Result<()> {
     let place = usize::try_from(random.below(file.2 / 2))?.min(area.length() - 1);
-    let (page, pages) = random.part_of(area)?;
+    let (page, pages) = part_of(area, random);
     match random.below(12) {
         0 => {
             area.touch(place);

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{ensure, Context, Result};
-use daxfs_hostile::beyond::ARGUMENTS;
+use daxfs_hostile::inputs::ARGUMENTS;
 
 use super::{at, sample, Case};
 use crate::init::{mount_image, phys, read_text, MOUNT};

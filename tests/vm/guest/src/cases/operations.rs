@@ -10,11 +10,11 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure, Result};
+use daxfs_test_random::Random;
 use libc::{MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE};
 
 use super::{at, handles};
 use crate::init::{phys, MOUNT};
-use crate::random::Random;
 use crate::sample;
 use crate::sys::{self, Child, End, Map};
 
@@ -76,7 +76,7 @@ impl Place {
         match self.random.below(12) {
             0 => at("no such name"),
             1 => at("many/no such name"),
-            _ => PathBuf::from(MOUNT).join(self.random.one(&self.paths)),
+            _ => PathBuf::from(MOUNT).join(self.random.pick(&self.paths)),
         }
     }
 
@@ -100,7 +100,7 @@ impl Place {
             "attributes",
             "deep/deeper/file",
         ];
-        let name = *self.random.one(&names);
+        let name = *self.random.pick(&names);
         at(name)
     }
 
@@ -114,7 +114,7 @@ impl Place {
             "void",
             "acl-directory",
         ];
-        let name = *self.random.one(&names);
+        let name = *self.random.pick(&names);
         at(name)
     }
 
@@ -122,7 +122,7 @@ impl Place {
     fn offset(&mut self) -> u64 {
         let large = *self
             .random
-            .one(&[1, 4096, 65536, 1 << 20, 8 << 20, 6 << 30]);
+            .pick(&[1, 4096, 65536, 1 << 20, 8 << 20, 6 << 30]);
         self.random.below(large)
     }
 }
@@ -221,7 +221,7 @@ fn read_end(place: &mut Place) -> Result<()> {
 }
 
 fn readlink(place: &mut Place) -> Result<()> {
-    let name = *place.random.one(&["link", "dangling", "long-link"]);
+    let name = *place.random.pick(&["link", "dangling", "long-link"]);
     let target = fs::read_link(at(name))?;
     inspect(std::os::unix::ffi::OsStrExt::as_bytes(target.as_os_str()))
 }
@@ -229,7 +229,7 @@ fn readlink(place: &mut Place) -> Result<()> {
 fn xattrs(place: &mut Place) -> Result<()> {
     let name = *place
         .random
-        .one(&["attributes", "acl", "acl-directory", "small"]);
+        .pick(&["attributes", "acl", "acl-directory", "small"]);
     let path = at(name);
     for name in sys::listxattr(&path, 65536)? {
         inspect(name.as_bytes())?;
@@ -286,7 +286,7 @@ fn sendfile(place: &mut Place) -> Result<()> {
 
 /// A piece of a file, mapped in one of the ways there are.
 fn mapped(place: &mut Place) -> Result<Map> {
-    let flags = *place.random.one(&[MAP_SHARED, MAP_PRIVATE]);
+    let flags = *place.random.pick(&[MAP_SHARED, MAP_PRIVATE]);
     let protection = match (flags, place.random.below(2)) {
         (MAP_PRIVATE, 0) => PROT_READ | PROT_WRITE,
         _ => PROT_READ,
@@ -416,7 +416,7 @@ fn look(place: &mut Place) -> Result<()> {
 const RUN: Duration = Duration::from_secs(2);
 
 fn execute(place: &mut Place) -> Result<()> {
-    let name = *place.random.one(&["prog", "script", "prog"]);
+    let name = *place.random.pick(&["prog", "script", "prog"]);
     let mut program = Command::new(at(name))
         .arg("hello")
         .stdin(Stdio::null())
@@ -471,7 +471,7 @@ fn forget(_: &mut Place) -> Result<()> {
 }
 
 fn mount_again(place: &mut Place) -> Result<()> {
-    let validate = *place.random.one(&["", ",validate"]);
+    let validate = *place.random.pick(&["", ",validate"]);
     let options = format!("phys={}{validate}", phys());
     sys::mount("none", &place.private, "daxfs", libc::MS_NODEV, &options)?;
     sys::unmount(&place.private, libc::MNT_DETACH)

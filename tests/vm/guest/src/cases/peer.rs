@@ -11,11 +11,11 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use daxfs_format::superblock::SuperblockCopy;
 use daxfs_format::{RawInode, SectionKind};
+use daxfs_test_random::Random;
 
 use super::{peer, Case};
 use crate::control::{Command, Control};
 use crate::init::MOUNT;
-use crate::random::Random;
 use crate::shared::Bar;
 use crate::sys::{self, Map};
 
@@ -219,7 +219,7 @@ impl Peer {
         let inode = self.random.index(hot / size_of::<RawInode>()) * size_of::<RawInode>();
         let start = usize::try_from(self.inodes.start).unwrap_or(0);
         Place {
-            offset: start + inode + *self.random.one(&WORDS),
+            offset: start + inode + *self.random.pick(&WORDS),
             width: 8,
         }
     }
@@ -229,14 +229,14 @@ impl Peer {
         if self.random.below(8) == 0 {
             return self.extent_of_file();
         }
-        let width = *self.random.one(&[1_u64, 2, 4, 4, 4, 8, 8, 8]);
+        let width = *self.random.pick(&[1_u64, 2, 4, 4, 4, 8, 8, 8]);
         let is_content = self.random.below(16) == 0;
         let parts = if is_content {
             &self.contents
         } else {
             &self.metadata
         };
-        let part = *self.random.one(parts);
+        let part = *self.random.pick(parts);
         let length = if self.random.below(2) == 0 {
             part.length.min(HOT)
         } else {
@@ -272,7 +272,7 @@ impl Peer {
             9 => self.random.any(),
             10 => self.behind(),
             11 => self.behind().wrapping_sub(next),
-            _ => *self.random.one(&self.interesting),
+            _ => *self.random.pick(&self.interesting),
         }
     }
 

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use anyhow::{anyhow, ensure, Context, Result};
+use daxfs_test_random::Random;
 use libc::{MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE};
 
 use super::stress::stress;
@@ -141,10 +142,10 @@ fn files(root: &Path) -> Result<Vec<PathBuf>> {
 
 /// Returns how often each operation was done.
 fn work(target: &Target, copy: &Target, files: &[PathBuf], seed: u64) -> Result<Vec<u64>> {
-    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let mut random = Random::new(seed);
     let mut counts = vec![0; OPERATIONS.len()];
     for round in 0..ROUNDS {
-        let name = random.choose(files).context("no file")?;
+        let name = random.pick(files);
         let (path, copy_path) = (target.root.join(name), copy.root.join(name));
         let copy = File::open(&copy_path)?;
         let size = copy.metadata()?.len();
@@ -157,9 +158,9 @@ fn work(target: &Target, copy: &Target, files: &[PathBuf], seed: u64) -> Result<
             size,
             offset,
             length: 1 + random.below(MOST.min(size - offset)),
-            chance: random.next(),
+            chance: random.any(),
         };
-        let number = usize::try_from(random.below(u64::try_from(OPERATIONS.len())?))?;
+        let number = random.index(OPERATIONS.len());
         let (what, operation) = OPERATIONS.get(number).context("no operation")?;
         operation(&piece).with_context(|| {
             format!(
@@ -238,9 +239,9 @@ fn advised(piece: &Piece<'_>) -> Result<()> {
         libc::MADV_NOHUGEPAGE,
     ];
     let (map, within) = piece.map(PROT_READ, MAP_PRIVATE)?;
-    let mut random = Random(piece.chance);
+    let mut random = Random::new(piece.chance);
     for _ in 0..3 {
-        map.advise(*random.choose(ADVICE).context("no advice")?)?;
+        map.advise(*random.pick(ADVICE))?;
         piece.compare_map(&map, within)?;
     }
     Ok(())
@@ -369,25 +370,4 @@ fn listed(piece: &Piece<'_>) -> Result<()> {
     let differ: Vec<_> = found.symmetric_difference(&wanted).take(3).collect();
     ensure!(differ.is_empty(), "names differ: {differ:?}");
     Ok(())
-}
-
-/// The same numbers for the same seed (xorshift).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    /// A number below `bound`, which is not 0.
-    fn below(&mut self, bound: u64) -> u64 {
-        (self.next() >> 11) % bound.max(1)
-    }
-
-    fn choose<'a, T>(&mut self, list: &'a [T]) -> Option<&'a T> {
-        list.get(usize::try_from(self.below(u64::try_from(list.len()).ok()?)).ok()?)
-    }
 }

@@ -284,7 +284,7 @@ fn operate(seed: u64) -> Result<Counts> {
     let (start, mut counts) = (Instant::now(), Counts::default());
     let mut place = Place::new(seed)?;
     while start.elapsed() < TURN {
-        let (name, operation): Operation = *place.random.one(OPERATIONS);
+        let (name, operation): Operation = *place.random.pick(OPERATIONS);
         show_name(name)?;
         let result = operation(&mut place);
         if let Err(error) = &result {

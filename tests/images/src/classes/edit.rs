@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The mutations of the tables: edits of an image as data.
+//!
+//! Anchors and values are read from the image as it was at first, so that the order of edits does
+//! not matter; [`More`](Value::More), [`Less`](Value::Less) and [`Flip`](Value::Flip) are relative
+//! to the value that they replace.
+
+use daxfs_format::xattr::{HEADER_SIZE, SET_SIZE};
+use daxfs_format::SectionKind;
+
+use crate::num::{len64, to_usize};
+use crate::specimen::{Seal, Specimen};
+
+/// A structure or a byte of an image.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Anchor {
+    /// The superblock.
+    Superblock,
+    /// An entry of the section table, by its index.
+    SectionEntry(u32),
+    /// An inode by its path.
+    Inode(&'static str),
+    /// An inode by its number.
+    Number(u32),
+    /// The entry of a name in a directory.
+    Entry(&'static str, &'static str),
+    /// The header of the xattr section.
+    XattrHeader,
+    /// The table's entry of an attribute set, by the set's number.
+    XattrSet(u32),
+    /// An attribute of a file, by its index.
+    Attribute(&'static str, usize),
+    /// The record of an extent of a sparse file, by its index.
+    Extent(&'static str, u32),
+    /// The header of the digest section.
+    DigestHeader,
+    /// The first byte of a section.
+    Start(SectionKind),
+    /// The first byte after a section.
+    End(SectionKind),
+    /// The first byte of a file or of a symlink's target.
+    Contents(&'static str),
+    /// The first byte of an extent of a sparse file.
+    ExtentData(&'static str, u32),
+    /// The first byte after a directory's entries and names.
+    UnitEnd(&'static str),
+    /// The first byte of a name in a directory.
+    Name(&'static str, &'static str),
+    /// The first byte of the name at an index of a directory.
+    NameAt(&'static str, u32),
+    /// The first byte after the image.
+    ImageEnd,
+}
+
+/// An anchor and a distance in bytes from it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct At(pub(crate) Anchor, pub(crate) isize);
+
+/// The new value of a little-endian field of up to eight bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Value {
+    /// This number.
+    Is(u64),
+    /// This number.
+    Is32(u32),
+    /// This number.
+    Is8(u8),
+    /// All bits set.
+    Ones,
+    /// The old value and so much more, modulo 2^64.
+    More(u64),
+    /// The old value and so much less, modulo 2^64.
+    Less(u64),
+    /// The old value with these bits inverted.
+    Flip(u64),
+    /// The same field of another structure.
+    Like(Anchor),
+    /// The offset of an anchor.
+    Offset(Anchor),
+    /// The length of a section and so much more.
+    Length(SectionKind, u64),
+    /// The number of an inode.
+    Ino(&'static str),
+    /// The number after that of the last inode.
+    NextIno,
+}
+
+/// One change of an image.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Edit {
+    /// So many bytes take a value.
+    Set(At, usize, Value),
+    /// All bytes from one offset to another become zero.
+    Zero(At, At),
+    /// So many bytes are copied from one anchor to another.
+    Copy(Anchor, Anchor, usize),
+    /// The entry of a name in a directory takes another name of the same length, and its hash.
+    Rename(&'static str, &'static str, &'static [u8]),
+    /// The image is cut off or extended with zeros; the value is relative to its length.
+    Resize(Value),
+    /// Another image takes the place of the reference image. Comes before other edits.
+    Replace(fn() -> Vec<u8>),
+    /// The checksums are recomputed to this degree and not completely.
+    Seals(Seal),
+}
+
+/// An edit of one byte.
+pub(super) const fn byte(anchor: Anchor, distance: isize, value: Value) -> Edit {
+    Edit::Set(At(anchor, distance), 1, value)
+}
+
+impl Anchor {
+    fn offset(self, specimen: &Specimen) -> u64 {
+        let section = |kind| specimen.section(kind);
+        match self {
+            Self::Superblock => 0,
+            Self::SectionEntry(index) => 192 + 64 * u64::from(index),
+            Self::Inode(path) => specimen.inode_at(path),
+            Self::Number(number) => section(SectionKind::Inodes).offset + 64 * u64::from(number),
+            Self::Entry(directory, name) => {
+                specimen.entry_offset(directory, specimen.index(directory, name))
+            }
+            Self::XattrHeader => section(SectionKind::Xattrs).offset,
+            Self::XattrSet(number) => {
+                let table = section(SectionKind::Xattrs).offset + HEADER_SIZE;
+                table + SET_SIZE * u64::from(number - 1)
+            }
+            Self::Attribute(path, index) => specimen.xattrs_at(path)[index],
+            Self::Extent(path, index) => specimen.extent_at(path, index),
+            Self::DigestHeader => section(SectionKind::Digests).offset,
+            Self::Start(kind) => section(kind).offset,
+            Self::End(kind) => section(kind).end(),
+            Self::Contents(path) => specimen.contents_at(path),
+            Self::ExtentData(path, index) => specimen.extent_data_at(path, index),
+            Self::UnitEnd(path) => {
+                let directory = specimen.directory(path);
+                directory.offset() + directory.unit_length()
+            }
+            Self::Name(directory, name) => {
+                specimen.name_offset(directory, specimen.index(directory, name))
+            }
+            Self::NameAt(directory, index) => specimen.name_offset(directory, index),
+            Self::ImageEnd => specimen.len(),
+        }
+    }
+}
+
+impl At {
+    fn offset(self, specimen: &Specimen) -> usize {
+        to_usize(self.0.offset(specimen)).wrapping_add_signed(self.1)
+    }
+}
+
+impl Value {
+    /// The number, for a field at a distance from its structure that has an old value.
+    fn number(self, specimen: &Specimen, old: u64, distance: isize, width: usize) -> u64 {
+        match self {
+            Self::Is(number) => number,
+            Self::Is32(number) => number.into(),
+            Self::Is8(number) => number.into(),
+            Self::Ones => u64::MAX,
+            Self::More(more) => old.wrapping_add(more),
+            Self::Less(less) => old.wrapping_sub(less),
+            Self::Flip(bits) => old ^ bits,
+            Self::Like(other) => {
+                let start = At(other, distance).offset(specimen);
+                number(&specimen.pristine()[start..start + width])
+            }
+            Self::Offset(anchor) => anchor.offset(specimen),
+            Self::Length(kind, more) => specimen.section(kind).length + more,
+            Self::Ino(path) => specimen.ino(path).into(),
+            Self::NextIno => u64::from(specimen.image().inode_count()) + 1,
+        }
+    }
+}
+
+impl Edit {
+    /// Applies the edit.
+    pub(super) fn apply(self, specimen: &mut Specimen) {
+        match self {
+            Self::Set(at, width, value) => set(specimen, at, width, value),
+            Self::Zero(from, to) => {
+                let range = from.offset(specimen)..to.offset(specimen);
+                specimen.bytes[range].fill(0);
+            }
+            Self::Copy(from, to, length) => {
+                let (from, to) = (At(from, 0).offset(specimen), At(to, 0).offset(specimen));
+                let bytes = specimen.pristine()[from..from + length].to_vec();
+                specimen.bytes[to..to + length].copy_from_slice(&bytes);
+            }
+            Self::Rename(directory, name, to) => specimen.rename(directory, name, to),
+            Self::Resize(value) => {
+                let length = value.number(specimen, len64(&specimen.bytes), 0, 0);
+                specimen.resize(length);
+            }
+            Self::Replace(image) => *specimen = Specimen::new(image()),
+            Self::Seals(seal) => specimen.seal = seal,
+        }
+    }
+}
+
+fn set(specimen: &mut Specimen, at: At, width: usize, value: Value) {
+    let start = at.offset(specimen);
+    let old = number(&specimen.bytes[start..start + width]);
+    let new = value.number(specimen, old, at.1, width).to_le_bytes();
+    specimen.bytes[start..start + width].copy_from_slice(&new[..width]);
+}
+
+/// A little-endian number of up to eight bytes.
+fn number(bytes: &[u8]) -> u64 {
+    let bytes = bytes.iter().rev().map(|&byte| u64::from(byte));
+    bytes.fold(0, |number, byte| number << 8 | byte)
+}
+
+/// A field as its distance from the structure and its width.
+pub(super) struct Field(pub(super) isize, pub(super) usize);
+
+impl Field {
+    /// A field at an offset of `T`; the function selects it and is not called.
+    pub(super) const fn of<T, F>(offset: usize, _: fn(&T) -> &F) -> Self {
+        Self(offset.cast_signed(), size_of::<F>())
+    }
+
+    /// A byte of an array.
+    pub(super) const fn byte(self, index: usize) -> Self {
+        Self(self.0 + index.cast_signed(), 1)
+    }
+
+    /// The edit that gives the field of a structure a value.
+    pub(super) const fn set(self, structure: Anchor, value: Value) -> Edit {
+        Edit::Set(At(structure, self.0), self.1, value)
+    }
+}
