@@ -65,6 +65,8 @@ enum Task {
     Setup,
     /// Check formatting, lints, tests, documentation and the tidy rules.
     Check,
+    /// Check the tidy rules alone and print the findings.
+    Tidy,
     /// Show which regions of the format crate its tests reach.
     Coverage,
     /// Write manual pages and shell completions into target/dist.
@@ -117,5 +119,6 @@ fn dispatch(task: &Task) -> Result<ExitCode> {
         Task::Qemu(arguments) => arguments.run(),
         Task::QemuTest(arguments) => arguments.run(),
         Task::Test(arguments) => arguments.run(),
+        Task::Tidy => tidy::print().map(|()| ExitCode::SUCCESS),
     }
 }
