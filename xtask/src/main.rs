@@ -12,6 +12,7 @@
 //! | [`hostile`] | everything that is enumerated about hostile images |
 //! | [`kernel`] | the guest kernel: its source, toolchain, configuration and build |
 //! | [`libtest`] | running `cargo test` and counting what it ran |
+//! | [`packages`] | Debian packages, and waiting for the package manager |
 //! | [`process`] | running other programs, with errors that name them |
 //! | [`qemu`] | guests: a shell, and the tests that run in them |
 //! | [`readme`] | the first command of README.md, run as a new user would type it |
@@ -34,6 +35,7 @@ mod fuzz;
 mod hostile;
 mod kernel;
 mod libtest;
+mod packages;
 mod process;
 mod qemu;
 mod readme;

@@ -73,7 +73,6 @@ fn can_be_broken(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::findings_in;
-    use super::*;
 
     const SPDX: &str = "// SPDX-License-Identifier: MIT OR Apache-2.0\n";
 
