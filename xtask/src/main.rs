@@ -12,18 +12,19 @@
 //! | [`hostile`] | everything that is enumerated about hostile images |
 //! | [`kernel`] | the guest kernel: its source, toolchain, configuration and build |
 //! | [`libtest`] | running `cargo test` and counting what it ran |
+//! | [`manual`] | the manual page of `cargo xtask` |
 //! | [`packages`] | Debian packages, and waiting for the package manager |
 //! | [`process`] | running other programs, with errors that name them |
 //! | [`qemu`] | guests: a shell, and the tests that run in them |
 //! | [`readme`] | the first command of README.md, run as a new user would type it |
 //! | [`report`] | stages, their logs, and the final `N passed, N failed` |
-//! | [`room`] | room on disks, looked for before it is needed |
+//! | [`room`] | free space on disks, checked before it is needed |
 //! | [`roundtrip`] | real trees through our tools and those of the peers |
 //! | [`setup`] | installing what the other commands need |
 //! | [`mod@test`] | everything that must pass before a change lands |
 //! | [`tidy`] | rules about the source tree that no compiler checks |
 //! | [`tree`] | directory trees as test subjects |
-//! | [`workspace`] | where things are: checkout, target directory |
+//! | [`workspace`] | paths: checkout, target directory |
 #![forbid(unsafe_code)]
 
 mod bench;
@@ -35,6 +36,7 @@ mod fuzz;
 mod hostile;
 mod kernel;
 mod libtest;
+mod manual;
 mod packages;
 mod process;
 mod qemu;
@@ -51,11 +53,17 @@ mod workspace;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// Build, test and benchmark the DAXFS workspace.
 #[derive(Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    version,
+    disable_help_subcommand = true,
+    after_help = "`cargo xtask help` shows what each command needs, how long it takes, and examples."
+)]
 struct Cli {
     #[command(subcommand)]
     task: Task,
@@ -63,36 +71,38 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Install the Debian packages that the other commands use.
-    Setup,
     /// Check formatting, lints, tests, documentation and the tidy rules.
     Check,
+    /// Run everything: setup, all checks, README's first command, real trees, and guests.
+    Test(test::Args),
     /// Check the tidy rules alone and print the findings.
     Tidy,
-    /// Show which regions of the format crate its tests reach.
-    Coverage,
-    /// Write manual pages and shell completions into target/dist.
-    Dist,
+    /// Install the Debian packages that the other commands use.
+    Setup,
     /// Obtain, configure and build the guest kernel.
     Kernel(kernel::KernelArgs),
     /// Build the kernel module daxfs.ko.
     Kmod(kernel::KmodArgs),
     /// Start a guest with an image mounted, and a shell.
     Qemu(qemu::ShellArgs),
-    /// Fuzz the readers, the tools and the option parsers with libFuzzer.
-    Fuzz(fuzz::Args),
-    /// Try every mutant of the reference image, and every word that changes between two loads.
-    Hostile(hostile::Args),
     /// Run the tests that need a kernel, in guests.
     QemuTest(qemu::TestArgs),
+    /// Try every mutant of the reference image, and every word that changes between two loads.
+    Hostile(hostile::Args),
+    /// Fuzz the readers, the tools and the option parsers with libFuzzer.
+    Fuzz(fuzz::Args),
+    /// Show which regions of the format crate its tests reach.
+    Coverage,
     /// Break the product in every listed way, and see tests fail.
     #[command(subcommand)]
     Breaks(breaks::Breaks),
     /// Measure against the peers, side by side in one run.
     #[command(subcommand)]
     Bench(bench::Bench),
-    /// Run everything: setup, all checks, README's first command, real trees, and guests.
-    Test(test::Args),
+    /// Write manual pages and shell completions into target/dist.
+    Dist,
+    /// Show the manual page, or the options of one command.
+    Help(manual::HelpArgs),
 }
 
 fn main() -> ExitCode {
@@ -120,6 +130,7 @@ fn dispatch(task: &Task) -> Result<ExitCode> {
         Task::Kmod(arguments) => arguments.run(),
         Task::Qemu(arguments) => arguments.run(),
         Task::QemuTest(arguments) => arguments.run(),
+        Task::Help(arguments) => arguments.run(Cli::command()).map(|()| ExitCode::SUCCESS),
         Task::Test(arguments) => arguments.run(),
         Task::Tidy => tidy::print().map(|()| ExitCode::SUCCESS),
     }

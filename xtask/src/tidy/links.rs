@@ -136,7 +136,10 @@ mod tests {
             "/README.md",
         ] {
             let expected = format!("docs/page.md:2: a link to {target}, which does not exist");
-            assert_eq!(findings(&format!("\n[a]({target})\n")), [expected.clone()]);
+            assert_eq!(
+                findings(&format!("\n[a]({target})\n")),
+                std::slice::from_ref(&expected)
+            );
             assert_eq!(findings(&format!("\n[a]: {target}\n")), [expected]);
         }
     }
