@@ -16,7 +16,7 @@
 //! | [`packages`] | Debian packages, and waiting for the package manager |
 //! | [`process`] | running other programs, with errors that name them |
 //! | [`qemu`] | guests: a shell, and the tests that run in them |
-//! | [`readme`] | the first command of README.md, run as a new user would type it |
+//! | [`readme`] | commands of the documentation, run as a new user would type them |
 //! | [`report`] | stages, their logs, and the final `N passed, N failed` |
 //! | [`room`] | free space on disks, checked before it is needed |
 //! | [`roundtrip`] | real trees through our tools and those of the peers |
