@@ -13,13 +13,22 @@ const ALLOWED_DEPENDENCIES: &[(&str, &[&str])] = &[
     ("daxfs-format", &[]),
     ("daxfs-sha256", &[]),
     ("daxfs-image", &["daxfs-format", "daxfs-sha256"]),
-    ("mkdaxfs", &["daxfs-format", "daxfs-image"]),
-    ("daxfs-fsck", &["daxfs-format", "daxfs-image"]),
-    ("daxfs-inspect", &["daxfs-format", "daxfs-image"]),
+    ("daxfs-cli", &["daxfs-format", "daxfs-image"]),
+    ("mkdaxfs", &["daxfs-format", "daxfs-image", "daxfs-cli"]),
+    ("daxfs-fsck", &["daxfs-format", "daxfs-image", "daxfs-cli"]),
+    (
+        "daxfs-inspect",
+        &["daxfs-format", "daxfs-image", "daxfs-cli"],
+    ),
     ("daxfs-dist", &["mkdaxfs", "daxfs-fsck", "daxfs-inspect"]),
-    ("daxfs-hostile", &["daxfs-format", "daxfs-image"]),
+    (
+        "daxfs-hostile",
+        &["daxfs-format", "daxfs-image", "daxfs-test-random"],
+    ),
     ("daxfs-panic-free", &["daxfs-format"]),
-    ("daxfs-testtree", &[]),
+    ("daxfs-test-random", &[]),
+    ("daxfs-vm-protocol", &[]),
+    ("daxfs-testtree", &["daxfs-test-random"]),
     (
         "daxfs-fuzztargets",
         &[
@@ -29,13 +38,20 @@ const ALLOWED_DEPENDENCIES: &[(&str, &[&str])] = &[
             "daxfs-image",
             "daxfs-hostile",
             "daxfs-testtree",
+            "daxfs-test-random",
         ],
     ),
     (
         "daxfs-guest",
-        &["daxfs-format", "daxfs-hostile", "daxfs-image"],
+        &[
+            "daxfs-format",
+            "daxfs-hostile",
+            "daxfs-image",
+            "daxfs-test-random",
+            "daxfs-vm-protocol",
+        ],
     ),
-    ("xtask", &["daxfs-testtree"]),
+    ("xtask", &["daxfs-testtree", "daxfs-vm-protocol"]),
 ];
 
 /// Reports members that do not inherit the lints, and dependencies against the direction.
