@@ -13,9 +13,9 @@ use std::process::Command;
 use anyhow::{ensure, Context, Result};
 use serde_json::Value;
 
-use crate::kernel::toolchain::{install_packages, LLVM};
+use crate::kernel::toolchain::LLVM;
 use crate::process::{self, cargo};
-use crate::workspace;
+use crate::{packages, workspace};
 
 /// The packages whose tests are run.
 const PACKAGES: [&str; 2] = ["daxfs-format", "daxfs-hostile"];
@@ -29,7 +29,7 @@ const SOURCES: &str = "daxfs-format/src";
 /// When a test fails, or the tools cannot read the counts.
 pub(crate) fn run() -> Result<()> {
     let (package, program) = (format!("llvm-{LLVM}"), format!("/usr/bin/llvm-cov-{LLVM}"));
-    install_packages(&[(&package, &program)])?;
+    packages::install(&[(&package, &program)])?;
     let dir = workspace::target_dir().join("coverage");
     let raw = dir.join("raw");
     let programs = build(&dir, &raw)?;

@@ -11,19 +11,21 @@
 //! | [`hostile`] | everything that is enumerated about hostile images |
 //! | [`kernel`] | the guest kernel: its source, toolchain, configuration and build |
 //! | [`libtest`] | running `cargo test` and counting what it ran |
+//! | [`manual`] | the manual page of `cargo xtask` |
 //! | [`mutants`] | proof that the tests of tools and libraries can fail |
 //! | [`patches`] | proof that guest cases can fail |
+//! | [`packages`] | Debian packages, and waiting for the package manager |
 //! | [`process`] | running other programs, with errors that name them |
 //! | [`qemu`] | guests: a shell, and the tests that run in them |
-//! | [`readme`] | the first command of README.md, run as a new user would type it |
+//! | [`readme`] | commands of the documentation, run as a new user would type them |
 //! | [`report`] | stages, their logs, and the final `N passed, N failed` |
-//! | [`room`] | room on disks, looked for before it is needed |
+//! | [`room`] | free space on disks, checked before it is needed |
 //! | [`roundtrip`] | real trees through our tools and those of the peers |
 //! | [`setup`] | installing what the other commands need |
 //! | [`mod@test`] | everything that must pass before a change lands |
 //! | [`tidy`] | rules about the source tree that no compiler checks |
 //! | [`tree`] | directory trees as test subjects |
-//! | [`workspace`] | where things are: checkout, target directory |
+//! | [`workspace`] | paths: checkout, target directory |
 #![forbid(unsafe_code)]
 
 mod bench;
@@ -34,7 +36,9 @@ mod fuzz;
 mod hostile;
 mod kernel;
 mod libtest;
+mod manual;
 mod mutants;
+mod packages;
 mod patches;
 mod process;
 mod qemu;
@@ -51,11 +55,17 @@ mod workspace;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// Build, test and benchmark the DAXFS workspace.
 #[derive(Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    version,
+    disable_help_subcommand = true,
+    after_help = "`cargo xtask help` shows what each command needs, how long it takes, and examples."
+)]
 struct Cli {
     #[command(subcommand)]
     task: Task,
@@ -63,26 +73,28 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Install the Debian packages that the other commands use.
-    Setup,
     /// Check formatting, lints, tests, documentation and the tidy rules.
     Check,
-    /// Show which regions of the format crate its tests reach.
-    Coverage,
-    /// Write manual pages and shell completions into target/dist.
-    Dist,
+    /// Run everything: setup, all checks, README's first command, real trees, and guests.
+    Test(test::Args),
+    /// Check the tidy rules alone and print the findings.
+    Tidy,
+    /// Install the Debian packages that the other commands use.
+    Setup,
     /// Obtain, configure and build the guest kernel.
     Kernel(kernel::KernelArgs),
     /// Build the kernel module daxfs.ko.
     Kmod(kernel::KmodArgs),
     /// Start a guest with an image mounted, and a shell.
     Qemu(qemu::ShellArgs),
-    /// Fuzz the readers, the tools and the option parsers with libFuzzer.
-    Fuzz(fuzz::Args),
-    /// Try every mutant of the reference image, and every word that changes between two loads.
-    Hostile(hostile::Args),
     /// Run the tests that need a kernel, in guests.
     QemuTest(qemu::TestArgs),
+    /// Try every mutant of the reference image, and every word that changes between two loads.
+    Hostile(hostile::Args),
+    /// Fuzz the readers, the tools and the option parsers with libFuzzer.
+    Fuzz(fuzz::Args),
+    /// Show which regions of the format crate its tests reach.
+    Coverage,
     /// Change the source of tools and libraries, and see tests fail.
     Mutants(mutants::Args),
     /// Change the kernel module by patches, and see guest cases fail.
@@ -91,8 +103,10 @@ enum Task {
     /// Measure against the peers, side by side in one run.
     #[command(subcommand)]
     Bench(bench::Bench),
-    /// Run everything: setup, all checks, README's first command, real trees, and guests.
-    Test(test::Args),
+    /// Write manual pages and shell completions into target/dist.
+    Dist,
+    /// Show the manual page, or the options of one command.
+    Help(manual::HelpArgs),
 }
 
 fn main() -> ExitCode {
@@ -121,6 +135,8 @@ fn dispatch(task: &Task) -> Result<ExitCode> {
         Task::ModulePatches(patches) => patches.run(),
         Task::Qemu(arguments) => arguments.run(),
         Task::QemuTest(arguments) => arguments.run(),
+        Task::Help(arguments) => arguments.run(Cli::command()).map(|()| ExitCode::SUCCESS),
         Task::Test(arguments) => arguments.run(),
+        Task::Tidy => tidy::print().map(|()| ExitCode::SUCCESS),
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The commands of README.md, run as a new user would type them.
+//! Commands of the documentation, run as a new user would type them.
 
 use std::fs;
 use std::process::Command;
@@ -9,10 +9,10 @@ use anyhow::{Context, Result};
 use crate::report::Log;
 use crate::workspace;
 
-/// Runs the command.
+/// Runs the first command of README.md.
 ///
 /// # Errors
-/// When README.md starts with no command, or the command fails.
+/// When README.md has no command, or the command fails.
 pub(crate) fn first_command(log: &mut Log) -> Result<()> {
     let text = fs::read_to_string(workspace::root().join("README.md"))?;
     let line = first_shell_line(&text).context("README.md has no block of shell commands")?;
@@ -23,23 +23,23 @@ pub(crate) fn first_command(log: &mut Log) -> Result<()> {
     )
 }
 
-/// The first block of shell commands that contains `words`.
+/// Returns the first block of shell commands in `docs/guide.md` that contains `words`.
 ///
 /// # Errors
-/// When README.md cannot be read.
+/// When the page cannot be read.
 pub(crate) fn block_with(words: &str) -> Result<Option<String>> {
-    let text = fs::read_to_string(workspace::root().join("README.md"))?;
+    let text = fs::read_to_string(workspace::root().join("docs/guide.md"))?;
     let block = shell_blocks(&text).find(|block| block.contains(words));
     Ok(block.map(str::to_owned))
 }
 
-fn shell_blocks(readme: &str) -> impl Iterator<Item = &str> {
-    let blocks = readme.split("```sh\n").skip(1);
+fn shell_blocks(page: &str) -> impl Iterator<Item = &str> {
+    let blocks = page.split("```sh\n").skip(1);
     blocks.filter_map(|rest| rest.split_once("```").map(|(block, _)| block))
 }
 
-fn first_shell_line(readme: &str) -> Option<&str> {
-    let mut lines = readme.lines();
+fn first_shell_line(page: &str) -> Option<&str> {
+    let mut lines = page.lines();
     lines.find(|line| *line == "```sh")?;
     lines.next()
 }

@@ -15,6 +15,7 @@ use anyhow::{anyhow, bail, Context, Result};
 
 use super::cache::{self, Lock};
 use super::step::step;
+use crate::packages;
 use crate::process::capture;
 
 /// The kernel series that the module is written for; its minor releases do not matter.
@@ -215,8 +216,8 @@ impl Apt {
         Ok(Self { dir })
     }
 
-    fn command(&self) -> Command {
-        let mut apt = Command::new("apt-get");
+    fn command(&self) -> Result<Command> {
+        let mut apt = packages::apt_get()?;
         let dir = self.dir.display();
         for option in [
             format!("Dir::Etc::sourcelist={dir}/sources.list"),
@@ -227,19 +228,19 @@ impl Apt {
         ] {
             apt.args(["-o", &option]);
         }
-        apt
+        Ok(apt)
     }
 
     /// Downloads the newest version of a package; apt verifies it.
     fn download(&self, package: &str) -> Result<PathBuf> {
-        capture(self.command().args(["-q", "update"]))?;
+        packages::run(self.command()?.arg("update"))?;
         let into = self.dir.join("download");
         for stale in fs::read_dir(&into)? {
             fs::remove_file(stale?.path())?;
         }
-        capture(
-            self.command()
-                .args(["-q", "download", package])
+        packages::run(
+            self.command()?
+                .args(["download", package])
                 .current_dir(&into),
         )
         .with_context(|| {
@@ -257,12 +258,7 @@ impl Apt {
 
 /// The base address of the archive that this machine installs from.
 fn machine_mirror() -> Result<String> {
-    let targets = capture(Command::new("apt-get").args([
-        "indextargets",
-        "--format",
-        "$(REPO_URI)",
-        "Created-By: Packages",
-    ]))?;
+    let targets = packages::index_targets("$(REPO_URI)")?;
     let mirror = targets
         .lines()
         .find(|uri| uri.trim_end_matches('/').ends_with("/debian"));

@@ -14,6 +14,7 @@ use anyhow::{bail, Context, Result};
 
 use super::cache::{self, Lock};
 use super::step::{logged, step};
+use crate::packages;
 use crate::process::capture;
 
 /// The release of LLVM that is asked for; the kernel wants 17 or later.
@@ -60,11 +61,11 @@ pub(crate) struct Toolchain {
 impl Toolchain {
     /// Finds the toolchain, and installs what is missing of it.
     pub(crate) fn ensure() -> Result<Self> {
-        install_packages(PACKAGES)?;
+        packages::install(PACKAGES)?;
         let (rustc, library) = match rustup_with_source() {
             Some(found) => found,
             None => {
-                install_packages(RUST_PACKAGES)?;
+                packages::install(RUST_PACKAGES)?;
                 let rustc = PathBuf::from(DEBIAN_RUSTC);
                 let library = library_of(&rustc)?;
                 (rustc, library)
@@ -152,38 +153,6 @@ fn library_of(rustc: &Path) -> Result<PathBuf> {
     library
         .canonicalize()
         .with_context(|| format!("cannot use {}", library.display()))
-}
-
-/// Installs those of `packages` whose file is not there.
-pub(crate) fn install_packages(packages: &[(&str, &str)]) -> Result<()> {
-    let missing: Vec<&str> = packages
-        .iter()
-        .filter(|(_, file)| !Path::new(file).exists())
-        .map(|(package, _)| *package)
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let names = missing.join(" ");
-    if !rustix::process::geteuid().is_root() {
-        bail!("not root: run `sudo apt-get install {names}`, then retry");
-    }
-    step(&format!("installing {names}"), || {
-        let log = cache::directory()?.join("apt.log");
-        logged(apt_get().arg("update"), &log)?;
-        logged(
-            apt_get()
-                .args(["install", "--yes", "--no-install-recommends"])
-                .args(&missing),
-            &log,
-        )
-    })
-}
-
-fn apt_get() -> Command {
-    let mut command = Command::new("apt-get");
-    command.arg("-q").env("DEBIAN_FRONTEND", "noninteractive");
-    command
 }
 
 /// Installs a program of a package of the registry in the cache, and returns its root.

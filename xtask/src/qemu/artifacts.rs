@@ -7,8 +7,8 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::kernel::config::Configuration;
-use crate::kernel::{build, kmod, toolchain};
-use crate::{process, workspace};
+use crate::kernel::{build, kmod};
+use crate::{packages, process, workspace};
 
 /// The programs that guests and their images need, each with a file that tells whether it is there.
 const PACKAGES: &[(&str, &str)] = &[
@@ -38,7 +38,7 @@ pub(crate) struct Artifacts {
 impl Artifacts {
     /// Builds what is not there, for this kernel.
     pub(crate) fn build(configuration: Configuration) -> Result<Self> {
-        toolchain::install_packages(PACKAGES)?;
+        packages::install(PACKAGES)?;
         let kernel = build::ensure(None, configuration)?;
         let module = kmod::build(&kernel)?;
         Ok(Self {

@@ -7,8 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::kernel::toolchain;
-use crate::{process, workspace};
+use crate::{packages, process, workspace};
 
 const PACKAGES: &[(&str, &str)] = &[
     ("erofs-utils", "/usr/bin/mkfs.erofs"),
@@ -36,7 +35,7 @@ pub(super) fn erofs(dir: &Path, name: &str) -> Result<PathBuf> {
 }
 
 fn fresh(name: &str) -> Result<PathBuf> {
-    toolchain::install_packages(PACKAGES)?;
+    packages::install(PACKAGES)?;
     let path = workspace::scratch_dir()?.join(name);
     if path.exists() {
         fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;

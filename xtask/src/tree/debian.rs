@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{ensure, Context, Result};
 
 use crate::kernel::cache::{self, Lock};
-use crate::{process, tree};
+use crate::{packages, tree};
 
 /// What a tree holds beyond the smallest system that programs can be run from.
 #[derive(Clone, Copy, Debug)]
@@ -106,12 +106,7 @@ fn bootstrap(suite: &str, packages: &str, target: &std::path::Path) -> Result<()
 /// The lines of a sources.list for `suite` that apt on this machine uses.
 fn sources(suite: &str) -> Result<Vec<String>> {
     let format = "deb $(REPO_URI) $(CODENAME) $(COMPONENT)";
-    let list = process::capture(Command::new("apt-get").args([
-        "indextargets",
-        "--format",
-        format,
-        "Created-By: Packages",
-    ]))?;
+    let list = packages::index_targets(format)?;
     let lines: Vec<String> = list
         .lines()
         .filter(|line| {

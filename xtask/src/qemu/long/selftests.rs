@@ -9,8 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::kernel::source;
 use crate::kernel::step::step;
-use crate::kernel::toolchain;
-use crate::{process, workspace};
+use crate::{packages, process, workspace};
 
 /// What decides how the tests are built.
 pub(super) const INPUTS: &str = include_str!("selftests.rs");
@@ -134,7 +133,7 @@ const FILES: &[(&str, &str)] = &[
 
 /// Builds the tests into `into`, laid out as their own build does it.
 pub(super) fn build(into: &Path) -> Result<()> {
-    toolchain::install_packages(PACKAGES)?;
+    packages::install(PACKAGES)?;
     let kernel = source::obtain()?;
     let headers = headers(&kernel)?;
     let tests = kernel.join("tools/testing/selftests");

@@ -97,10 +97,10 @@ pub(super) fn containers() -> Result<PathBuf> {
     tree::debian::obtain_with(tree::debian::CONTAINERS)
 }
 
-/// What README.md says about containers, as a script.
+/// Writes the container commands of docs/guide.md as a script and returns its path.
 pub(super) fn readme_lines() -> Result<PathBuf> {
     let script = workspace::scratch_dir()?.join("readme-containers.sh");
-    let block = readme::block_with("crun run")?.context("README.md starts no container")?;
+    let block = readme::block_with("crun run")?.context("docs/guide.md starts no container")?;
     fs::write(&script, block).with_context(|| format!("cannot write {}", script.display()))?;
     Ok(script)
 }
