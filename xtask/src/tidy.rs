@@ -7,7 +7,10 @@
 //! | each member inherits the workspace's lints | no crate escapes the rules by omission |
 //! | dependencies point one way | the format crate knows no tool, and xtask links no product |
 //! | unsafe code is allowed in named places only | everything else can be read as safe |
+//! | the module's layers name those below them only | a layer can be read without those above it |
 //! | no notes of unfinished work | what is unfinished is not merged |
+
+mod layers;
 
 use std::fs;
 use std::path::Path;
@@ -106,6 +109,7 @@ fn check_file(name: &str, text: &str, findings: &mut Vec<String>) {
     }
     if name.ends_with(".rs") {
         check_unsafe(name, text, findings);
+        layers::check(name, text, findings);
     }
 }
 
