@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! DAXFS: a read-only file system in byte-addressable physical memory.
 //!
-//! Reads copy from the memory, and mappings point into it. There is no block device, and no page cache
-//! but for mappings of packed files and of holes. The crate `daxfs_format`, which user space shares,
-//! defines what an image is and which images are valid.
+//! Reads copy from the memory, and mappings point into it. There is no block device, and no page
+//! cache but for mappings of packed files and of holes. The crate `daxfs_format`, which user space
+//! shares, defines what an image is and which images are valid.
 //!
-//! Others may write the memory at any time. Every value is copied out of it, validated, and kept: an
-//! inode is read once, when it comes into the cache.
+//! Others may write the memory at any time. Every value is copied out of it, validated, and kept:
+//! an inode is read once, when it comes into the cache.
 //!
 //! The module consists of layers. Each imports only from those below it (`cargo xtask tidy` checks
 //! this). Code with `unsafe` is in the lowest two.
@@ -20,20 +20,22 @@
 //!
 //! # Locking
 //! Locks are taken in this order:
-//! 1. `s_umount` of a superblock, held by mount, remount and unmount; or `mmap_lock` or the lock of an
-//!    area, held by faults.
-//! 2. [`WeakSuperblock`](sys::fs::superblock::WeakSuperblock), while a failure of the memory unmaps pages, and
-//!    while the superblock ends.
-//! 3. `s_inode_list_lock` of a superblock, while a failure walks its inodes. Nothing is taken under it but
-//!    an inode's `i_lock`.
-//! 4. `invalidate_lock` of a mapping. Two faults of one area may come at the same time, one that inserts a
-//!    huge entry and one that inserts pages below it: a huge entry is inserted under the write lock,
-//!    pages under the read lock and only while the entry is not huge.
-//! 5. The lock of a folio, [`KeptFolio`](memory::insert::KeptFolio): a page gets references under the read
-//!    lock, becomes part of a folio under the write lock.
-//! 6. `QUEUE` of deferred ranges, while a mount or the work looks for them, and when a range is deferred.
-//! 7. `FLAGS` of pages, while pages become a folio or pages again, and while pages are marked as poisoned.
-//!    Nothing is taken under it.
+//! 1. `s_umount` of a superblock, held by mount, remount and unmount; or `mmap_lock` or the lock of
+//!    an area, held by faults.
+//! 2. [`WeakSuperblock`](sys::fs::superblock::WeakSuperblock), while a failure of the memory unmaps
+//!    pages, and while the superblock ends.
+//! 3. `s_inode_list_lock` of a superblock, while a failure walks its inodes. Nothing is taken under
+//!    it but an inode's `i_lock`.
+//! 4. `invalidate_lock` of a mapping. Two faults of one area may come at the same time, one that
+//!    inserts a huge entry and one that inserts pages below it: a huge entry is inserted under the
+//!    write lock, pages under the read lock and only while the entry is not huge.
+//! 5. The lock of a folio, [`KeptFolio`](memory::insert::KeptFolio): a page gets references under
+//!    the read lock, becomes part of a folio under the write lock.
+//! 6. `QUEUE` of deferred ranges, while a mount or the work looks for them, and when a range is
+//!    deferred.
+//! 7. `FLAGS` of pages, while pages become a folio or pages again, and while pages are marked as
+//!    poisoned. Nothing is taken under it.
+//! 8. The handler of failures of a map, while it is set or copied. Nothing is taken under it.
 
 mod image;
 mod memory;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Checks of an image, as far as a mount asks.
 //!
-//! The checksums of all metadata sections are verified. `identity=` also verifies the digests of the
-//! sections, which the superblock holds. `validate` verifies these digests and runs the complete
-//! structural check, as daxfs-fsck does. None of this protects against later writes to the memory, and
-//! nothing else in the module relies on it.
+//! The checksums of all metadata sections are verified. `identity=` also verifies the digests of
+//! the sections, which the superblock holds. `validate` verifies these digests and runs the
+//! complete structural check, as daxfs-fsck does. None of this protects against later writes to the
+//! memory, and nothing else in the module relies on it.
 
 use core::ops::ControlFlow;
 
@@ -28,8 +28,8 @@ type Checked<'a> = daxfs_format::Image<Interruptible<'a>, Xxh64>;
 /// Number of findings of a failed check that are printed; daxfs-fsck prints the others.
 const SHOWN_FINDINGS: u32 = 10;
 
-/// Most memory that `validate` takes, in bytes: enough for 134 million inodes, and far less than the
-/// kernel's largest allocation. The image decides how much it would be.
+/// Most memory that `validate` takes, in bytes: enough for 134 million inodes, and far less than
+/// the kernel's largest allocation. The image decides how much it would be.
 const MAX_SCRATCH: u64 = 1 << 30;
 
 /// Size in bytes of the buffer through which checks copy.
@@ -110,7 +110,8 @@ fn outcome(outcome: check::Outcome, log: Log<'_>) -> Result {
     }
 }
 
-/// A sink of findings. It prints the first few, and keeps the very first, with which the mount fails.
+/// A sink of findings. It prints the first few, and keeps the very first, with which the mount
+/// fails.
 struct Findings<'a> {
     log: Log<'a>,
     count: u32,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! An image that is mounted.
 //!
-//! Superblock and section table are always verified. [The rest](super::check) is verified by the first
-//! mount, and by every mount that gives `identity=` or `validate`.
+//! Superblock and section table are always verified. [The rest](super::check) is verified by the
+//! first mount, and by every mount that gives `identity=` or `validate`.
 
 use core::fmt::{self, Arguments};
 
@@ -76,8 +76,8 @@ impl Mounted {
         verify(&self.image, &self.superblock, options, log)
     }
 
-    /// Checks the image for another mount. The first one verified the checksums; they are verified again
-    /// only where `options` ask for more, since containers mount one image many times.
+    /// Checks the image for another mount. The first one verified the checksums; they are verified
+    /// again only where `options` ask for more, since containers mount one image many times.
     pub(crate) fn check_again(&self, options: &Options, log: Log<'_>) -> Result {
         self.require_identity(options, log)?;
         require_size(self.options.phys, self.image.superblock().image_size(), options, log)?;
@@ -110,7 +110,8 @@ impl Mounted {
         refused(error, log)
     }
 
-    /// Reports damage that the format crate does not name to the kernel log, and returns its number.
+    /// Reports damage that the format crate does not name to the kernel log, and returns its
+    /// number.
     #[cold]
     pub(crate) fn report_corrupt(&self, message: Arguments<'_>) -> Error {
         error::report(self.backing(), format_args!("corrupt image: {message}"));

@@ -43,8 +43,8 @@ pub(super) fn open(
     }
     let peek = Peek::new(beginning, to_u64(SUPERBLOCK_SIZE)).map_err(refused)?;
     let length = image_length(&peek, options, copy, log)?;
-    // The claim on the beginning goes before one on the whole is taken. If another mount is faster, this
-    // one is refused. All that was read is read again.
+    // The claim on the beginning goes before one on the whole is taken. If another mount is faster,
+    // this one is refused. All that was read is read again.
     drop(peek);
     let range = PhysicalRange::new(phys, length).map_err(refused)?;
     ClaimedRange::claim(range).map(Backing::Claimed).map_err(refused)

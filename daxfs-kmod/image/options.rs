@@ -108,8 +108,8 @@ impl Options {
         }
     }
 
-    /// Returns true if these options of a remount leave a mount unchanged that was made with `mounted`
-    /// and has an image with this identity. `validate` is an action, and changes nothing.
+    /// Returns true if these options of a remount leave a mount unchanged that was made with
+    /// `mounted` and has an image with this identity. `validate` is an action, and changes nothing.
     pub(crate) fn keep(&self, mounted: &Self, identity: &[u8; 32]) -> bool {
         let same = |wanted: Option<u64>, have| wanted.is_none() || wanted == have;
         same(self.phys, mounted.phys)

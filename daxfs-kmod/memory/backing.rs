@@ -33,8 +33,8 @@ impl Backing {
         }
     }
 
-    /// Copies bytes to the destination of a read. Returns how many: fewer where the destination faults
-    /// and where the memory fails.
+    /// Copies bytes to the destination of a read. Returns how many: fewer where the destination
+    /// faults and where the memory fails.
     #[inline]
     pub(crate) fn copy_to_iter(&self, offset: u64, length: usize, to: &mut Iter) -> usize {
         match self {

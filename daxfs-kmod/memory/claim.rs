@@ -11,8 +11,8 @@ use crate::sys::size::HUGE_SIZE;
 /// A range of physical addresses that a mount may claim.
 ///
 /// # Invariants
-/// `start` is a multiple of 2 MiB, `length` is not 0; the range, rounded up to 2 MiB, ends below the
-/// physical limit.
+/// `start` is a multiple of 2 MiB, `length` is not 0; the range, rounded up to 2 MiB, ends below
+/// the physical limit.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PhysicalRange {
     start: u64,
@@ -57,7 +57,8 @@ impl PhysicalRange {
 
     /// Returns true if any byte is RAM that the kernel manages.
     fn has_ram(self) -> bool {
-        // SAFETY: The function walks the tree of resources under its lock; range and type may be any.
+        // SAFETY: The function walks the tree of resources under its lock; range and type may be
+        // any.
         let ram = unsafe {
             raw::region_intersects(
                 self.start,
@@ -71,12 +72,12 @@ impl PhysicalRange {
     }
 }
 
-/// A claim on a range of physical addresses. It excludes drivers and mounts that claim too, and adding
-/// memory there.
+/// A claim on a range of physical addresses. It excludes drivers and mounts that claim too, and
+/// adding memory there.
 ///
 /// # Invariants
-/// The range was requested with success, from a multiple of 2 MiB on and rounded up to one, and holds
-/// no System RAM.
+/// The range was requested with success, from a multiple of 2 MiB on and rounded up to one, and
+/// holds no System RAM.
 pub(super) struct Claim(PhysicalRange);
 
 impl Claim {

@@ -39,8 +39,8 @@ impl ClaimedRange {
     /// Claims a range and makes struct pages for it.
     pub(crate) fn claim(range: PhysicalRange) -> Result<Self, Refusal> {
         deferred::refuse_overlap(range)?;
-        // The size of the image, which may be wrong, decides this, and the kernel warns when making the
-        // pages fails.
+        // The size of the image, which may be wrong, decides this, and the kernel warns when making
+        // the pages fails.
         let cost = range.rounded() / PAGE_SIZE * STRUCT_PAGE;
         if cost > available_memory() / 4 {
             return Err(Refusal::TooCostly(cost));
@@ -51,7 +51,8 @@ impl ClaimedRange {
         Ok(Self::new(pages, reservation, range.length()))
     }
 
-    /// Takes over the range of a former mount at the start of `range`, if its pages are still in use.
+    /// Takes over the range of a former mount at the start of `range`, if its pages are still in
+    /// use.
     pub(crate) fn of_former_mount(range: PhysicalRange) -> Result<Option<Self>, Refusal> {
         let former = deferred::take(range)?;
         // INVARIANT: The size is that of the range.
@@ -111,8 +112,8 @@ impl ClaimedRange {
         }
     }
 
-    /// Copies bytes to the destination of a read. Returns how many: fewer where the destination faults
-    /// and where the memory fails.
+    /// Copies bytes to the destination of a read. Returns how many: fewer where the destination
+    /// faults and where the memory fails.
     #[inline]
     pub(super) fn copy_to_iter(&self, offset: u64, length: usize, to: &mut Iter) -> usize {
         match offset.checked_add(to_u64(length)) {
@@ -154,8 +155,8 @@ impl Memory for ClaimedRange {
         if self.is_poisoned(offset, to_u64(into.len())) {
             return Err(ReadFault::of(offset, into));
         }
-        // SAFETY: The bytes lie in the mapping, as just checked, which lives as long as `self`, and holds
-        // device memory only.
+        // SAFETY: The bytes lie in the mapping, as just checked, which lives as long as `self`, and
+        // holds device memory only.
         unsafe { copy_out(self.address(offset), into) }.map_err(|_| ReadFault::of(offset, into))
     }
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Ranges whose pages are in use after the unmount.
 //!
-//! A page that was mapped can be in a pipe, under direct I/O or pinned by a device after mapping and
-//! mount are gone, for as long as its user likes. Its struct page must stay until then. So the unmount
-//! waits a moment, and then defers the release of the range to work that tries again and again. A
-//! deferred range keeps the module loaded. A mount of the same range takes it over with its pages;
-//! a mount of a part of it is refused.
+//! A page that was mapped can be in a pipe, under direct I/O or pinned by a device after mapping
+//! and mount are gone, for as long as its user likes. Its struct page must stay until then. So the
+//! unmount waits a moment, and then defers the release of the range to work that tries again and
+//! again. A deferred range keeps the module loaded. A mount of the same range takes it over with
+//! its pages; a mount of a part of it is refused.
 
 use core::mem;
 
@@ -19,8 +19,8 @@ use crate::sys::deferred::{schedule, Deferred};
 use crate::sys::module::ModuleReference;
 use crate::sys::task::{is_killed, sleep, HZ};
 
-/// Number of times that an unmount looks for free pages, and the pause between, in ticks: a tenth of
-/// a second in all.
+/// Number of times that an unmount looks for free pages, and the pause between, in ticks: a tenth
+/// of a second in all.
 const ATTEMPTS: u32 = 10;
 const PAUSE: c_long = HZ / 100;
 
@@ -60,7 +60,7 @@ pub(super) struct Queue {
 
 kernel::sync::global_lock! {
     // SAFETY: `Service::start` initialises it, before there is a mount.
-    pub(super) unsafe(uninit) static QUEUE: Mutex<Queue> = Queue { first: None, pause: FIRST_PAUSE };
+    pub(super) unsafe(uninit) static QUEUE: Mutex<Queue> = Queue::EMPTY;
 }
 
 /// The work that releases deferred ranges.
@@ -105,7 +105,10 @@ fn release_soon(mut busy: Busy) -> Result<(), Busy> {
 
 fn defer(busy: Busy, Reservation(mut entry): Reservation) {
     let start = busy.pages.claim().start();
-    pr_notice!("pages at phys={:#x} are in use after the unmount; they are given back later\n", start);
+    pr_notice!(
+        "pages at phys={:#x} are in use after the unmount; they are given back later\n",
+        start
+    );
     entry.range = Some(DeferredRange { busy, _module: ModuleReference::take() });
     let mut queue = QUEUE.lock();
     queue.push(entry);
@@ -140,6 +143,8 @@ fn resume(mut entry: KBox<Entry>) -> Option<(PageMap, Reservation)> {
 }
 
 impl Queue {
+    const EMPTY: Self = Self { first: None, pause: FIRST_PAUSE };
+
     fn push(&mut self, mut entry: KBox<Entry>) {
         entry.next = self.first.take();
         self.first = Some(entry);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Failures of the memory that the hardware reports.
 //!
-//! The kernel calls [`memory_failure`] for a page of a map. The page is marked, and the handler of the
-//! map takes it out of all mappings. An access to it then faults, and gets SIGBUS; a read of it fails.
-//! The other pages of the file are read and mapped as before, by small entries. Copies that private
-//! writes made stay. References that others hold, such as pins of devices, cannot be taken back.
+//! The kernel calls [`memory_failure`] for a page of a map. The page is marked, and the handler of
+//! the map takes it out of all mappings. An access to it then faults, and gets SIGBUS; a read of it
+//! fails. The other pages of the file are read and mapped as before, by small entries. Copies that
+//! private writes made stay. References that others hold, such as pins of devices, cannot be taken
+//! back.
 //!
 //! The kernel's own handler does not serve: it finds files by `folio->mapping`, which is null where
 //! many files can share a page.
@@ -77,12 +78,13 @@ unsafe extern "C" fn memory_failure(
     flags: c_int,
 ) -> c_int {
     let (first, count) = (to_u64(first), to_u64(count));
-    // SAFETY: The kernel passes a map with these operations, hence the first field of a `KernelMap`. It
-    // holds a reference to the map, for which releasing it waits.
+    // SAFETY: The kernel passes a map with these operations, hence the first field of a
+    // `KernelMap`. It holds a reference to the map, for which releasing it waits.
     let kernel_map = unsafe { &*map.cast::<KernelMap>() };
     // SAFETY: The pages belong to the map, which lives.
     unsafe { mark(first, count) };
-    // SAFETY: All variants of the union are integers, and `KernelMap::new` set one range, which stays.
+    // SAFETY: All variants of the union are integers, and `KernelMap::new` set one range, which
+    // stays.
     let start = unsafe { (*map).__bindgen_anon_1.range.as_ref() }.start;
     let handler = kernel_map.handler.lock().clone();
     if let Some(handler) = handler {

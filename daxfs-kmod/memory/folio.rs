@@ -13,16 +13,16 @@ use crate::sys::raw;
 use crate::sys::size::{HUGE_ORDER, HUGE_PAGES};
 
 impl PageMap {
-    /// Keeps the folio of page `index` what it is, for as long as the guard lives. Must be held while
-    /// taking a reference to a page that may have no other.
+    /// Keeps the folio of page `index` what it is, for as long as the guard lives. Must be held
+    /// while taking a reference to a page that may have no other.
     #[inline]
     pub(super) fn keep_folio(&self, index: u64) -> ReadGuard<'_> {
         self.folios.of(index / HUGE_PAGES).read()
     }
 
-    /// Makes one folio of the 2 MiB from page `index` on, if they are aligned, lie in the range, and no
-    /// page of them has another reference or is poisoned. Returns the first page of the folio, which may
-    /// have been one before, and stays one as long as the map is shared.
+    /// Makes one folio of the 2 MiB from page `index` on, if they are aligned, lie in the range,
+    /// and no page of them has another reference or is poisoned. Returns the first page of the
+    /// folio, which may have been one before, and stays one as long as the map is shared.
     pub(super) fn make_huge(&self, index: u64) -> Option<Page<'_>> {
         let head = self.huge_head(index)?;
         let _lock = self.folios.of(index / HUGE_PAGES).write();
@@ -34,64 +34,69 @@ impl PageMap {
         if marks::seen() && marks::any_marked(self.range(index, index + HUGE_PAGES)) {
             return None;
         }
-        // SAFETY: `huge_head` found 2 MiB of pages from `head` on. The lock that is held excludes new
-        // references to them.
+        // SAFETY: `huge_head` found 2 MiB of pages from `head` on. The lock that is held excludes
+        // new references to them.
         if !unsafe { Self::freeze(head) } {
             return None;
         }
         let folio = head.folio();
-        // SAFETY: The pages belong to the map, and to no larger folio. Nobody else writes their flags,
-        // which the function writes without atomic operations: `FLAGS` is held, and what else sets
-        // flags, such as mlock(2), holds a reference. Their counts are zero, and stay so, since nobody
-        // has a reference from which to take another:
-        // - Page tables have no entry for them, which would have a reference. Entries are made under the
-        //   lock that is held here, or copied from others.
-        // - A walk of page tables without locks (`gup_fast`) may still know an entry that has gone, where
-        //   flushing the TLB interrupts nobody (INVLPGB, arm64). It adds to a count unless that is zero,
-        //   and looks at the entry again: until the function sets the head's count it fails, after that
-        //   it puts back what it took. A walk that pins takes 1024 from a page and one from a large
-        //   folio: if it takes the head between the two moments in which the function sets its count and
-        //   makes it large, it puts back one, and the count stays 1023 too high. Then nobody holds a page
-        //   of others, but the folio never is idle, and the range stays deferred. A grace period here
-        //   would close this window, and would cost every folio milliseconds.
-        // - Those who find pages by their number (/proc/kpage*, page_idle, compaction, DAMON, splitting
-        //   by debugfs) leave those of devices alone: they are not online.
-        // - The pages are on no list and in no mapping, so that neither reclaim nor a look-up finds them.
+        // SAFETY: The pages belong to the map, and to no larger folio. Nobody else writes their
+        // flags, which the function writes without atomic operations: `FLAGS` is held, and what
+        // else sets flags, such as mlock(2), holds a reference. Their counts are zero, and stay so,
+        // since nobody has a reference from which to take another:
+        // - Page tables have no entry for them, which would have a reference. Entries are made
+        //   under the lock that is held here, or copied from others.
+        // - A walk of page tables without locks (`gup_fast`) may still know an entry that has gone,
+        //   where flushing the TLB interrupts nobody (INVLPGB, arm64). It adds to a count unless
+        //   that is zero, and looks at the entry again: until the function sets the head's count it
+        //   fails, after that it puts back what it took. A walk that pins takes 1024 from a page
+        //   and one from a large folio: if it takes the head between the two moments in which the
+        //   function sets its count and makes it large, it puts back one, and the count stays 1023
+        //   too high. Then nobody holds a page of others, but the folio never is idle, and the
+        //   range stays deferred. A grace period here would close this window, and would cost every
+        //   folio milliseconds.
+        // - Those who find pages by their number (/proc/kpage*, page_idle, compaction, DAMON,
+        //   splitting by debugfs) leave those of devices alone: they are not online.
+        // - The pages are on no list and in no mapping, so that neither reclaim nor a look-up finds
+        //   them.
         unsafe { raw::daxfs_zone_device_folio_init(folio, self.kernel_map().as_ptr(), HUGE_ORDER) };
         // SAFETY: The function above locked the folio.
         unsafe { raw::daxfs_folio_unlock(folio) };
         Some(head)
     }
 
-    /// Takes the map's reference to each page of the 2 MiB from `head` on away, unless one of them has
-    /// another: then it takes none, and returns false.
+    /// Takes the map's reference to each page of the 2 MiB from `head` on away, unless one of them
+    /// has another: then it takes none, and returns false.
     ///
     /// # Safety
-    /// `head` begins an aligned 2 MiB of a map, and nobody can take a reference to an idle page of it.
+    /// `head` begins an aligned 2 MiB of a map, and nobody can take a reference to an idle page of
+    /// it.
     unsafe fn freeze(head: Page<'_>) -> bool {
         // SAFETY: By the contract of this function there are as many pages.
         let page = |index| unsafe { head.add(index) };
         let Some(used) = (0..HUGE_PAGES).find(|&index| !page(index).freeze()) else { return true };
         for index in 0..used {
-            // SAFETY: The page was frozen above, so that nobody has a reference from which to take one.
+            // SAFETY: The page was frozen above, so that nobody has a reference from which to take
+            // one.
             unsafe { page(index).unfreeze() };
         }
         false
     }
 
-    /// Undoes [`PageMap::make_huge`] for the idle folio that begins at page `index`. The caller has the
-    /// map exclusively.
+    /// Undoes [`PageMap::make_huge`] for the idle folio that begins at page `index`. The caller has
+    /// the map exclusively.
     pub(super) fn split_huge(&mut self, index: u64) {
         let Some(head) = self.huge_head(index) else { return };
         let _flags = FLAGS.lock();
-        // SAFETY: The folio is valid. Nobody else has a reference to it, hence no page table has an entry
-        // for it, and a grace period has passed since the last one went, so that no walk without locks
-        // knows one. Nobody else writes flags, since `FLAGS` is held. Those who look at pages by their
-        // number, as /proc/kpageflags does, are prepared for folios that change meanwhile.
+        // SAFETY: The folio is valid. Nobody else has a reference to it, hence no page table has an
+        // entry for it, and a grace period has passed since the last one went, so that no walk
+        // without locks knows one. Nobody else writes flags, since `FLAGS` is held. Those who look
+        // at pages by their number, as /proc/kpageflags does, are prepared for folios that change
+        // meanwhile.
         unsafe { raw::dax_folio_reset_order(head.folio()) };
         for page in self.range(index, index + HUGE_PAGES) {
-            // SAFETY: Nobody else has a reference to the page, and nobody can get one by its number, since
-            // pages of devices are not online.
+            // SAFETY: Nobody else has a reference to the page, and nobody can get one by its
+            // number, since pages of devices are not online.
             unsafe { page.unfreeze() };
         }
         // SAFETY: Making the folio took one reference to the map for each page, which this puts.

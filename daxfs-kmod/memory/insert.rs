@@ -17,9 +17,9 @@ pub(crate) struct KeptFolio<'a> {
 }
 
 impl Backing {
-    /// Keeps the folios of the aligned 2 MiB around the page at `offset` what they are, for as long as
-    /// the value lives. Files share extents, so that a fault of another inode may be about to make
-    /// one folio of the same pages.
+    /// Keeps the folios of the aligned 2 MiB around the page at `offset` what they are, for as long
+    /// as the value lives. Files share extents, so that a fault of another inode may be about to
+    /// make one folio of the same pages.
     #[inline]
     pub(crate) fn keep_folio(&self, offset: u64) -> KeptFolio<'_> {
         match self {
@@ -30,8 +30,8 @@ impl Backing {
         }
     }
 
-    /// Makes one folio of the 2 MiB at `offset` and inserts it for the 2 MiB of addresses around the
-    /// fault. Falls back to small pages where either cannot be done.
+    /// Makes one folio of the 2 MiB at `offset` and inserts it for the 2 MiB of addresses around
+    /// the fault. Falls back to small pages where either cannot be done.
     pub(crate) fn insert_huge<F: FileSystem>(
         &self,
         fault: &Fault<'_, F>,
@@ -43,8 +43,8 @@ impl Backing {
                 let Some(head) = range.pages().make_huge(offset >> PAGE_SHIFT) else {
                     return Outcome::FALLBACK;
                 };
-                // SAFETY: `make_huge` returns the head of a folio of the huge order, which it stays, with
-                // the reference of the map, as long as the map is shared.
+                // SAFETY: `make_huge` returns the head of a folio of the huge order, which it
+                // stays, with the reference of the map, as long as the map is shared.
                 unsafe { fault.insert_huge(lock, head.folio()) }
             }
         }
@@ -52,15 +52,16 @@ impl Backing {
 }
 
 impl KeptFolio<'_> {
-    /// Gives the fault the page at `offset`. Returns [`Outcome::SIGBUS`] if it is not one of the 2 MiB.
+    /// Gives the fault the page at `offset`. Returns [`Outcome::SIGBUS`] if it is not one of the 2
+    /// MiB.
     pub(crate) fn give_page<F: FileSystem>(&self, fault: &Fault<'_, F>, offset: u64) -> Outcome {
         let index = offset >> PAGE_SHIFT;
         let page = match self.pages.page(index) {
             Some(page) if index / HUGE_PAGES == self.number => page,
             _ => return Outcome::SIGBUS,
         };
-        // SAFETY: The guard keeps the folio of the page, which is one of its 2 MiB. The core puts the
-        // reference.
+        // SAFETY: The guard keeps the folio of the page, which is one of its 2 MiB. The core puts
+        // the reference.
         unsafe {
             page.get();
             fault.set_page(page.as_ptr());
@@ -84,9 +85,9 @@ impl KeptFolio<'_> {
         };
         let is_kept = index / HUGE_PAGES == self.number && last / HUGE_PAGES == self.number;
         match (self.pages.page(index), self.pages.page(last)) {
-            // SAFETY: All pages from first to last belong to the map, and to one aligned 2 MiB, whose
-            // struct pages lie side by side, and whose folios the guard keeps, each with the reference of
-            // the map, which lives as long as the mount.
+            // SAFETY: All pages from first to last belong to the map, and to one aligned 2 MiB,
+            // whose struct pages lie side by side, and whose folios the guard keeps, each with the
+            // reference of the map, which lives as long as the mount.
             (Some(first), Some(_)) if is_kept => unsafe {
                 fault.insert(lock, address, first.as_ptr(), count)
             },

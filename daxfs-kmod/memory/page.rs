@@ -68,14 +68,15 @@ impl Page<'_> {
     /// There is such a page, in the same aligned 2 MiB of the map.
     #[inline]
     pub(super) unsafe fn add(self, distance: u64) -> Self {
-        // SAFETY: The struct pages of an aligned 2 MiB lie side by side; the page is one of them by the
-        // contract of this function.
+        // SAFETY: The struct pages of an aligned 2 MiB lie side by side; the page is one of them by
+        // the contract of this function.
         Self(unsafe { self.0.add(to_usize(distance)) }, PhantomData)
     }
 
     /// Takes the reference of the map away, if there is no other. Returns true if it did.
     pub(super) fn freeze(self) -> bool {
-        // SAFETY: By the invariant the struct page is valid. The function leaves a count other than 1.
+        // SAFETY: By the invariant the struct page is valid. The function leaves a count other than
+        // 1.
         unsafe { raw::daxfs_page_freeze(self.0, 1) }
     }
 
@@ -84,8 +85,8 @@ impl Page<'_> {
     /// # Safety
     /// Nobody else has a reference to the page, or can take one.
     pub(super) unsafe fn unfreeze(self) {
-        // SAFETY: By the invariant the struct page is valid. By the contract of this function nobody else
-        // writes its count.
+        // SAFETY: By the invariant the struct page is valid. By the contract of this function
+        // nobody else writes its count.
         unsafe { raw::daxfs_set_page_count(self.0, 1) };
     }
 
@@ -95,8 +96,8 @@ impl Page<'_> {
     /// The folio of the page stays what it is meanwhile, so that it has the reference of the map.
     #[inline]
     pub(super) unsafe fn get(self) {
-        // SAFETY: By the invariant the struct page is valid; by the contract of this function its folio
-        // has a reference, as the function demands.
+        // SAFETY: By the invariant the struct page is valid; by the contract of this function its
+        // folio has a reference, as the function demands.
         unsafe { raw::daxfs_get_page(self.0) };
     }
 
@@ -123,14 +124,14 @@ impl Page<'_> {
         unsafe { raw::daxfs_page_ref_count(self.0) == 1 }
     }
 
-    /// Clears the mark that mlock(2) leaves on the folio that begins here. The kernel does so when the
-    /// last locked mapping goes, but not after munlock(2).
+    /// Clears the mark that mlock(2) leaves on the folio that begins here. The kernel does so when
+    /// the last locked mapping goes, but not after munlock(2).
     ///
     /// # Safety
     /// The folio is idle, and nobody can take a reference to it.
     pub(super) unsafe fn clear_mlocked(self) {
-        // SAFETY: The folio of a valid page is valid. Nobody else counts it as locked, by the contract of
-        // this function.
+        // SAFETY: The folio of a valid page is valid. Nobody else counts it as locked, by the
+        // contract of this function.
         unsafe { raw::daxfs_folio_forget_mlocked(self.folio()) };
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Struct pages over a claimed range.
 //!
-//! The pages are of the type `MEMORY_DEVICE_GENERIC`: they belong to no allocator, and a page that is
-//! not in use has one reference, that of the map.
+//! The pages are of the type `MEMORY_DEVICE_GENERIC`: they belong to no allocator, and a page that
+//! is not in use has one reference, that of the map.
 
 use core::mem::ManuallyDrop;
 
@@ -24,9 +24,9 @@ use crate::sys::task::reschedule;
 /// A map that is dropped stays: [`PageMap::release`] gives it back.
 ///
 /// # Invariants
-/// `kernel_map` was given to `memremap_pages()` with success, and covers `pages` pages from `first` on,
-/// the range of `claim`, which the kernel maps at `base`. The count of the head of each folio is one
-/// more than the references that others hold; the tails have none.
+/// `kernel_map` was given to `memremap_pages()` with success, and covers `pages` pages from `first`
+/// on, the range of `claim`, which the kernel maps at `base`. The count of the head of each folio
+/// is one more than the references that others hold; the tails have none.
 pub(super) struct PageMap {
     kernel_map: ManuallyDrop<Pin<KBox<KernelMap>>>,
     base: *mut u8,
@@ -40,8 +40,8 @@ pub(super) struct PageMap {
 
 // SAFETY: All fields are plain data and pointers to memory that belongs to no thread.
 unsafe impl Send for PageMap {}
-// SAFETY: The methods of `&PageMap` read fields that nobody writes, count references atomically, and
-// take locks for the rest.
+// SAFETY: The methods of `&PageMap` read fields that nobody writes, count references atomically,
+// and take locks for the rest.
 unsafe impl Sync for PageMap {}
 
 /// A map that cannot be given back: its page with this index has another reference.
@@ -59,16 +59,16 @@ impl PageMap {
         }
         let kernel_map = KernelMap::new(start, length).map_err(Refusal::Pages)?;
         let folios = SemaphoreTable::new().map_err(Refusal::Pages)?;
-        // SAFETY: The function looks an address up in tables of the machine, whatever it is. The node is
-        // online, or none, for which the kernel takes that of this processor.
+        // SAFETY: The function looks an address up in tables of the machine, whatever it is. The
+        // node is online, or none, for which the kernel takes that of this processor.
         let node = unsafe { raw::daxfs_node_of(start) };
-        // SAFETY: The map is zeroed but for what the function demands of a GENERIC one, type and range,
-        // and for operations, which live for ever; owner and altmap are optional. The function itself
-        // initialises reference count and completion. By the invariants of a claim the range is aligned
-        // to the unit in which struct pages are added, lies where they can be, holds no System RAM, and
-        // is claimed by nobody else, so that no driver that claims has a page map for it. For drivers
-        // that do not claim the function looks as was done above, and warns. The map stays at its
-        // address, on the heap, until `release`.
+        // SAFETY: The map is zeroed but for what the function demands of a GENERIC one, type and
+        // range, and for operations, which live for ever; owner and altmap are optional. The
+        // function itself initialises reference count and completion. By the invariants of a claim
+        // the range is aligned to the unit in which struct pages are added, lies where they can be,
+        // holds no System RAM, and is claimed by nobody else, so that no driver that claims has a
+        // page map for it. For drivers that do not claim the function looks as was done above, and
+        // warns. The map stays at its address, on the heap, until `release`.
         let base = from_err_ptr(unsafe { raw::memremap_pages(kernel_map.as_ptr(), node) });
         let base = base.map_err(Refusal::Pages)?;
         // INVARIANT: The function succeeded; it gives each GENERIC page one reference.
@@ -110,8 +110,8 @@ impl PageMap {
         (first..end).filter_map(|index| self.page(index))
     }
 
-    /// Returns the first page of the aligned 2 MiB that begin at page `index`, if it is aligned and the
-    /// range has them.
+    /// Returns the first page of the aligned 2 MiB that begin at page `index`, if it is aligned and
+    /// the range has them.
     pub(super) fn huge_head(&self, index: u64) -> Option<Page<'_>> {
         self.page(index.checked_add(HUGE_PAGES)?.checked_sub(1)?)?;
         self.page(index).filter(|_| (self.first.0 + index) % HUGE_PAGES == 0)
@@ -129,9 +129,9 @@ impl PageMap {
         })
     }
 
-    /// Gives struct pages and range back, unless a page has another reference. Looks first at the page
-    /// `suspect`, which was busy the last time. [`wait_for_walks`] has returned since the last entry of
-    /// a page table for one of the pages went.
+    /// Gives struct pages and range back, unless a page has another reference. Looks first at the
+    /// page `suspect`, which was busy the last time. [`wait_for_walks`] has returned since the last
+    /// entry of a page table for one of the pages went.
     pub(super) fn release(mut self, suspect: u64) -> Result<(), Busy> {
         let busy = |(index, page): &(u64, Page<'_>)| (!page.is_idle()).then_some(*index);
         let first = self.page(suspect).map(|page| (suspect, page)).as_ref().and_then(busy);
@@ -140,11 +140,11 @@ impl PageMap {
         }
         self.reset_idle_folios();
         let Self { kernel_map, claim, .. } = self;
-        // SAFETY: By the invariant the map is live. No page has another reference, and none can get one:
-        // no page table has an entry for one, which would have a reference, and no walk knows an entry
-        // that has gone; no `Page` and no pointer into the kernel's mapping outlives the map; and those
-        // who find pages by their number leave pages that are not online alone, or hold a reference to
-        // the map, for which the function waits.
+        // SAFETY: By the invariant the map is live. No page has another reference, and none can get
+        // one: no page table has an entry for one, which would have a reference, and no walk knows
+        // an entry that has gone; no `Page` and no pointer into the kernel's mapping outlives the
+        // map; and those who find pages by their number leave pages that are not online alone, or
+        // hold a reference to the map, for which the function waits.
         unsafe { raw::memunmap_pages(kernel_map.as_ptr()) };
         drop(ManuallyDrop::into_inner(kernel_map));
         drop(claim);
@@ -193,25 +193,25 @@ fn reschedule_at(index: u64) {
     }
 }
 
-/// Number of pages that a walk looks at before it lets other tasks run: a multiple of those of a huge
-/// folio.
+/// Number of pages that a walk looks at before it lets other tasks run: a multiple of those of a
+/// huge folio.
 const WALK: u64 = 64 * HUGE_PAGES;
 
 /// Has every processor drop the references to pages that it keeps on its lists.
 ///
-/// mlock(2) and the end of a locked mapping leave pages on such a list for as long as nothing else is
-/// locked there.
+/// mlock(2) and the end of a locked mapping leave pages on such a list for as long as nothing else
+/// is locked there.
 pub(super) fn drain_processors() {
-    // SAFETY: The function may sleep, and is called in process context without locks that processors
-    // going offline take.
+    // SAFETY: The function may sleep, and is called in process context without locks that
+    // processors going offline take.
     unsafe { raw::daxfs_drain_processors() };
 }
 
-/// Waits until every walk of page tables without locks that is under way has ended, and has put back
-/// the references that it took by an entry that has gone.
+/// Waits until every walk of page tables without locks that is under way has ended, and has put
+/// back the references that it took by an entry that has gone.
 ///
-/// Such walks run with interrupts off, for which a grace period waits. Flushing the TLB waits for them
-/// too where it interrupts the other processors, which it does not do everywhere.
+/// Such walks run with interrupts off, for which a grace period waits. Flushing the TLB waits for
+/// them too where it interrupts the other processors, which it does not do everywhere.
 pub(super) fn wait_for_walks() {
     // SAFETY: The function sleeps, and is called in process context outside of RCU readers.
     unsafe { raw::synchronize_rcu() };

@@ -28,8 +28,8 @@ impl Peek {
         deferred::refuse_overlap(range)?;
         let length = length.min(range.length());
         let claim = Claim::take(range)?;
-        // SAFETY: By the invariants of a claim the range is below the limit and holds no RAM, so that the
-        // function neither warns nor returns how RAM is mapped.
+        // SAFETY: By the invariants of a claim the range is below the limit and holds no RAM, so
+        // that the function neither warns nor returns how RAM is mapped.
         let address = unsafe {
             raw::memremap(range.start(), to_usize(length), raw::DAXFS_MEMREMAP_WB)
         };
@@ -49,8 +49,8 @@ impl Memory for Peek {
     fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadFault> {
         check_bounds(self.length, offset, into)?;
         let from = self.address.cast::<u8>().cast_const().wrapping_add(to_usize(offset));
-        // SAFETY: The bytes lie in the mapping, as just checked, which lives as long as `self`, and holds
-        // device memory only.
+        // SAFETY: The bytes lie in the mapping, as just checked, which lives as long as `self`, and
+        // holds device memory only.
         unsafe { copy_out(from, into) }.map_err(|_| ReadFault::of(offset, into))
     }
 }

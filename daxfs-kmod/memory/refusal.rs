@@ -40,11 +40,13 @@ impl fmt::Display for Refusal {
                 write!(f, "ends beyond the highest address of this machine, {limit:#x}")
             }
             Self::SystemRam => f.write_str(
-                "is RAM that the kernel uses; reserve it, for example with memmap=SIZE$ADDR at boot",
+                "is RAM that the kernel uses; \
+                 reserve it, for example with memmap=SIZE$ADDR at boot",
             ),
             Self::Busy => f.write_str("is in use, by a driver or by another mount"),
             Self::FormerMount => f.write_str(
-                "overlaps that of a former mount, whose pages are not free yet; it is given back when they are",
+                "overlaps that of a former mount, whose pages are not free yet; \
+                 it is given back when they are",
             ),
             Self::HasPages => {
                 f.write_str("has struct pages already, of a driver that has not claimed it")

@@ -11,8 +11,8 @@ use crate::sys::once::Once;
 
 static ONCE: Once = Once::new();
 
-/// The memory's part of the loaded module. It must exist before the first mount, and until after the
-/// last one.
+/// The memory's part of the loaded module. It must exist before the first mount, and until after
+/// the last one.
 pub(crate) struct Service {
     _release: DeferredWork<Release>,
 }
@@ -22,8 +22,8 @@ impl Service {
     pub(crate) fn start() -> Result<Self> {
         ONCE.claim()?;
         copy::prepare();
-        // SAFETY: `ONCE` makes this the only initialisation of both locks. They are used by maps and by
-        // their release, and no map exists yet.
+        // SAFETY: `ONCE` makes this the only initialisation of both locks. They are used by maps
+        // and by their release, and no map exists yet.
         unsafe {
             FLAGS.init();
             QUEUE.init();

@@ -6,8 +6,8 @@
 //! compiler has to assume that the source has changed. Writes by others race with the copy. That is
 //! not an access of Rust's to the source, and any bytes are valid as a copy.
 //!
-//! A processor that finds a line of memory broken raises a machine check. It ends the machine, unless
-//! the kernel knows the instruction that caused it. The kernel's "mc" copies consist of such
+//! A processor that finds a line of memory broken raises a machine check. It ends the machine,
+//! unless the kernel knows the instruction that caused it. The kernel's "mc" copies consist of such
 //! instructions where the processor can continue after a machine check, and are plain elsewhere.
 
 use core::arch::asm;
@@ -49,8 +49,8 @@ pub(crate) unsafe fn copy_out(from: *const u8, into: &mut [u8]) -> Result<(), Lo
         let left = unsafe { raw::daxfs_copy_mc_to_kernel(to.cast(), from.cast(), length) };
         return if left == 0 { Ok(()) } else { Err(Lost) };
     }
-    // SAFETY: The source is mapped and does not overlap the slice, by the contract of this function;
-    // `memcpy` requires no alignment.
+    // SAFETY: The source is mapped and does not overlap the slice, by the contract of this
+    // function; `memcpy` requires no alignment.
     unsafe { raw::memcpy(to.cast(), from.cast(), length) };
     // SAFETY: The block has no instruction. For all that the compiler knows it uses both addresses
     // and writes memory, so that the copy is complete and later reads of it use the destination.
@@ -73,7 +73,8 @@ pub(crate) fn zeroed_box<T: FromZeros>() -> Result<KBox<T>> {
     let mut value = KBox::<T>::new_uninit(GFP_KERNEL)?;
     // SAFETY: The pointer is that to an exclusive value of this type.
     unsafe { value.as_mut_ptr().write_bytes(0, 1) };
-    // SAFETY: All bytes are zeros by now, which are a value of the type, by the contract of `FromZeros`.
+    // SAFETY: All bytes are zeros by now, which are a value of the type, by the contract of
+    // `FromZeros`.
     Ok(unsafe { value.assume_init() })
 }
 
@@ -84,7 +85,7 @@ pub(crate) fn zeroed_box<T: FromZeros>() -> Result<KBox<T>> {
 /// `length` bytes from `from` on are mapped.
 #[inline]
 pub(crate) unsafe fn copy_to_iter(from: *const u8, length: usize, to: &mut Iter) -> usize {
-    // SAFETY: The source is mapped, by the contract of this function, and the iterator is valid. The
-    // function copies each byte once and does not interpret it.
+    // SAFETY: The source is mapped, by the contract of this function, and the iterator is valid.
+    // The function copies each byte once and does not interpret it.
     unsafe { copy_mc_to_iter(from.cast(), length, to.as_ptr()) }
 }

@@ -19,8 +19,8 @@ impl daxfs_format::Xxh64 for Xxh64 {
     }
 
     fn update(&mut self, bytes: &[u8]) {
-        // SAFETY: By the invariant the state was reset. The function reads `len` bytes of the slice; it
-        // fails only for a null pointer, which a slice does not have.
+        // SAFETY: By the invariant the state was reset. The function reads `len` bytes of the
+        // slice; it fails only for a null pointer, which a slice does not have.
         unsafe { raw::xxh64_update(&mut self.0, bytes.as_ptr().cast(), bytes.len()) };
     }
 
@@ -53,15 +53,16 @@ impl daxfs_format::Sha256 for Sha256 {
     }
 
     fn update(&mut self, bytes: &[u8]) {
-        // SAFETY: By the invariant the context was initialised; its first field is the argument with
-        // which `sha256_update()` calls this function too. The function reads `len` bytes of the slice.
+        // SAFETY: By the invariant the context was initialised; its first field is the argument
+        // with which `sha256_update()` calls this function too. The function reads `len` bytes of
+        // the slice.
         unsafe { raw::__sha256_update(&mut self.0.ctx, bytes.as_ptr(), bytes.len()) };
     }
 
     fn finish(mut self) -> [u8; 32] {
         let mut digest = [0; 32];
-        // SAFETY: By the invariant the context was initialised, and it is not used again. The function
-        // writes 32 bytes, the length of the array.
+        // SAFETY: By the invariant the context was initialised, and it is not used again. The
+        // function writes 32 bytes, the length of the array.
         unsafe { raw::sha256_final(&mut self.0, digest.as_mut_ptr()) };
         digest
     }

@@ -72,7 +72,8 @@ impl ReadGuard<'_> {
     /// Waits until no writer holds a semaphore.
     ///
     /// # Safety
-    /// `semaphore` is initialised, and lives as long as the guard. The caller is in process context.
+    /// `semaphore` is initialised, and lives as long as the guard. The caller is in process
+    /// context.
     #[inline]
     pub(super) unsafe fn take(semaphore: *mut raw::rw_semaphore) -> Self {
         // SAFETY: By the contract of this function.
@@ -96,7 +97,8 @@ impl WriteGuard<'_> {
     /// Waits until nobody holds a semaphore.
     ///
     /// # Safety
-    /// `semaphore` is initialised, and lives as long as the guard. The caller is in process context.
+    /// `semaphore` is initialised, and lives as long as the guard. The caller is in process
+    /// context.
     pub(super) unsafe fn take(semaphore: *mut raw::rw_semaphore) -> Self {
         // SAFETY: By the contract of this function.
         unsafe { raw::down_write(semaphore) };

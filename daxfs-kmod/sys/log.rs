@@ -49,8 +49,8 @@ impl<'a> Log<'a> {
 
     /// Writes to the context's log, or to the kernel log if there is none.
     fn write(self, message: Arguments<'_>) {
-        // SAFETY: By the invariant the log is valid, or null, for which the function takes the kernel
-        // log; prefix and format are C strings; `%pA` takes a pointer to `Arguments`.
+        // SAFETY: By the invariant the log is valid, or null, for which the function takes the
+        // kernel log; prefix and format are C strings; `%pA` takes a pointer to `Arguments`.
         unsafe {
             raw::logfc(
                 self.0,

@@ -18,8 +18,8 @@ pub(crate) fn is_killed() -> bool {
 
 /// Lets other tasks run. The caller is in process context and holds no spinlock.
 pub(crate) fn reschedule() {
-    // SAFETY: The function may be called anywhere; where sleeping is not allowed a kernel built with
-    // `DEBUG_ATOMIC_SLEEP` reports it.
+    // SAFETY: The function may be called anywhere; where sleeping is not allowed a kernel built
+    // with `DEBUG_ATOMIC_SLEEP` reports it.
     unsafe { raw::daxfs_cond_resched() };
 }
 

@@ -30,8 +30,8 @@ impl InodeAttributes for Daxfs {
     }
 }
 
-/// Returns the error number for an ACL that the kernel refuses. The kernel's own would reach tasks that
-/// walk a path, and some of these numbers say that there is no ACL.
+/// Returns the error number for an ACL that the kernel refuses. The kernel's own would reach tasks
+/// that walk a path, and some of these numbers say that there is no ACL.
 fn refused_acl(error: Error, inode: &Inode) -> Error {
     if error == code::ENOMEM {
         return error;

@@ -34,8 +34,8 @@ impl Parameters for Daxfs {
     }
 }
 
-/// Reports a parameter that does not exist. Unprintable bytes are escaped, so that a name with the end of
-/// a line does not begin another.
+/// Reports a parameter that does not exist. Unprintable bytes are escaped, so that a name with the
+/// end of a line does not begin another.
 fn refuse_unknown(name: &CStr, log: Log<'_>) -> Error {
     log.refuse_option(fmt!("unknown option {}", name));
     code::EINVAL

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Directories.
 //!
-//! The position of a reader is the format's cookie, which names an entry by hash and rank; positions 0
-//! and 1 are `.` and `..`. A position is looked up on each call, so that nothing is kept between two.
+//! The position of a reader is the format's cookie, which names an entry by hash and rank;
+//! positions 0 and 1 are `.` and `..`. A position is looked up on each call, so that nothing is
+//! kept between two.
 
 use daxfs_format::{Cookie, Directory, ListBuf, Listed, Position};
 use kernel::prelude::*;
@@ -42,8 +43,8 @@ impl Directories for Daxfs {
     }
 }
 
-/// Number of entries that are emitted before the task looks at signals and lets others run: readers in
-/// the kernel, such as overlayfs, take a whole directory.
+/// Number of entries that are emitted before the task looks at signals and lets others run: readers
+/// in the kernel, such as overlayfs, take a whole directory.
 const ENTRIES: u32 = 1024;
 
 /// Emits entries from a position on, until the reader takes no more.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! File handles.
 //!
-//! A handle holds the inode number, and a generation that derives from the identity of the image: the
-//! handle of another image is stale, wherever that image was mounted.
+//! A handle holds the inode number, and a generation that derives from the identity of the image:
+//! the handle of another image is stale, wherever that image was mounted.
 
 use kernel::prelude::*;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Regular files: reading, and the kinds of their mappings.
 //!
-//! Reads copy from the memory, whatever the layout, and use no page cache. Files whose pages lie in the
-//! image are [mapped in place](super::map), packed ones through the page cache.
+//! Reads copy from the memory, whatever the layout, and use no page cache. Files whose pages lie in
+//! the image are [mapped in place](super::map), packed ones through the page cache.
 
 use daxfs_format::image::Segment;
 use daxfs_format::{FileData, Memory};
@@ -101,8 +101,8 @@ fn read_error(mount: &Mounted, segment: Segment) -> Error {
     }
 }
 
-/// Returns by how many pages file and memory are apart at a page of the file, up to a multiple of 2 MiB;
-/// `None` if the page does not lie in the image.
+/// Returns by how many pages file and memory are apart at a page of the file, up to a multiple of 2
+/// MiB; `None` if the page does not lie in the image.
 fn apart(inode: &Inode, page: u64) -> Option<u64> {
     let (mount, info) = (inode.mount().ok()?, inode.info());
     let at = page.checked_mul(PAGE_SIZE)?;

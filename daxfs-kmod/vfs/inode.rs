@@ -72,8 +72,8 @@ impl InodeInfo {
     }
 }
 
-/// Checks once that a mapping of a file shows only zeros behind its end. This does not exclude later
-/// writes to the memory.
+/// Checks once that a mapping of a file shows only zeros behind its end. This does not exclude
+/// later writes to the memory.
 pub(super) fn check_tail(inode: &Inode) -> Result {
     let info = inode.info();
     if info.tail_checked.load(Relaxed) {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Faults in mappings that show the memory.
 //!
-//! The pages have struct pages, so that a mapping needs no special flags: all works that works on other
-//! files. Since many inodes may share an extent, `folio->mapping` stays null, and the kernel refuses a
-//! shared futex in such a page.
+//! The pages have struct pages, so that a mapping needs no special flags: all works that works on
+//! other files. Since many inodes may share an extent, `folio->mapping` stays null, and the kernel
+//! refuses a shared futex in such a page.
 //!
-//! The entries that a fault makes depend on the extent around it. A file with one extent has the same
-//! everywhere; a sparse file has several, and holes between them. A fault in a hole is left to the page
-//! cache, as is one behind the end, where there is no page.
+//! The entries that a fault makes depend on the extent around it. A file with one extent has the
+//! same everywhere; a sparse file has several, and holes between them. A fault in a hole is left to
+//! the page cache, as is one behind the end, where there is no page.
 
 use core::ops::ControlFlow;
 
@@ -84,8 +84,9 @@ impl<'a> ExtentFault<'a> {
 
     fn map_small(&self) -> Outcome {
         if self.fault.is_private_write() || self.fault.has_marker() {
-            // The core copies the page, and then puts our reference; or it maps the page in place of a
-            // marker, which inserting would leave there, so that the fault would come again for ever.
+            // The core copies the page, and then puts our reference; or it maps the page in place
+            // of a marker, which inserting would leave there, so that the fault would come again
+            // for ever.
             return self.backing.keep_folio(self.offset).give_page(self.fault, self.offset);
         }
         let lock = self.fault.lock_mapping_shared();
@@ -137,9 +138,9 @@ impl<'a> ExtentFault<'a> {
         }
     }
 
-    /// Returns the numbers of pages before and from the fault on that it maps: at most [`FAULT_AROUND`],
-    /// aligned in addresses and hence in one page table, in the area, in the extent, and in the 2 MiB of
-    /// memory whose folio is kept.
+    /// Returns the numbers of pages before and from the fault on that it maps: at most
+    /// [`FAULT_AROUND`], aligned in addresses and hence in one page table, in the area, in the
+    /// extent, and in the 2 MiB of memory whose folio is kept.
     #[inline]
     fn window(&self) -> (u64, u64) {
         let (start, end) = self.fault.area();

@@ -26,7 +26,9 @@ impl Mounts for Daxfs {
     fn get_tree(context: &FsContext<'_, Self>) -> Result<LockedSuperblock<Self>> {
         let (log, options) = (context.log(), context.options());
         let Some(phys) = options.phys else {
-            log.error(format_args!("phys=ADDR is needed: where in physical memory the image begins"));
+            log.error(format_args!(
+                "phys=ADDR is needed: where in physical memory the image begins"
+            ));
             return Err(code::EINVAL);
         };
         match context.superblock(phys)? {

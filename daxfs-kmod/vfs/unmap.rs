@@ -11,9 +11,9 @@ use crate::sys::fs::superblock::WeakSuperblock;
 use crate::sys::size::{PAGE_SHIFT, PAGE_SIZE};
 
 impl FailureHandler for WeakSuperblock<Daxfs> {
-    /// Takes the pages out of the mappings of all files that show them, with the huge entries that map
-    /// them. A fault that looked for the marks before they were made holds the mapping's lock until its
-    /// entry is there, and unmapping waits for it.
+    /// Takes the pages out of the mappings of all files that show them, with the huge entries that
+    /// map them. A fault that looked for the marks before they were made holds the mapping's lock
+    /// until its entry is there, and unmapping waits for it.
     fn pages_failed(&self, first: u64, count: u64) {
         self.with(|superblock| {
             superblock.for_each_inode(|inode| {
@@ -25,7 +25,8 @@ impl FailureHandler for WeakSuperblock<Daxfs> {
     }
 }
 
-/// Returns the bytes of a file that can show these pages of the image: `Some(None)` for all of them.
+/// Returns the bytes of a file that can show these pages of the image: `Some(None)` for all of
+/// them.
 fn shown_by(info: &InodeInfo, first: u64, count: u64) -> Option<Option<Range<u64>>> {
     match *info.data().ok()? {
         FileData::Direct { offset } => {

@@ -97,7 +97,8 @@ impl<F: InodeAttributes + Xattrs> NewInode<F> {
         unsafe { self.set_operations(&Tables::<F>::SPECIAL) };
         // SAFETY: The function combines two numbers.
         let device = unsafe { raw::daxfs_mkdev(major, minor) };
-        // SAFETY: The inode is new and locked. The function logs a mode that is none of these types.
+        // SAFETY: The inode is new and locked. The function logs a mode that is none of these
+        // types.
         unsafe { raw::init_special_inode(self.as_ptr(), mode, device) };
     }
 }
@@ -120,8 +121,8 @@ pub(super) unsafe extern "C" fn getattr<F: InodeAttributes>(
     mask: u32,
     _flags: u32,
 ) -> c_int {
-    // SAFETY: The VFS passes a path with a reference to a dentry that has an inode, and a `stat` of its
-    // own to be filled. The inode is one of `F`, since it has this table.
+    // SAFETY: The VFS passes a path with a reference to a dentry that has an inode, and a `stat` of
+    // its own to be filled. The inode is one of `F`, since it has this table.
     let (inode, stat) = unsafe {
         let inode = raw::daxfs_dentry_inode((*path).dentry);
         raw::generic_fillattr(idmap, mask, inode, stat);
@@ -137,15 +138,16 @@ pub(super) unsafe extern "C" fn get_acl<F: InodeAttributes>(
     rcu: bool,
 ) -> *mut raw::posix_acl {
     if rcu {
-        // The VFS repeats the walk where sleeping is allowed. Under RCU the inode may have no count.
+        // The VFS repeats the walk where sleeping is allowed. Under RCU the inode may have no
+        // count.
         return code::ECHILD.to_ptr();
     }
     let kind = match kind {
         raw::DAXFS_ACL_TYPE_ACCESS => AclKind::Access,
         _ => AclKind::Default,
     };
-    // SAFETY: Outside of RCU walks the VFS passes an inode with a count; it is one of `F`, since it has
-    // this table.
+    // SAFETY: Outside of RCU walks the VFS passes an inode with a count; it is one of `F`, since it
+    // has this table.
     let inode = unsafe { Inode::<F>::from_raw(inode) };
     pointer(F::acl(inode, kind).map(|acl| acl.map_or(core::ptr::null_mut(), Acl::into_raw)))
 }

@@ -101,7 +101,8 @@ impl<'a, F: Parameters> FsContext<'a, F> {
         unsafe { &*(*self.0).fs_private.cast() }
     }
 
-    /// Returns true if the context asks for a mount that can be written, in place of one that cannot.
+    /// Returns true if the context asks for a mount that can be written, in place of one that
+    /// cannot.
     pub(crate) fn asks_for_writing(&self) -> bool {
         // SAFETY: By the invariant the context is valid.
         let (flags, mask) = unsafe { ((*self.0).sb_flags, (*self.0).sb_flags_mask) };
@@ -116,13 +117,13 @@ impl<'a, F: Parameters> FsContext<'a, F> {
         F::set(options, parameter, self.log())
     }
 
-    /// Finds the specification of a parameter. The VFS takes the parameter `source`, and reports values
-    /// of a wrong type; both are errors here.
+    /// Finds the specification of a parameter. The VFS takes the parameter `source`, and reports
+    /// values of a wrong type; both are errors here.
     fn parse<'p>(&self, parameter: &'p raw::fs_parameter) -> Result<Parameter<'p>> {
         let list = F::SPECIFICATIONS.as_ptr().cast();
         let mut result = pin_init::zeroed();
-        // SAFETY: By the invariant the context is valid, and so is its log. The parameter is valid, and
-        // not written. `prepare` asserts that the list is terminated; the type is transparent.
+        // SAFETY: By the invariant the context is valid, and so is its log. The parameter is valid,
+        // and not written. `prepare` asserts that the list is terminated; the type is transparent.
         let number = unsafe {
             let log = &raw mut (*self.0).log;
             raw::__fs_parse(log, list, (&raw const *parameter).cast_mut(), &mut result)
@@ -140,8 +141,8 @@ impl<'a, F: Parameters> FsContext<'a, F> {
         if specification.0.type_.is_none() {
             return Ok(Parameter::Known(known, &[]));
         }
-        // SAFETY: The specification is `string`, so `__fs_parse()` has checked that this is the variant,
-        // a C string, which lives as long as the parameter.
+        // SAFETY: The specification is `string`, so `__fs_parse()` has checked that this is the
+        // variant, a C string, which lives as long as the parameter.
         let value = unsafe { CStr::from_char_ptr(parameter.__bindgen_anon_1.string) };
         Ok(Parameter::Known(known, value.to_bytes()))
     }

@@ -50,8 +50,8 @@ impl DirContext {
         // CAST: The format bounds a name by 255 bytes.
         let (name, length) = (name.as_ptr().cast(), name.len() as c_int);
         let position = self.0.pos;
-        // SAFETY: By the invariant the context is valid, and the actor is its own. The name is readable
-        // during the call.
+        // SAFETY: By the invariant the context is valid, and the actor is its own. The name is
+        // readable during the call.
         unsafe { actor(&mut self.0, name, length, position, number, kind) }
     }
 }
@@ -92,9 +92,9 @@ unsafe extern "C" fn lookup<F: Directories>(
     dentry: *mut raw::dentry,
     _flags: c_uint,
 ) -> *mut raw::dentry {
-    // SAFETY: The VFS passes a directory, which it has locked, with a count; it is one of `F`, since it
-    // has this table. The dentry is new and not hashed, so that its name does not change during the
-    // call; it has as many bytes as its length says.
+    // SAFETY: The VFS passes a directory, which it has locked, with a count; it is one of `F`,
+    // since it has this table. The dentry is new and not hashed, so that its name does not change
+    // during the call; it has as many bytes as its length says.
     let (directory, name) = unsafe {
         let name = raw::daxfs_dentry_name(dentry);
         let length = to_usize(raw::daxfs_qstr_length(name).into());
@@ -116,8 +116,8 @@ unsafe extern "C" fn iterate<F: Directories>(
     if !unsafe { raw::daxfs_dir_emit_dots(file, context) } {
         return 0;
     }
-    // SAFETY: An open file has a count of its inode, which is one of `F`, since the file has this table.
-    // Only this task uses the context during the call; the type is transparent.
+    // SAFETY: An open file has a count of its inode, which is one of `F`, since the file has this
+    // table. Only this task uses the context during the call; the type is transparent.
     let (directory, reader) =
         unsafe { (Inode::<F>::from_raw((*file).f_inode), &mut *context.cast::<DirContext>()) };
     status(F::iterate(directory, reader))

@@ -64,15 +64,16 @@ unsafe extern "C" fn find<F: FileHandles>(
     number: u64,
     generation: u32,
 ) -> *mut raw::inode {
-    // SAFETY: The superblock has this table, so it is one of `F`; the mount that the handle is opened
-    // on keeps it.
+    // SAFETY: The superblock has this table, so it is one of `F`; the mount that the handle is
+    // opened on keeps it.
     let superblock = unsafe { Superblock::<F>::from_raw(sb) };
-    pointer(F::find(superblock, number, generation).map(|inode| ARef::into_raw(inode).as_ptr().cast()))
+    let found = F::find(superblock, number, generation);
+    pointer(found.map(|inode| ARef::into_raw(inode).as_ptr().cast()))
 }
 
 unsafe extern "C" fn get_parent<F: FileHandles>(child: *mut raw::dentry) -> *mut raw::dentry {
-    // SAFETY: The VFS passes a dentry of a directory, which has a count of its inode; that is one of
-    // `F`, since its superblock has this table.
+    // SAFETY: The VFS passes a dentry of a directory, which has a count of its inode; that is one
+    // of `F`, since its superblock has this table.
     let directory = unsafe { Inode::<F>::from_raw(raw::daxfs_dentry_inode(child)) };
     pointer(F::parent(directory).map(|inode| {
         // SAFETY: The function takes over our count of the inode.

@@ -52,8 +52,8 @@ impl ExtentFlags {
 pub(crate) struct ExtentMap<'a>(&'a mut raw::fiemap_extent_info);
 
 impl ExtentMap<'_> {
-    /// Adds an extent: its offset in the file and in the image, and its length. Breaks when the caller
-    /// takes no more.
+    /// Adds an extent: its offset in the file and in the image, and its length. Breaks when the
+    /// caller takes no more.
     pub(crate) fn add(
         &mut self,
         logical: u64,
@@ -80,8 +80,8 @@ pub(super) unsafe extern "C" fn llseek<F: FileExtents>(
         // SAFETY: The arguments are those that the VFS passed.
         _ => return unsafe { raw::generic_file_llseek(file, offset, whence) },
     };
-    // SAFETY: The VFS passes an open file, which has a count of its inode; that is one of `F`, since the
-    // file has this table.
+    // SAFETY: The VFS passes an open file, which has a count of its inode; that is one of `F`,
+    // since the file has this table.
     let inode = unsafe { Inode::<F>::from_raw((*file).f_inode) };
     let start = u64::try_from(offset).map_err(|_| code::ENXIO);
     match start.and_then(|start| F::seek(inode, start, kind)) {
@@ -97,14 +97,14 @@ pub(super) unsafe extern "C" fn fiemap<F: FileExtents>(
     start: u64,
     mut length: u64,
 ) -> c_int {
-    // SAFETY: The arguments are those that the VFS passed. The function cuts the length off where the
-    // file system's largest file ends.
+    // SAFETY: The arguments are those that the VFS passed. The function cuts the length off where
+    // the file system's largest file ends.
     let prepared = unsafe { raw::fiemap_prep(inode, info, start, &mut length, 0) };
     if prepared != 0 {
         return prepared;
     }
-    // SAFETY: The VFS passes an inode with a count; it is one of `F`, since it has this table. Only this
-    // task uses the information during the call.
+    // SAFETY: The VFS passes an inode with a count; it is one of `F`, since it has this table. Only
+    // this task uses the information during the call.
     let (inode, info) = unsafe { (Inode::<F>::from_raw(inode), &mut *info) };
     status(F::extents(inode, start, start.saturating_add(length), &mut ExtentMap(info)))
 }

@@ -59,12 +59,13 @@ unsafe extern "C" fn map_nothing(
 }
 
 unsafe extern "C" fn fault<F: MappedFiles>(vmf: *mut raw::vm_fault) -> raw::vm_fault_t {
-    // SAFETY: The VFS passes a fault of an area of `F`, since it has this table, with the area locked.
+    // SAFETY: The VFS passes a fault of an area of `F`, since it has this table, with the area
+    // locked.
     let fault = unsafe { Fault::<F>::from_raw(vmf) };
     match F::fault(&fault) {
         ControlFlow::Break(Outcome(bits)) => bits,
-        // SAFETY: The fault is the one that the VFS passed; the file has a mapping with `read_folio`, and
-        // no lock is held.
+        // SAFETY: The fault is the one that the VFS passed; the file has a mapping with
+        // `read_folio`, and no lock is held.
         ControlFlow::Continue(()) => unsafe { raw::filemap_fault(vmf) },
     }
 }
@@ -76,8 +77,8 @@ unsafe extern "C" fn huge_fault<F: MappedFiles>(
     if order != HUGE_ORDER {
         return Outcome::FALLBACK.0;
     }
-    // SAFETY: The VFS passes a fault of an area of `F`, since it has this table, with the area locked;
-    // for this order it has found the upper table.
+    // SAFETY: The VFS passes a fault of an area of `F`, since it has this table, with the area
+    // locked; for this order it has found the upper table.
     let fault = unsafe { Fault::<F>::from_raw(vmf) };
     F::huge_fault(&fault).0
 }
@@ -108,8 +109,8 @@ pub(crate) enum Inserted {
     All,
     /// There was an entry already; the pages before it are mapped.
     Present,
-    /// Others emptied the page table, as `MADV_DONTNEED` does, and it was freed. This is not a lack of
-    /// memory, and would end the process as a signal or an error if it were reported as one.
+    /// Others emptied the page table, as `MADV_DONTNEED` does, and it was freed. This is not a lack
+    /// of memory, and would end the process as a signal or an error if it were reported as one.
     TableWent,
     /// There is no memory for a page table.
     NoMemory,
@@ -184,8 +185,8 @@ impl<'a, F: FileSystem> Fault<'a, F> {
     /// Returns the inode of the mapped file.
     #[inline]
     pub(crate) fn inode(&self) -> &'a Inode<F> {
-        // SAFETY: The area holds its file, which has a count of its inode during the fault. The file is
-        // one of `F`: overlayfs sets the file below it in place of its own.
+        // SAFETY: The area holds its file, which has a count of its inode during the fault. The
+        // file is one of `F`: overlayfs sets the file below it in place of its own.
         unsafe { Inode::from_raw((*self.file()).f_inode) }
     }
 
@@ -255,15 +256,15 @@ impl<'a, F: FileSystem> Fault<'a, F> {
     /// Waits until no huge entry is being inserted for the file.
     #[inline]
     pub(crate) fn lock_mapping_shared(&self) -> SharedMapping<'_> {
-        // SAFETY: The lock is initialised, and lives as long as the file, which the area holds. A fault
-        // may sleep.
+        // SAFETY: The lock is initialised, and lives as long as the file, which the area holds. A
+        // fault may sleep.
         SharedMapping { _guard: unsafe { ReadGuard::take(self.invalidate_lock()) } }
     }
 
     /// Waits until no entry is being inserted for the file.
     pub(crate) fn lock_mapping_exclusive(&self) -> ExclusiveMapping<'_> {
-        // SAFETY: The lock is initialised, and lives as long as the file, which the area holds. A fault
-        // may sleep.
+        // SAFETY: The lock is initialised, and lives as long as the file, which the area holds. A
+        // fault may sleep.
         ExclusiveMapping { _guard: unsafe { WriteGuard::take(self.invalidate_lock()) } }
     }
 
@@ -283,15 +284,15 @@ impl<'a, F: FileSystem> Fault<'a, F> {
         unsafe { (*self.vmf).page = page };
     }
 
-    /// Inserts `count` pages from `first` on at an address, a number of pages. An entry that is there
-    /// already stays, and ends the call. Refuses addresses that lie outside the area or in two page
-    /// tables, and more than [`MAX_INSERT`] pages.
+    /// Inserts `count` pages from `first` on at an address, a number of pages. An entry that is
+    /// there already stays, and ends the call. Refuses addresses that lie outside the area or in
+    /// two page tables, and more than [`MAX_INSERT`] pages.
     ///
     /// For the kernel the function is the second half of an action of mmap, whose first half makes
     /// the area one of `VM_MIXEDMAP`. Here it is used without: for each page it calls what
-    /// `vmf_insert_page_mkwrite()` calls, which fs/dax.c uses without that flag too, and which cannot
-    /// tell a page table that went from one that found no memory. This was read in Linux 7.2, and is
-    /// to be read again in another kernel.
+    /// `vmf_insert_page_mkwrite()` calls, which fs/dax.c uses without that flag too, and which
+    /// cannot tell a page table that went from one that found no memory. This was read in Linux
+    /// 7.2, and is to be read again in another kernel.
     ///
     /// # Safety
     /// The struct pages of `count` pages from `first` on lie side by side, are valid and have a
@@ -316,19 +317,20 @@ impl<'a, F: FileSystem> Fault<'a, F> {
         action.__bindgen_anon_1.map_kernel.start = to_usize(address << PAGE_SHIFT);
         action.__bindgen_anon_1.map_kernel.pages = pages.as_mut_ptr();
         action.__bindgen_anon_1.map_kernel.nr_pages = to_usize(count);
-        // SAFETY: The function takes address and pages from the action. The addresses lie in the area and
-        // in one page table, as checked above, and there are at most as many pages as the array has. By
-        // the invariant the area is locked; `_lock` is its mapping's, so that no huge entry comes where a
-        // page goes. The pages are valid, have a reference, and keep their folios, by the contract of
-        // this function.
+        // SAFETY: The function takes address and pages from the action. The addresses lie in the
+        // area and in one page table, as checked above, and there are at most as many pages as the
+        // array has. By the invariant the area is locked; `_lock` is its mapping's, so that no huge
+        // entry comes where a page goes. The pages are valid, have a reference, and keep their
+        // folios, by the contract of this function.
         Inserted::of(unsafe { raw::map_kernel_pages_complete(self.vma, &mut action) })
     }
 
-    /// Inserts a huge entry for the 2 MiB of addresses around the fault. Refuses addresses that do not
-    /// lie in the area.
+    /// Inserts a huge entry for the 2 MiB of addresses around the fault. Refuses addresses that do
+    /// not lie in the area.
     ///
     /// # Safety
-    /// The folio is valid, has a reference that stays, and has the order [`HUGE_ORDER`] for as long.
+    /// The folio is valid, has a reference that stays, and has the order [`HUGE_ORDER`] for as
+    /// long.
     pub(crate) unsafe fn insert_huge(
         &self,
         _lock: &ExclusiveMapping<'_>,
@@ -337,12 +339,12 @@ impl<'a, F: FileSystem> Fault<'a, F> {
         if !self.is_area_huge() {
             return Outcome::FALLBACK;
         }
-        // SAFETY: By the invariant the fault is valid, and `pmd` points into an upper table; the area
-        // holds the addresses, as just checked. The folio is by the contract of this function. `_lock`
-        // keeps pages from being inserted below the entry.
+        // SAFETY: By the invariant the fault is valid, and `pmd` points into an upper table; the
+        // area holds the addresses, as just checked. The folio is by the contract of this function.
+        // `_lock` keeps pages from being inserted below the entry.
         let bits = unsafe { raw::vmf_insert_folio_pmd(self.vmf, folio, false) };
-        // Where huge entries keep a table in reserve there may be no memory for it. Small pages then
-        // find out if there is for theirs.
+        // Where huge entries keep a table in reserve there may be no memory for it. Small pages
+        // then find out if there is for theirs.
         if bits & Outcome::OOM.0 != 0 { Outcome::FALLBACK } else { Outcome(bits) }
     }
 }

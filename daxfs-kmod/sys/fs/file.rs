@@ -28,8 +28,8 @@ pub(crate) trait Files:
     /// Returns the kind of mappings of a file.
     fn mapping(inode: &Inode<Self>) -> Result<Mapping>;
 
-    /// Returns by how many pages file and memory are apart at a page of the file, up to a multiple of
-    /// 2 MiB. An address that is apart from the file by as many allows huge entries.
+    /// Returns by how many pages file and memory are apart at a page of the file, up to a multiple
+    /// of 2 MiB. An address that is apart from the file by as many allows huge entries.
     fn alignment(inode: &Inode<Self>, page: u64) -> u64;
 }
 
@@ -53,8 +53,8 @@ impl<F: Files> NewInode<F> {
             self.set_file_operations(&Tables::<F>::FILE);
         }
         let operations: &'static raw::address_space_operations = &folio::Tables::<F>::MAPPING;
-        // SAFETY: The inode is new and locked: nobody else accesses its mapping, which is its own, and
-        // empty.
+        // SAFETY: The inode is new and locked: nobody else accesses its mapping, which is its own,
+        // and empty.
         unsafe { (*(*self.as_ptr()).i_mapping).a_ops = operations };
     }
 }
@@ -86,15 +86,15 @@ impl<F: Files> Tables<F> {
 unsafe extern "C" fn open(inode: *mut raw::inode, file: *mut raw::file) -> c_int {
     // SAFETY: The VFS passes a file that only this task uses yet.
     unsafe { (*file).f_mode |= raw::DAXFS_FMODE_CAN_ODIRECT };
-    // SAFETY: The arguments are those that the VFS passed. The function refuses large files to programs
-    // that cannot represent their offsets.
+    // SAFETY: The arguments are those that the VFS passed. The function refuses large files to
+    // programs that cannot represent their offsets.
     unsafe { raw::generic_file_open(inode, file) }
 }
 
 unsafe extern "C" fn read_iter<F: Files>(iocb: *mut raw::kiocb, to: *mut raw::iov_iter) -> isize {
-    // SAFETY: The VFS passes a control block and an iterator that only this task uses during the call.
-    // The file of the block is open and has a count of its inode, which is one of `F`, since the file
-    // has this table.
+    // SAFETY: The VFS passes a control block and an iterator that only this task uses during the
+    // call. The file of the block is open and has a count of its inode, which is one of `F`, since
+    // the file has this table.
     let (iocb, inode, to) = unsafe {
         let iocb = &mut *iocb;
         let inode = Inode::<F>::from_raw((*iocb.ki_filp).f_inode);
@@ -110,8 +110,8 @@ unsafe extern "C" fn read_iter<F: Files>(iocb: *mut raw::kiocb, to: *mut raw::io
 }
 
 unsafe extern "C" fn mmap_prepare<F: Files>(area: *mut raw::vm_area_desc) -> c_int {
-    // SAFETY: The VFS passes a description that only this task uses. Its file is open and has a count of
-    // its inode, which is one of `F`, since the file has this table.
+    // SAFETY: The VFS passes a description that only this task uses. Its file is open and has a
+    // count of its inode, which is one of `F`, since the file has this table.
     let (area, inode) = unsafe {
         let area = &mut *area;
         let inode = Inode::<F>::from_raw((*area.file).f_inode);
@@ -137,12 +137,12 @@ unsafe extern "C" fn get_unmapped_area<F: Files>(
     first: c_ulong,
     flags: c_ulong,
 ) -> c_ulong {
-    // SAFETY: The VFS passes an open file, which has a count of its inode; that is one of `F`, since the
-    // file has this table.
+    // SAFETY: The VFS passes an open file, which has a count of its inode; that is one of `F`,
+    // since the file has this table.
     let inode = unsafe { Inode::<F>::from_raw((*file).f_inode) };
     let apart = to_usize(F::alignment(inode, to_u64(first)));
-    // SAFETY: The arguments are those that the VFS passed, but for the page, from which the function only
-    // computes the alignment.
+    // SAFETY: The arguments are those that the VFS passed, but for the page, from which the
+    // function only computes the alignment.
     unsafe {
         raw::thp_get_unmapped_area(file, address, length, first.wrapping_add(apart), flags)
     }

@@ -18,7 +18,8 @@ use crate::sys::size::PAGE_SIZE;
 
 /// Files that are mapped through the page cache.
 pub(crate) trait CachedFiles: FileSystem {
-    /// Reads bytes of a file from `start` on into a page of zeros. Those behind its end keep the zeros.
+    /// Reads bytes of a file from `start` on into a page of zeros. Those behind its end keep the
+    /// zeros.
     fn read_page(inode: &Inode<Self>, start: u64, into: &mut [u8]) -> Result;
 }
 
@@ -42,8 +43,8 @@ struct LockedFolio<F>(*mut raw::folio, PhantomData<F>);
 impl<F: CachedFiles> LockedFolio<F> {
     /// Fills the folio with the bytes of its file, and zeros behind the end.
     fn fill(&mut self) -> Result {
-        // SAFETY: By the invariant the folio is valid. While it is locked, it stays in its mapping, whose
-        // inode has a count: a read or a fault of an open file led here.
+        // SAFETY: By the invariant the folio is valid. While it is locked, it stays in its mapping,
+        // whose inode has a count: a read or a fault of an open file led here.
         let (inode, size, position) = unsafe {
             let inode = Inode::<F>::from_raw(raw::daxfs_folio_inode(self.0));
             (inode, raw::daxfs_folio_size(self.0), raw::daxfs_folio_pos(self.0))
@@ -90,15 +91,16 @@ impl<'a> LocalMap<'a> {
     }
 
     fn bytes(&mut self) -> &mut [MaybeUninit<u8>] {
-        // SAFETY: By the invariant a page is mapped there and exclusive; `MaybeUninit` requires no values.
+        // SAFETY: By the invariant a page is mapped there and exclusive; `MaybeUninit` requires no
+        // values.
         unsafe { core::slice::from_raw_parts_mut(self.0.cast(), to_usize(PAGE_SIZE)) }
     }
 }
 
 impl Drop for LocalMap<'_> {
     fn drop(&mut self) {
-        // SAFETY: The address came from `kmap_local_folio()`. There is one map at a time, so that maps are
-        // dropped in reverse order.
+        // SAFETY: The address came from `kmap_local_folio()`. There is one map at a time, so that
+        // maps are dropped in reverse order.
         unsafe { raw::daxfs_kunmap_local(self.0.cast()) };
     }
 }

@@ -45,8 +45,8 @@ impl<F: FileSystem> Inode<F> {
     #[inline]
     pub(super) unsafe fn from_raw<'a>(inode: *const raw::inode) -> &'a Self {
         // INVARIANT: By the contract of this function.
-        // SAFETY: Inodes of superblocks of `F` come from `allocate`, where they are the first field of
-        // a value of this type; the inode is valid by that contract.
+        // SAFETY: Inodes of superblocks of `F` come from `allocate`, where they are the first field
+        // of a value of this type; the inode is valid by that contract.
         unsafe { &*inode.cast() }
     }
 
@@ -76,8 +76,8 @@ impl<F: FileSystem> Inode<F> {
     pub(crate) fn superblock(&self) -> &Superblock<F> {
         // SAFETY: By the invariant the inode is valid; the field never changes.
         let sb = unsafe { (*self.as_ptr()).i_sb };
-        // SAFETY: The superblock of an inode of `F` is one of `F`. It is not shut down while an inode
-        // has a count.
+        // SAFETY: The superblock of an inode of `F` is one of `F`. It is not shut down while an
+        // inode has a count.
         unsafe { Superblock::from_raw(sb) }
     }
 
@@ -87,8 +87,8 @@ impl<F: FileSystem> Inode<F> {
         self.superblock().mount()
     }
 
-    /// Takes a range of bytes out of all mappings of the file, or all bytes. Waits for faults, which
-    /// hold the mapping's `invalidate_lock`.
+    /// Takes a range of bytes out of all mappings of the file, or all bytes. Waits for faults,
+    /// which hold the mapping's `invalidate_lock`.
     pub(crate) fn unmap(&self, bytes: Option<Range<u64>>) {
         // SAFETY: By the invariant the inode is valid; the field never changes after publication.
         let mapping = unsafe { (*self.as_ptr()).i_mapping };
@@ -104,7 +104,8 @@ impl<F: FileSystem> Inode<F> {
     }
 }
 
-// SAFETY: Every inode has a count, which `ihold()` and `iput()` change; an inode with a count lives.
+// SAFETY: Every inode has a count, which `ihold()` and `iput()` change; an inode with a count
+// lives.
 unsafe impl<F: FileSystem> AlwaysRefCounted for Inode<F> {
     fn inc_ref(&self) {
         // SAFETY: By the invariant the inode has a count already, as the function demands.
@@ -152,8 +153,8 @@ impl<F: FileSystem> NewInode<F> {
     pub(crate) fn set_attributes(&self, attributes: &Attributes) {
         let inode = self.0;
         let ((uid, gid), (seconds, nanoseconds)) = (attributes.owner, attributes.time);
-        // SAFETY: By the invariant the inode is new and locked. Look-ups by number read and write its
-        // number, superblock, state, lock and count, none of which is written here; nobody else
+        // SAFETY: By the invariant the inode is new and locked. Look-ups by number read and write
+        // its number, superblock, state, lock and count, none of which is written here; nobody else
         // accesses it. No Rust reference is made to what they write.
         unsafe {
             (*inode).i_mode = attributes.mode;
@@ -193,13 +194,13 @@ impl<F: FileSystem> NewInode<F> {
     /// Lets others use the inode, with this state.
     pub(crate) fn publish(self, info: F::InodeInfo) -> ARef<Inode<F>> {
         let inode: *mut Inode<F> = core::mem::ManuallyDrop::new(self).0.cast();
-        // SAFETY: By the invariant the inode is valid; it comes from `allocate`, which wrote a state
-        // that needs no drop. Until the inode is published nobody else reads the cell.
+        // SAFETY: By the invariant the inode is valid; it comes from `allocate`, which wrote a
+        // state that needs no drop. Until the inode is published nobody else reads the cell.
         unsafe { UnsafeCell::raw_get(&raw const (*inode).info).write(info) };
         // SAFETY: By the invariant the inode is marked as new and locked by us.
         unsafe { raw::unlock_new_inode(inode.cast()) };
-        // SAFETY: `iget_locked()` took a count for us, which the value takes over; it returned an inode
-        // and hence no null pointer.
+        // SAFETY: `iget_locked()` took a count for us, which the value takes over; it returned an
+        // inode and hence no null pointer.
         unsafe { ARef::from_raw(NonNull::new_unchecked(inode)) }
     }
 }
@@ -207,8 +208,8 @@ impl<F: FileSystem> NewInode<F> {
 impl<F: FileSystem> Drop for NewInode<F> {
     /// Lets those who wait for the inode fail.
     fn drop(&mut self) {
-        // SAFETY: By the invariant the inode is marked as new and locked by us. The function gives up
-        // our count.
+        // SAFETY: By the invariant the inode is marked as new and locked by us. The function gives
+        // up our count.
         unsafe { raw::iget_failed(self.0) };
     }
 }
@@ -224,8 +225,8 @@ impl<F: ReadInode> Superblock<F> {
         };
         // SAFETY: `iget_locked()` took a count for us, so the inode is valid.
         if !unsafe { raw::daxfs_inode_is_new(inode) } {
-            // SAFETY: The value takes over our count. `iget_locked()` returns an inode that is not new
-            // only when it was published.
+            // SAFETY: The value takes over our count. `iget_locked()` returns an inode that is not
+            // new only when it was published.
             return Ok(unsafe { ARef::from_raw(found) });
         }
         // INVARIANT: The inode is new, and `iget_locked()` locked it for us.
@@ -247,8 +248,8 @@ impl<F: FileSystem> Superblock<F> {
         while link != head {
             // SAFETY: The elements of this list are inodes, linked by this field.
             let inode = unsafe { kernel::container_of!(link, raw::inode, i_sb_list) };
-            // SAFETY: An inode in the locked list is valid, so that a count can be taken unless it is
-            // being freed. If one was taken, the value gives it up.
+            // SAFETY: An inode in the locked list is valid, so that a count can be taken unless it
+            // is being freed. If one was taken, the value gives it up.
             let grabbed = unsafe { NonNull::new(raw::igrab(inode)).map(|inode| Held(inode)) };
             if let Some(inode) = grabbed {
                 // SAFETY: The list was locked above, or at the end of this block.
@@ -260,8 +261,8 @@ impl<F: FileSystem> Superblock<F> {
                 // SAFETY: The superblock is valid.
                 unsafe { raw::daxfs_inodes_lock(sb) };
             }
-            // SAFETY: The list is locked. The link is in it: that of an inode with a count of ours, or
-            // one that was found since the list was locked.
+            // SAFETY: The list is locked. The link is in it: that of an inode with a count of ours,
+            // or one that was found since the list was locked.
             link = unsafe { (*link).next };
         }
         // SAFETY: The list was locked above.
@@ -279,8 +280,8 @@ impl Held {
         let inode = self.0.as_ptr();
         // SAFETY: The inode has a count of ours.
         if unsafe { raw::daxfs_inode_is_ready(inode) } {
-            // SAFETY: The inode has a count of ours and was published; `for_each_inode` found it in the
-            // list of a superblock of `F`.
+            // SAFETY: The inode has a count of ours and was published; `for_each_inode` found it in
+            // the list of a superblock of `F`.
             function(unsafe { Inode::from_raw(inode) });
         }
     }
@@ -307,8 +308,8 @@ impl InodeCache {
     /// Creates the cache for inodes of `F`.
     ///
     /// # Safety
-    /// There is no other such value, and while it lives no superblock of another file system than `F`
-    /// uses the functions of this module. It is dropped after the last superblock.
+    /// There is no other such value, and while it lives no superblock of another file system than
+    /// `F` uses the functions of this module. It is dropped after the last superblock.
     pub(super) unsafe fn create<F: FileSystem>() -> Result<Self> {
         const { assert!(!core::mem::needs_drop::<F::InodeInfo>()) };
         // CAST: The size is some hundred bytes.
@@ -331,8 +332,8 @@ impl Drop for InodeCache {
         // SAFETY: The function waits for inodes that are freed after a grace period; the caller may
         // sleep.
         unsafe { raw::daxfs_rcu_barrier() };
-        // SAFETY: By the contract of `create` there is no superblock, and so no inode, which were all
-        // freed by now; nobody else uses the cell.
+        // SAFETY: By the contract of `create` there is no superblock, and so no inode, which were
+        // all freed by now; nobody else uses the cell.
         unsafe { raw::kmem_cache_destroy(*CACHE.0.get()) };
     }
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Objects of the VFS, and the functions that the VFS calls.
 //!
-//! Each file holds an object as a safe type, a trait with the file system's share of the work on it,
-//! and the `extern "C"` functions of the tables of operations. Such a function recovers the typed
-//! objects, calls one function of the trait, and returns its result in C's form.
+//! Each file holds an object as a safe type, a trait with the file system's share of the work on
+//! it, and the `extern "C"` functions of the tables of operations. Such a function recovers the
+//! typed objects, calls one function of the trait, and returns its result in C's form.
 //!
 //! The safety of these functions rests on one fact: **only objects of `F` have tables of `F`.** A
 //! superblock gets its table from [`NewSuperblock::set_up`](mount::NewSuperblock::set_up), an inode

@@ -79,7 +79,8 @@ impl<F: FileSystem> Deref for LockedSuperblock<F> {
     type Target = Superblock<F>;
 
     fn deref(&self) -> &Superblock<F> {
-        // SAFETY: By the invariant the superblock is one of `F`, and is not shut down while it is locked.
+        // SAFETY: By the invariant the superblock is one of `F`, and is not shut down while it is
+        // locked.
         unsafe { Superblock::from_raw(self.0) }
     }
 }
@@ -107,18 +108,19 @@ impl<F: Mounts> NewSuperblock<F> {
     /// Sets the state of the mount, and the attributes that the VFS keeps.
     pub(crate) fn set_up(&self, mount: F::Mount) -> Result<&F::Mount> {
         let sb = self.as_ptr();
-        // SAFETY: The superblock is one of `F`. Its state lives as long as it does; the field is set
-        // atomically.
+        // SAFETY: The superblock is one of `F`. Its state lives as long as it does; the field is
+        // set atomically.
         unsafe { &(*Superblock::<F>::info(sb)).mount }.populate(mount);
         let mount = self.mount()?;
         let Statistics { magic, uuid, .. } = F::statfs(mount);
         let operations: &'static raw::super_operations = &Tables::<F>::SUPER;
         let export: &'static raw::export_operations = &export::Tables::<F>::EXPORT;
         let handlers: &'static [*const raw::xattr_handler; 4] = &Handlers::<F>::TABLE;
-        // SAFETY: By the invariant the superblock is locked, and it has no root. Others find it in lists,
-        // read its flags and count references in it, and wait for its lock; nobody else accesses what is
-        // written here, and the flags are written by the holder of the lock. No Rust reference is made to
-        // what they write. The tables are those of `F`; the UUID has 16 bytes.
+        // SAFETY: By the invariant the superblock is locked, and it has no root. Others find it in
+        // lists, read its flags and count references in it, and wait for its lock; nobody else
+        // accesses what is written here, and the flags are written by the holder of the lock. No
+        // Rust reference is made to what they write. The tables are those of `F`; the UUID has 16
+        // bytes.
         unsafe {
             (*sb).s_magic = to_usize(magic.into());
             (*sb).s_op = operations;
@@ -137,11 +139,11 @@ impl<F: Mounts> NewSuperblock<F> {
 
     /// Creates a reference that is cleared before the superblock ends.
     pub(crate) fn downgrade(&self) -> Result<Arc<WeakSuperblock<F>>> {
-        // SAFETY: The reference is stored below for `kill_superblock`, which clears it; if that fails, the
-        // reference is dropped here, and nobody has a copy.
+        // SAFETY: The reference is stored below for `kill_superblock`, which clears it; if that
+        // fails, the reference is dropped here, and nobody has a copy.
         let weak = unsafe { WeakSuperblock::new(self) }?;
-        // SAFETY: The superblock is one of `F`. Its state lives as long as it does; the field is set
-        // atomically.
+        // SAFETY: The superblock is one of `F`. Its state lives as long as it does; the field is
+        // set atomically.
         match unsafe { &(*Superblock::<F>::info(self.as_ptr())).weak }.populate(weak.clone()) {
             true => Ok(weak),
             false => Err(code::EBUSY),
@@ -178,15 +180,15 @@ impl<F: Mounts> FsContext<'_, F> {
         let info = Info::<F> { key, mount: SetOnce::new(), weak: SetOnce::new() };
         let info = KBox::new(info, GFP_KERNEL)?;
         let context = self.as_ptr();
-        // SAFETY: By its invariant the context is valid and not used by anybody else. Its state is an
-        // `Info<F>`, which `is_same` demands and a new superblock takes over.
+        // SAFETY: By its invariant the context is valid and not used by anybody else. Its state is
+        // an `Info<F>`, which `is_same` demands and a new superblock takes over.
         let sb = unsafe {
             (*context).s_fs_info = KBox::into_raw(info).cast();
             (*context).sb_flags |= READ_ONLY;
             raw::sget_fc(context, Some(is_same::<F>), Some(raw::set_anon_super_fc))
         };
-        // INVARIANT: The function returns a superblock of the context's type, valid, locked and with a
-        // reference for us.
+        // INVARIANT: The function returns a superblock of the context's type, valid, locked and
+        // with a reference for us.
         let found = LockedSuperblock(from_err_ptr(sb)?, PhantomData);
         // SAFETY: The superblock is valid and locked.
         match unsafe { (*sb).s_root }.is_null() {
@@ -198,8 +200,8 @@ impl<F: Mounts> FsContext<'_, F> {
     /// Gives the context a superblock, with its reference and its lock.
     fn set_root(&self, superblock: LockedSuperblock<F>) {
         let sb = core::mem::ManuallyDrop::new(superblock).0;
-        // SAFETY: The context is valid and not used by anybody else. The superblock is valid and locked,
-        // and has a root. The context takes over reference and lock.
+        // SAFETY: The context is valid and not used by anybody else. The superblock is valid and
+        // locked, and has a root. The context takes over reference and lock.
         unsafe { (*self.as_ptr()).root = raw::daxfs_dget((*sb).s_root) };
     }
 }
@@ -227,8 +229,8 @@ impl<F: Mounts> Tables<F> {
 
 struct TypeCell(UnsafeCell<raw::file_system_type>);
 
-// SAFETY: `Registration` writes the type before it is registered; after that the VFS accesses it, under
-// its own locks.
+// SAFETY: `Registration` writes the type before it is registered; after that the VFS accesses it,
+// under its own locks.
 unsafe impl Sync for TypeCell {}
 
 static TYPE: TypeCell = TypeCell(UnsafeCell::new(pin_init::zeroed()));
@@ -247,8 +249,8 @@ impl<F: Mounts> Registration<F> {
     /// Registers the type. Returns `EBUSY` on every call but the first.
     pub(crate) fn new() -> Result<Self> {
         ONCE.claim()?;
-        // SAFETY: `ONCE` makes this the only cache, and `F` the only file system. The cache is dropped
-        // after the type is unregistered, when there is no superblock.
+        // SAFETY: `ONCE` makes this the only cache, and `F` the only file system. The cache is
+        // dropped after the type is unregistered, when there is no superblock.
         let inodes = unsafe { InodeCache::create::<F>() }?;
         let system = raw::file_system_type {
             owner: this_module(),
@@ -260,8 +262,8 @@ impl<F: Mounts> Registration<F> {
             kill_sb: Some(kill_superblock::<F>),
             ..pin_init::zeroed()
         };
-        // SAFETY: `ONCE` makes this the only access before the type is registered. It lives as long as the
-        // module, and the functions are those of `F`.
+        // SAFETY: `ONCE` makes this the only access before the type is registered. It lives as long
+        // as the module, and the functions are those of `F`.
         to_result(unsafe {
             *TYPE.0.get() = system;
             raw::register_filesystem(TYPE.0.get())
@@ -272,7 +274,8 @@ impl<F: Mounts> Registration<F> {
 
 impl Drop for RegisteredType {
     fn drop(&mut self) {
-        // SAFETY: The type was registered. The module is being unloaded, so that there is no superblock.
+        // SAFETY: The type was registered. The module is being unloaded, so that there is no
+        // superblock.
         unsafe { raw::unregister_filesystem(TYPE.0.get()) };
     }
 }
@@ -298,8 +301,8 @@ unsafe extern "C" fn parse_parameter<F: Mounts>(
     context: *mut raw::fs_context,
     parameter: *mut raw::fs_parameter,
 ) -> c_int {
-    // SAFETY: The VFS passes a context that `init_context` prepared, and serialises calls with it; the
-    // parameter is valid, and nobody writes it during the call.
+    // SAFETY: The VFS passes a context that `init_context` prepared, and serialises calls with it;
+    // the parameter is valid, and nobody writes it during the call.
     let (mut context, parameter) = unsafe { (FsContext::<F>::from_raw(context), &*parameter) };
     status(context.set(parameter))
 }
@@ -311,8 +314,8 @@ unsafe extern "C" fn get_tree<F: Mounts>(context: *mut raw::fs_context) -> c_int
 }
 
 unsafe extern "C" fn reconfigure<F: Mounts>(context: *mut raw::fs_context) -> c_int {
-    // SAFETY: The VFS passes a context that `init_context` prepared, and serialises calls with it. Such a
-    // context has a root, of a superblock of `F`, whose `s_umount` the VFS holds.
+    // SAFETY: The VFS passes a context that `init_context` prepared, and serialises calls with it.
+    // Such a context has a root, of a superblock of `F`, whose `s_umount` the VFS holds.
     let (context, superblock) = unsafe {
         let sb = (*(*context).root).d_sb;
         (FsContext::<F>::from_raw(context), Superblock::<F>::from_raw(sb))
@@ -325,8 +328,8 @@ unsafe extern "C" fn is_same<F: FileSystem>(
     sb: *mut raw::super_block,
     context: *mut raw::fs_context,
 ) -> c_int {
-    // SAFETY: The VFS passes a superblock of the context's type, which has a state until it is freed, and
-    // the context of `FsContext::superblock`, which gave it one. Nobody writes the keys.
+    // SAFETY: The VFS passes a superblock of the context's type, which has a state until it is
+    // freed, and the context of `FsContext::superblock`, which gave it one. Nobody writes the keys.
     let (have, wanted) = unsafe {
         let wanted = (*context).s_fs_info.cast::<Info<F>>();
         ((*Superblock::<F>::info(sb)).key, (*wanted).key)
@@ -337,14 +340,16 @@ unsafe extern "C" fn is_same<F: FileSystem>(
 /// Drops the state of the mount after the last inode. The superblock can still be found: another
 /// mount with its key waits for its end, and then finds the memory free.
 unsafe extern "C" fn put_super<F: Mounts>(sb: *mut raw::super_block) {
-    // SAFETY: The superblock is one of `F`. It is locked for being shut down and has neither inodes nor
-    // mounts, so that nobody has a reference to the field or will get one; others only read the key.
+    // SAFETY: The superblock is one of `F`. It is locked for being shut down and has neither inodes
+    // nor mounts, so that nobody has a reference to the field or will get one; others only read the
+    // key.
     unsafe { (*Superblock::<F>::info(sb)).mount = SetOnce::new() };
 }
 
 /// Ends a superblock.
 unsafe extern "C" fn kill_superblock<F: Mounts>(sb: *mut raw::super_block) {
-    // SAFETY: The VFS passes a locked superblock of `F`. Its state is valid until it is freed below.
+    // SAFETY: The VFS passes a locked superblock of `F`. Its state is valid until it is freed
+    // below.
     let info = unsafe { Superblock::<F>::info(sb) };
     // SAFETY: The state is valid; the field is not written any more.
     if let Some(weak) = unsafe { &(*info).weak }.as_ref() {
@@ -352,8 +357,9 @@ unsafe extern "C" fn kill_superblock<F: Mounts>(sb: *mut raw::super_block) {
     }
     // SAFETY: The superblock is valid and locked.
     if unsafe { (*sb).s_root }.is_null() {
-        // The VFS does this for superblocks with a root. Here the mount failed, perhaps after the image
-        // was opened; another mount of the address waits until the next call lets it continue.
+        // The VFS does this for superblocks with a root. Here the mount failed, perhaps after the
+        // image was opened; another mount of the address waits until the next call lets it
+        // continue.
         // SAFETY: The superblock is locked; without a root it keeps no inode.
         unsafe { put_super::<F>(sb) };
     }
@@ -365,8 +371,8 @@ unsafe extern "C" fn kill_superblock<F: Mounts>(sb: *mut raw::super_block) {
 }
 
 unsafe extern "C" fn statfs<F: Mounts>(dentry: *mut raw::dentry, into: *mut raw::kstatfs) -> c_int {
-    // SAFETY: The VFS passes a dentry of a superblock of `F`, since it has this table, with a reference,
-    // and a structure of its own to be filled.
+    // SAFETY: The VFS passes a dentry of a superblock of `F`, since it has this table, with a
+    // reference, and a structure of its own to be filled.
     let (superblock, into) =
         unsafe { (Superblock::<F>::from_raw((*dentry).d_sb), &mut *into) };
     status(superblock.mount().map(|mount| {
@@ -386,7 +392,8 @@ unsafe extern "C" fn show_options<F: Mounts>(
     seq: *mut raw::seq_file,
     root: *mut raw::dentry,
 ) -> c_int {
-    // SAFETY: The VFS passes a dentry of a superblock of `F`, since it has this table, with a reference.
+    // SAFETY: The VFS passes a dentry of a superblock of `F`, since it has this table, with a
+    // reference.
     let superblock = unsafe { Superblock::<F>::from_raw((*root).d_sb) };
     let into = SeqFile(seq, PhantomData);
     status(superblock.mount().map(|mount| F::show_options(mount, &into)))

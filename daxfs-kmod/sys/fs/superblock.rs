@@ -12,8 +12,8 @@ use kernel::types::Opaque;
 use super::FileSystem;
 use crate::sys::raw;
 
-/// State at which `s_fs_info` of a superblock points. It exists before the image is open, so that two
-/// mounts with one key find each other.
+/// State at which `s_fs_info` of a superblock points. It exists before the image is open, so that
+/// two mounts with one key find each other.
 pub(super) struct Info<F: FileSystem> {
     pub(super) key: F::Key,
     pub(super) mount: SetOnce<F::Mount>,
@@ -24,9 +24,9 @@ pub(super) struct Info<F: FileSystem> {
 /// A superblock of the file system `F`.
 ///
 /// # Invariants
-/// A reference is to a valid superblock whose `s_fs_info` points to an [`Info<F>`], and which is not
-/// shut down while the reference lives: somebody holds an inode, a dentry or an active reference of
-/// it, or its `s_umount`.
+/// A reference is to a valid superblock whose `s_fs_info` points to an [`Info<F>`], and which is
+/// not shut down while the reference lives: somebody holds an inode, a dentry or an active
+/// reference of it, or its `s_umount`.
 #[repr(transparent)]
 pub(crate) struct Superblock<F>(Opaque<raw::super_block>, PhantomData<F>);
 
@@ -54,8 +54,8 @@ impl<F: FileSystem> Superblock<F> {
     /// `sb` is a superblock of `F` that was not freed.
     #[inline]
     pub(super) unsafe fn info(sb: *const raw::super_block) -> *mut Info<F> {
-        // SAFETY: The superblock is valid, by the contract of this function. `sget_fc()` set the field
-        // to what the context had, an `Info<F>`, and it stays until the superblock ends.
+        // SAFETY: The superblock is valid, by the contract of this function. `sget_fc()` set the
+        // field to what the context had, an `Info<F>`, and it stays until the superblock ends.
         unsafe { (*sb).s_fs_info }.cast()
     }
 
@@ -65,8 +65,8 @@ impl<F: FileSystem> Superblock<F> {
         // SAFETY: By the invariant the superblock is valid.
         let info = unsafe { Self::info(self.as_ptr()) };
         // SAFETY: The state lives as long as the superblock. Its fields are set atomically, and are
-        // replaced only by `put_super` and `kill_superblock`, after the superblock was shut down: by
-        // the invariant that does not happen while `self` lives.
+        // replaced only by `put_super` and `kill_superblock`, after the superblock was shut down:
+        // by the invariant that does not happen while `self` lives.
         unsafe { &*info }.mount.as_ref().ok_or(code::EIO)
     }
 }

@@ -47,12 +47,12 @@ impl Target {
 }
 
 impl<F: FileSystem> Inode<F> {
-    /// Attaches a target to the inode, where it stays until the inode is freed. Returns the one that
-    /// is attached, which may be that of another task.
+    /// Attaches a target to the inode, where it stays until the inode is freed. Returns the one
+    /// that is attached, which may be that of another task.
     fn publish_target(&self, target: Target) -> *const c_char {
         let (target, _, _) = target.0.into_raw_parts();
-        // SAFETY: The inode is that of a symlink. By its invariant the target is a C string, and it was
-        // allocated by `kmalloc()`, as `inode::free` demands.
+        // SAFETY: The inode is that of a symlink. By its invariant the target is a C string, and it
+        // was allocated by `kmalloc()`, as `inode::free` demands.
         let before = unsafe { raw::daxfs_inode_publish_link(self.as_ptr(), target.cast()) };
         if before.is_null() {
             return target.cast();
@@ -88,11 +88,12 @@ unsafe extern "C" fn get_link<F: Symlinks>(
     _done: *mut raw::delayed_call,
 ) -> *const c_char {
     if dentry.is_null() {
-        // The VFS repeats the walk where sleeping is allowed. Under RCU the inode may have no count.
+        // The VFS repeats the walk where sleeping is allowed. Under RCU the inode may have no
+        // count.
         return code::ECHILD.to_ptr::<c_char>();
     }
-    // SAFETY: With a dentry the VFS passes its inode, which has a count during the call; it is one of
-    // `F`, since it has this table.
+    // SAFETY: With a dentry the VFS passes its inode, which has a count during the call; it is one
+    // of `F`, since it has this table.
     let inode = unsafe { Inode::<F>::from_raw(inode) };
     pointer(F::target(inode).map(|target| inode.publish_target(target).cast_mut()))
 }

@@ -75,8 +75,8 @@ unsafe extern "C" fn get<F: Xattrs>(
         let name = CStr::from_char_ptr(name);
         ((*handler).flags, Inode::<F>::from_raw(inode), name, buffer_of(buffer, size))
     };
-    // CAST: `handler` made the prefix of a byte. A length has 64 KiB at most, and an error number is
-    // that of a `c_int`.
+    // CAST: `handler` made the prefix of a byte. A length has 64 KiB at most, and an error number
+    // is that of a `c_int`.
     byte_count(F::get(inode, prefix as u8, name.to_bytes(), into)) as c_int
 }
 
@@ -85,8 +85,8 @@ pub(super) unsafe extern "C" fn list<F: Xattrs>(
     buffer: *mut c_char,
     size: usize,
 ) -> isize {
-    // SAFETY: The VFS passes a dentry with an inode, which is one of `F`, since it has this table, and a
-    // buffer of its own, both for the call.
+    // SAFETY: The VFS passes a dentry with an inode, which is one of `F`, since it has this table,
+    // and a buffer of its own, both for the call.
     let (inode, into) = unsafe {
         let inode = raw::daxfs_dentry_inode(dentry);
         (Inode::<F>::from_raw(inode), buffer_of(buffer.cast(), size))

@@ -3,6 +3,7 @@
 //!
 //! | module | rule | why |
 //! |---|---|---|
+//! | [`layers`] | the module's layers name those below them only | a layer can be read without those above it |
 //! | [`licences`] | each source file starts with its SPDX line | the licence of every file is beyond doubt |
 //! | [`links`] | links between pages lead somewhere | a page that moved is still found |
 //! | [`marks`] | no notes of unfinished work | what is unfinished is not merged |
@@ -12,6 +13,7 @@
 //! | [`prose`] | documentation begins with a noun phrase or a verb | a heading without a head says little |
 //! | [`prose`] | lines of Markdown end by column 100 | pages can be read and compared side by side |
 
+mod layers;
 mod licences;
 mod links;
 mod marks;
@@ -78,6 +80,7 @@ fn check_file(name: &str, text: &str, findings: &mut Vec<String>) {
         marks::check_notes(name, text, findings);
     }
     if name.ends_with(".rs") {
+        layers::check(name, text, findings);
         marks::check_unsafe(name, text, findings);
         prose::check_documentation(name, text, findings);
     }
