@@ -25,7 +25,7 @@ impl<M: Memory> Opened<M> {
     /// else.
     ///
     /// # Errors
-    /// The first rule that superblock or section table break, or the memory's own.
+    /// The first rule that superblock or section table break, or a fault of the memory.
     pub fn open(memory: M) -> Result<Self, Error> {
         let mut copy = Box::new(SuperblockCopy::zeroed());
         copy.fill(&memory)?;

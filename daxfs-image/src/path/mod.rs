@@ -139,7 +139,7 @@ pub fn resolve<M: Memory, X: Xxh64>(image: &Image<M, X>, path: &[u8]) -> Result<
 /// The target of a symlink.
 ///
 /// # Errors
-/// A rule that the target breaks, or the memory's own.
+/// A rule that the target breaks, or a fault of the memory.
 pub fn target<M: Memory, X: Xxh64>(image: &Image<M, X>, link: &Symlink) -> Result<Vec<u8>, Error> {
     let mut target = vec![0; usize::from(link.length())];
     image.read_link(link, &mut target)?;

@@ -44,7 +44,7 @@ impl<'a, M: Memory, X: Xxh64> Walk<'a, M, X> {
     /// A walk from the root, which is itself not among the steps.
     ///
     /// # Errors
-    /// A rule that the root's inode breaks, or the memory's own.
+    /// A rule that the root's inode breaks, or a fault of the memory.
     pub fn new(image: &'a Image<M, X>) -> Result<Self, Error> {
         let root = image.inode(image.superblock().root())?;
         Self::from(image, &root)
@@ -53,7 +53,7 @@ impl<'a, M: Memory, X: Xxh64> Walk<'a, M, X> {
     /// A walk from a directory, which is itself not among the steps. From anything else there are none.
     ///
     /// # Errors
-    /// The memory's own.
+    /// A fault of the memory.
     pub fn from(image: &'a Image<M, X>, inode: &Inode) -> Result<Self, Error> {
         let mut walk = Self {
             image,
