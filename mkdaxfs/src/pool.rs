@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Threads that work until the work or one of them fails, and their turns at what must go in order.
+//! Threads that work until all is done or one of them fails, and turns for the steps that have an
+//! order.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +9,7 @@ use std::thread;
 
 use crate::error::Result;
 
-/// Runs `work` on so many threads, and returns the error of the first thread that has one.
+/// Runs `work` on that many threads, and returns the error of the first thread that has one.
 ///
 /// `stop` is called as soon as a thread fails; it must make the others return.
 pub(crate) fn run(
@@ -24,7 +25,7 @@ pub(crate) fn run(
         result
     };
     thread::scope(|scope| {
-        // Where the system has no more threads, those that there are do all of the work.
+        // Where the system refuses more threads, the others do all of the work.
         let spawn = |_| thread::Builder::new().spawn_scoped(scope, one).ok();
         let threads: Vec<_> = (1..threads.get()).map_while(spawn).collect();
         let mut result = one();
@@ -38,12 +39,12 @@ pub(crate) fn run(
     })
 }
 
-/// Locks a mutex. A thread that panics ends the build, so what it leaves behind is not seen.
+/// Locks a mutex. A thread that panics ends the build, so the state that it leaves is not used.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What is in a mutex when nobody else has it any more.
+/// The value of a mutex that is not shared any more.
 pub(crate) fn into_inner<T>(mutex: Mutex<T>) -> T {
     mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
@@ -82,7 +83,7 @@ impl<T> InOrder<T> {
         Some(result)
     }
 
-    /// Lets no thread wait any more.
+    /// Ends all waiting.
     pub(crate) fn stop(&self) {
         let _state = lock(&self.state);
         self.stopped.store(true, Ordering::Relaxed);

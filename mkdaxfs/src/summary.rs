@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a build has made.
+//! The summary of a build.
 
 use daxfs_format::text::Uuid;
 use daxfs_format::FileType;
@@ -16,16 +16,16 @@ use crate::tree::Tree;
 use crate::write::contents::Copied;
 use crate::write::seal::Sealed;
 
-/// What an image holds, and what it cost. All lengths are in bytes.
+/// Counts and lengths of an image. All lengths are in bytes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Summary {
-    /// `sha256:` and the SHA-256 of the superblock, which covers everything.
+    /// The identity: `sha256:` and the digits of a SHA-256.
     pub identity: String,
     /// The UUID.
     pub uuid: String,
     /// The length of the image.
     pub image_bytes: u64,
-    /// Names, and the root.
+    /// Number of names, and the root.
     pub entries: u64,
     /// Inodes: files with several names count once.
     pub inodes: u64,
@@ -39,29 +39,29 @@ pub struct Summary {
     pub special: u64,
     /// The sum of the sizes of all regular files.
     pub content_bytes: u64,
-    /// Files that use the content of another one.
+    /// Files that share the content of an earlier one.
     pub shared_files: u64,
-    /// What they would have taken.
+    /// The sum of their sizes.
     pub shared_bytes: u64,
-    /// Contents of small files that lie beside each other.
+    /// Contents in the packed section.
     pub packed_contents: u64,
     /// Their sizes.
     pub packed_bytes: u64,
-    /// Files with holes.
+    /// Files that are stored with holes.
     pub sparse_files: u64,
-    /// Their holes.
+    /// The bytes of their holes.
     pub hole_bytes: u64,
-    /// Zeros between the ends of contents and their pages'.
+    /// Zeros between the ends of contents and the ends of their pages.
     pub tail_bytes: u64,
-    /// Pages that alignment left empty.
+    /// Pages that alignment leaves empty.
     pub padding_bytes: u64,
-    /// Contents that can be mapped from the image.
+    /// Bytes of contents that can be mapped from the image.
     pub mappable_bytes: u64,
-    /// Of these, what can be mapped by huge pages.
+    /// The part of them that can be mapped by huge pages.
     pub huge_bytes: u64,
     /// The superblock and the sections that describe files.
     pub metadata_bytes: u64,
-    /// How long the build took, in seconds.
+    /// Duration of the build in seconds.
     pub seconds: f64,
 }
 
