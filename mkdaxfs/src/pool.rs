@@ -3,7 +3,7 @@
 //! order.
 
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -37,6 +37,28 @@ pub(crate) fn run(
         }
         result
     })
+}
+
+/// Runs `work` on each item, with that many threads, in any order. Each thread has a state of its own.
+///
+/// # Errors
+/// The error of the first thread that has one. The others stop soon.
+pub(crate) fn each<T: Sync, S>(
+    threads: NonZeroUsize,
+    items: &[T],
+    state: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, &T) -> Result<()> + Sync,
+) -> Result<()> {
+    let (next, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let take = || items.get(next.fetch_add(1, Ordering::Relaxed));
+    let one = || {
+        let mut state = state();
+        while let Some(item) = take().filter(|_| !stopped.load(Ordering::Relaxed)) {
+            work(&mut state, item)?;
+        }
+        Ok(())
+    };
+    run(threads, one, || stopped.store(true, Ordering::Relaxed))
 }
 
 /// Locks a mutex. A thread that panics ends the build, so the state that it leaves is not used.
@@ -102,8 +124,8 @@ impl<T> InOrder<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
     use std::io;
-    use std::sync::atomic::AtomicUsize;
     use std::time::Duration;
 
     fn four() -> NonZeroUsize {
@@ -129,10 +151,34 @@ mod tests {
     }
 
     #[test]
+    fn each_item_is_worked_on_once() {
+        let counts: Vec<AtomicUsize> = (0..1000).map(AtomicUsize::new).collect();
+        let add = |_: &mut (), count: &AtomicUsize| {
+            count.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        };
+        each(four(), &counts, || (), add).unwrap();
+        let counts = counts.into_iter().map(AtomicUsize::into_inner);
+        assert!(counts.eq(1..=1000));
+    }
+
+    #[test]
+    fn a_failure_ends_the_work_on_items() {
+        let done = AtomicUsize::new(0);
+        let fail = |_: &mut (), _: &usize| {
+            done.fetch_add(1, Ordering::Relaxed);
+            Err(Error::io("read", "a")(io::Error::other("broken")))
+        };
+        let items: Vec<usize> = (0..1000).collect();
+        each(four(), &items, || (), fail).unwrap_err();
+        assert!(done.into_inner() <= 4);
+    }
+
+    #[test]
     fn a_failure_ends_the_waiting_of_the_others() {
         let (next, order) = (AtomicUsize::new(0), InOrder::new(()));
         let work = || match next.fetch_add(1, Ordering::Relaxed) {
-            0 => Err(crate::Error::io("read", "a")(io::Error::other("broken"))),
+            0 => Err(Error::io("read", "a")(io::Error::other("broken"))),
             turn => {
                 assert!(order.take(turn, |()| ()).is_none());
                 Ok(())
