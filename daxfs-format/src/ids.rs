@@ -34,52 +34,43 @@ impl fmt::Display for Ino {
     }
 }
 
-/// The number of a content, from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ContentId(NonZeroU32);
+/// Defines a number of which only 0 is invalid.
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(NonZeroU32);
 
-impl ContentId {
-    /// The content with this number; 0 is none.
-    #[must_use]
-    pub fn new(number: u32) -> Option<Self> {
-        NonZeroU32::new(number).map(Self)
-    }
+        impl $name {
+            /// The number, unless it is 0.
+            #[must_use]
+            pub fn new(number: u32) -> Option<Self> {
+                NonZeroU32::new(number).map(Self)
+            }
 
-    /// The number.
-    #[must_use]
-    pub fn get(self) -> u32 {
-        self.0.get()
-    }
+            /// The number.
+            #[must_use]
+            pub fn get(self) -> u32 {
+                self.0.get()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
 }
 
-impl fmt::Display for ContentId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+number! {
+    /// The number of a content, from 1.
+    ContentId
 }
 
-/// The number of an attribute set, from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct XattrSetId(NonZeroU32);
-
-impl XattrSetId {
-    /// The set with this number; 0 is none.
-    #[must_use]
-    pub fn new(number: u32) -> Option<Self> {
-        NonZeroU32::new(number).map(Self)
-    }
-
-    /// The number.
-    #[must_use]
-    pub fn get(self) -> u32 {
-        self.0.get()
-    }
-}
-
-impl fmt::Display for XattrSetId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+number! {
+    /// The number of an attribute set, from 1.
+    XattrSetId
 }
 
 #[cfg(test)]

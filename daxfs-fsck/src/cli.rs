@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The options of the command.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
+use daxfs_cli::arguments::{self, Threads};
+use daxfs_cli::progress::Show;
 use daxfs_image::format::Identity;
 
-use crate::run::EXIT_USAGE;
+use crate::status;
 
 /// Checks a DAXFS image.
 ///
@@ -65,14 +66,14 @@ pub struct Options {
     #[arg(short, long)]
     pub verbose: bool,
 
-    /// Threads for --verify-data and --extract [default: one for each processor]
-    #[arg(short = 'j', long, value_name = "N", value_parser = parse_threads)]
-    pub threads: Option<NonZeroUsize>,
+    /// The threads of --verify-data and --extract
+    #[command(flatten)]
+    pub threads: Threads,
 
     /// The most memory for tables, of which an image with N inodes takes 8 N bytes
     ///
     /// It keeps a hostile image from taking whatever there is.
-    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = parse_size)]
+    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = arguments::parse_size)]
     pub max_memory: u64,
 }
 
@@ -83,28 +84,16 @@ Exit status, as in fsck(8); bits may come together:
    8  the check or the extraction could not be completed
   16  the command line is wrong";
 
-/// A number of bytes, with K, M or G for powers of 1024.
-fn parse_size(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(['K', 'M', 'G']);
-    let shift = match &text[digits.len()..] {
-        "" => 0,
-        "K" => 10,
-        "M" => 20,
-        "G" => 30,
-        _ => return Err("a number with at most one of K, M and G".into()),
-    };
-    let number: u64 = digits
-        .parse()
-        .map_err(|_| "not a number with at most one of K, M and G behind it")?;
-    number
-        .checked_mul(1 << shift)
-        .ok_or_else(|| "too large".into())
-}
-
-/// A number of threads.
-fn parse_threads(text: &str) -> Result<NonZeroUsize, &'static str> {
-    text.parse()
-        .map_err(|_| "not a number, or none: it takes one thread at least")
+impl Options {
+    /// The wish for a progress bar.
+    #[must_use]
+    pub fn progress(&self) -> Show {
+        if self.quiet {
+            Show::Never
+        } else {
+            Show::OnTerminal
+        }
+    }
 }
 
 /// The command, for man pages and completions.
@@ -118,15 +107,7 @@ pub fn command() -> clap::Command {
 /// # Errors
 /// The exit status when there is nothing to run.
 pub fn parse() -> Result<Options, ExitCode> {
-    Options::try_parse().map_err(|error| {
-        // Nobody is left to be told when this fails.
-        let _ = error.print();
-        if error.use_stderr() {
-            ExitCode::from(EXIT_USAGE)
-        } else {
-            ExitCode::SUCCESS
-        }
-    })
+    arguments::parse(status::USAGE)
 }
 
 #[cfg(test)]
@@ -136,22 +117,5 @@ mod tests {
     #[test]
     fn the_definition_holds_together() {
         command().debug_assert();
-    }
-
-    #[test]
-    fn sizes_have_units() {
-        let sizes = [
-            ("0", 0),
-            ("7", 7),
-            ("4K", 4096),
-            ("3M", 3 << 20),
-            ("1G", 1 << 30),
-        ];
-        for (text, bytes) in sizes {
-            assert_eq!(parse_size(text), Ok(bytes));
-        }
-        for wrong in ["", "K", "1KK", "1T", "-1", "1.5G", "99999999999G"] {
-            assert!(parse_size(wrong).is_err(), "{wrong}");
-        }
     }
 }

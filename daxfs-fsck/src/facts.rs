@@ -1,42 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a report is made of, in the form in which it is printed.
 
-use std::fmt;
-
+use daxfs_cli::json::Text;
 use daxfs_image::check::DataSummary;
-use daxfs_image::format::superblock::SuperblockCopy;
 use daxfs_image::format::text::Uuid;
 use daxfs_image::format::Finding;
-use daxfs_image::hash::Sha256;
 use daxfs_image::FileImage;
-use serde::ser::SerializeMap as _;
-use serde::{Serialize, Serializer};
-
-use daxfs_image::escape::{hex, shown, Charset};
-
-/// Bytes that are text as a rule: a name, a path, a label.
-///
-/// For people they are escaped. In JSON they are a string, or, if they are not UTF-8, an object
-/// `{"hex": "..."}`, as in the JSON of daxfs-inspect.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Text(pub Vec<u8>);
-
-impl fmt::Display for Text {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&shown(&self.0, Charset::Utf8))
-    }
-}
-
-impl Serialize for Text {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if let Ok(text) = std::str::from_utf8(&self.0) {
-            return serializer.serialize_str(text);
-        }
-        let mut map = serializer.serialize_map(Some(1))?;
-        map.serialize_entry("hex", &hex(&self.0))?;
-        map.end()
-    }
-}
+use serde::Serialize;
 
 /// What the superblock says of an image.
 #[derive(Debug, Serialize)]
@@ -89,12 +59,12 @@ impl From<DataSummary> for Verified {
 }
 
 impl Description {
-    /// The description of an image that was opened from `superblock`.
+    /// The description of an image.
     #[must_use]
-    pub fn of(image: &FileImage, superblock: &SuperblockCopy) -> Self {
+    pub fn of(image: &FileImage) -> Self {
         let validated = image.superblock();
         Self {
-            identity: superblock.identity::<Sha256>().to_string(),
+            identity: image.identity().to_string(),
             uuid: Uuid(validated.uuid()).to_string(),
             label: Text(validated.label().to_vec()),
             bytes: validated.image_size(),

@@ -8,14 +8,19 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use daxfs_cli::json::{self, Text};
+use daxfs_cli::number::size;
+use daxfs_cli::program::{Output, Program};
 use daxfs_image::format::Identity;
-use indicatif::HumanBytes;
 use serde::{Serialize, Serializer};
 
 use crate::cli::Options;
 use crate::extract::Summary;
-use crate::facts::{Description, Located, Text, Verified};
-use crate::run::{EXIT_FINDINGS, EXIT_OPERATIONAL};
+use crate::facts::{Description, Located, Verified};
+use crate::status;
+
+/// This program, in messages.
+const PROGRAM: Program = Program::new("daxfs-fsck");
 
 /// The result of a run. Its fields are those of the JSON object.
 #[derive(Debug, Serialize)]
@@ -81,32 +86,23 @@ impl Report {
     #[must_use]
     pub fn status(&self) -> u8 {
         let lost = self.extracted.as_ref().is_some_and(|s| s.not_restored != 0);
-        let findings = if self.is_clean() { 0 } else { EXIT_FINDINGS };
+        let findings = if self.is_clean() { 0 } else { status::FINDINGS };
         let failed = self.error.is_some() || lost;
-        findings | if failed { EXIT_OPERATIONAL } else { 0 }
+        findings | if failed { status::OPERATIONAL } else { 0 }
     }
 
     /// Prints the report and returns the exit status.
     #[must_use]
     pub fn print(&self, options: &Options) -> ExitCode {
         let text = if options.json {
-            // Every field has a form in JSON, and keys are text.
-            let json = serde_json::to_string(&Status::of(self));
-            ascii(&json.unwrap_or_else(|error| error.to_string())) + "\n"
+            json::text(&Status::of(self)) + "\n"
         } else {
+            self.print_errors();
             self.text(options)
         };
-        if !options.json {
-            eprint_all(&self.errors());
-        }
         let mut status = self.status();
-        match io::stdout().write_all(text.as_bytes()) {
-            // Whoever reads may have seen enough.
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                eprint_all(&format!("daxfs-fsck: cannot write the result: {error}\n"));
-                status |= EXIT_OPERATIONAL;
-            }
-            _ => {}
+        if PROGRAM.output(io::stdout().write_all(text.as_bytes())) == Output::Failed {
+            status |= status::OPERATIONAL;
         }
         ExitCode::from(status)
     }
@@ -161,14 +157,10 @@ impl Report {
         // Writing to a string cannot fail, here and below.
         let _ = write!(text, "{image}: {result}");
         if let Some(Description { bytes, inodes, .. }) = self.description {
-            let _ = write!(text, ", {inodes} inodes, {}", HumanBytes(bytes));
+            let _ = write!(text, ", {inodes} inodes, {}", size(bytes));
         }
         if let Some(Verified { contents, bytes }) = self.verified {
-            let _ = write!(
-                text,
-                ", {contents} contents verified ({})",
-                HumanBytes(bytes)
-            );
+            let _ = write!(text, ", {contents} contents verified ({})", size(bytes));
         }
         if let Some(summary) = &self.extracted {
             let _ = write!(text, ", {} files extracted", summary.files);
@@ -176,21 +168,18 @@ impl Report {
         text.push('\n');
     }
 
-    /// What goes to standard error.
-    fn errors(&self) -> String {
-        let mut text = String::new();
+    fn print_errors(&self) {
         if let Some(summary) = &self.extracted {
             for problem in &summary.problems {
-                let _ = writeln!(text, "daxfs-fsck: {problem}");
+                PROGRAM.message(problem);
             }
             if summary.not_restored != 0 {
-                let _ = writeln!(text, "daxfs-fsck: {}", summary.advice());
+                PROGRAM.message(summary.advice());
             }
         }
         if let Some(error) = &self.error {
-            let _ = writeln!(text, "daxfs-fsck: {error}");
+            PROGRAM.message(error);
         }
-        text
     }
 }
 
@@ -206,7 +195,7 @@ struct Status<'a> {
 impl<'a> Status<'a> {
     fn of(report: &'a Report) -> Self {
         let status = report.status();
-        let clean = status & EXIT_FINDINGS == 0 && report.checked;
+        let clean = status & status::FINDINGS == 0 && report.checked;
         Self {
             status,
             clean,
@@ -222,28 +211,6 @@ fn display<S: Serializer>(identity: &Option<Identity>, serializer: S) -> Result<
     }
 }
 
-/// JSON with everything escaped that is not printable ASCII, all of which is in strings: a terminal is a
-/// place where it ends up too.
-fn ascii(json: &str) -> String {
-    let mut text = String::with_capacity(json.len());
-    for character in json.chars() {
-        if matches!(character, ' '..='~') {
-            text.push(character);
-        } else {
-            for unit in character.encode_utf16(&mut [0; 2]) {
-                // Writing to a string cannot fail.
-                let _ = write!(text, "\\u{unit:04x}");
-            }
-        }
-    }
-    text
-}
-
 fn map<S: Serializer>(pairs: &[(&str, f64)], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(pairs.iter().copied())
-}
-
-/// Prints to standard error. When nobody listens there, nobody can be told.
-fn eprint_all(text: &str) {
-    let _ = io::stderr().write_all(text.as_bytes());
 }

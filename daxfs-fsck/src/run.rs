@@ -1,31 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The order of the steps, and the exit status.
+//! The order of the steps.
 
-use std::num::NonZeroUsize;
 use std::process::ExitCode;
-use std::thread;
 use std::time::Instant;
 
 use anyhow::{anyhow, ensure, Context, Result};
+use daxfs_cli::progress::Bar;
 use daxfs_image::check::data::DataCheck;
 use daxfs_image::check::{check_structure, CheckError, Findings, Paths, Structure};
 use daxfs_image::file::{self, FileImage, OpenError};
-use daxfs_image::format::superblock::SuperblockCopy;
 use daxfs_image::format::Error;
-use daxfs_image::hash::Sha256;
 
 use crate::cli::Options;
 use crate::extract::{self, Target};
 use crate::facts::{Description, Located};
-use crate::progress;
 use crate::report::Report;
-
-/// The exit status bit for an image that breaks a rule.
-pub const EXIT_FINDINGS: u8 = 4;
-/// The exit status bit for a check that could not be completed.
-pub const EXIT_OPERATIONAL: u8 = 8;
-/// The exit status for a wrong command line.
-pub const EXIT_USAGE: u8 = 16;
 
 /// How many findings are printed.
 const SHOWN: usize = 1000;
@@ -45,12 +34,12 @@ fn steps(options: &Options, report: &mut Report) -> Result<()> {
     let target = target
         .map(|dir| Target::new(dir, options.force))
         .transpose()?;
-    let Some((image, superblock)) = open(options, report)? else {
+    let Some(image) = open(options, report)? else {
         return Ok(());
     };
-    compare_identity(options, &superblock, report);
+    compare_identity(options, &image, report);
     let mut findings = Findings::new(SHOWN);
-    let structure = check(options, (&image, &superblock), &mut findings, report);
+    let structure = check(options, &image, &mut findings, report);
     let verified = match &structure {
         Ok(structure) if options.verify_data => {
             verify(options, &image, structure, &mut findings, report)
@@ -68,14 +57,11 @@ fn steps(options: &Options, report: &mut Report) -> Result<()> {
 }
 
 /// Opens the image; `None` if it breaks a rule already, which is then in the report.
-fn open(
-    options: &Options,
-    report: &mut Report,
-) -> Result<Option<(FileImage, Box<SuperblockCopy>)>> {
-    match file::open_with_superblock(&options.image) {
-        Ok((image, superblock)) => {
-            report.description = Some(Description::of(&image, &superblock));
-            Ok(Some((image, superblock)))
+fn open(options: &Options, report: &mut Report) -> Result<Option<FileImage>> {
+    match file::open(&options.image) {
+        Ok(image) => {
+            report.description = Some(Description::of(&image));
+            Ok(Some(image))
         }
         Err(OpenError::Image(_, size, Error::Corrupt(finding) | Error::Unsupported(finding))) => {
             report.total = 1;
@@ -87,20 +73,19 @@ fn open(
     }
 }
 
-fn compare_identity(options: &Options, superblock: &SuperblockCopy, report: &mut Report) {
-    let found = superblock.identity::<Sha256>();
+fn compare_identity(options: &Options, image: &FileImage, report: &mut Report) {
+    let found = image.identity();
     report.identity_wanted = options.identity.filter(|wanted| *wanted != found);
 }
 
 fn check(
     options: &Options,
-    (image, superblock): (&FileImage, &SuperblockCopy),
+    image: &FileImage,
     findings: &mut Findings,
     report: &mut Report,
 ) -> Result<Structure> {
     let started = Instant::now();
-    let structure =
-        check_structure(image, superblock, options.max_memory, findings).map_err(explain)?;
+    let structure = check_structure(image, options.max_memory, findings).map_err(explain)?;
     report.took("structure", started);
     Ok(structure)
 }
@@ -114,20 +99,16 @@ fn verify(
 ) -> Result<()> {
     let started = Instant::now();
     let plan = DataCheck::plan(image, structure).map_err(explain)?;
-    let bar = progress::bar(options, "verifying", plan.bytes());
-    let done = plan.run(threads(options), &|bytes| bar.inc(bytes), findings);
-    bar.finish_and_clear();
+    let bar = Bar::new(options.progress(), "verifying", plan.bytes());
+    let done = plan.run(
+        options.threads.count().get(),
+        &|bytes| bar.advance(bytes),
+        findings,
+    );
+    bar.finish();
     report.verified = Some(done.map_err(explain)?.into());
     report.took("contents", started);
     Ok(())
-}
-
-fn threads(options: &Options) -> usize {
-    let processors = || thread::available_parallelism().ok();
-    options
-        .threads
-        .or_else(processors)
-        .map_or(1, NonZeroUsize::get)
 }
 
 /// Adds what the user can do.
@@ -172,9 +153,11 @@ fn extract(
     );
     let started = Instant::now();
     let bytes = extract::content_bytes(image);
-    let bar = progress::bar(options, "extracting", bytes);
-    let done = extract::extract(image, target, threads(options), &|bytes| bar.inc(bytes));
-    bar.finish_and_clear();
+    let bar = Bar::new(options.progress(), "extracting", bytes);
+    let done = extract::extract(image, target, options.threads.count().get(), &|bytes| {
+        bar.advance(bytes)
+    });
+    bar.finish();
     report.extracted = Some(done?);
     report.took("extraction", started);
     Ok(())

@@ -277,9 +277,9 @@ fn an_image_that_shrinks_is_an_error_and_no_signal() {
     let scratch = Scratch::new();
     fs::write(scratch.source().join("file"), vec![1; 1 << 20]).unwrap();
     let path = scratch.image();
-    let (image, superblock) = file::open_with_superblock(&path).unwrap();
+    let image = file::open(&path).unwrap();
     let mut findings = Findings::new(10);
-    let structure = check_structure(&image, &superblock, 1 << 20, &mut findings).unwrap();
+    let structure = check_structure(&image, 1 << 20, &mut findings).unwrap();
     let shorter = section(&path, SectionKind::Data).start + 5000;
     let file = File::options().write(true).open(&path).unwrap();
     file.set_len(u64::try_from(shorter).unwrap()).unwrap();
@@ -295,8 +295,8 @@ fn an_image_that_shrinks_is_an_error_and_no_signal() {
         );
     }
     file.set_len(5000).unwrap();
-    let (image, superblock) = (file::share(&image).unwrap(), superblock);
-    let error = check_structure(&image, &superblock, 1 << 20, &mut findings).unwrap_err();
+    let image = file::share(&image).unwrap();
+    let error = check_structure(&image, 1 << 20, &mut findings).unwrap_err();
     assert!(matches!(error, CheckError::Read(_, Some(_))), "{error}");
     assert!(findings.is_empty());
 }

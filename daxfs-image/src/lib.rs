@@ -9,26 +9,36 @@
 //! | [`mod@file`] | an image in a file that is read: survives a file that shrinks or changes |
 //! | [`mapped`] | an image in a file that is mapped: contents without copies |
 //! | [`escape`] | names as text that no terminal and no script misreads |
-//! | [`path`] | paths to inodes |
+//! | [`Opened`] | an image together with the copy of its superblock |
+//! | [`path`], [`names`] | paths to inodes, and inodes to paths |
+//! | [`inodes`], [`sharing`] | sets of inodes, contents that several of them have |
+//! | [`attributes`] | extended attributes with their full names |
 //! | [`ranges`] | what must lie apart, so that no reader takes for ever |
-//! | [`walk`] | the whole tree, one entry after another |
+//! | [`walk`] | the whole tree, in the order of the image or of its names |
 //! | [`seal`] | checksums of an image that was changed, for builders and tests |
 //!
 //! The tools read through [`mod@file`], because an image under examination is not to be trusted to stay
 //! as long as it was. Programs that want file contents in place use [`mapped`].
 
+pub mod attributes;
 pub mod check;
 pub mod device;
 pub mod escape;
 pub mod file;
 pub mod hash;
+pub mod inodes;
 pub mod mapped;
+pub mod names;
+mod opened;
 pub mod path;
 pub mod ranges;
 pub mod seal;
+pub mod sharing;
 pub mod walk;
 
 pub use daxfs_format as format;
 pub use device::DeviceMemory;
 pub use file::{FileImage, FileMemory, OpenError};
+pub use inodes::InodeSet;
 pub use mapped::{MappedImage, MappedMemory};
+pub use opened::Opened;

@@ -21,11 +21,10 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, ErrorKind, Seek, SeekFrom};
 
-use daxfs_format::superblock::SuperblockCopy;
-use daxfs_format::{Error, FileData, Image, Inode, InodeKind, Memory, ReadFault};
+use daxfs_format::{Error, FileData, Inode, InodeKind, Memory, ReadFault};
 use memmap2::{Mmap, MmapOptions};
 
-use crate::hash::Xxh64;
+use crate::opened::Opened;
 
 /// A mapped file as the memory of an image.
 pub struct MappedMemory(Mmap);
@@ -41,7 +40,7 @@ impl Memory for MappedMemory {
 }
 
 /// An image that is mapped.
-pub struct MappedImage(Image<MappedMemory, Xxh64>);
+pub struct MappedImage(Opened<MappedMemory>);
 
 /// Why a file could not be mapped as an image.
 #[derive(Debug)]
@@ -93,13 +92,13 @@ impl MappedImage {
         options.len(length);
         // SAFETY: the caller promises what `map` asks for: the file stays as it is.
         let map = unsafe { options.map(file) }.map_err(MapError::Io)?;
-        let image = Image::open(MappedMemory(map), &mut SuperblockCopy::zeroed());
+        let image = Opened::open(MappedMemory(map));
         image.map(Self).map_err(MapError::Image)
     }
 
     /// The image, to look things up in.
     #[must_use]
-    pub fn image(&self) -> &Image<MappedMemory, Xxh64> {
+    pub fn image(&self) -> &Opened<MappedMemory> {
         &self.0
     }
 

@@ -2,13 +2,13 @@
 //! `daxfs-inspect cat`: contents of files.
 
 use anyhow::Result;
+use daxfs_cli::json::Bytes;
 use daxfs_image::format::{FileData, InodeKind, Memory};
+use daxfs_image::path::{Found, LastLink};
 use serde::Serialize;
 
 use crate::cli::PathsArgs;
 use crate::console::Console;
-use crate::json::Bytes;
-use crate::lookup::{self, Found, LastLink};
 use crate::open::{self, Inspected};
 
 /// How many bytes are on their way at once.
@@ -26,11 +26,11 @@ pub fn run(arguments: &PathsArgs, console: &mut Console<'_>) -> Result<()> {
         json: arguments.json,
     };
     for path in &arguments.paths {
-        if let Some(found) = lookup::find_or_tell(&image, path, LastLink::Follow, console) {
+        if let Some(found) = open::find(&image, path, LastLink::Follow, console) {
             cat.print(&found, console)?;
         }
     }
-    crate::report_cause(&image, console);
+    open::report_cause(&image, console);
     Ok(())
 }
 

@@ -6,11 +6,10 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use serde::Serialize;
-
+use daxfs_cli::json;
 use daxfs_image::escape::{self, Charset};
-
-use crate::json;
+use daxfs_image::walk::Problems;
+use serde::Serialize;
 
 /// How many problems are told one by one.
 const TOLD: u64 = 100;
@@ -82,6 +81,12 @@ impl<'a> Console<'a> {
         self.image = image;
     }
 
+    /// As [`Self::problem`], of the file at `path`.
+    pub fn problem_at(&mut self, path: &[u8], problem: impl Display) {
+        let path = self.name(path);
+        self.problem(format_args!("{path}: {problem}"));
+    }
+
     /// How many problems there were.
     #[must_use]
     pub fn problems(&self) -> u64 {
@@ -106,6 +111,16 @@ impl<'a> Console<'a> {
             );
         }
         Ok(())
+    }
+}
+
+impl Problems for Console<'_> {
+    fn at(&mut self, path: &[u8], problem: &dyn Display) {
+        self.problem_at(path, problem);
+    }
+
+    fn of_image(&mut self, problem: &dyn Display) {
+        self.damage(problem);
     }
 }
 

@@ -1,90 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Numbers, times and modes as people read them.
+//! Times, modes and file types in text.
 
 use daxfs_image::format::{FileType, Timestamp};
-
-/// A length in bytes, with a binary unit and one decimal from 1 KiB on.
-#[must_use]
-pub fn size(bytes: u64) -> String {
-    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    if bytes < 1024 {
-        return format!("{bytes} B");
-    }
-    let mut shift = 10_u32;
-    let mut name = UNITS[0];
-    for unit in &UNITS[1..] {
-        // 1023.95 and more would be printed as 1024.0.
-        if tenths(bytes, shift) < 10240 {
-            break;
-        }
-        shift += 10;
-        name = unit;
-    }
-    let tenths = tenths(bytes, shift);
-    format!("{}.{} {name}", tenths / 10, tenths % 10)
-}
-
-/// Tenths of the unit `1 << shift`, rounded to the nearest.
-fn tenths(bytes: u64, shift: u32) -> u128 {
-    (u128::from(bytes) * 10 + (1 << (shift - 1))) >> shift
-}
-
-/// A length in bytes, in the human form with the exact number behind it.
-#[must_use]
-pub fn size_and_bytes(bytes: u64) -> String {
-    if bytes < 1024 {
-        return plural(bytes, "byte");
-    }
-    format!("{} ({bytes} bytes)", size(bytes))
-}
-
-/// A length in bytes in the form that was asked for.
-#[must_use]
-pub fn size_as(bytes: u64, exact: Exact) -> String {
-    match exact {
-        Exact::Yes => bytes.to_string(),
-        Exact::No => size(bytes),
-    }
-}
-
-/// Whether lengths are printed to the byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exact {
-    /// As numbers of bytes.
-    Yes,
-    /// With binary units.
-    No,
-}
-
-impl From<bool> for Exact {
-    fn from(yes: bool) -> Self {
-        if yes {
-            Self::Yes
-        } else {
-            Self::No
-        }
-    }
-}
-
-/// A number with its noun.
-#[must_use]
-pub fn plural(count: u64, noun: &str) -> String {
-    match (count, noun.strip_suffix('y')) {
-        (1, _) => format!("1 {noun}"),
-        (_, Some(stem)) => format!("{count} {stem}ies"),
-        (_, None) => format!("{count} {noun}s"),
-    }
-}
-
-/// A part of a whole in percent, rounded down, so that 100 % means all of it.
-#[must_use]
-pub fn percent(part: u64, whole: u64) -> String {
-    let tenths = (u128::from(part) * 1000).checked_div(u128::from(whole));
-    tenths.map_or_else(
-        || "-".to_owned(),
-        |tenths| format!("{}.{} %", tenths / 10, tenths % 10),
-    )
-}
 
 /// A time to the second, in UTC; one outside the years -9999 to 9999 as seconds since 1970.
 #[must_use]
@@ -169,25 +86,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_change_their_unit_where_the_number_would_need_four_digits() {
-        assert_eq!(size(0), "0 B");
-        assert_eq!(size(1023), "1023 B");
-        assert_eq!(size(1024), "1.0 KiB");
-        assert_eq!(size(1536), "1.5 KiB");
-        assert_eq!(size((1 << 20) - 1), "1.0 MiB");
-        assert_eq!(size(1023 << 10), "1023.0 KiB");
-        assert_eq!(size(u64::MAX), "16.0 EiB");
-    }
-
-    #[test]
-    fn all_is_said_of_the_whole_only() {
-        assert_eq!(percent(1, 3), "33.3 %");
-        assert_eq!(percent(u64::MAX - 1, u64::MAX), "99.9 %");
-        assert_eq!(percent(5, 5), "100.0 %");
-        assert_eq!(percent(0, 0), "-");
-    }
-
-    #[test]
     fn times_of_any_value_have_a_text() {
         let at = |seconds, nanoseconds| Timestamp {
             seconds,
@@ -205,12 +103,5 @@ mod tests {
         assert_eq!(mode(FileType::Regular, 0o4755), "-rwsr-xr-x");
         assert_eq!(mode(FileType::Regular, 0o6644), "-rwSr-Sr--");
         assert_eq!(mode(FileType::Socket, 0), "s---------");
-    }
-
-    #[test]
-    fn nouns_agree_with_their_numbers() {
-        assert_eq!(plural(1, "directory"), "1 directory");
-        assert_eq!(plural(0, "directory"), "0 directories");
-        assert_eq!(plural(2, "byte"), "2 bytes");
     }
 }

@@ -4,17 +4,13 @@
 //! | module | owns |
 //! |---|---|
 //! | [`cli`] | the command line |
-//! | [`open`] | opening an image, also a damaged one |
-//! | [`lookup`] | paths as users give them |
-//! | [`listing`], [`traversal`], [`names`], [`trail`] | sorted directories, whole trees, paths of inodes |
+//! | [`open`] | opening an image, also a damaged one, and paths in it |
 //! | [`console`], [`human`], [`json`] | how results and problems are printed |
-//! | [`attributes`] | extended attributes with their full names |
 //! | [`info`], [`ls`], [`stat`], [`cat`], [`tree`], [`map`], [`dump`], [`diff`] | one command each |
 //! | [`devices`] | the one command that has no image: memory that may hold one |
 //!
 //! What a command cannot read it reports on standard error, and goes on.
 
-pub mod attributes;
 pub mod cat;
 pub mod cli;
 pub mod console;
@@ -24,25 +20,20 @@ pub mod dump;
 pub mod human;
 pub mod info;
 pub mod json;
-pub mod listing;
-pub mod lookup;
 pub mod ls;
 pub mod map;
-pub mod names;
 pub mod open;
 pub mod stat;
-pub mod trail;
-pub mod traversal;
 pub mod tree;
 
 use std::io;
 
 use anyhow::Result;
+use daxfs_cli::program::is_closed;
 
 use crate::cli::{Cli, Command};
 use crate::console::Console;
 use crate::diff::Verdict;
-use crate::open::Inspected;
 
 /// How a run ended, for the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,16 +97,5 @@ fn run_command(command: &Command, verdict: &mut Verdict, console: &mut Console<'
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let kind = error.root_cause().downcast_ref().map(io::Error::kind);
-    kind == Some(io::ErrorKind::BrokenPipe)
-}
-
-/// Reports the error of the operating system behind faults that were reported, if there was one.
-pub(crate) fn report_cause(image: &Inspected, console: &mut Console<'_>) {
-    if let Some(error) = image.memory().take_error() {
-        // The file ends early: the faults have said so.
-        if error.kind() != io::ErrorKind::UnexpectedEof {
-            console.problem(format_args!("the last read that failed: {error}"));
-        }
-    }
+    error.root_cause().downcast_ref().is_some_and(is_closed)
 }

@@ -4,20 +4,23 @@
 //! An inspector is called for when something is wrong. So a superblock with a wrong checksum and an
 //! image that is shorter than it says are reported, and then read as far as they go.
 
+use std::ffi::OsStr;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use daxfs_image::format::superblock::{SuperblockCopy, SUPERBLOCK_SIZE};
-use daxfs_image::format::{Error, Image, Memory, ReadFault, Rule};
+use daxfs_image::format::{Error, Memory, ReadFault, Rule};
 use daxfs_image::hash::Xxh64;
-use daxfs_image::FileMemory;
+use daxfs_image::path::{self, Found, LastLink};
+use daxfs_image::{FileMemory, Opened};
 use zerocopy::IntoBytes as _;
 
 use crate::console::Console;
 
 /// An image under inspection.
-pub type Inspected = Image<Salvaged, Xxh64>;
+pub type Inspected = Opened<Salvaged>;
 
 /// A file as the memory of an image, of which the superblock may have been mended and the end may be
 /// missing.
@@ -117,7 +120,7 @@ impl Candidate {
             superblock,
             size,
         };
-        Image::open(memory, &mut SuperblockCopy::zeroed())
+        Opened::open(memory)
     }
 
     /// Says what is wrong with the image, and in spite of what it is read.
@@ -154,18 +157,6 @@ fn mend(error: &Error, superblock: &mut SuperblockCopy, size: &mut u64) -> bool 
     }
 }
 
-/// A copy of the superblock that an image was opened with.
-///
-/// # Errors
-/// The memory's own.
-pub fn superblock_of<M: Memory, X: daxfs_image::format::Xxh64>(
-    image: &Image<M, X>,
-) -> Result<Box<SuperblockCopy>, Error> {
-    let mut superblock = Box::new(SuperblockCopy::zeroed());
-    superblock.fill(image.memory())?;
-    Ok(superblock)
-}
-
 /// Opens the image in a file.
 ///
 /// # Errors
@@ -174,4 +165,27 @@ pub fn open(path: &Path, console: &mut Console<'_>) -> Result<Inspected> {
     let candidate = Candidate::read(path, console)?;
     let context = format!("cannot open {} as an image", candidate.name);
     candidate.open(console).context(context)
+}
+
+/// Finds what a path in the image names. A path that names nothing is reported.
+pub fn find(
+    image: &Inspected,
+    path: &OsStr,
+    last: LastLink,
+    console: &mut Console<'_>,
+) -> Option<Found> {
+    let path = path.as_bytes();
+    path::find(image, path, last)
+        .inspect_err(|error| console.problem_at(path, error))
+        .ok()
+}
+
+/// Reports the error of the operating system behind faults that were reported, if there was one.
+pub fn report_cause(image: &Inspected, console: &mut Console<'_>) {
+    if let Some(error) = image.memory().take_error() {
+        // The file ends early: the faults have said so.
+        if error.kind() != io::ErrorKind::UnexpectedEof {
+            console.problem(format_args!("the last read that failed: {error}"));
+        }
+    }
 }

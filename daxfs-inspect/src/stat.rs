@@ -2,19 +2,21 @@
 //! `daxfs-inspect stat`: all that an image states about a file.
 
 use anyhow::Result;
+use daxfs_cli::json::Bytes;
+use daxfs_cli::number::{plural, size_and_bytes};
+use daxfs_image::attributes::{Attribute, Attributes};
+use daxfs_image::escape;
 use daxfs_image::format::text::Digest;
 use daxfs_image::format::{ContentId, Error, FileData, Inode, InodeKind};
+use daxfs_image::path::{self, Found, LastLink};
+use daxfs_image::sharing::Sharing;
 use serde::Serialize;
 
-use crate::attributes::{self, Attribute};
 use crate::cli::PathsArgs;
 use crate::console::Console;
-use crate::human::{self, plural, size_and_bytes};
-use crate::json::{self, Bytes};
-use crate::lookup::{self, Found, LastLink};
-use crate::map::sharing::Sharing;
+use crate::human;
+use crate::json;
 use crate::open::{self, Inspected};
-use daxfs_image::escape;
 
 /// Runs the command.
 ///
@@ -25,7 +27,7 @@ pub fn run(arguments: &PathsArgs, console: &mut Console<'_>) -> Result<()> {
     let sharing = Sharing::read(&image);
     let mut gap = "";
     for path in &arguments.paths {
-        let Some(found) = lookup::find_or_tell(&image, path, LastLink::Keep, console) else {
+        let Some(found) = open::find(&image, path, LastLink::Keep, console) else {
             continue;
         };
         let facts = Facts::read(&image, &found, &sharing, console);
@@ -37,7 +39,7 @@ pub fn run(arguments: &PathsArgs, console: &mut Console<'_>) -> Result<()> {
             facts.print(console)?;
         }
     }
-    crate::report_cause(&image, console);
+    open::report_cause(&image, console);
     Ok(())
 }
 
@@ -104,20 +106,18 @@ impl<'a> Facts<'a> {
         console: &mut Console<'_>,
     ) -> Self {
         let inode = &found.inode;
-        let path = console.name(&found.path);
-        let mut checked = |error: Error| console.problem(format_args!("{path}: {error}"));
+        let mut checked = |error: Error| console.problem_at(&found.path, error);
         let target = match inode.kind {
-            InodeKind::Symlink(link) => {
-                let mut buffer = vec![0; usize::from(link.length())];
-                let read = image.read_link(&link, &mut buffer).map(<[u8]>::to_vec);
-                read.map_err(&mut checked).ok()
-            }
+            InodeKind::Symlink(link) => path::target(image, &link).map_err(&mut checked).ok(),
             _ => None,
         };
         let digest = inode.content.map(|content| image.digest(content));
         let digest = digest.and_then(|digest| digest.map_err(&mut checked).ok().flatten());
-        let attributes = inode.xattrs.map(|set| attributes::read(image, set));
-        let attributes = attributes.and_then(|read| read.map_err(&mut checked).ok());
+        let attributes = inode
+            .xattrs
+            .map(|set| Attributes::new(image, set)?.collect());
+        let attributes =
+            attributes.and_then(|read: Result<_, Error>| read.map_err(&mut checked).ok());
         Self {
             path: &found.path,
             inode,
@@ -264,10 +264,11 @@ fn line(console: &mut Console<'_>, name: &str, value: impl std::fmt::Display) ->
 /// Where the bytes of an inode lie, and how many entries or extents there are.
 fn place(inode: &Inode) -> (Option<u64>, Option<u32>) {
     match inode.kind {
-        InodeKind::Regular(FileData::Direct { offset } | FileData::Packed { offset }) => {
-            (Some(offset), None)
+        InodeKind::Regular(FileData::Empty) => (None, None),
+        InodeKind::Regular(data @ FileData::Sparse(list)) => {
+            (Some(data.offset()), Some(list.count()))
         }
-        InodeKind::Regular(FileData::Sparse(list)) => (Some(list.offset()), Some(list.count())),
+        InodeKind::Regular(data) => (Some(data.offset()), None),
         InodeKind::Directory(directory) => (Some(directory.offset()), Some(directory.len())),
         InodeKind::Symlink(link) => (Some(link.offset()), None),
         _ => (None, None),

@@ -4,17 +4,18 @@
 use std::ffi::OsStr;
 
 use anyhow::Result;
+use daxfs_cli::json::Bytes;
+use daxfs_cli::number::plural;
+use daxfs_image::escape::Charset;
 use daxfs_image::format::{FileType, Inode, InodeKind};
+use daxfs_image::path::{self, LastLink};
+use daxfs_image::walk::{Traversal, Visit};
 use serde::Serialize;
 
 use crate::cli::TreeArgs;
 use crate::console::Console;
-use crate::human::plural;
-use crate::json::{self, Bytes};
-use crate::lookup::{self, LastLink};
+use crate::json;
 use crate::open::{self, Inspected};
-use crate::traversal::{Traversal, Visit};
-use daxfs_image::escape::Charset;
 
 /// How many levels are indented. Below, the depth is printed as a number: the lines of a very deep
 /// tree would otherwise grow without end.
@@ -27,7 +28,7 @@ const INDENTED: usize = 64;
 pub fn run(arguments: &TreeArgs, console: &mut Console<'_>) -> Result<()> {
     let image = open::open(&arguments.image, console)?;
     let path = arguments.path.as_deref().unwrap_or(OsStr::new("/"));
-    let Some(start) = lookup::find_or_tell(&image, path, LastLink::Keep, console) else {
+    let Some(start) = open::find(&image, path, LastLink::Keep, console) else {
         return Ok(());
     };
     let mut tree = Tree::new(&image, console.charset());
@@ -60,7 +61,7 @@ pub fn run(arguments: &TreeArgs, console: &mut Console<'_>) -> Result<()> {
         );
         writeln!(console.out, "\n{directories}, {files}")?;
     }
-    crate::report_cause(&image, console);
+    open::report_cause(&image, console);
     Ok(())
 }
 
@@ -131,9 +132,8 @@ impl<'a> Tree<'a> {
         self.print_indent(visit, console)?;
         write!(console.out, "{}", console.name(&visit.name))?;
         if let Some(InodeKind::Symlink(link)) = visit.inode.as_ref().map(|inode| inode.kind) {
-            let mut buffer = vec![0; usize::from(link.length())];
-            match self.image.read_link(&link, &mut buffer) {
-                Ok(target) => write!(console.out, " -> {}", console.name(target))?,
+            match path::target(self.image, &link) {
+                Ok(target) => write!(console.out, " -> {}", console.name(&target))?,
                 Err(error) => console.damage(error),
             }
         }

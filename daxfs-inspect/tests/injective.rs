@@ -13,10 +13,9 @@ use std::ops::Range;
 
 use daxfs_hostile::reference::reference;
 use daxfs_image::escape::Charset;
-use daxfs_image::format::superblock::{SuperblockCopy, SUPERBLOCK_SIZE};
-use daxfs_image::format::Image;
-use daxfs_image::hash::Xxh64;
+use daxfs_image::format::superblock::SUPERBLOCK_SIZE;
 use daxfs_image::seal::seal;
+use daxfs_image::Opened;
 use daxfs_inspect::console::Console;
 use daxfs_inspect::dump::record::Form;
 use support::golden;
@@ -26,10 +25,10 @@ use support::golden;
 fn examine(bytes: &[u8]) -> (Vec<u8>, bool) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let mut console = Console::new(&mut out, &mut err, Charset::Ascii);
-    let mut copy = Box::new(SuperblockCopy::zeroed());
-    match Image::<_, Xxh64>::open(bytes, &mut copy) {
+    match Opened::open(bytes) {
         Ok(image) => {
-            daxfs_inspect::dump::dump(&image, copy.raw(), Form::Text, &mut console).unwrap();
+            let raw = image.raw_superblock();
+            daxfs_inspect::dump::dump(&image, raw, Form::Text, &mut console).unwrap();
         }
         Err(error) => console.problem(error),
     }
@@ -50,7 +49,7 @@ fn without_hashes(dump: &[u8]) -> Vec<u8> {
 
 /// The superblock and the metadata sections.
 fn metadata(bytes: &[u8]) -> Vec<Range<usize>> {
-    let image = Image::<_, Xxh64>::open(bytes, &mut SuperblockCopy::zeroed()).unwrap();
+    let image = Opened::open(bytes).unwrap();
     let sections = image.superblock().sections();
     let ranges = sections
         .iter()

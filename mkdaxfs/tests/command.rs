@@ -233,8 +233,7 @@ fn the_summary_says_what_the_image_is() {
     scene.write("file", noise(1, 10_000));
     let output = run(&scene, &["--json"]);
     let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let (_, superblock) = daxfs_image::file::open_with_superblock(&scene.image()).unwrap();
-    let identity = superblock.identity::<daxfs_image::hash::Sha256>();
+    let identity = daxfs_image::file::open(&scene.image()).unwrap().identity();
     assert_eq!(summary["identity"], identity.to_string());
     assert_eq!(summary["files"], 1);
     assert_eq!(summary["content_bytes"], 10_000);

@@ -6,7 +6,8 @@
 
 use core::mem::offset_of;
 
-use super::{inode_field, slot, Checker, Outcome};
+use super::checker::{inode_field, slot, Checker};
+use super::report::{check_zero, Outcome};
 use crate::error::{Finding, Object};
 use crate::extent::ExtentList;
 use crate::hash::Xxh64;
@@ -102,7 +103,7 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
             return self.report(Finding::new(object, field, rule, value));
         }
         let rule = (Object::Content(content), Rule::ContentTail);
-        super::check_zero(
+        check_zero(
             self.image,
             (end, page_end),
             rule,

@@ -6,7 +6,8 @@
 
 use core::mem::offset_of;
 
-use super::{slot, Checker, Outcome, Stop};
+use super::checker::{slot, Checker};
+use super::report::{check_zero, Outcome, Stop};
 use crate::directory::{DirEntry, Directory, NameBuf, RawDirEntry, ENTRY_SIZE};
 use crate::error::{Error, Object};
 use crate::hash::{NameHash, Xxh64};
@@ -72,7 +73,7 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
         }
         let rule = (Object::Inode(directory.ino.get()), Rule::Padding);
         let range = (end, padded);
-        super::check_zero(self.image, range, rule, self.scratch.buffer, self.sink)?;
+        check_zero(self.image, range, rule, self.scratch.buffer, self.sink)?;
         Ok(true)
     }
 

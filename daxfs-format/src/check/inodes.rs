@@ -5,8 +5,9 @@ use core::mem::offset_of;
 
 use zerocopy::IntoBytes;
 
+use super::checker::{inode_field, slot, Checker};
+use super::report::Outcome;
 use super::xattrs::Acls;
-use super::{inode_field, slot, Checker, Outcome};
 use crate::error::{Finding, Object};
 use crate::hash::Xxh64;
 use crate::ids::{Ino, XattrSetId};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Sections as a whole: checksums, digests, and the bytes between and in them that nothing owns.
 
-use super::{check_zero, report, Outcome, Sink};
+use super::report::{check_zero, report, Outcome, Sink};
 use crate::digest::{RawDigestHeader, DIGEST_SIZE};
 use crate::error::{digest_value, Error, Finding, Object};
 use crate::hash::{Sha256, Xxh64};

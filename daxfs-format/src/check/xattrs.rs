@@ -15,7 +15,7 @@ use crate::xattr::{
     Namespace, RawXattrHeader, Xattr, XattrSet, ALIGN_SHIFT, HEADER_SIZE, SET_SIZE,
 };
 
-use super::{report, report_error, Outcome, Sink, Stop};
+use super::report::{check_zero, report, report_error, Outcome, Sink, Stop};
 
 /// What an attribute set says about access: which ACLs it has, and the permissions of the access ACL.
 #[derive(Clone, Copy)]
@@ -185,7 +185,7 @@ fn check_padding<M: Memory, X: Xxh64>(
 ) -> Outcome {
     debug_assert_eq!(round_up(xattr.end(), ALIGN_SHIFT), Some(next));
     let rule = (Object::XattrSet(xattr.set), Rule::Padding);
-    super::check_zero(image, (xattr.end(), next), rule, buffer, sink)
+    check_zero(image, (xattr.end(), next), rule, buffer, sink)
 }
 
 /// The access control list that is the value of an attribute, if it is one.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Positions in a directory.
 
-use super::Directory;
+use super::unit::Directory;
 use crate::hash::NameHash;
 
 /// A position in a directory.

@@ -5,12 +5,24 @@ use core::mem::size_of;
 
 use zerocopy::FromBytes as _;
 
+use super::cookie::Cookie;
 use super::name::has_separator;
-use super::{DirEntry, Directory, RawDirEntry};
+use super::unit::{DirEntry, Directory, RawDirEntry};
 use crate::error::{Error, Result};
 use crate::limits::MAX_NAME;
 use crate::memory::{Memory, ReadFault};
 use crate::num::{from_usize, to_usize};
+
+/// An entry that an iteration has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listed<'b> {
+    /// The entry.
+    pub entry: DirEntry,
+    /// Its position.
+    pub cookie: Cookie,
+    /// Its name, which can be one.
+    pub name: &'b [u8],
+}
 
 /// Room for what an iteration reads ahead: entries, and their names.
 ///

@@ -3,7 +3,9 @@
 
 use core::cmp::Ordering;
 
-use super::{Cookie, DirEntry, Directory, NameBuf, Position, RawDirEntry};
+use super::cookie::{Cookie, Position};
+use super::name::NameBuf;
+use super::unit::{DirEntry, Directory, RawDirEntry};
 use crate::error::Result;
 use crate::hash::NameHash;
 use crate::memory::Memory;

@@ -1,27 +1,54 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The validation of one copy of an inode.
 
-use super::{
-    FileData, InodeKind, RawInode, Rdev, Symlink, LAYOUT_DIRECT, LAYOUT_NONE, LAYOUT_PACKED,
-    LAYOUT_SPARSE,
-};
+use super::device::Rdev;
+use super::raw::{RawInode, LAYOUT_DIRECT, LAYOUT_NONE, LAYOUT_PACKED, LAYOUT_SPARSE};
+use super::validated::{FileData, Inode, InodeKind, Symlink, Timestamp};
 use crate::directory::{Directory, ENTRY_SIZE};
 use crate::error::{Error, Finding, Object, Result};
 use crate::extent::{ExtentList, EXTENT_SIZE};
-use crate::ids::Ino;
+use crate::ids::{ContentId, Ino, XattrSetId};
 use crate::kinds::{FileType, SectionKind};
 use crate::limits::{MAX_DIRECTORY, MAX_EXTENTS, MAX_FILE_SIZE, MAX_PACKED, MAX_SYMLINK};
 use crate::num::{from_usize, is_aligned, round_up};
 use crate::rule::Rule;
 use crate::superblock::Superblock;
 
+impl Inode {
+    /// Validates a copy of the inode `ino` that was read from the image offset `at`.
+    pub(crate) fn validate(raw: &RawInode, ino: Ino, at: u64, image: &Superblock) -> Result<Self> {
+        let check = Validator {
+            raw,
+            ino,
+            at,
+            image,
+        };
+        let file_type = check.common()?;
+        Ok(Self {
+            ino,
+            mode: raw.mode.get(),
+            uid: raw.uid.get(),
+            gid: raw.gid.get(),
+            link_count: raw.link_count.get(),
+            size: raw.size.get(),
+            mtime: Timestamp {
+                seconds: raw.mtime_s.get(),
+                nanoseconds: raw.mtime_ns.get(),
+            },
+            xattrs: XattrSetId::new(raw.xattrs.get()),
+            content: ContentId::new(raw.content.get()),
+            kind: check.kind(file_type)?,
+        })
+    }
+}
+
 /// The validation of one copy of an inode.
-pub(super) struct Validator<'a> {
-    pub(super) raw: &'a RawInode,
-    pub(super) ino: Ino,
+struct Validator<'a> {
+    raw: &'a RawInode,
+    ino: Ino,
     /// The offset of the inode in the image.
-    pub(super) at: u64,
-    pub(super) image: &'a Superblock,
+    at: u64,
+    image: &'a Superblock,
 }
 
 impl Validator<'_> {
@@ -40,7 +67,7 @@ impl Validator<'_> {
     }
 
     /// The fields that all types have.
-    pub(super) fn common(&self) -> Result<FileType> {
+    fn common(&self) -> Result<FileType> {
         let raw = self.raw;
         let mode = raw.mode.get();
         let file_type =
@@ -81,7 +108,7 @@ impl Validator<'_> {
         Ok(file_type)
     }
 
-    pub(super) fn kind(&self, file_type: FileType) -> Result<InodeKind> {
+    fn kind(&self, file_type: FileType) -> Result<InodeKind> {
         if !matches!(file_type, FileType::Regular) {
             self.no_layout()?;
         }

@@ -7,6 +7,8 @@
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use anyhow::Result;
+use daxfs_image::attributes::{Attribute, Attributes};
+use daxfs_image::escape::{shown, Charset};
 use daxfs_image::format::{Inode, InodeKind, Namespace, Timestamp};
 use daxfs_image::FileImage;
 use rustix::fs::{
@@ -78,21 +80,10 @@ fn set_xattrs(
     let Some(set) = inode.xattrs else {
         return Ok(());
     };
-    let mut walk = image.xattrs(set)?.walk();
-    while let Some(xattr) = image.next_xattr(&mut walk)? {
-        let mut buffer = [0; 255];
-        let name = image.xattr_name(&xattr, &mut buffer)?;
-        let name = [xattr.namespace.prefix().as_bytes(), name].concat();
-        let mut value = vec![0; usize::try_from(xattr.value_length())?];
-        let value = image.xattr_value(&xattr, &mut value)?;
-        if let Err(error) = file.set_xattr(&name, value) {
-            problem(
-                &format!(
-                    "set {}",
-                    daxfs_image::escape::shown(&name, daxfs_image::escape::Charset::Utf8)
-                ),
-                error,
-            );
+    for attribute in Attributes::new(image, set)? {
+        let Attribute { name, value } = attribute?;
+        if let Err(error) = file.set_xattr(&name, &value) {
+            problem(&format!("set {}", shown(&name, Charset::Utf8)), error);
         }
     }
     Ok(())

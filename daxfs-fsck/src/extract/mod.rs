@@ -36,8 +36,8 @@ use std::thread;
 
 use anyhow::{anyhow, bail, Context, Result};
 use daxfs_image::file;
-use daxfs_image::format::{Cookie, Directory, Ino, Inode, InodeKind, ListBuf, Listed};
-use daxfs_image::FileImage;
+use daxfs_image::format::{Cookie, Directory, Inode, InodeKind, ListBuf, Listed};
+use daxfs_image::{FileImage, InodeSet};
 
 use attributes::Handle;
 use levels::{Level, Levels};
@@ -48,12 +48,10 @@ use writer::{explain, Job, Pool, Writer};
 pub use objects::content_bytes;
 pub use summary::Summary;
 pub use target::Target;
+pub use writer::Progress;
 
 /// How many files may wait for their contents. Each is open.
 const QUEUE: usize = 16;
-
-/// Who hears of content bytes as they are written, from any thread.
-pub type Progress<'a> = dyn Fn(u64) + Sync + 'a;
 
 /// Writes the tree of `image` to `target`, in `threads` threads.
 ///
@@ -125,7 +123,7 @@ struct Extraction<'a, 'w> {
     maker: Maker<'a, 'w>,
     links: Links,
     levels: Levels,
-    entered: Entered,
+    entered: InodeSet,
     /// The root directory, once all else is there: it is finished when all contents are.
     root: Option<(OwnedFd, Inode)>,
     /// Of the entry at hand, from the root; for messages only.
@@ -144,7 +142,7 @@ impl<'a, 'w> Extraction<'a, 'w> {
             maker,
             links: Links::new(image, &directory)?,
             levels: Levels::default(),
-            entered: Entered::new(image.inode_count()),
+            entered: InodeSet::new(image),
             root: None,
             path: Vec::new(),
         };
@@ -220,28 +218,6 @@ impl<'a, 'w> Extraction<'a, 'w> {
         }
         let handle = Handle::Open(descriptor.as_fd());
         self.maker.writer.finish(handle, &inode, &self.path)
-    }
-}
-
-/// Directories that have been entered: in an image that was checked, each is entered once.
-struct Entered(Vec<u64>);
-
-impl Entered {
-    fn new(inodes: u32) -> Self {
-        let words = usize::try_from(inodes / 64).unwrap_or(usize::MAX);
-        Self(vec![0; words.saturating_add(1)])
-    }
-
-    /// Notes a directory; `false` if it was noted before.
-    fn insert(&mut self, ino: Ino) -> bool {
-        let word = usize::try_from(ino.get() / 64).ok();
-        let bit = 1_u64 << (ino.get() % 64);
-        let Some(word) = word.and_then(|word| self.0.get_mut(word)) else {
-            return false;
-        };
-        let is_new = *word & bit == 0;
-        *word |= bit;
-        is_new
     }
 }
 

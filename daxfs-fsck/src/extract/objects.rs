@@ -6,7 +6,7 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 
 use anyhow::{Context, Result};
 use daxfs_image::format::{FileData, Inode, InodeKind, Rdev, Symlink};
-use daxfs_image::FileImage;
+use daxfs_image::{path, FileImage};
 use rustix::fs::{
     makedev, mkdirat, mknodat, openat, symlinkat, unlinkat, AtFlags, FileType, Mode, OFlags,
 };
@@ -127,9 +127,8 @@ impl<'a, 'w> Maker<'a, 'w> {
         link: &Symlink,
         path: &[u8],
     ) -> Result<()> {
-        let mut buffer = [0; 4096];
-        let target = self.image.read_link(link, &mut buffer)?;
-        let make = || symlinkat(target, parent, name);
+        let target = path::target(self.image, link)?;
+        let make = || symlinkat(target.as_slice(), parent, name);
         replacing(self.replaces, parent, name, make).context("cannot make the symlink")?;
         self.finish_by_path(parent, name, inode, path)
     }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What was restored, and what could not be.
 
+use daxfs_image::escape::{shown, Charset};
 use rustix::io::Errno;
 use serde::Serialize;
-
-use daxfs_image::escape::{shown, Charset};
 
 /// How many problems are printed.
 const SHOWN: usize = 100;

@@ -13,13 +13,15 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
+use daxfs_image::escape::{shown, Charset};
 use daxfs_image::format::{FileData, Inode, Memory};
 use daxfs_image::FileImage;
 
 use super::attributes::{self, Handle};
 use super::summary::Summary;
-use super::Progress;
-use daxfs_image::escape::{shown, Charset};
+
+/// Who hears of content bytes as they are written, from any thread.
+pub type Progress<'a> = dyn Fn(u64) + Sync + 'a;
 
 /// What is copied at a time, in bytes.
 const BUFFER: usize = 256 << 10;

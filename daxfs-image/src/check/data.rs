@@ -10,13 +10,17 @@ use std::thread;
 use daxfs_format::content::content_digest;
 use daxfs_format::error::digest_value;
 use daxfs_format::{
-    ContentId, FileData, Finding, Image, Ino, Memory, Object, ReadFault, Rule, Section, SectionKind,
+    ContentId, FileData, Finding, Ino, Memory, Object, ReadFault, Rule, Section, SectionKind,
 };
 
+use super::error::{lost, only_faults, CheckError};
+use super::findings::Findings;
 use super::pieces::{self, content_of, Piece};
-use super::{join, lost, only_faults, spawn, view, CheckError, Findings, Structure};
+use super::structure::Structure;
+use super::threads::{join, spawn, view};
 use crate::file::{FileImage, FileMemory};
-use crate::hash::{Sha256, Xxh64};
+use crate::hash::Sha256;
+use crate::opened::Opened;
 
 /// What a thread reads at a time, in bytes: it stays in the cache between copy and hash.
 const BUFFER: usize = 128 << 10;
@@ -127,8 +131,7 @@ impl Work<'_> {
         let metered = Metered::of(view, progress);
         let mut worker = Worker {
             file: view.memory(),
-            image: Image::with_superblock(metered, view.superblock().clone())
-                .map_err(|_| lost(view.memory()))?,
+            image: view.over(metered).map_err(|_| lost(view.memory()))?,
             buffer: vec![0; BUFFER],
             findings,
             contents: 0,
@@ -148,7 +151,7 @@ impl Work<'_> {
 /// A thread's own view of the image.
 struct Worker<'a> {
     file: &'a FileMemory,
-    image: Image<Metered<'a>, Xxh64>,
+    image: Opened<Metered<'a>>,
     buffer: Vec<u8>,
     findings: &'a mut Findings,
     contents: u64,
@@ -184,17 +187,8 @@ impl Worker<'_> {
 }
 
 fn finding(content: ContentId, data: &FileData, stated: &[u8; 32]) -> Finding {
-    let offset = match *data {
-        FileData::Empty => 0,
-        FileData::Direct { offset } | FileData::Packed { offset } => offset,
-        FileData::Sparse(list) => list.offset(),
-    };
-    Finding {
-        object: Object::Content(content),
-        offset,
-        rule: Rule::ContentDigest,
-        value: digest_value(stated),
-    }
+    let (object, value) = (Object::Content(content), digest_value(stated));
+    Finding::new(object, data.offset(), Rule::ContentDigest, value)
 }
 
 /// A file whose contents are counted as they are read.

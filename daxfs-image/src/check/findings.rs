@@ -114,12 +114,7 @@ mod tests {
     use super::*;
 
     fn finding(offset: u64) -> Finding {
-        Finding {
-            object: Object::Gap,
-            offset,
-            rule: Rule::Padding,
-            value: 1,
-        }
+        Finding::new(Object::Gap, offset, Rule::Padding, 1)
     }
 
     #[test]

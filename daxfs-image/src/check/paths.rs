@@ -12,7 +12,7 @@ use daxfs_format::{
     SectionKind, XattrSetId, Xxh64,
 };
 
-use super::Structure;
+use super::structure::Structure;
 
 /// The longest path that is put together, in bytes.
 const MAX_PATH: usize = 64 << 10;

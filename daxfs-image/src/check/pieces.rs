@@ -10,7 +10,8 @@ use std::ops::Range;
 use daxfs_format::extent::EXTENT_SIZE;
 use daxfs_format::{ContentId, FileData, Ino, Inode, InodeKind, SectionKind};
 
-use super::{only_faults, CheckError, Structure};
+use super::error::{only_faults, CheckError};
+use super::structure::Structure;
 use crate::file::FileImage;
 
 /// Contents are put together up to so many bytes, and larger ones are pieces of their own.

@@ -6,13 +6,14 @@
 use std::thread;
 
 use daxfs_format::check::{self, Scratch, ScratchSize};
-use daxfs_format::superblock::SuperblockCopy;
-use daxfs_format::{Image, Memory};
+use daxfs_format::Memory;
 
+use super::error::{lost, CheckError};
+use super::findings::Findings;
 use super::tails::{Deferring, Tails};
-use super::{join, lost, spawn, view, CheckError, Findings};
+use super::threads::{join, spawn, view};
 use crate::file::FileImage;
-use crate::hash::{Sha256, Xxh64};
+use crate::opened::Opened;
 
 /// What hashing reads at a time, in bytes: it stays in the cache between copy and hash.
 const HASH_BUFFER: usize = 128 << 10;
@@ -72,13 +73,12 @@ fn zeros<T: Clone + Default>(count: usize) -> Result<Vec<T>, std::collections::T
 
 /// Checks the hashes of all metadata sections, every rule that [`check::check_structure`] knows, and that
 /// the pages that nothing owns are zero: all that the module's `validate` checks. It takes two threads and
-/// at most `limit` bytes of memory. `superblock` is the copy that the image was opened with.
+/// at most `limit` bytes of memory.
 ///
 /// # Errors
 /// [`CheckError`] when the check could not be completed; `findings` then holds what was found so far.
 pub fn check_structure(
     image: &FileImage,
-    superblock: &SuperblockCopy,
     limit: u64,
     findings: &mut Findings,
 ) -> Result<Structure, CheckError> {
@@ -89,16 +89,16 @@ pub fn check_structure(
     let (put_off, hash_findings) = (&tails, &mut of_hashes);
     let mut done = thread::scope(|scope| {
         let helper = spawn(scope, move || {
-            verify_hashes(&view, superblock, hash_findings)?;
+            verify_hashes(&view, hash_findings)?;
             examine(put_off, &view)
         })?;
-        let rules = check_but_tails(image, superblock, &mut structure, &mut of_rules, &tails)
+        let rules = check_but_tails(image, &mut structure, &mut of_rules, &tails)
             .and_then(|()| examine(&tails, image));
         join(helper).and(rules)
     });
     if done.is_ok() && tails.found_nonzero() {
         of_rules = findings.sibling();
-        done = check_rules(image, image, superblock, &mut structure, &mut of_rules);
+        done = check_rules(image, image, &mut structure, &mut of_rules);
     }
     let done = done.and_then(|()| check_padding(image, &mut structure, &mut of_rules));
     findings.append(of_hashes);
@@ -109,15 +109,13 @@ pub fn check_structure(
 /// Applies the rules, and puts off looking at the ends of files.
 fn check_but_tails(
     image: &FileImage,
-    superblock: &SuperblockCopy,
     structure: &mut Structure,
     findings: &mut Findings,
     tails: &Tails,
 ) -> Result<(), CheckError> {
     let deferring = Deferring::new(image, tails);
-    let deferred = Image::with_superblock(&deferring, image.superblock().clone())
-        .map_err(|_| lost(image.memory()))?;
-    check_rules(image, &deferred, superblock, structure, findings)?;
+    let deferred = image.over(&deferring).map_err(|_| lost(image.memory()))?;
+    check_rules(image, &deferred, structure, findings)?;
     deferring
         .flush()
         .map_err(|stop| CheckError::stopped(stop, image.memory()))
@@ -126,13 +124,12 @@ fn check_but_tails(
 /// Applies the rules to `view`, which is `image` or seen through something.
 fn check_rules<M: Memory>(
     image: &FileImage,
-    view: &Image<M, Xxh64>,
-    superblock: &SuperblockCopy,
+    view: &Opened<M>,
     structure: &mut Structure,
     findings: &mut Findings,
 ) -> Result<(), CheckError> {
     let (mut scratch, mut sink) = (structure.scratch(), findings.sink());
-    check::check_structure(view, superblock, &mut scratch, &mut sink)
+    view.check_rules(&mut scratch, &mut sink)
         .map_err(|stop| CheckError::stopped(stop, image.memory()))
 }
 
@@ -153,16 +150,11 @@ fn examine(tails: &Tails, image: &FileImage) -> Result<(), CheckError> {
         .map_err(|stop| CheckError::stopped(stop, image.memory()))
 }
 
-fn verify_hashes(
-    image: &FileImage,
-    superblock: &SuperblockCopy,
-    findings: &mut Findings,
-) -> Result<(), CheckError> {
+fn verify_hashes(image: &FileImage, findings: &mut Findings) -> Result<(), CheckError> {
     let mut buffer = vec![0; HASH_BUFFER];
     let mut sink = findings.sink();
-    check::verify_checksums(image, superblock, &mut buffer, &mut sink)
-        .and_then(|()| {
-            check::verify_section_digests::<Sha256, _, _>(image, superblock, &mut buffer, &mut sink)
-        })
+    image
+        .verify_checksums(&mut buffer, &mut sink)
+        .and_then(|()| image.verify_section_digests(&mut buffer, &mut sink))
         .map_err(|stop| CheckError::stopped(stop, image.memory()))
 }

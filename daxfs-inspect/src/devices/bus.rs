@@ -4,8 +4,10 @@
 
 use std::path::Path;
 
+use super::candidate::{Candidate, Kind};
+use super::machine::{base_name, driver, number, Machine};
 use super::probe::{self, Contents};
-use super::{base_name, driver, number, Candidate, Kind, Machine, Range};
+use super::range::Range;
 
 /// The devices of this machine that are large enough.
 #[must_use]

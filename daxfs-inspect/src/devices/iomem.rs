@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `/proc/iomem`: a tree of physical addresses and who has them, by indentation.
 
-use super::Range;
+use super::range::Range;
 
 /// The lines of the file.
 #[derive(Debug, Default)]

@@ -5,8 +5,10 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::Path;
 
+use super::candidate::{Candidate, Kind};
+use super::machine::{attribute, base_name, driver, parse_number, Machine};
 use super::probe::{self, Contents};
-use super::{attribute, base_name, driver, parse_number, Candidate, Kind, Machine, Range};
+use super::range::Range;
 
 /// Flags of a resource, as the kernel has them.
 const MEMORY: u64 = 0x200;

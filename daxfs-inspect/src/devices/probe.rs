@@ -10,7 +10,7 @@ use daxfs_image::format::{Identity, Memory};
 use daxfs_image::hash::{Sha256, Xxh64};
 use daxfs_image::{DeviceMemory, FileMemory};
 
-use super::Range;
+use super::range::Range;
 
 /// What lies at the beginning of some memory.
 #[derive(Clone, Debug, PartialEq, Eq)]

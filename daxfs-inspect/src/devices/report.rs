@@ -2,13 +2,13 @@
 //! How candidates are printed.
 
 use anyhow::Result;
+use daxfs_cli::json::Bytes;
+use daxfs_cli::number::size;
 use serde::Serialize;
 
+use super::candidate::{Candidate, Kind};
 use super::probe::Contents;
-use super::{Candidate, Kind};
 use crate::console::Console;
-use crate::human::size;
-use crate::json::Bytes;
 
 /// Prints the candidates.
 ///

@@ -7,9 +7,11 @@
 
 use std::fs;
 
+use super::candidate::{Candidate, Kind};
 use super::iomem::Resource;
+use super::machine::{parse_number, Machine};
 use super::probe::{self, Contents};
-use super::{parse_number, Candidate, Kind, Machine, Range};
+use super::range::Range;
 
 /// What firmware keeps, and what was taken away, are called the same in `/proc/iomem`.
 const RESERVED: &str = "Reserved";

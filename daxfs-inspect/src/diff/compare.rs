@@ -1,50 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The comparison of two inodes that have one path.
 
-use std::fmt::Display;
-
 use daxfs_image::format::text::Digest;
 use daxfs_image::format::{Error, FileData, FileType, Inode, InodeKind, Rdev, Symlink};
+use daxfs_image::{escape, path};
 
+use super::change::Change;
 use super::content::Contents;
 use super::sets::Sets;
 use crate::console::Console;
 use crate::human;
 use crate::open::Inspected;
-use daxfs_image::escape;
-
-/// A field that changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// The name of the field.
-    pub field: String,
-    /// The old value, if there was one and it is short enough to be printed.
-    pub old: Option<String>,
-    /// The new value.
-    pub new: Option<String>,
-}
-
-impl Change {
-    fn new(field: impl Into<String>, old: impl Display, new: impl Display) -> Self {
-        Self {
-            field: field.into(),
-            old: Some(old.to_string()),
-            new: Some(new.to_string()),
-        }
-    }
-
-    /// The change for people.
-    #[must_use]
-    pub fn text(&self) -> String {
-        let field = &self.field;
-        match (&self.old, &self.new) {
-            (Some(old), Some(new)) => format!("{field} {old} -> {new}"),
-            (Some(old), None) => format!("{field} {old} removed"),
-            (None, Some(new)) => format!("{field} {new} added"),
-            (None, None) => field.clone(),
-        }
-    }
-}
 
 /// Compares inodes of two images, and remembers what is expensive to compare again.
 pub struct Comparison<'a> {
@@ -82,8 +48,7 @@ impl<'a> Comparison<'a> {
             self.kind(a, b, &mut changes),
         ];
         for error in results.into_iter().filter_map(Result::err) {
-            let path = console.name(path);
-            console.problem(format_args!("{path}: {error}"));
+            console.problem_at(path, error);
         }
         changes
     }
@@ -107,10 +72,8 @@ impl<'a> Comparison<'a> {
     }
 
     fn targets(&self, a: &Symlink, b: &Symlink, changes: &mut Vec<Change>) -> Result<(), Error> {
-        let mut old = vec![0; usize::from(a.length())];
-        let mut new = vec![0; usize::from(b.length())];
-        self.a.read_link(a, &mut old)?;
-        self.b.read_link(b, &mut new)?;
+        let old = path::target(self.a, a)?;
+        let new = path::target(self.b, b)?;
         if old != new {
             changes.push(Change::new(
                 "target",

@@ -88,15 +88,6 @@ impl<'a> Contents<'a> {
     }
 }
 
-/// Where a content lies, or the list of its extents.
-fn place(data: &FileData) -> u64 {
-    match data {
-        FileData::Empty => 0,
-        FileData::Direct { offset } | FileData::Packed { offset } => *offset,
-        FileData::Sparse(list) => list.offset(),
-    }
-}
-
 fn is_sparse(data: &FileData) -> bool {
     matches!(data, FileData::Sparse(_))
 }
@@ -127,7 +118,7 @@ impl<'a> Side<'a> {
         data: &FileData,
         size: u64,
     ) -> Result<[u8; 32], Error> {
-        let key = (content, place(data), size);
+        let key = (content, data.offset(), size);
         if let Some(&known) = self.digests.get(&key) {
             return known;
         }
@@ -186,10 +177,5 @@ impl<'a> Side<'a> {
 }
 
 fn overlap(content: ContentId, place: u64) -> Finding {
-    Finding {
-        object: Object::Content(content),
-        offset: place,
-        rule: Rule::ContentOverlap,
-        value: place,
-    }
+    Finding::new(Object::Content(content), place, Rule::ContentOverlap, place)
 }

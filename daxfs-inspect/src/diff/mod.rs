@@ -4,26 +4,31 @@
 //! | module | owns |
 //! |---|---|
 //! | [`pairs`] | the walk over both trees at once |
+//! | [`change`] | a field that changed |
 //! | [`compare`] | two inodes with one path |
 //! | [`sets`] | two sets of attributes, by name |
 //! | [`content`] | two contents, by digest or byte by byte |
 
+pub mod change;
 pub mod compare;
 pub mod content;
 pub mod pairs;
 pub mod sets;
 
 use anyhow::Result;
+use daxfs_cli::json::Bytes;
+use daxfs_cli::number::plural;
 use daxfs_image::format::Inode;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
 use crate::cli::DiffArgs;
 use crate::console::Console;
-use crate::human::{self, plural};
-use crate::json::{self, Bytes};
+use crate::human;
+use crate::json;
 use crate::open;
-use compare::{Change, Comparison};
+use change::Change;
+use compare::Comparison;
 use pairs::{Pair, Pairs};
 
 /// What is known of two trees.
@@ -59,8 +64,8 @@ pub fn run(arguments: &DiffArgs, verdict: &mut Verdict, console: &mut Console<'_
         }
         print(&pair, &difference, arguments, console)?;
     }
-    crate::report_cause(&a, console);
-    crate::report_cause(&b, console);
+    open::report_cause(&a, console);
+    open::report_cause(&b, console);
     if counts.differ() == 0 {
         *verdict = Verdict::Same;
     } else if !arguments.json {

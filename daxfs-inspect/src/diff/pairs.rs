@@ -7,12 +7,13 @@ use std::vec;
 
 use daxfs_image::format::{Error, FileType, Ino, Inode, InodeKind};
 use daxfs_image::hash::Xxh64;
+use daxfs_image::path::Trail;
+use daxfs_image::walk::{entered_before, read_inode};
+use daxfs_image::walk::{Listed, Listings};
+use daxfs_image::InodeSet;
 
 use crate::console::Console;
-use crate::listing::{Listed, Listings};
 use crate::open::{Inspected, Salvaged};
-use crate::trail::Trail;
-use crate::traversal::{read_inode, InodeSet};
 
 /// A path that one of two trees has, or both.
 #[derive(Debug)]
@@ -170,10 +171,7 @@ impl<'a> Tree<'a> {
             return None;
         };
         if !self.enter(inode.ino) {
-            let (path, ino) = (console.name(path), inode.ino);
-            console.problem(format_args!(
-                "{path}: inode {ino} is a directory met before"
-            ));
+            console.problem_at(path, entered_before(inode.ino));
             return None;
         }
         Some(self.listings.list(&directory, path, console))

@@ -9,13 +9,14 @@
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
+use daxfs_image::attributes::full_name;
 use daxfs_image::escape;
 use daxfs_image::format::xattr::{Xattr, XATTR_SIZE};
 use daxfs_image::format::{Error, Finding, Memory, Object, Rule, Sha256 as _, XattrSetId};
 use daxfs_image::hash::Sha256;
 use daxfs_image::ranges::Ranges;
 
-use super::compare::Change;
+use super::change::Change;
 use crate::open::Inspected;
 
 /// Compares attribute sets of two images.
@@ -126,8 +127,7 @@ impl<'a> Side<'a> {
     }
 
     fn attribute(&self, xattr: &Xattr) -> Result<Attribute, Error> {
-        let mut name = xattr.namespace.prefix().as_bytes().to_vec();
-        name.extend_from_slice(self.image.xattr_name(xattr, &mut [0; 255])?);
+        let name = full_name(self.image, xattr)?;
         let value = (xattr.value_at(), xattr.value_length());
         let mut hash = Sha256::new();
         hash.update(&self.value(value)?);
@@ -170,12 +170,7 @@ fn different<'s>(old: &'s [Attribute], new: &'s [Attribute]) -> Vec<Pair<'s>> {
 }
 
 fn overlap(set: XattrSetId, at: u64) -> Finding {
-    Finding {
-        object: Object::XattrSet(set),
-        offset: at,
-        rule: Rule::XattrPlace,
-        value: at,
-    }
+    Finding::new(Object::XattrSet(set), at, Rule::XattrPlace, at)
 }
 
 #[cfg(test)]

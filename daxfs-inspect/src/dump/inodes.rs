@@ -10,7 +10,7 @@ use daxfs_image::format::limits::MAX_SYMLINK;
 use daxfs_image::format::{Error, FileType, Image, Ino, Memory, RawInode, SectionKind, Xxh64};
 use zerocopy::{FromBytes, IntoBytes};
 
-use super::Dump;
+use super::record::Dump;
 
 /// Writes all inodes. Faults of the memory go to `faults`.
 ///

@@ -4,8 +4,9 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
-use crate::json::{self, Bytes};
+use daxfs_cli::json::{self, Bytes};
 use daxfs_image::escape;
+use daxfs_image::format::text::Hex;
 
 /// In which form records are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +78,7 @@ impl Record {
     /// Adds bytes in hexadecimal.
     #[must_use]
     pub fn hex(self, key: &str, value: &[u8]) -> Self {
-        self.word(key, escape::hex(value))
+        self.word(key, Hex(value))
     }
 
     /// Adds bytes in hexadecimal unless all are zero, as reserved fields are.
@@ -99,6 +100,51 @@ impl Record {
             Form::Json => "}\n",
         });
         out.write_all(self.line.as_bytes())
+    }
+}
+
+/// The version of the text form. It changes when an image's dump does.
+pub const VERSION: u32 = 1;
+
+/// Where records go.
+pub struct Dump<'a> {
+    form: Form,
+    records: u64,
+    out: &'a mut dyn Write,
+}
+
+impl<'a> Dump<'a> {
+    /// A dump without records.
+    pub fn new(form: Form, out: &'a mut dyn Write) -> Self {
+        Self {
+            form,
+            records: 0,
+            out,
+        }
+    }
+
+    /// A record of this dump's form.
+    #[must_use]
+    pub fn record(&self, name: &str) -> Record {
+        Record::new(self.form, name)
+    }
+
+    /// Writes a record.
+    ///
+    /// # Errors
+    /// What the output says.
+    pub fn write(&mut self, record: Record) -> io::Result<()> {
+        self.records += 1;
+        record.write(self.out)
+    }
+
+    /// Writes the last record, which counts the others.
+    ///
+    /// # Errors
+    /// What the output says.
+    pub fn end(&mut self) -> io::Result<()> {
+        let end = self.record("end").number("records", self.records);
+        self.write(end)
     }
 }
 

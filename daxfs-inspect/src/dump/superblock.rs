@@ -8,7 +8,7 @@ use daxfs_image::format::superblock::{RawSuperblock, MAGIC, MAX_SECTIONS};
 use daxfs_image::format::SectionKind;
 use zerocopy::IntoBytes as _;
 
-use super::{Dump, VERSION};
+use super::record::{Dump, VERSION};
 
 /// Writes the head of the dump, the superblock, and the section table.
 ///

@@ -10,7 +10,7 @@ use daxfs_image::format::xattr::{
 use daxfs_image::format::{Error, Image, Memory, SectionKind, Xxh64};
 
 use super::inodes::{read_raw, Interrupted};
-use super::Dump;
+use super::record::Dump;
 
 /// Writes all attribute sets. Faults of the memory go to `faults`.
 ///

@@ -27,14 +27,13 @@ pub fn run(arguments: &ImageArgs, console: &mut Console<'_>) -> Result<()> {
     let identity = candidate.superblock.identity::<daxfs_image::hash::Sha256>();
     match candidate.open(console) {
         Ok(image) => {
-            let opened = open::superblock_of(&image)?;
-            let summary = summary::Summary::of(&image, &opened, identity, console);
+            let summary = summary::Summary::of(&image, identity, console);
             if arguments.json {
                 console.json(&summary)?;
             } else {
                 summary.print(console)?;
             }
-            crate::report_cause(&image, console);
+            open::report_cause(&image, console);
         }
         Err(error) => {
             console.problem(format_args!("{name}: {error}"));

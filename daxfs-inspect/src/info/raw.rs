@@ -2,17 +2,17 @@
 //! The fields of a superblock that cannot be relied upon, as they lie there.
 
 use anyhow::Result;
+use daxfs_cli::number::size_and_bytes;
+use daxfs_image::escape;
 use daxfs_image::format::section::RawSection;
 use daxfs_image::format::superblock::{RawSuperblock, MAGIC, MAX_SECTIONS};
-use daxfs_image::format::text::Uuid;
+use daxfs_image::format::text::{Hex, Uuid};
 use daxfs_image::format::SectionKind;
 use daxfs_image::hash::Xxh64;
 use serde::Serialize;
 use zerocopy::IntoBytes as _;
 
 use crate::console::Console;
-use crate::human::size_and_bytes;
-use daxfs_image::escape;
 
 /// The fields. What is in JSON has the names that the specification gives them.
 #[derive(Debug, Serialize)]
@@ -62,7 +62,7 @@ impl Fields {
         Self {
             damaged: true,
             file_size,
-            magic: escape::hex(&raw.magic),
+            magic: Hex(&raw.magic).to_string(),
             magic_is_right: raw.magic == MAGIC,
             version_major: raw.version_major.get(),
             version_minor: raw.version_minor.get(),
@@ -89,7 +89,7 @@ impl Fields {
         let magic = if self.magic_is_right {
             format!("{} (right)", self.magic)
         } else {
-            format!("{} (WRONG, expected {})", self.magic, escape::hex(&MAGIC))
+            format!("{} (WRONG, expected {})", self.magic, Hex(&MAGIC))
         };
         let checksum = if self.xxh64 == self.xxh64_expected {
             format!("{} (right)", self.xxh64)

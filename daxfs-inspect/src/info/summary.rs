@@ -4,24 +4,23 @@
 use std::ops::ControlFlow;
 
 use anyhow::Result;
-use daxfs_image::format::check::{verify_checksums, Stop};
+use daxfs_cli::json::Text;
+use daxfs_cli::number::{plural, size, size_and_bytes};
+use daxfs_image::format::check::Stop;
 use daxfs_image::format::section::RawSection;
-use daxfs_image::format::superblock::SuperblockCopy;
 use daxfs_image::format::text::Uuid;
 use daxfs_image::format::{
     FileType, Finding, Identity, Image, Inode, Memory, Object, Rule, SectionKind, Xxh64,
 };
+use daxfs_image::Opened;
 use serde::Serialize;
 
 use crate::console::Console;
-use crate::human::{plural, size, size_and_bytes};
-use crate::json::Bytes;
 
 /// What is said of an image.
 #[derive(Debug, Serialize)]
 pub struct Summary {
-    #[serde(serialize_with = "label_as_bytes")]
-    label: Vec<u8>,
+    label: Text,
     uuid: String,
     version: String,
     page_size: u64,
@@ -32,10 +31,6 @@ pub struct Summary {
     types: Types,
     digests: bool,
     sections: Vec<SectionLine>,
-}
-
-fn label_as_bytes<S: serde::Serializer>(label: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    Bytes(label).serialize(serializer)
 }
 
 /// How many inodes there are of each type.
@@ -128,18 +123,12 @@ impl Checksum {
 }
 
 impl Summary {
-    /// Reads the inodes and verifies the checksums of `image`, which was opened with the superblock
-    /// `opened`, and reports what is wrong.
-    pub fn of<M: Memory, X: Xxh64>(
-        image: &Image<M, X>,
-        opened: &SuperblockCopy,
-        identity: Identity,
-        console: &mut Console<'_>,
-    ) -> Self {
-        let sections = section_lines(image, opened, console);
+    /// Reads the inodes and verifies the checksums of `image`and reports what is wrong.
+    pub fn of<M: Memory>(image: &Opened<M>, identity: Identity, console: &mut Console<'_>) -> Self {
+        let sections = section_lines(image, console);
         let superblock = image.superblock();
         Self {
-            label: superblock.label().to_vec(),
+            label: Text(superblock.label().to_vec()),
             uuid: Uuid(superblock.uuid()).to_string(),
             version: format!(
                 "{}.{}",
@@ -162,7 +151,7 @@ impl Summary {
     /// # Errors
     /// What the output says.
     pub fn print(&self, console: &mut Console<'_>) -> Result<()> {
-        let label = match self.label.as_slice() {
+        let label = match self.label.0.as_slice() {
             b"" => "(none)".to_owned(),
             label => console.name(label),
         };
@@ -205,11 +194,7 @@ impl Summary {
     }
 }
 
-fn section_lines<M: Memory, X: Xxh64>(
-    image: &Image<M, X>,
-    superblock: &SuperblockCopy,
-    console: &mut Console<'_>,
-) -> Vec<SectionLine> {
+fn section_lines<M: Memory>(image: &Opened<M>, console: &mut Console<'_>) -> Vec<SectionLine> {
     let mut wrong = Vec::new();
     let mut sink = |finding: Finding| {
         console.damage(finding);
@@ -219,7 +204,7 @@ fn section_lines<M: Memory, X: Xxh64>(
         ControlFlow::Continue(())
     };
     let mut buffer = vec![0; 64 << 10];
-    let verified = verify_checksums(image, superblock, &mut buffer, &mut sink);
+    let verified = image.verify_checksums(&mut buffer, &mut sink);
     // The check goes through the sections one by one, so a fault leaves those behind it unread.
     let fault = match verified {
         Err(Stop::Memory(fault)) => {

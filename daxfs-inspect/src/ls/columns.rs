@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The columns of a listing, for people and as JSON.
 
+use daxfs_cli::json::Bytes;
+use daxfs_cli::number::{size_as, Exact};
 use daxfs_image::format::{FileType, Ino, Inode, InodeKind, Rdev};
 use serde::Serialize;
 
-use crate::human::{self, Exact};
-use crate::json::{self, Bytes};
+use crate::human;
+use crate::json;
 
 /// The widths of the columns of a listing.
 #[derive(Default)]
@@ -41,7 +43,7 @@ fn size_column(inode: &Inode, exact: Exact) -> String {
     match inode.kind {
         InodeKind::CharDevice(Rdev { major, minor })
         | InodeKind::BlockDevice(Rdev { major, minor }) => format!("{major}, {minor}"),
-        _ => human::size_as(inode.size, exact),
+        _ => size_as(inode.size, exact),
     }
 }
 

@@ -8,17 +8,19 @@
 mod columns;
 
 use anyhow::Result;
+use daxfs_cli::json::Bytes;
+use daxfs_cli::number::Exact;
 use daxfs_image::format::{FileType, Inode, InodeKind, Symlink};
+use daxfs_image::path::Trail;
+use daxfs_image::path::{self, Found, LastLink};
+use daxfs_image::walk::{entered_before, read_inode};
+use daxfs_image::walk::{Listed, Listings};
+use daxfs_image::InodeSet;
 
 use crate::cli::LsArgs;
 use crate::console::Console;
-use crate::human::Exact;
-use crate::json::{self, Bytes};
-use crate::listing::{Listed, Listings};
-use crate::lookup::{self, Found, LastLink};
+use crate::json;
 use crate::open::{self, Inspected};
-use crate::trail::Trail;
-use crate::traversal::{read_inode, InodeSet};
 use columns::{File, Metadata, Widths};
 
 /// Runs the command.
@@ -39,7 +41,7 @@ pub fn run(arguments: &LsArgs, console: &mut Console<'_>) -> Result<()> {
     };
     let (mut files, mut directories) = (Vec::new(), Vec::new());
     for path in paths {
-        match lookup::find_or_tell(&image, path, LastLink::Keep, console) {
+        match open::find(&image, path, LastLink::Keep, console) {
             Some(found) if found.inode.file_type() == FileType::Directory => {
                 directories.push(found);
             }
@@ -55,7 +57,7 @@ pub fn run(arguments: &LsArgs, console: &mut Console<'_>) -> Result<()> {
     for directory in directories {
         ls.print_tree(&directory, &mut titles, console)?;
     }
-    crate::report_cause(&image, console);
+    open::report_cause(&image, console);
     Ok(())
 }
 
@@ -139,10 +141,7 @@ impl Ls<'_> {
                 continue;
             };
             if !entered.insert(entry.ino) {
-                let (path, ino) = (console.name(&path), entry.ino);
-                console.problem(format_args!(
-                    "{path}: inode {ino} is a directory met before"
-                ));
+                console.problem_at(&path, entered_before(entry.ino));
                 continue;
             }
             trail.enter(entry.ino, &entry.name);
@@ -252,14 +251,8 @@ impl Ls<'_> {
     }
 
     fn target(&self, link: &Symlink, path: &[u8], console: &mut Console<'_>) -> Option<Vec<u8>> {
-        let mut buffer = vec![0; usize::from(link.length())];
-        match self.image.read_link(link, &mut buffer) {
-            Ok(_) => Some(buffer),
-            Err(error) => {
-                let path = console.name(path);
-                console.problem(format_args!("{path}: {error}"));
-                None
-            }
-        }
+        path::target(self.image, link)
+            .inspect_err(|error| console.problem_at(path, error))
+            .ok()
     }
 }

@@ -8,9 +8,9 @@ use daxfs_image::format::limits::HUGE_PAGE;
 use daxfs_image::format::{
     ContentId, Error, FileData, Finding, Image, Ino, Inode, InodeKind, Memory, Object, Rule, Xxh64,
 };
+use daxfs_image::ranges::Ranges;
 
 use crate::console::Console;
-use daxfs_image::ranges::Ranges;
 
 /// The page of a kernel whose huge page has 2 MiB, in bytes.
 const SMALL_PAGE: u64 = 4096;

@@ -3,29 +3,28 @@
 //!
 //! | module | owns |
 //! |---|---|
-//! | [`sharing`] | which contents belong to more than one file |
 //! | [`extents`] | all extents of the image, in its order |
 //! | [`totals`] | what every byte of the image is spent on |
 //! | [`mod@print`] | lines for people |
 
 pub mod extents;
 pub mod print;
-pub mod sharing;
 pub mod totals;
 
 use std::ffi::OsStr;
 
 use anyhow::Result;
 use daxfs_image::format::Ino;
+use daxfs_image::names::Names;
+use daxfs_image::path::{Found, LastLink};
+use daxfs_image::sharing::Sharing;
+use daxfs_image::walk::Traversal;
+use daxfs_image::InodeSet;
 
 use crate::cli::MapArgs;
 use crate::console::Console;
-use crate::lookup::{self, Found, LastLink};
-use crate::names::Names;
 use crate::open::{self, Inspected};
-use crate::traversal::{InodeSet, Traversal};
 use extents::Placed;
-use sharing::Sharing;
 use totals::{Scope, Totals};
 
 /// Runs the command.
@@ -35,10 +34,10 @@ use totals::{Scope, Totals};
 pub fn run(arguments: &MapArgs, console: &mut Console<'_>) -> Result<()> {
     let image = open::open(&arguments.image, console)?;
     let path = arguments.path.as_deref().unwrap_or(OsStr::new("/"));
-    if let Some(found) = lookup::find_or_tell(&image, path, LastLink::Follow, console) {
+    if let Some(found) = open::find(&image, path, LastLink::Follow, console) {
         map(&image, &found, arguments, console)?;
     }
-    crate::report_cause(&image, console);
+    open::report_cause(&image, console);
     Ok(())
 }
 

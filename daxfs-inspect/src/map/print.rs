@@ -2,14 +2,14 @@
 //! The lines of a map.
 
 use anyhow::Result;
+use daxfs_cli::json::Bytes;
+use daxfs_cli::number::{percent, plural, size_as, Exact};
+use daxfs_image::sharing::Sharing;
 use serde::Serialize;
 
 use super::extents::Placed;
-use super::sharing::Sharing;
 use super::totals::Totals;
 use crate::console::Console;
-use crate::human::{percent, plural, size_as, Exact};
-use crate::json::Bytes;
 
 /// An extent in JSON.
 #[derive(Serialize)]

@@ -4,6 +4,7 @@
 use daxfs_image::format::limits::HUGE_PAGE;
 use daxfs_image::format::superblock::SUPERBLOCK_SIZE;
 use daxfs_image::format::{FileData, Image, Ino, InodeKind, Memory, SectionKind, Xxh64};
+use daxfs_image::sharing::Sharing;
 use serde::Serialize;
 
 use super::extents::{Layout, Placed};
@@ -108,10 +109,7 @@ impl Totals {
         image: &Image<M, X>,
         is_member: impl Fn(Ino) -> bool,
     ) {
-        let slots = usize::try_from(image.inode_count())
-            .unwrap_or(usize::MAX)
-            .saturating_add(1);
-        let mut owners = vec![0_u32; slots];
+        let mut sharing = Sharing::new(image);
         let inodes = || {
             let members = image.inode_numbers().filter(|&ino| is_member(ino));
             members.filter_map(|ino| image.inode(ino).ok())
@@ -122,14 +120,7 @@ impl Totals {
             };
             self.files += 1;
             self.file_bytes = self.file_bytes.saturating_add(inode.size);
-            let slot = usize::try_from(content.get())
-                .ok()
-                .and_then(|slot| owners.get_mut(slot));
-            let count = slot.map_or(1, |slot| {
-                *slot += 1;
-                *slot
-            });
-            if count == 1 {
+            if sharing.add(content) == 1 {
                 self.contents += 1;
                 if matches!(inode.kind, InodeKind::Regular(FileData::Sparse(_))) {
                     self.hole_bytes = self.hole_bytes.saturating_add(inode.size);
@@ -139,8 +130,7 @@ impl Totals {
             }
         }
         self.hole_bytes = self.hole_bytes.saturating_sub(self.sparse.bytes);
-        let shared = owners.iter().filter(|&&count| count > 1);
-        self.sharing_files = shared.map(|&count| u64::from(count)).sum();
+        self.sharing_files = sharing.sharers();
     }
 
     fn image_totals<M: Memory, X: Xxh64>(&self, image: &Image<M, X>) -> ImageTotals {

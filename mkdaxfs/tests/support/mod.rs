@@ -11,7 +11,7 @@ use std::os::unix::fs::{FileExt as _, FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use daxfs_image::check::{check_structure, verify_data, Findings};
-use daxfs_image::file::{open_with_superblock, FileImage};
+use daxfs_image::file::{open, FileImage};
 use daxfs_image::format::{FileData, Inode, InodeKind, Rdev};
 use daxfs_image::path::resolve;
 use daxfs_image::walk::Walk;
@@ -80,9 +80,9 @@ pub(crate) fn build(options: &Options) -> Summary {
 
 /// Opens an image after the complete check.
 pub(crate) fn check(image: &Path, digests: Keep) -> FileImage {
-    let (opened, superblock) = open_with_superblock(image).unwrap();
+    let opened = open(image).unwrap();
     let mut findings = Findings::new(10);
-    let structure = check_structure(&opened, &superblock, u64::MAX, &mut findings).unwrap();
+    let structure = check_structure(&opened, u64::MAX, &mut findings).unwrap();
     if digests == Keep::Yes {
         verify_data(&opened, &structure, 2, &mut findings).unwrap();
     }
@@ -126,7 +126,7 @@ pub(crate) fn xattrs(image: &FileImage, inode: &Inode) -> BTreeMap<Vec<u8>, Vec<
 
 /// Compares everything that an image holds with the tree that it was made of.
 pub(crate) fn compare(source: &Path, image: &Path) {
-    let image = &daxfs_image::file::open(image).unwrap();
+    let image = &open(image).unwrap();
     let mut count = 0;
     let mut links = BTreeMap::new();
     let mut pending = vec![PathBuf::new()];

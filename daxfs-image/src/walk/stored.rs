@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The whole tree, one entry after another, each directory before what it holds.
-//!
-//! A walk ends on any image, also on one that was not checked, after as many steps as the image can
-//! have entries: it enters a directory once only, and no two that share entries.
+//! The whole tree in the order of the image.
 
 use daxfs_format::directory::Position;
 use daxfs_format::{
-    Cookie, DirEntry, Directory, Error, Finding, Image, Ino, Inode, InodeKind, ListBuf, Memory,
-    Object, Rule, Xxh64,
+    Cookie, DirEntry, Directory, Error, Image, Ino, Inode, InodeKind, ListBuf, Memory, Xxh64,
 };
 
+use super::problems::shared_unit;
+use crate::inodes::InodeSet;
 use crate::ranges::Ranges;
 
 /// A walk over an image.
@@ -18,7 +16,7 @@ pub struct Walk<'a, M, X> {
     open: Vec<Level>,
     buffer: ListBuf,
     path: Vec<u8>,
-    entered: Vec<bool>,
+    entered: InodeSet,
     units: Ranges,
 }
 
@@ -57,16 +55,12 @@ impl<'a, M: Memory, X: Xxh64> Walk<'a, M, X> {
     /// # Errors
     /// The memory's own.
     pub fn from(image: &'a Image<M, X>, inode: &Inode) -> Result<Self, Error> {
-        let slots = usize::try_from(image.inode_count())
-            .unwrap_or(usize::MAX)
-            .saturating_add(1);
-        let entered = vec![false; slots];
         let mut walk = Self {
             image,
             open: Vec::new(),
             buffer: ListBuf::new(),
             path: Vec::new(),
-            entered,
+            entered: InodeSet::new(image),
             units: Ranges::default(),
         };
         walk.enter(inode)?;
@@ -77,10 +71,7 @@ impl<'a, M: Memory, X: Xxh64> Walk<'a, M, X> {
         let InodeKind::Directory(directory) = inode.kind else {
             return Ok(());
         };
-        let slot = usize::try_from(inode.ino.get())
-            .ok()
-            .and_then(|ino| self.entered.get_mut(ino));
-        if slot.is_none_or(|entered| std::mem::replace(entered, true)) {
+        if !self.entered.insert(inode.ino) {
             return Ok(());
         }
         if !self
@@ -141,16 +132,5 @@ impl<'a, M: Memory, X: Xxh64> Walk<'a, M, X> {
         let inode = self.image.inode(ino)?;
         self.enter(&inode)?;
         Ok(inode)
-    }
-}
-
-/// The finding of a directory that shares entries with another.
-#[must_use]
-pub fn shared_unit(directory: &Directory) -> Finding {
-    Finding {
-        object: Object::Inode(directory.ino().get()),
-        offset: directory.offset(),
-        rule: Rule::DirectoryPlace,
-        value: directory.offset(),
     }
 }

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The entries of directories, sorted by name, as far as they can be read.
 
-use daxfs_image::format::{
-    DirEntry, Directory, Error, FileType, Image, Ino, Memory, NameBuf, Xxh64,
-};
+use daxfs_format::{DirEntry, Directory, Error, FileType, Image, Ino, Memory, NameBuf, Xxh64};
 
-use crate::console::Console;
-use daxfs_image::ranges::Ranges;
-use daxfs_image::walk::shared_unit;
+use super::problems::{shared_unit, Problems};
+use crate::ranges::Ranges;
 
 /// An entry of a directory.
 #[derive(Clone, Debug)]
@@ -41,7 +38,7 @@ impl<'a, M: Memory, X: Xxh64> Listings<'a, M, X> {
         &mut self,
         directory: &Directory,
         path: &[u8],
-        console: &mut Console<'_>,
+        problems: &mut dyn Problems,
     ) -> Vec<Listed> {
         // Not reserved from the count, which an image chooses.
         let mut entries = Vec::new();
@@ -51,10 +48,7 @@ impl<'a, M: Memory, X: Xxh64> Listings<'a, M, X> {
                 ino: entry.ino,
                 file_type: entry.file_type,
             }),
-            Err(error) => {
-                let path = console.name(path);
-                console.problem(format_args!("{path}: {error}"));
-            }
+            Err(error) => problems.at(path, &error),
         });
         entries.sort_unstable_by(|a, b| (&a.name, a.ino).cmp(&(&b.name, b.ino)));
         entries

@@ -5,7 +5,7 @@
 //! of more than [`MAX_PATH`] bytes is printed as `<N>/name`, where N is the inode of the directory;
 //! every command takes that form as an argument.
 
-use daxfs_image::format::{Image, Ino, Memory, Xxh64};
+use daxfs_format::{Image, Ino, Memory, Xxh64};
 
 /// The longest path that is printed in full, in bytes (`PATH_MAX` of Linux).
 pub const MAX_PATH: usize = 4096;
@@ -72,7 +72,7 @@ impl Trail {
 }
 
 /// Appends a name to a path.
-pub fn append(path: &mut Vec<u8>, name: &[u8]) {
+pub(crate) fn append(path: &mut Vec<u8>, name: &[u8]) {
     if !path.ends_with(b"/") {
         path.push(b'/');
     }
@@ -81,7 +81,7 @@ pub fn append(path: &mut Vec<u8>, name: &[u8]) {
 
 /// The path of something that is known by its inode number only.
 #[must_use]
-pub fn of_inode<M: Memory, X: Xxh64>(image: &Image<M, X>, ino: Ino) -> Vec<u8> {
+pub(super) fn of_inode<M: Memory, X: Xxh64>(image: &Image<M, X>, ino: Ino) -> Vec<u8> {
     if ino == image.superblock().root() {
         b"/".to_vec()
     } else {
@@ -91,7 +91,7 @@ pub fn of_inode<M: Memory, X: Xxh64>(image: &Image<M, X>, ino: Ino) -> Vec<u8> {
 
 /// An inode number as the start of a path.
 #[must_use]
-pub fn by_number(ino: Ino) -> Vec<u8> {
+pub(crate) fn by_number(ino: Ino) -> Vec<u8> {
     format!("<{ino}>").into_bytes()
 }
 

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One path for each inode, found without a walk: a name and a parent for each.
 
-use daxfs_image::format::{Directory, Image, Ino, InodeKind, Memory, Xxh64};
+use daxfs_format::{Directory, Image, Ino, InodeKind, Memory, Xxh64};
 
-use crate::console::Console;
-use crate::listing::Listings;
-use crate::trail::{self, MAX_PATH};
+use crate::path::trail::{self, MAX_PATH};
+use crate::walk::{Listings, Problems};
 
 /// A name for each inode, of a few bytes more than the name.
 #[derive(Debug)]
@@ -25,7 +24,7 @@ struct Slot {
 impl Names {
     /// Reads all directories. Of several names of an inode the one counts that is stored first;
     /// entries that cannot be read are left out and reported.
-    pub fn read<M: Memory, X: Xxh64>(image: &Image<M, X>, console: &mut Console<'_>) -> Self {
+    pub fn read<M: Memory, X: Xxh64>(image: &Image<M, X>, problems: &mut dyn Problems) -> Self {
         let slots = usize::try_from(image.inode_count())
             .unwrap_or(usize::MAX)
             .saturating_add(1);
@@ -40,7 +39,7 @@ impl Names {
             // Inodes that cannot be read are reported by whoever looks at them.
             if let Ok(inode) = image.inode(ino) {
                 if let InodeKind::Directory(directory) = inode.kind {
-                    names.read_directory(&mut listings, &directory, console);
+                    names.read_directory(&mut listings, &directory, problems);
                 }
             }
         }
@@ -51,11 +50,11 @@ impl Names {
         &mut self,
         listings: &mut Listings<'_, M, X>,
         directory: &Directory,
-        console: &mut Console<'_>,
+        problems: &mut dyn Problems,
     ) {
         listings.read(directory, |entry| match entry {
             Ok((entry, name)) => self.insert(entry.ino, directory.ino(), name),
-            Err(error) => console.damage(error),
+            Err(error) => problems.of_image(&error),
         });
     }
 

@@ -6,50 +6,12 @@
 
 use std::vec;
 
-use daxfs_image::format::{FileType, Image, Ino, Inode, InodeKind, Memory, Xxh64};
+use daxfs_format::{FileType, Image, Ino, Inode, InodeKind, Memory, Xxh64};
 
-use crate::console::Console;
-use crate::listing::{Listed, Listings};
-use crate::lookup::Found;
-use crate::trail::Trail;
-
-/// A set of inode numbers of one image.
-#[derive(Debug)]
-pub struct InodeSet(Vec<u64>);
-
-impl InodeSet {
-    /// The empty set, with room for every inode of the image.
-    #[must_use]
-    pub fn new<M: Memory, X: Xxh64>(image: &Image<M, X>) -> Self {
-        let words = usize::try_from(image.inode_count() / 64 + 1).unwrap_or(usize::MAX);
-        Self(vec![0; words])
-    }
-
-    /// Adds a number and returns whether it was not there before.
-    pub fn insert(&mut self, ino: Ino) -> bool {
-        let (word, bit) = Self::place(ino);
-        let Some(word) = self.0.get_mut(word) else {
-            return false;
-        };
-        let new = *word & bit == 0;
-        *word |= bit;
-        new
-    }
-
-    /// Whether a number is in the set.
-    #[must_use]
-    pub fn contains(&self, ino: Ino) -> bool {
-        let (word, bit) = Self::place(ino);
-        self.0.get(word).is_some_and(|word| word & bit != 0)
-    }
-
-    fn place(ino: Ino) -> (usize, u64) {
-        (
-            usize::try_from(ino.get() / 64).unwrap_or(usize::MAX),
-            1 << (ino.get() % 64),
-        )
-    }
-}
+use super::listing::{Listed, Listings};
+use super::problems::{entered_before, Problems};
+use crate::inodes::InodeSet;
+use crate::path::{Found, Trail};
 
 /// A traversal of the tree below a directory.
 pub struct Traversal<'a, M, X> {
@@ -81,7 +43,7 @@ pub struct Visit {
 
 impl<'a, M: Memory, X: Xxh64> Traversal<'a, M, X> {
     /// A traversal from a directory, which is itself not visited; of anything else there is none.
-    pub fn new(image: &'a Image<M, X>, start: &Found, console: &mut Console<'_>) -> Self {
+    pub fn new(image: &'a Image<M, X>, start: &Found, problems: &mut dyn Problems) -> Self {
         let entered = InodeSet::new(image);
         let trail = Trail::new(start.inode.ino, start.path.clone());
         let mut traversal = Self {
@@ -91,7 +53,7 @@ impl<'a, M: Memory, X: Xxh64> Traversal<'a, M, X> {
             trail,
             entered,
         };
-        if let Some(entries) = traversal.entries(&start.inode, &start.path, console) {
+        if let Some(entries) = traversal.entries(&start.inode, &start.path, problems) {
             traversal.levels.push(entries);
         }
         traversal
@@ -102,26 +64,23 @@ impl<'a, M: Memory, X: Xxh64> Traversal<'a, M, X> {
         &mut self,
         inode: &Inode,
         path: &[u8],
-        console: &mut Console<'_>,
+        problems: &mut dyn Problems,
     ) -> Option<vec::IntoIter<Listed>> {
         let InodeKind::Directory(directory) = inode.kind else {
             return None;
         };
         if !self.entered.insert(inode.ino) {
-            let (path, ino) = (console.name(path), inode.ino);
-            console.problem(format_args!(
-                "{path}: inode {ino} is a directory met before"
-            ));
+            problems.at(path, &entered_before(inode.ino));
             return None;
         }
-        Some(self.listings.list(&directory, path, console).into_iter())
+        Some(self.listings.list(&directory, path, problems).into_iter())
     }
 
     /// The next entry, or `None` at the end. `descend` says whether directories at this depth are
     /// entered.
     pub fn step(
         &mut self,
-        console: &mut Console<'_>,
+        problems: &mut dyn Problems,
         descend: impl Fn(usize) -> bool,
     ) -> Option<Visit> {
         let (entry, is_last) = loop {
@@ -134,9 +93,9 @@ impl<'a, M: Memory, X: Xxh64> Traversal<'a, M, X> {
         };
         let depth = self.levels.len() - 1;
         let path = self.trail.path_of(&entry.name);
-        let inode = read_inode(self.image, entry.ino, &path, console);
+        let inode = read_inode(self.image, entry.ino, &path, problems);
         if let Some(inode) = inode.as_ref().filter(|_| descend(depth)) {
-            if let Some(entries) = self.entries(inode, &path, console) {
+            if let Some(entries) = self.entries(inode, &path, problems) {
                 self.levels.push(entries);
                 self.trail.enter(entry.ino, &entry.name);
             }
@@ -163,13 +122,12 @@ pub fn read_inode<M: Memory, X: Xxh64>(
     image: &Image<M, X>,
     ino: Ino,
     path: &[u8],
-    console: &mut Console<'_>,
+    problems: &mut dyn Problems,
 ) -> Option<Inode> {
     match image.inode(ino) {
         Ok(inode) => Some(inode),
         Err(error) => {
-            let path = console.name(path);
-            console.problem(format_args!("{path}: {error}"));
+            problems.at(path, &error);
             None
         }
     }

@@ -1,21 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Extended attributes: sets of them, each stored once.
-//!
-//! ```text
-//! section:  0 count u32    4 reserved [u8; 12]    16 table [RawXattrSet; count]    then the sets
-//! table:    0 offset u32, from the start of the section    4 length u32
-//! set:      attributes, one after another, each padded with zeros to 8 bytes
-//! attribute: 0 value_length u32    4 namespace u8    5 name_length u8    6 reserved u16    8 name    value
-//! ```
-//!
-//! Set N (from 1) is at the table's index N - 1; sets follow each other and fill the section.
-//! Attributes ascend by namespace, then by name; the name is what follows the namespace's prefix.
+//! Sets of extended attributes, and the walk over one.
 
-use core::mem::size_of;
-
-use zerocopy::little_endian::{U16, U32};
-use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
-
+use super::namespace::Namespace;
+use super::raw::{RawXattr, RawXattrSet, ALIGN_SHIFT, HEADER_SIZE, SET_SIZE, XATTR_SIZE};
 use crate::error::{Error, Finding, Object, Result};
 use crate::ids::XattrSetId;
 use crate::kinds::SectionKind;
@@ -24,137 +11,6 @@ use crate::memory::{read_struct, Memory};
 use crate::num::{from_usize, len64, round_up};
 use crate::rule::Rule;
 use crate::superblock::Superblock;
-
-/// The header of the xattr section.
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct RawXattrHeader {
-    /// How many sets there are.
-    pub count: U32,
-    /// Zero.
-    pub reserved_4: [u8; 12],
-}
-
-/// An entry of the table of sets.
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct RawXattrSet {
-    /// Where the set begins, in bytes from the start of the section.
-    pub offset: U32,
-    /// Its length in bytes.
-    pub length: U32,
-}
-
-/// The header of an attribute.
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct RawXattr {
-    /// The length of the value in bytes.
-    pub value_length: U32,
-    /// The namespace, [`Namespace::number`].
-    pub namespace: u8,
-    /// The length of the name in bytes, without the namespace's prefix.
-    pub name_length: u8,
-    /// Zero.
-    pub reserved_6: U16,
-}
-
-const _: () = {
-    assert!(size_of::<RawXattrHeader>() == 16);
-    assert!(size_of::<RawXattrSet>() == 8);
-    assert!(size_of::<RawXattr>() == 8);
-};
-
-/// The length of the section's header in bytes.
-pub const HEADER_SIZE: u64 = 16;
-/// The length of an entry of the table of sets in bytes.
-pub const SET_SIZE: u64 = 8;
-/// The length of an attribute's header in bytes.
-pub const XATTR_SIZE: u64 = 8;
-/// The least bytes of the section that a set takes: its entry in the table and one attribute.
-pub(crate) const LEAST_SET: u64 = 24;
-/// What attributes are padded to, as a power of two.
-pub const ALIGN_SHIFT: u32 = 3;
-
-/// The namespaces of attributes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Namespace {
-    /// `user.`
-    User,
-    /// `trusted.`
-    Trusted,
-    /// `security.`
-    Security,
-    /// `system.posix_acl_access`, a whole name.
-    AclAccess,
-    /// `system.posix_acl_default`, a whole name.
-    AclDefault,
-}
-
-impl Namespace {
-    /// Every namespace, in ascending order of its number.
-    pub const ALL: [Self; 5] = [
-        Self::User,
-        Self::Trusted,
-        Self::Security,
-        Self::AclAccess,
-        Self::AclDefault,
-    ];
-
-    /// The number in an attribute.
-    #[must_use]
-    pub const fn number(self) -> u8 {
-        match self {
-            Self::User => 1,
-            Self::Trusted => 2,
-            Self::Security => 3,
-            Self::AclAccess => 4,
-            Self::AclDefault => 5,
-        }
-    }
-
-    /// The namespace with this number.
-    #[must_use]
-    pub fn from_number(number: u8) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|namespace| namespace.number() == number)
-    }
-
-    /// What names of the namespace begin with.
-    #[must_use]
-    pub const fn prefix(self) -> &'static str {
-        match self {
-            Self::User => "user.",
-            Self::Trusted => "trusted.",
-            Self::Security => "security.",
-            Self::AclAccess => "system.posix_acl_access",
-            Self::AclDefault => "system.posix_acl_default",
-        }
-    }
-
-    /// Whether the prefix is the whole name, and the value an ACL.
-    #[must_use]
-    pub const fn is_acl(self) -> bool {
-        matches!(self, Self::AclAccess | Self::AclDefault)
-    }
-
-    /// Splits a full name, or returns `None` if the format cannot hold it.
-    #[must_use]
-    pub fn split(full: &[u8]) -> Option<(Self, &[u8])> {
-        Self::ALL.into_iter().find_map(|namespace| {
-            let name = full.strip_prefix(namespace.prefix().as_bytes())?;
-            namespace.allows(name).then_some((namespace, name))
-        })
-    }
-
-    /// Whether an attribute of the namespace may have this name after the prefix.
-    #[must_use]
-    pub fn allows(self, name: &[u8]) -> bool {
-        let fits = self.prefix().len().saturating_add(name.len()) <= MAX_XATTR_NAME;
-        fits && self.is_acl() == name.is_empty() && !name.contains(&0)
-    }
-}
 
 /// Where a set lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -360,34 +216,5 @@ impl XattrWalk {
             name_length,
             value_length,
         })
-    }
-}
-
-const _: () = assert!(from_usize(size_of::<RawXattr>()) == XATTR_SIZE);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn full_names_split_into_namespace_and_name() {
-        assert_eq!(
-            Namespace::split(b"user.a"),
-            Some((Namespace::User, &b"a"[..]))
-        );
-        let acl = Namespace::split(b"system.posix_acl_access");
-        assert_eq!(acl, Some((Namespace::AclAccess, &b""[..])));
-        for name in [
-            &b"user."[..],
-            b"system.nfs4_acl",
-            b"system.posix_acl_accessx",
-            b"a",
-            b"",
-        ] {
-            assert_eq!(Namespace::split(name), None);
-        }
-        let long = [b"user.".to_vec(), vec![b'x'; 251]].concat();
-        assert_eq!(Namespace::split(&long), None);
-        assert!(Namespace::split(&long[..255]).is_some());
     }
 }

@@ -1,24 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The superblock: the first 4 KiB of an image, with the section table in it.
-//!
-//! ```text
-//! 0    magic [u8; 8]          8   version_major u16   10  version_minor u16   12  section_count u32
-//! 16   compatible u64         24  read_only_compatible u64
-//! 32   incompatible u64       40  image_size u64
-//! 48   uuid [u8; 16]
-//! 64   label [u8; 64]
-//! 128  page_shift u8          129 reserved [u8; 3]    132 root u32
-//! 136  reserved [u8; 56]
-//! 192  sections [RawSection; 60]
-//! 4032 reserved [u8; 56]      4088 xxh64 u64, of the 4088 bytes before it
-//! ```
+//! A copy of an image's superblock, and its validation.
 
-use core::mem::{offset_of, size_of};
+use core::mem::size_of;
 
-use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromZeros, IntoBytes};
 use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use super::raw::{
+    RawSuperblock, HEADER_SIZE, KNOWN_INCOMPATIBLE, MAGIC, MAX_SECTIONS, SUPERBLOCK_SIZE,
+    VERSION_MAJOR,
+};
+use super::validated::Superblock;
 use crate::error::{Error, Finding, Object, Result};
 use crate::hash::{Sha256, Xxh64};
 use crate::ids::Ino;
@@ -27,92 +19,8 @@ use crate::limits::{MAX_IMAGE_SIZE, PAGE_SHIFTS};
 use crate::memory::{read_struct, Memory};
 use crate::num::{from_usize, offsets_from, round_up};
 use crate::rule::Rule;
-use crate::section::{RawSection, SectionTable, Sections};
+use crate::section::{RawSection, SectionTable};
 use crate::text::Identity;
-
-/// The length of the superblock in bytes.
-pub const SUPERBLOCK_SIZE: usize = 4096;
-
-/// The first bytes of an image. The byte above 127, the line ends and the end-of-file character
-/// between them show a transfer that was not binary, as in the PNG signature (RFC 2083, 12.11).
-pub const MAGIC: [u8; 8] = [0xda, b'D', b'A', b'X', b'\r', b'\n', 0x1a, b'\n'];
-
-/// The major version: readers refuse all others.
-pub const VERSION_MAJOR: u16 = 1;
-
-/// The minor version: readers accept all others.
-pub const VERSION_MINOR: u16 = 0;
-
-/// The incompatible features that this crate knows, of which there are none yet.
-pub const KNOWN_INCOMPATIBLE: u64 = 0;
-
-/// The number of entries of the section table.
-pub const MAX_SECTIONS: usize = 60;
-
-const HEADER_SIZE: usize = 192;
-const CHECKSUM_OFFSET: usize = 4088;
-
-/// The superblock as it lies in the image.
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct RawSuperblock {
-    /// [`MAGIC`].
-    pub magic: [u8; 8],
-    /// [`VERSION_MAJOR`].
-    pub version_major: U16,
-    /// [`VERSION_MINOR`] of the writer.
-    pub version_minor: U16,
-    /// How many entries of `sections` are used.
-    pub section_count: U32,
-    /// Features that any reader may ignore.
-    pub compatible: U64,
-    /// Features that a reader may ignore and a writer may not.
-    pub read_only_compatible: U64,
-    /// Features that nobody may ignore.
-    pub incompatible: U64,
-    /// The length of the image in bytes.
-    pub image_size: U64,
-    /// The UUID, in the byte order of RFC 9562.
-    pub uuid: [u8; 16],
-    /// The label, padded with zeros.
-    pub label: [u8; 64],
-    /// The page that data is aligned to, as a power of two.
-    pub page_shift: u8,
-    /// Zero.
-    pub reserved_129: [u8; 3],
-    /// The inode number of the root directory.
-    pub root: U32,
-    /// Zero.
-    pub reserved_136: [u8; 56],
-    /// The section table.
-    pub sections: [RawSection; MAX_SECTIONS],
-    /// Zero.
-    pub reserved_4032: [u8; 56],
-    /// XXH64 of all bytes before this field.
-    pub xxh64: U64,
-}
-
-const _: () = {
-    assert!(size_of::<RawSuperblock>() == SUPERBLOCK_SIZE);
-    assert!(offset_of!(RawSuperblock, version_major) == 8);
-    assert!(offset_of!(RawSuperblock, section_count) == 12);
-    assert!(offset_of!(RawSuperblock, compatible) == 16);
-    assert!(offset_of!(RawSuperblock, image_size) == 40);
-    assert!(offset_of!(RawSuperblock, uuid) == 48);
-    assert!(offset_of!(RawSuperblock, label) == 64);
-    assert!(offset_of!(RawSuperblock, page_shift) == 128);
-    assert!(offset_of!(RawSuperblock, root) == 132);
-    assert!(offset_of!(RawSuperblock, sections) == HEADER_SIZE);
-    assert!(offset_of!(RawSuperblock, xxh64) == CHECKSUM_OFFSET);
-};
-
-impl RawSuperblock {
-    /// The checksum that the other bytes call for.
-    #[must_use]
-    pub fn checksum<X: Xxh64>(&self) -> u64 {
-        X::oneshot(self.as_bytes().get(..CHECKSUM_OFFSET).unwrap_or_default())
-    }
-}
 
 /// A copy of an image's superblock, and the place where it is validated.
 ///
@@ -287,74 +195,5 @@ fn fail(rule: Rule, offset: u64, value: u64) -> Finding {
         offset,
         rule,
         value,
-    }
-}
-
-/// A validated superblock.
-///
-/// # Invariants
-/// Its sections lie in ascending order, without overlap, within `image_size` bytes, which the memory
-/// has; the page shift is within [`PAGE_SHIFTS`].
-#[derive(Clone, Debug)]
-pub struct Superblock {
-    version_minor: u16,
-    image_size: u64,
-    uuid: [u8; 16],
-    label: [u8; 64],
-    page_shift: u32,
-    root: Ino,
-    sections: Sections,
-}
-
-impl Superblock {
-    /// The minor version of the image's writer.
-    #[must_use]
-    pub fn version_minor(&self) -> u16 {
-        self.version_minor
-    }
-
-    /// The length of the image in bytes.
-    #[must_use]
-    pub fn image_size(&self) -> u64 {
-        self.image_size
-    }
-
-    /// The UUID, in the byte order of RFC 9562.
-    #[must_use]
-    pub fn uuid(&self) -> [u8; 16] {
-        self.uuid
-    }
-
-    /// The label without its padding: 0 to 64 bytes of any value but zero.
-    #[must_use]
-    pub fn label(&self) -> &[u8] {
-        self.label
-            .split(|&byte| byte == 0)
-            .next()
-            .unwrap_or_default()
-    }
-
-    /// The page that data is aligned to, as a power of two.
-    #[must_use]
-    pub fn page_shift(&self) -> u32 {
-        self.page_shift
-    }
-
-    /// The page that data is aligned to, in bytes.
-    #[must_use]
-    pub fn page_size(&self) -> u64 {
-        1_u64.checked_shl(self.page_shift).unwrap_or_default()
-    }
-
-    /// The inode number of the root directory.
-    #[must_use]
-    pub fn root(&self) -> Ino {
-        self.root
-    }
-
-    /// The sections of known kinds.
-    #[must_use]
-    pub fn sections(&self) -> &Sections {
-        &self.sections
     }
 }

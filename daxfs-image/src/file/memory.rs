@@ -1,28 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! An image in a file that is read with `pread`.
-//!
-//! A file that shrinks or changes while it is read gives an error or other bytes, never a signal. A
-//! small cache of chunks makes the many small reads of metadata cheap; long reads, and all of the
-//! data section, go past it.
+//! A file or block device as the memory of an image, with a small cache.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom};
 use std::os::fd::AsRawFd;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use daxfs_format::superblock::SuperblockCopy;
-use daxfs_format::{Error, Image, Memory, ReadFault, SectionKind};
-
-use crate::escape::{shown, Charset};
-use crate::hash::Xxh64;
-
-/// An image that is read from a file.
-pub type FileImage = Image<FileMemory, Xxh64>;
+use daxfs_format::{Memory, ReadFault};
 
 /// What one cached chunk holds, in bytes.
 const CHUNK: usize = 64 << 10;
@@ -96,7 +84,7 @@ impl FileMemory {
     }
 
     /// Has reads that begin at the offsets `start` to `end` go past the cache.
-    fn bypass(&self, start: u64, end: u64) {
+    pub(super) fn bypass(&self, start: u64, end: u64) {
         self.uncached.set((start, end));
     }
 
@@ -227,75 +215,6 @@ impl fmt::Debug for FileMemory {
     }
 }
 
-/// Why a file could not be opened as an image.
-#[derive(Debug)]
-pub enum OpenError {
-    /// The operating system refused the file.
-    Io(PathBuf, io::Error),
-    /// It is not an image, or one that is broken or of an unknown version; with its length in bytes.
-    Image(PathBuf, u64, Error),
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io(path, _) => write!(f, "cannot read {}", printable(path)),
-            Self::Image(path, size, _) => {
-                let path = printable(path);
-                write!(f, "cannot open {path} ({size} bytes) as an image")
-            }
-        }
-    }
-}
-
-/// A path as no terminal misreads it.
-#[must_use]
-pub fn printable(path: &Path) -> String {
-    shown(path.as_os_str().as_bytes(), Charset::Utf8)
-}
-
-impl std::error::Error for OpenError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Io(_, error) => Some(error),
-            Self::Image(_, _, error) => Some(error),
-        }
-    }
-}
-
-/// Opens the image in a file or block device. Verified are superblock and section table.
-///
-/// # Errors
-/// [`OpenError`], with the file's name.
-pub fn open(path: &Path) -> Result<FileImage, OpenError> {
-    open_with_superblock(path).map(|(image, _)| image)
-}
-
-/// Opens as [`open`] does and also returns the copy of the superblock, for the image's identity.
-///
-/// # Errors
-/// [`OpenError`], with the file's name.
-pub fn open_with_superblock(path: &Path) -> Result<(FileImage, Box<SuperblockCopy>), OpenError> {
-    let io = |error| OpenError::Io(path.to_owned(), error);
-    let memory = FileMemory::open(path).map_err(io)?;
-    let mut copy = Box::new(SuperblockCopy::zeroed());
-    let opened = copy
-        .fill(&memory)
-        .and_then(|()| copy.validate::<Xxh64>(memory.size()));
-    let superblock = opened.map_err(|error| match memory.take_error() {
-        Some(cause) => io(cause),
-        None => OpenError::Image(path.to_owned(), memory.size(), error),
-    })?;
-    if let Some(data) = superblock.sections().get(SectionKind::Data) {
-        memory.bypass(data.offset, data.end());
-    }
-    let size = memory.size();
-    let image = Image::with_superblock(memory, superblock);
-    image
-        .map(|image| (image, copy))
-        .map_err(|error| OpenError::Image(path.to_owned(), size, error))
-}
-
 /// Opens a regular file or a block device, and waits for nobody to write into a FIFO.
 fn open_readable(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
@@ -312,12 +231,4 @@ fn open_readable(path: &Path) -> io::Result<File> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
     Ok(file)
-}
-
-/// Another view of an image, for another thread. The superblock is not read again.
-///
-/// # Errors
-/// None that `image` has not had when it was opened.
-pub fn share(image: &FileImage) -> Result<FileImage, Error> {
-    Image::with_superblock(image.memory().share(), image.superblock().clone())
 }

@@ -6,16 +6,15 @@
 //! wants it. `<N>` at the start of a path is the inode N, as in debugfs(8): messages about damage name
 //! inodes, and what has no path can be looked at all the same.
 
-use std::ffi::OsStr;
+pub(crate) mod trail;
+
 use std::fmt;
-use std::os::unix::ffi::OsStrExt as _;
 
-use daxfs_image::format::{Error, Image, Ino, Inode, InodeKind, Memory, Symlink, Xxh64};
+use daxfs_format::{Error, Image, Ino, Inode, InodeKind, Memory, Symlink, Xxh64};
 
-use crate::console::Console;
-use crate::open::Inspected;
-use crate::trail::{self, Trail};
-use daxfs_image::escape;
+use crate::escape;
+
+pub use trail::{Trail, MAX_PATH};
 
 /// How many symlinks are followed (`MAXSYMLINKS` of Linux).
 const MAX_LINKS: u32 = 40;
@@ -40,7 +39,7 @@ pub struct Found {
 
 /// Why a path names nothing.
 #[derive(Debug)]
-pub enum LookupError {
+pub enum PathError {
     /// A directory has no such entry.
     NotFound {
         /// The directory's path.
@@ -63,7 +62,7 @@ pub enum LookupError {
     Image(Error),
 }
 
-impl fmt::Display for LookupError {
+impl fmt::Display for PathError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotFound { directory, name } => {
@@ -89,39 +88,23 @@ impl fmt::Display for LookupError {
     }
 }
 
-impl std::error::Error for LookupError {}
+impl std::error::Error for PathError {}
 
-impl From<Error> for LookupError {
+impl From<Error> for PathError {
     fn from(error: Error) -> Self {
         Self::Image(error)
     }
 }
 
-/// Finds what an argument names; says why if that is nothing.
-pub fn find_or_tell(
-    image: &Inspected,
-    path: &OsStr,
-    last: LastLink,
-    console: &mut Console<'_>,
-) -> Option<Found> {
-    let path = path.as_bytes();
-    find(image, path, last)
-        .inspect_err(|error| {
-            let path = console.name(path);
-            console.problem(format_args!("{path}: {error}"));
-        })
-        .ok()
-}
-
 /// Finds what a path names.
 ///
 /// # Errors
-/// [`LookupError`].
+/// [`PathError`].
 pub fn find<M: Memory, X: Xxh64>(
     image: &Image<M, X>,
     path: &[u8],
     last: LastLink,
-) -> Result<Found, LookupError> {
+) -> Result<Found, PathError> {
     let (start, rest) = match inode_prefix(path) {
         Some((number, rest)) => (existing(image, number)?, rest),
         None => (image.superblock().root(), path),
@@ -145,6 +128,24 @@ pub fn find<M: Memory, X: Xxh64>(
     })
 }
 
+/// Finds the inode that a path names; a symlink at its end is not followed.
+///
+/// # Errors
+/// [`PathError`].
+pub fn resolve<M: Memory, X: Xxh64>(image: &Image<M, X>, path: &[u8]) -> Result<Inode, PathError> {
+    find(image, path, LastLink::Keep).map(|found| found.inode)
+}
+
+/// The target of a symlink.
+///
+/// # Errors
+/// A rule that the target breaks, or the memory's own.
+pub fn target<M: Memory, X: Xxh64>(image: &Image<M, X>, link: &Symlink) -> Result<Vec<u8>, Error> {
+    let mut target = vec![0; usize::from(link.length())];
+    image.read_link(link, &mut target)?;
+    Ok(target)
+}
+
 /// Splits `<N>` off the start of a path.
 fn inode_prefix(path: &[u8]) -> Option<(u32, &[u8])> {
     let inner = path.strip_prefix(b"<")?;
@@ -155,11 +156,11 @@ fn inode_prefix(path: &[u8]) -> Option<(u32, &[u8])> {
 }
 
 /// The inode with a number that a user has given.
-fn existing<M: Memory, X: Xxh64>(image: &Image<M, X>, number: u32) -> Result<Ino, LookupError> {
+fn existing<M: Memory, X: Xxh64>(image: &Image<M, X>, number: u32) -> Result<Ino, PathError> {
     let count = image.inode_count();
     Ino::new(number)
         .filter(|_| number <= count)
-        .ok_or(LookupError::NoInode { number, count })
+        .ok_or(PathError::NoInode { number, count })
 }
 
 struct Lookup<'a, M, X> {
@@ -180,7 +181,7 @@ impl<M: Memory, X: Xxh64> Lookup<'_, M, X> {
     }
 
     /// Starts again at an inode.
-    fn restart(&mut self, ino: Ino) -> Result<(), LookupError> {
+    fn restart(&mut self, ino: Ino) -> Result<(), PathError> {
         self.stack = vec![self.image.inode(ino)?];
         self.trail = Trail::new(ino, trail::of_inode(self.image, ino));
         Ok(())
@@ -191,9 +192,9 @@ impl<M: Memory, X: Xxh64> Lookup<'_, M, X> {
         self.pending.extend(names.map(<[u8]>::to_vec));
     }
 
-    fn step(&mut self, name: &[u8], last: LastLink) -> Result<(), LookupError> {
+    fn step(&mut self, name: &[u8], last: LastLink) -> Result<(), PathError> {
         let InodeKind::Directory(directory) = self.top().kind else {
-            return Err(LookupError::NotADirectory(self.trail.path()));
+            return Err(PathError::NotADirectory(self.trail.path()));
         };
         match name {
             b"" | b"." => return Ok(()),
@@ -202,7 +203,7 @@ impl<M: Memory, X: Xxh64> Lookup<'_, M, X> {
         }
         let Some(entry) = self.image.lookup(&directory, name)? else {
             let (directory, name) = (self.trail.path(), name.to_vec());
-            return Err(LookupError::NotFound { directory, name });
+            return Err(PathError::NotFound { directory, name });
         };
         let inode = self.image.inode(entry.ino)?;
         match inode.kind {
@@ -217,7 +218,7 @@ impl<M: Memory, X: Xxh64> Lookup<'_, M, X> {
         }
     }
 
-    fn up(&mut self, parent: Ino) -> Result<(), LookupError> {
+    fn up(&mut self, parent: Ino) -> Result<(), PathError> {
         if self.stack.len() == 1 {
             return self.restart(parent);
         }
@@ -226,17 +227,16 @@ impl<M: Memory, X: Xxh64> Lookup<'_, M, X> {
         Ok(())
     }
 
-    fn follow(&mut self, link: &Symlink) -> Result<(), LookupError> {
+    fn follow(&mut self, link: &Symlink) -> Result<(), PathError> {
         self.links += 1;
         if self.links > MAX_LINKS {
-            return Err(LookupError::Loop);
+            return Err(PathError::Loop);
         }
-        let mut buffer = vec![0; usize::from(link.length())];
-        let target = self.image.read_link(link, &mut buffer)?;
+        let target = target(self.image, link)?;
         if target.starts_with(b"/") {
             self.restart(self.image.superblock().root())?;
         }
-        self.push_components(target);
+        self.push_components(&target);
         Ok(())
     }
 }

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! An image in a file that is read with `pread`.
+//!
+//! A file that shrinks or changes while it is read gives an error or other bytes, never a signal. A
+//! small cache of chunks makes the many small reads of metadata cheap; long reads, and all of the
+//! data section, go past it.
+
+mod memory;
+
+use std::fmt;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use daxfs_format::superblock::SuperblockCopy;
+use daxfs_format::{Error, Memory, SectionKind};
+
+use crate::escape::{shown, Charset};
+use crate::opened::Opened;
+
+pub use memory::FileMemory;
+
+/// An image that is read from a file.
+pub type FileImage = Opened<FileMemory>;
+
+/// Why a file could not be opened as an image.
+#[derive(Debug)]
+pub enum OpenError {
+    /// The operating system refused the file.
+    Io(PathBuf, io::Error),
+    /// It is not an image, or one that is broken or of an unknown version; with its length in bytes.
+    Image(PathBuf, u64, Error),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(path, _) => write!(f, "cannot read {}", printable(path)),
+            Self::Image(path, size, _) => {
+                let path = printable(path);
+                write!(f, "cannot open {path} ({size} bytes) as an image")
+            }
+        }
+    }
+}
+
+/// A path as no terminal misreads it.
+#[must_use]
+pub fn printable(path: &Path) -> String {
+    shown(path.as_os_str().as_bytes(), Charset::Utf8)
+}
+
+impl std::error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(_, error) => Some(error),
+            Self::Image(_, _, error) => Some(error),
+        }
+    }
+}
+
+/// Opens the image in a file or block device. Superblock and section table are verified.
+///
+/// # Errors
+/// [`OpenError`], with the file's name.
+pub fn open(path: &Path) -> Result<FileImage, OpenError> {
+    let io = |error| OpenError::Io(path.to_owned(), error);
+    let memory = FileMemory::open(path).map_err(io)?;
+    let size = memory.size();
+    let broken = |error| OpenError::Image(path.to_owned(), size, error);
+    let mut copy = Box::new(SuperblockCopy::zeroed());
+    copy.fill(&memory)
+        .map_err(|error| match memory.take_error() {
+            Some(cause) => io(cause),
+            None => broken(error),
+        })?;
+    let image = Opened::with_copy(memory, copy).map_err(broken)?;
+    if let Some(data) = image.superblock().sections().get(SectionKind::Data) {
+        image.memory().bypass(data.offset, data.end());
+    }
+    Ok(image)
+}
+
+/// Another view of an image, for another thread. The superblock is not read again.
+///
+/// # Errors
+/// None that `image` has not had when it was opened.
+pub fn share(image: &FileImage) -> Result<FileImage, Error> {
+    image.over(image.memory().share())
+}
