@@ -56,7 +56,7 @@ pub enum Error {
     /// A pattern of files to leave out is malformed.
     Pattern {
         /// The file with the pattern, and the line, if it comes from one.
-        place: Option<(PathBuf, usize)>,
+        line: Option<(PathBuf, usize)>,
         /// The error of the pattern.
         source: globset::Error,
     },
@@ -92,7 +92,7 @@ impl Error {
     pub(crate) fn at(self, path: &Path, line: usize) -> Self {
         match self {
             Self::Pattern { source, .. } => Self::Pattern {
-                place: Some((path.to_owned(), line)),
+                line: Some((path.to_owned(), line)),
                 source,
             },
             other => other,
@@ -104,12 +104,15 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::Changed { .. } => {
-                "stop the programs that write to the tree, build from a snapshot, or leave the file out with --exclude"
+                "stop the programs that write to the tree, build from a snapshot, or leave the file \
+                 out with --exclude"
             }
             Self::Limit { .. } => "leave the file out with --exclude",
             Self::Exists(_) => "choose another name, or replace the image with --force",
             Self::NotRegular(_) => "choose another name; an image is written as a regular file",
-            Self::NotDurable { .. } => "the image can be used; sync(1) may still write its name to disk",
+            Self::NotDurable { .. } => {
+                "the image can be used; sync(1) may still write its name to disk"
+            }
             Self::Pattern { .. } => "see the help of --exclude for the patterns",
             Self::Io { action, source, .. } => io_hint(action, source)?,
         })
@@ -129,7 +132,8 @@ fn io_hint(action: &str, source: &io::Error) -> Option<&'static str> {
             "free some space, or write the image elsewhere; --dry-run says how large it gets"
         }
         io::ErrorKind::FileTooLarge => {
-            "raise the limit on file sizes (ulimit -f), or write to a file system that holds large files"
+            "raise the limit on file sizes (ulimit -f), or write to a file system that holds large \
+             files"
         }
         io::ErrorKind::PermissionDenied if action.contains("image") => {
             "write the image to a directory in which you may create files"
@@ -157,12 +161,12 @@ impl fmt::Display for Error {
             Self::NotRegular(path) => write!(f, "{} is not a regular file", shown(path)),
             Self::NotDurable { path, .. } => write!(
                 f,
-                "the image {} is complete, but the directory that names it cannot be written to disk",
+                "the image {} is complete, but its directory cannot be written to disk",
                 shown(path)
             ),
-            Self::Pattern { place: None, .. } => f.write_str("bad pattern"),
+            Self::Pattern { line: None, .. } => f.write_str("bad pattern"),
             Self::Pattern {
-                place: Some((path, line)),
+                line: Some((path, line)),
                 ..
             } => write!(f, "{}, line {line}: bad pattern", shown(path)),
         }

@@ -21,15 +21,16 @@
 //! | 4 | `plan` | order, equal contents, offsets, the section table |
 //! | 3 | `source` | sources of trees and contents; the directory is one |
 //! | 2 | `tree` | the tree in memory, inode numbers, limits of the format |
-//! | 1 | `error`, `num`, `observer`, `options`, `pool` | errors, conversions, reports, options, threads |
+//! | 1 | `error`, `observer`, `options` | errors, reports, options |
+//! | 1 | `num`, `pool` | conversions, threads |
 //!
 //! # Layers
 //! A module uses modules of its own layer and of lower ones only, and no two files use each other,
 //! not even through others. `tests/layers.rs` checks both.
 //!
 //! # Memory
-//! A few hundred bytes for each entry of the tree. Contents pass through one buffer for each thread,
-//! regardless of the sizes of files.
+//! A few hundred bytes for each entry of the tree. Contents pass through one buffer for each
+//! thread, regardless of the sizes of files.
 
 mod build;
 pub mod cli;

@@ -8,7 +8,7 @@ pub trait Observer: Sync {
     /// Reports that a phase begins. The build goes on when the call returns.
     fn phase(&self, _phase: Phase) {}
 
-    /// Reports that many further bytes of contents that are in the image.
+    /// Reports a number of further bytes of contents that are in the image.
     fn advance(&self, _bytes: u64) {}
 
     /// Reports a file, or part of one, that is not in the image.
@@ -47,7 +47,8 @@ pub enum LeftOut {
     Image,
     /// It is on another file system.
     OtherFileSystem,
-    /// It is below a directory on which another file system is mounted; the directory is in the image.
+    /// It is below a directory on which another file system is mounted. The directory itself is in
+    /// the image.
     Mounted,
     /// An extended attribute of a namespace that the format does not hold.
     Xattr,

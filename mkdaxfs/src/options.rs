@@ -35,8 +35,8 @@ pub struct Options {
     /// Alignment of large files for huge pages.
     pub huge_align: HugeAlign,
     /// Size in bytes from which on regular files are not packed, at most
-    /// [`Options::MAX_PACK_BELOW`]. `None` is a page and a quarter: a file that is hardly larger than
-    /// a page would leave most of a second page empty.
+    /// [`Options::MAX_PACK_BELOW`]. `None` is a page and a quarter: a file that is hardly larger
+    /// than a page would leave most of a second page empty.
     pub pack_below: Option<u64>,
     /// Sharing of equal contents.
     pub sharing: Keep,
@@ -49,7 +49,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// The largest value of `pack_below`: the size of the smallest file that the format cannot pack.
+    /// The largest value of `pack_below`: the smallest size that the format cannot pack.
     pub const MAX_PACK_BELOW: u64 = MAX_PACKED + 1;
 
     /// The defaults, for an image at `image` of the tree at `source`.

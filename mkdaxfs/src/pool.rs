@@ -39,7 +39,8 @@ pub(crate) fn run(
     })
 }
 
-/// Runs `work` on each item, with that many threads, in any order. Each thread has a state of its own.
+/// Runs `work` on each item, with that many threads, in any order. Each thread has a state of its
+/// own.
 ///
 /// # Errors
 /// The error of the first thread that has one. The others stop soon.

@@ -64,7 +64,7 @@ fn every_file_type_is_kept_and_none_is_opened() {
     fs::create_dir(at("empty directory")).unwrap();
     symlink("file", at("symlink")).unwrap();
     symlink("x".repeat(4095), at("long symlink")).unwrap();
-    // Opening a FIFO that nobody writes to would never end.
+    // Opening a FIFO without a writer would never end.
     make_node(&at("fifo"), FileType::Fifo, (0, 0));
     let _listener = UnixListener::bind(at("socket")).unwrap();
     if is_root() {

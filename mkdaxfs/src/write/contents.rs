@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The order in which contents are compared, placed and copied.
 //!
-//! Packed contents come first: how long their section gets is known when they are copied. Files that
-//! turn out to be ELF then join the small direct ones.
+//! Packed contents come first, as the length of their section is known when they are copied. Files
+//! that turn out to be ELF then join the small direct ones.
 
 use daxfs_format::SectionKind;
 
@@ -25,7 +25,7 @@ use crate::tree::node::NodeId;
 pub(crate) struct Copied {
     pub(crate) sections: Sections,
     pub(crate) contents: Contents,
-    /// Number of bytes without content: of the data section, and of the room for digests.
+    /// Number of unused bytes: in the data section, and behind the digests.
     pub(crate) unused: u64,
 }
 

@@ -3,10 +3,10 @@
 //!
 //! A thread hashes several files at once, which is faster than one after the other.
 //!
-//! Large files have their offsets. A thread copies a few of them at a time, a chunk of each in turn.
-//! Small files are copied a batch at a time. Several threads read and hash batches, then each takes
-//! its turn to place its files, in the order of inodes: only then is it known which of them equal
-//! earlier ones. So the image does not depend on the threads, and no file is read twice.
+//! Large files have their offsets. A thread copies a few of them at a time, a chunk of each in
+//! turn. Small files are copied a batch at a time. Several threads read and hash batches, then each
+//! takes its turn to place its files, in the order of inodes: only then is it known which of them
+//! equal earlier ones. So the image does not depend on the threads, and no file is read twice.
 //!
 //! | module | owns |
 //! |---|---|

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The sections that describe files. Their lengths are known before contents are copied, their bytes
-//! afterwards.
+//! The sections that describe files. Their lengths are known before contents are copied, their
+//! bytes afterwards.
 //!
 //! | module | owns |
 //! |---|---|
