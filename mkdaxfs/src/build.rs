@@ -42,8 +42,8 @@ fn build_from(
     let mut builder = TreeBuilder::default();
     source.scan(&mut builder, observer)?;
     let mut tree = builder.finish();
-    let ordered = tree.number();
-    let ordered = Ordered::new(&tree, ordered);
+    let order = tree.number();
+    let ordered = Ordered::new(&tree, order);
     let output = Output::open(options)?;
     let (entries, bytes) = summary::count(&tree);
     observer.phase(Phase::Compare { entries, bytes });

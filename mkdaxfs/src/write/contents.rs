@@ -9,7 +9,7 @@ use daxfs_format::SectionKind;
 use super::copy::copy;
 use super::copy::target::{Placing, Target};
 use super::job::Job;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::observer::Phase;
 use crate::options::Keep;
 use crate::plan::area::Area;
@@ -55,10 +55,7 @@ fn describing_sections(job: Job<'_>, ordered: &Ordered<'_>) -> Result<Sections> 
     let xattrs = sections.range(SectionKind::Xattrs).length;
     if xattrs > MAX_XATTRS {
         let limit = format!("all extended attributes may have {MAX_XATTRS} bytes, not {xattrs}");
-        return Err(Error::Limit {
-            path: job.inputs.options.source.clone(),
-            limit,
-        });
+        return Err(job.inputs.limit(NodeId::ROOT, limit));
     }
     Ok(sections)
 }
