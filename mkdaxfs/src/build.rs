@@ -42,8 +42,8 @@ fn build_from(
     let mut builder = TreeBuilder::default();
     source.scan(&mut builder, observer)?;
     let mut tree = builder.finish();
-    let ordered = tree.number();
-    let ordered = Ordered::new(&tree, ordered);
+    let order = tree.number();
+    let ordered = Ordered::new(&tree, order);
     let output = Output::open(options)?;
     let (entries, bytes) = summary::count(&tree);
     observer.phase(Phase::Compare { entries, bytes });
@@ -65,4 +65,195 @@ fn build_from(
     observer.phase(Phase::Publish);
     output.publish(image.sections.image_size())?;
     Ok(summary)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::num::{index, len64};
+    use crate::options::{Existing, Mtime, Overrides};
+    use crate::source::{FileKey, OpenFile, Reader};
+    use crate::tree::builder::{Child, NewKind, NewNode};
+    use crate::tree::extents::{DataExtent, ExtentCollector};
+    use crate::tree::node::{NodeId, Status};
+    use crate::tree::xattrs::EncodedSet;
+    use crate::tree::Tree;
+    use daxfs_format::{NameHash, Timestamp};
+    use daxfs_image::hash::Xxh64;
+    use std::fs::{self, File};
+    use std::os::unix::fs::{symlink, FileExt as _, PermissionsExt as _};
+    use std::path::{Path, PathBuf};
+
+    const PAGE: u64 = 4096;
+    const EPOCH: Timestamp = Timestamp {
+        seconds: 0,
+        nanoseconds: 0,
+    };
+    /// Size of the sparse file: data in its third page only.
+    const SPARSE: u64 = 9 * PAGE;
+
+    fn noise(length: usize) -> Vec<u8> {
+        let bytes = (0..length).map(|at| u8::try_from(at * at % 251).unwrap());
+        bytes.collect()
+    }
+
+    /// The regular files of the tree: packed, small, and two that are large and equal.
+    fn files() -> [(&'static str, Vec<u8>); 4] {
+        [
+            ("packed", b"bytes".to_vec()),
+            ("small", noise(50_000)),
+            ("one", noise(400_000)),
+            ("two", noise(400_000)),
+        ]
+    }
+
+    fn sparse_bytes() -> Vec<u8> {
+        let mut bytes = vec![0; index(SPARSE)];
+        bytes[index(2 * PAGE)..index(3 * PAGE)].fill(7);
+        bytes
+    }
+
+    /// A source in memory. Its tree has one directory.
+    #[derive(Default)]
+    struct Memory {
+        /// The contents of each node.
+        contents: Vec<Vec<u8>>,
+    }
+
+    impl Memory {
+        fn add(
+            &mut self,
+            tree: &mut TreeBuilder,
+            mode: u16,
+            kind: NewKind,
+            bytes: Vec<u8>,
+        ) -> NodeId {
+            let status = Status {
+                mode,
+                uid: 0,
+                gid: 0,
+                size: len64(bytes.len()),
+                mtime: EPOCH,
+                ctime: 0,
+            };
+            self.contents.push(bytes);
+            let xattrs = EncodedSet::default();
+            tree.add(NewNode {
+                status,
+                xattrs,
+                kind,
+            })
+            .unwrap()
+        }
+
+        fn sparse(page: crate::PageSize) -> Option<Vec<DataExtent>> {
+            let mut extents = ExtentCollector::new(SPARSE, page);
+            extents.add(2 * PAGE, 3 * PAGE);
+            extents.finish()
+        }
+    }
+
+    impl Source for Memory {
+        fn scan(&mut self, tree: &mut TreeBuilder, _: &dyn Observer) -> Result<NodeId> {
+            let root = self.add(tree, 0o040_755, NewKind::Directory, Vec::new());
+            let mut named = vec![(
+                "link",
+                self.add(
+                    tree,
+                    0o120_777,
+                    NewKind::Symlink(b"target".to_vec()),
+                    Vec::new(),
+                ),
+            )];
+            for (name, bytes) in files() {
+                named.push((
+                    name,
+                    self.add(tree, 0o100_644, NewKind::Regular(None), bytes),
+                ));
+            }
+            let sparse = NewKind::Regular(Self::sparse(crate::PageSize::K4));
+            named.push(("sparse", self.add(tree, 0o100_644, sparse, sparse_bytes())));
+            let mut children: Vec<Child<'_>> = named
+                .iter()
+                .map(|&(name, node)| Child {
+                    name: name.as_bytes(),
+                    hash: NameHash::of::<Xxh64>(name.as_bytes()),
+                    node,
+                })
+                .collect();
+            children.sort_by_key(|child| (child.hash, child.name));
+            tree.set_children(root, &children).unwrap();
+            Ok(root)
+        }
+
+        fn reader<'a>(&'a self, _: &'a Tree) -> Box<dyn Reader<'a> + 'a> {
+            Box::new(self)
+        }
+
+        fn recheck(&self, _: &Tree, _: &[NodeId], _: Option<FileKey>) -> Result<()> {
+            Ok(())
+        }
+
+        fn path(&self, tree: &Tree, node: NodeId) -> PathBuf {
+            String::from_utf8(tree.path(NodeId::ROOT, node))
+                .unwrap()
+                .into()
+        }
+    }
+
+    impl<'a> Reader<'a> for &'a Memory {
+        fn open(&mut self, file: NodeId) -> Result<Box<dyn OpenFile + 'a>> {
+            Ok(Box::new(self.contents[file.offset()].as_slice()))
+        }
+    }
+
+    impl OpenFile for &[u8] {
+        fn read(&self, into: &mut [u8], offset: u64) -> Result<()> {
+            let start = index(offset);
+            into.copy_from_slice(&self[start..start + into.len()]);
+            Ok(())
+        }
+
+        fn verify(&self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Makes the same tree as a directory.
+    fn make_directory(path: &Path) {
+        fs::create_dir(path).unwrap();
+        for (name, bytes) in files() {
+            fs::write(path.join(name), bytes).unwrap();
+        }
+        let sparse = File::create(path.join("sparse")).unwrap();
+        sparse.set_len(SPARSE).unwrap();
+        sparse.write_all_at(&[7; 4096], 2 * PAGE).unwrap();
+        for name in files().map(|(name, _)| name).iter().chain([&"sparse"]) {
+            fs::set_permissions(path.join(name), fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        symlink("target", path.join("link")).unwrap();
+    }
+
+    #[test]
+    fn a_tree_gives_the_same_image_from_any_source() {
+        let dir = tempfile::tempdir().unwrap();
+        let (source, image) = (dir.path().join("source"), dir.path().join("image"));
+        make_directory(&source);
+        let options = Options {
+            existing: Existing::Replace,
+            overrides: Overrides {
+                uid: Some(1),
+                gid: Some(2),
+                mtime: Mtime::Set(EPOCH),
+            },
+            ..Options::new(&source, &image)
+        };
+        let summary = build(&options, &()).unwrap();
+        assert_eq!((summary.shared_files, summary.sparse_files), (1, 1));
+        assert_eq!((summary.packed_contents, summary.symlinks), (1, 1));
+        let expected = fs::read(&image).unwrap();
+        build_from(&mut Memory::default(), &options, &()).unwrap();
+        assert!(fs::read(&image).unwrap() == expected);
+    }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Why a build failed: what was being done to which file, and what to do next.
+//! Errors of a build: the failed action, its file, and a hint what to do next.
 
 use std::env;
 use std::error::Error as StdError;
@@ -13,69 +13,70 @@ use daxfs_image::escape::{self, Charset};
 /// The result of a step of a build.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why a build failed. In every case but one no image has appeared, and one that existed is as it was.
+/// An error of a build. In every case but one no image has appeared, and one that existed is as it
+/// was.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The system refused something.
+    /// A call to the system failed.
     Io {
-        /// What was being done, to follow "cannot".
+        /// The failed action, to follow "cannot".
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// A file is not any more what it was when the tree was scanned.
+    /// A file has changed since the tree was scanned.
     Changed {
         /// The file.
         path: PathBuf,
-        /// How.
+        /// The kind of change.
         change: Change,
     },
-    /// A file has something that the format has no room for.
+    /// A file exceeds a limit of the format.
     Limit {
         /// The file.
         path: PathBuf,
-        /// What there is too much of, and how much there may be.
+        /// The limit and the value that exceeds it, as a sentence.
         limit: String,
     },
     /// IMAGE exists and may not be replaced.
     Exists(PathBuf),
-    /// IMAGE exists and is no regular file.
+    /// IMAGE exists and is not a regular file.
     NotRegular(PathBuf),
-    /// The image is complete and has its name, and the one that existed is gone; but its directory could
-    /// not be written to disk, so that a crash may undo this.
+    /// The image is complete and has its name, and the one that existed is gone. But its directory
+    /// could not be written to disk, so that a crash may undo this.
     NotDurable {
         /// The image.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// A pattern of files to leave out cannot be understood.
+    /// A pattern of files to leave out is malformed.
     Pattern {
         /// The file with the pattern, and the line, if it comes from one.
-        place: Option<(PathBuf, usize)>,
-        /// What is wrong with it.
+        line: Option<(PathBuf, usize)>,
+        /// The error of the pattern.
         source: globset::Error,
     },
 }
 
-/// How a file changed during the build.
+/// A change of a file during the build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It is gone.
+    /// It has vanished.
     Vanished,
-    /// Its type is another one.
+    /// Its type changed.
     Type,
-    /// It had this many bytes and has that many.
+    /// Its size in bytes changed, from the first value to the second.
     Size(u64, u64),
-    /// It was written to, or its owner, mode, links or attributes were changed; or names in it.
+    /// Its contents, owner, mode, links, attributes or names changed.
     Modified,
 }
 
 impl Error {
-    /// A function that says what was being done, for `map_err`.
+    /// A function that makes an error of the system one of this action, for `map_err`.
     pub(crate) fn io<E: Into<io::Error>>(
         action: &'static str,
         path: impl AsRef<Path>,
@@ -87,35 +88,38 @@ impl Error {
         }
     }
 
-    /// The same, of a pattern that stands in a line of a file.
+    /// The same error, of a pattern in a line of a file.
     pub(crate) fn at(self, path: &Path, line: usize) -> Self {
         match self {
             Self::Pattern { source, .. } => Self::Pattern {
-                place: Some((path.to_owned(), line)),
+                line: Some((path.to_owned(), line)),
                 source,
             },
             other => other,
         }
     }
 
-    /// What the user can do about it.
+    /// Advice for the user.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::Changed { .. } => {
-                "stop what writes to the tree, build from a snapshot, or leave the file out with --exclude"
+                "stop the programs that write to the tree, build from a snapshot, or leave the file \
+                 out with --exclude"
             }
             Self::Limit { .. } => "leave the file out with --exclude",
             Self::Exists(_) => "choose another name, or replace the image with --force",
             Self::NotRegular(_) => "choose another name; an image is written as a regular file",
-            Self::NotDurable { .. } => "the image can be used; sync(1) may still write its name to disk",
+            Self::NotDurable { .. } => {
+                "the image can be used; sync(1) may still write its name to disk"
+            }
             Self::Pattern { .. } => "see the help of --exclude for the patterns",
             Self::Io { action, source, .. } => io_hint(action, source)?,
         })
     }
 }
 
-/// A path as the terminal can print it: no byte of a name acts on the terminal.
+/// A path with escapes for all bytes that the terminal would not print.
 #[must_use]
 pub fn shown(path: &Path) -> String {
     let charset = Charset::from_locale(|name| env::var(name).ok());
@@ -128,16 +132,17 @@ fn io_hint(action: &str, source: &io::Error) -> Option<&'static str> {
             "free some space, or write the image elsewhere; --dry-run says how large it gets"
         }
         io::ErrorKind::FileTooLarge => {
-            "raise the limit on file sizes (ulimit -f), or write to a file system that holds large files"
+            "raise the limit on file sizes (ulimit -f), or write to a file system that holds large \
+             files"
         }
         io::ErrorKind::PermissionDenied if action.contains("image") => {
-            "write the image to a directory in which you may"
+            "write the image to a directory in which you may create files"
         }
         io::ErrorKind::PermissionDenied => {
             "run as a user who has the permission, or leave the file out with --exclude"
         }
         io::ErrorKind::ReadOnlyFilesystem => "write the image to a file system that is writable",
-        io::ErrorKind::NotADirectory => "SOURCE and what holds IMAGE must be directories",
+        io::ErrorKind::NotADirectory => "SOURCE and the parent of IMAGE must be directories",
         io::ErrorKind::NotFound if !Path::new("/proc/self/fd").exists() => "mount /proc",
         io::ErrorKind::NotFound => "check the path",
         _ => return None,
@@ -153,15 +158,15 @@ impl fmt::Display for Error {
             }
             Self::Limit { path, limit } => write!(f, "{}: {limit}", shown(path)),
             Self::Exists(path) => write!(f, "{} exists", shown(path)),
-            Self::NotRegular(path) => write!(f, "{} is no regular file", shown(path)),
+            Self::NotRegular(path) => write!(f, "{} is not a regular file", shown(path)),
             Self::NotDurable { path, .. } => write!(
                 f,
-                "the image {} is complete, but the directory that names it cannot be written to disk",
+                "the image {} is complete, but its directory cannot be written to disk",
                 shown(path)
             ),
-            Self::Pattern { place: None, .. } => f.write_str("bad pattern"),
+            Self::Pattern { line: None, .. } => f.write_str("bad pattern"),
             Self::Pattern {
-                place: Some((path, line)),
+                line: Some((path, line)),
                 ..
             } => write!(f, "{}, line {line}: bad pattern", shown(path)),
         }
@@ -171,8 +176,8 @@ impl fmt::Display for Error {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Vanished => f.write_str("it is gone"),
-            Self::Type => f.write_str("its type is another one"),
+            Self::Vanished => f.write_str("it has vanished"),
+            Self::Type => f.write_str("its type changed"),
             Self::Size(old, new) => write!(f, "its size was {old} and is {new}"),
             Self::Modified => f.write_str("it was modified"),
         }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Builds DAXFS images from directory trees.
 //!
-//! [`build()`] is the whole of it; [`cli`] is the command line around it.
+//! [`build()`] is the whole interface; [`cli`] is the command line around it.
 //!
 //! ```no_run
 //! let options = mkdaxfs::Options::new("/usr/share/doc", "doc.daxfs");
@@ -10,23 +10,27 @@
 //! # Ok::<(), mkdaxfs::Error>(())
 //! ```
 //!
-//! | module | owns |
-//! |---|---|
-//! | `build` | the order of things |
-//! | `scan`, `source`, `xattrs`, `holes`, `exclude` | reading the tree |
-//! | `tree` | the tree in memory, inode numbers |
-//! | `compare`, `contents` | which files are equal |
-//! | `area`, `huge` | where contents are placed, and what huge pages map there |
-//! | `copy` | copying contents |
-//! | `recheck` | whether what was not read has changed |
-//! | `metadata`, `seal` | the sections that describe files, the superblock |
-//! | `output` | the image file, which appears when it is complete |
-//! | `signals` | what a signal does to one that is not |
-//! | `pool` | threads |
+//! A build scans its source into a tree, plans the image, and writes it:
+//!
+//! | layer | module | owns |
+//! |---|---|---|
+//! | 8 | [`cli`] | the command line |
+//! | 7 | `build` | the order of the steps |
+//! | 6 | `summary` | the counts and lengths of the result |
+//! | 5 | `write` | copying contents, metadata, superblock, the image file |
+//! | 4 | `plan` | order, equal contents, offsets, the section table |
+//! | 3 | `source` | sources of trees and contents; the directory is one |
+//! | 2 | `tree` | the tree in memory, inode numbers, limits of the format |
+//! | 1 | `error`, `observer`, `options` | errors, reports, options |
+//! | 1 | `num`, `pool` | conversions, threads |
+//!
+//! # Layers
+//! A module uses modules of its own layer and of lower ones only, and no two files use each other,
+//! not even through others. `tests/layers.rs` checks both.
 //!
 //! # Memory
-//! What grows with the tree is a few hundred bytes for each entry. Contents pass through one buffer
-//! for each thread, whatever the sizes of files are.
+//! A few hundred bytes for each entry of the tree. Contents pass through one buffer for each
+//! thread, regardless of the sizes of files.
 
 mod build;
 pub mod cli;

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a build tells while it runs.
+//! Reports of a build while it runs.
 
 use std::path::Path;
 
-/// Who hears how a build goes on. Calls come from several threads.
+/// Receives the reports of a build. Calls come from several threads.
 pub trait Observer: Sync {
-    /// A phase begins. The build goes on when the call returns.
+    /// Reports that a phase begins. The build goes on when the call returns.
     fn phase(&self, _phase: Phase) {}
 
-    /// So many further bytes of contents are in the image, or known to be in it already.
+    /// Reports a number of further bytes of contents that are in the image.
     fn advance(&self, _bytes: u64) {}
 
-    /// Something is not in the image.
+    /// Reports a file, or part of one, that is not in the image.
     fn left_out(&self, _path: &Path, _why: LeftOut) {}
 }
 
-/// The observer that does not look.
+/// Ignores all reports.
 impl Observer for () {}
 
 /// The phases of a build, in their order.
@@ -25,7 +25,7 @@ pub enum Phase {
     Scan,
     /// Files that may be equal are compared.
     Compare {
-        /// How many entries the scan has found.
+        /// Number of entries that the scan has found.
         entries: u64,
         /// The sum of the sizes of all regular files.
         bytes: u64,
@@ -38,7 +38,7 @@ pub enum Phase {
     Publish,
 }
 
-/// Why something is not in the image.
+/// The reason why something is not in the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeftOut {
     /// A pattern of `--exclude` matches.
@@ -47,7 +47,8 @@ pub enum LeftOut {
     Image,
     /// It is on another file system.
     OtherFileSystem,
-    /// It is below a directory on which another file system is mounted; the directory is in the image.
+    /// It is below a directory on which another file system is mounted. The directory itself is in
+    /// the image.
     Mounted,
     /// An extended attribute of a namespace that the format does not hold.
     Xattr,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a build is asked to do.
+//! The options of a build.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -9,47 +9,47 @@ use daxfs_format::Timestamp;
 
 use crate::num::round_up;
 
-/// What to build, from what, and how.
+/// The source, the image, and all options of a build.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The directory whose tree goes into the image.
     pub source: PathBuf,
     /// The image file.
     pub image: PathBuf,
-    /// Whether an existing image is replaced.
+    /// Fate of an image that exists.
     pub existing: Existing,
     /// The label, padded with zeros.
     pub label: [u8; 64],
     /// The UUID, or `None` for one derived from the contents.
     pub uuid: Option<[u8; 16]>,
-    /// What the metadata of every file is changed to.
+    /// Values that replace metadata of every file.
     pub overrides: Overrides,
-    /// Globs of what is left out.
+    /// Globs of files to leave out.
     pub exclude: Vec<String>,
-    /// Where the scan stops.
+    /// Boundary of the scan.
     pub boundary: Boundary,
-    /// Whether extended attributes are kept.
+    /// Extended attributes.
     pub xattrs: Keep,
     /// The page that data is aligned to.
     pub page: PageSize,
-    /// Whether large files go to 2 MiB boundaries.
+    /// Alignment of large files for huge pages.
     pub huge_align: HugeAlign,
-    /// Regular files with fewer bytes are packed: see [`Options::MAX_PACK_BELOW`]. `None` is a page and a quarter:
-    /// what is smaller than a page costs nothing beside others, and what is hardly larger would leave
-    /// most of a second page empty.
+    /// Size in bytes from which on regular files are not packed, at most
+    /// [`Options::MAX_PACK_BELOW`]. `None` is a page and a quarter: a file that is hardly larger
+    /// than a page would leave most of a second page empty.
     pub pack_below: Option<u64>,
-    /// Whether files with equal contents share them.
+    /// Sharing of equal contents.
     pub sharing: Keep,
-    /// Whether the image states digests of its contents.
+    /// Digests of contents.
     pub digests: Keep,
-    /// How many threads work; `None` is one for each processor.
+    /// Number of threads. `None` is one for each processor.
     pub threads: Option<NonZeroUsize>,
-    /// Whether anything is written.
+    /// Writing, or a dry run.
     pub mode: Mode,
 }
 
 impl Options {
-    /// The largest value of `pack_below`: files of that size are the first that the format cannot pack.
+    /// The largest value of `pack_below`: the smallest size that the format cannot pack.
     pub const MAX_PACK_BELOW: u64 = MAX_PACKED + 1;
 
     /// The defaults, for an image at `image` of the tree at `source`.
@@ -75,7 +75,7 @@ impl Options {
         }
     }
 
-    /// The size in bytes from which on files are not packed.
+    /// Size in bytes from which on files are not packed.
     pub(crate) fn pack_limit(&self) -> u64 {
         let page = self.page.bytes();
         self.pack_below
@@ -83,23 +83,23 @@ impl Options {
             .min(Self::MAX_PACK_BELOW)
     }
 
-    /// How many threads work.
+    /// The number of threads.
     pub(crate) fn thread_count(&self) -> NonZeroUsize {
         let default = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         self.threads.unwrap_or_else(default)
     }
 }
 
-/// Whether something is kept or done.
+/// A part of the image that may be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
-    /// It is.
+    /// It is there.
     Yes,
-    /// It is not.
+    /// It is left out.
     No,
 }
 
-/// What happens to an image that exists.
+/// The fate of an image that exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Existing {
     /// The build fails.
@@ -108,30 +108,30 @@ pub enum Existing {
     Replace,
 }
 
-/// Where a scan stops.
+/// The boundary of a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Boundary {
     /// It follows mounts.
     Cross,
-    /// It stays on the file system of SOURCE: a mount point below it is an empty directory.
+    /// It stays on the file system of SOURCE. A mount point below it is an empty directory.
     Stay,
 }
 
-/// Whether large files are aligned for huge pages.
+/// Alignment of large files for huge pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HugeAlign {
-    /// Where other files fill the gaps, or what is lost is small beside the file.
+    /// Aligns a file if others fill the gap, or if the gap is small beside the file.
     Auto,
     /// Never.
     Off,
 }
 
-/// Whether anything is written.
+/// Writing, or a dry run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// The image is.
+    /// Writes the image.
     Write,
-    /// Nothing is: the tree is read, and the summary says what the image would be.
+    /// Writes nothing. The tree is read, and the summary describes the image that would be written.
     DryRun,
 }
 
@@ -174,7 +174,7 @@ impl PageSize {
     }
 }
 
-/// What the metadata of every file is changed to.
+/// Values that replace metadata of every file.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Overrides {
     /// The user.
@@ -185,7 +185,7 @@ pub struct Overrides {
     pub mtime: Mtime,
 }
 
-/// What modification times are changed to.
+/// The fate of modification times.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Mtime {
     /// They are kept.
@@ -193,7 +193,7 @@ pub enum Mtime {
     Keep,
     /// All become this one.
     Set(Timestamp),
-    /// Those after this one become it.
+    /// Later ones become this one.
     Clamp(Timestamp),
 }
 

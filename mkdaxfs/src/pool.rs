@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Threads that work until the work or one of them fails, and their turns at what must go in order.
+//! Threads that work until all is done or one of them fails, and turns for the steps that have an
+//! order.
 
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use crate::error::Result;
 
-/// Runs `work` on so many threads, and returns the error of the first thread that has one.
+/// Runs `work` on that many threads, and returns the error of the first thread that has one.
 ///
 /// `stop` is called as soon as a thread fails; it must make the others return.
 pub(crate) fn run(
@@ -24,7 +25,7 @@ pub(crate) fn run(
         result
     };
     thread::scope(|scope| {
-        // Where the system has no more threads, those that there are do all of the work.
+        // Where the system refuses more threads, the others do all of the work.
         let spawn = |_| thread::Builder::new().spawn_scoped(scope, one).ok();
         let threads: Vec<_> = (1..threads.get()).map_while(spawn).collect();
         let mut result = one();
@@ -38,12 +39,35 @@ pub(crate) fn run(
     })
 }
 
-/// Locks a mutex. A thread that panics ends the build, so what it leaves behind is not seen.
+/// Runs `work` on each item, with that many threads, in any order. Each thread has a state of its
+/// own.
+///
+/// # Errors
+/// The error of the first thread that has one. The others stop soon.
+pub(crate) fn each<T: Sync, S>(
+    threads: NonZeroUsize,
+    items: &[T],
+    state: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, &T) -> Result<()> + Sync,
+) -> Result<()> {
+    let (next, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let take = || items.get(next.fetch_add(1, Ordering::Relaxed));
+    let one = || {
+        let mut state = state();
+        while let Some(item) = take().filter(|_| !stopped.load(Ordering::Relaxed)) {
+            work(&mut state, item)?;
+        }
+        Ok(())
+    };
+    run(threads, one, || stopped.store(true, Ordering::Relaxed))
+}
+
+/// Locks a mutex. A thread that panics ends the build, so the state that it leaves is not used.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What is in a mutex when nobody else has it any more.
+/// The value of a mutex that is not shared any more.
 pub(crate) fn into_inner<T>(mutex: Mutex<T>) -> T {
     mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
@@ -82,7 +106,7 @@ impl<T> InOrder<T> {
         Some(result)
     }
 
-    /// Lets no thread wait any more.
+    /// Ends all waiting.
     pub(crate) fn stop(&self) {
         let _state = lock(&self.state);
         self.stopped.store(true, Ordering::Relaxed);
@@ -101,8 +125,8 @@ impl<T> InOrder<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
     use std::io;
-    use std::sync::atomic::AtomicUsize;
     use std::time::Duration;
 
     fn four() -> NonZeroUsize {
@@ -128,10 +152,34 @@ mod tests {
     }
 
     #[test]
+    fn each_item_is_worked_on_once() {
+        let counts: Vec<AtomicUsize> = (0..1000).map(AtomicUsize::new).collect();
+        let add = |_: &mut (), count: &AtomicUsize| {
+            count.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        };
+        each(four(), &counts, || (), add).unwrap();
+        let counts = counts.into_iter().map(AtomicUsize::into_inner);
+        assert!(counts.eq(1..=1000));
+    }
+
+    #[test]
+    fn a_failure_ends_the_work_on_items() {
+        let done = AtomicUsize::new(0);
+        let fail = |_: &mut (), _: &usize| {
+            done.fetch_add(1, Ordering::Relaxed);
+            Err(Error::io("read", "a")(io::Error::other("broken")))
+        };
+        let items: Vec<usize> = (0..1000).collect();
+        each(four(), &items, || (), fail).unwrap_err();
+        assert!(done.into_inner() <= 4);
+    }
+
+    #[test]
     fn a_failure_ends_the_waiting_of_the_others() {
         let (next, order) = (AtomicUsize::new(0), InOrder::new(()));
         let work = || match next.fetch_add(1, Ordering::Relaxed) {
-            0 => Err(crate::Error::io("read", "a")(io::Error::other("broken"))),
+            0 => Err(Error::io("read", "a")(io::Error::other("broken"))),
             turn => {
                 assert!(order.take(turn, |()| ()).is_none());
                 Ok(())

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a build has made.
+//! The summary of a build.
 
 use daxfs_format::text::Uuid;
 use daxfs_format::FileType;
@@ -7,25 +7,25 @@ use serde::Serialize;
 
 use crate::num::len64;
 use crate::options::PageSize;
-use crate::plan::contents::Location;
+use crate::plan::contents::{Content, Location};
 use crate::plan::huge;
 use crate::plan::offset::ImageOffset;
 use crate::tree::extents::DataExtent;
-use crate::tree::node::{NodeId, NodeKind};
+use crate::tree::node::NodeKind;
 use crate::tree::Tree;
 use crate::write::contents::Copied;
 use crate::write::seal::Sealed;
 
-/// What an image holds, and what it cost. All lengths are in bytes.
+/// Counts and lengths of an image. All lengths are in bytes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Summary {
-    /// `sha256:` and the SHA-256 of the superblock, which covers everything.
+    /// The identity: `sha256:` and the digits of a SHA-256.
     pub identity: String,
     /// The UUID.
     pub uuid: String,
     /// The length of the image.
     pub image_bytes: u64,
-    /// Names, and the root.
+    /// Number of names, and the root.
     pub entries: u64,
     /// Inodes: files with several names count once.
     pub inodes: u64,
@@ -39,29 +39,29 @@ pub struct Summary {
     pub special: u64,
     /// The sum of the sizes of all regular files.
     pub content_bytes: u64,
-    /// Files that use the content of another one.
+    /// Files that share the content of an earlier one.
     pub shared_files: u64,
-    /// What they would have taken.
+    /// The sum of their sizes.
     pub shared_bytes: u64,
-    /// Contents of small files that lie beside each other.
+    /// Contents in the packed section.
     pub packed_contents: u64,
     /// Their sizes.
     pub packed_bytes: u64,
-    /// Files with holes.
+    /// Files that are stored with holes.
     pub sparse_files: u64,
-    /// Their holes.
+    /// The bytes of their holes.
     pub hole_bytes: u64,
-    /// Zeros between the ends of contents and their pages'.
+    /// Zeros between the ends of contents and the ends of their pages.
     pub tail_bytes: u64,
-    /// Pages that alignment left empty.
+    /// Pages that alignment leaves empty.
     pub padding_bytes: u64,
-    /// Contents that can be mapped from the image.
+    /// Bytes of contents that can be mapped from the image.
     pub mappable_bytes: u64,
-    /// Of these, what can be mapped by huge pages.
+    /// The part of them that can be mapped by huge pages.
     pub huge_bytes: u64,
     /// The superblock and the sections that describe files.
     pub metadata_bytes: u64,
-    /// How long the build took, in seconds.
+    /// Duration of the build in seconds.
     pub seconds: f64,
 }
 
@@ -90,48 +90,49 @@ pub(crate) fn of(tree: &Tree, image: &Copied, sealed: &Sealed) -> Summary {
     };
     let mut used = vec![false; image.contents.count()];
     for (id, node) in tree.nodes() {
-        match node.file_type() {
-            FileType::Regular => {
-                summary.files += 1;
-                summary.add_file(tree, image, id, &mut used);
+        summary.count_type(node.file_type());
+        if let Some(content) = image.contents.of(id) {
+            let is_shared = std::mem::replace(&mut used[content.offset()], true);
+            let content = image.contents.get(content);
+            if is_shared {
+                summary.add_shared(content);
+            } else {
+                let extents = tree.extents(id).unwrap_or_default();
+                summary.add_content(content, extents, image.sections.page());
             }
-            FileType::Directory => summary.directories += 1,
-            FileType::Symlink => summary.symlinks += 1,
-            _ => summary.special += 1,
         }
     }
     summary
 }
 
 impl Summary {
-    fn add_file(&mut self, tree: &Tree, image: &Copied, file: NodeId, used: &mut [bool]) {
-        let Some(content) = image.contents.of(file) else {
-            return;
-        };
-        let known = image.contents.get(content);
-        if std::mem::replace(&mut used[content.offset()], true) {
-            self.shared_files += 1;
-            self.shared_bytes += known.size;
-            return;
-        }
-        let page = image.sections.page();
-        match known.location {
+    fn count_type(&mut self, file_type: FileType) {
+        *match file_type {
+            FileType::Regular => &mut self.files,
+            FileType::Directory => &mut self.directories,
+            FileType::Symlink => &mut self.symlinks,
+            _ => &mut self.special,
+        } += 1;
+    }
+
+    fn add_shared(&mut self, content: &Content) {
+        self.shared_files += 1;
+        self.shared_bytes += content.size;
+    }
+
+    /// Adds a content, with the extents of a sparse one.
+    fn add_content(&mut self, content: &Content, extents: &[DataExtent], page: PageSize) {
+        let size = content.size;
+        match content.location {
             Location::Packed(_) => {
                 self.packed_contents += 1;
-                self.packed_bytes += known.size;
+                self.packed_bytes += size;
             }
-            Location::Direct(offset) => {
-                let whole = DataExtent {
-                    offset: 0,
-                    length: known.size,
-                };
-                self.add_mapped(&[whole], offset, page);
-            }
+            Location::Direct(offset) => self.add_mapped(&[DataExtent::whole(size)], offset, page),
             Location::Sparse(offset) => {
-                let extents = tree.extents(file).unwrap_or_default();
+                let data: u64 = extents.iter().map(|extent| extent.length).sum();
                 self.sparse_files += 1;
-                self.hole_bytes += known.size;
-                self.hole_bytes -= extents.iter().map(|extent| extent.length).sum::<u64>();
+                self.hole_bytes += size - data;
                 self.add_mapped(extents, offset, page);
             }
         }

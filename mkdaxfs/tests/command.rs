@@ -144,7 +144,7 @@ fn times_can_be_set_and_clamped() {
     assert!(text(&output.stderr).contains("SOURCE_DATE_EPOCH"));
 }
 
-/// It was reported as a value of an option that no help text has.
+/// The message does not name an option that the help does not have.
 #[test]
 fn a_bad_epoch_is_reported_as_the_variable() {
     let scene = Scene::new();
@@ -167,7 +167,7 @@ fn a_bad_epoch_is_reported_as_the_variable() {
 }
 
 #[test]
-fn what_matches_is_left_out() {
+fn matching_files_are_left_out() {
     let scene = Scene::new();
     for path in [
         "a.o", "a.c", "d/b.o", "d/e/c", "d/e/f/c", "#x", "cache/x", "d/cache", "tmp/y",
@@ -240,7 +240,7 @@ fn the_summary_says_what_the_image_is() {
     let output = run(&scene, &["-f"]);
     assert!(text(&output.stdout).contains(&identity.to_string()));
     assert!(text(&output.stdout).contains("2 inodes: 1 file, 1 directory, 0 symlinks"));
-    assert!(output.stderr.is_empty(), "no progress where nobody watches");
+    assert!(output.stderr.is_empty(), "no progress without a terminal");
     let output = run(&scene, &["-f", "-q"]);
     assert!(output.stdout.is_empty() && output.stderr.is_empty());
     let output = run(&scene, &["-n", "--page-size", "64K"]);
@@ -308,15 +308,15 @@ fn threads_have_a_limit() {
     assert_eq!(run(&scene, &["-j", "1024"]).status.code(), Some(0));
 }
 
-/// The name of standard output is a link, for example.
+/// An example is /dev/stdout.
 #[test]
-fn a_link_to_what_is_no_file_is_kept() {
+fn a_link_to_a_device_is_kept() {
     let scene = Scene::new();
     symlink("/dev/null", scene.image()).unwrap();
     let output = run(&scene, &["-f"]);
     let stderr = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
-    assert!(stderr.contains("is no regular file"), "{stderr}");
+    assert!(stderr.contains("is not a regular file"), "{stderr}");
     assert!(fs::symlink_metadata(scene.image()).unwrap().is_symlink());
     fs::remove_file(scene.image()).unwrap();
     symlink("nowhere", scene.image()).unwrap();
@@ -481,7 +481,7 @@ fn a_signal_ends_the_build_and_leaves_nothing() {
     }
 }
 
-/// Fills a pipe so that there is room for so many bytes.
+/// Fills a pipe except for `room` bytes.
 fn fill_pipe(mut pipe: &File, room: usize) {
     // The smallest pipe is a page.
     let size = rustix::pipe::fcntl_setpipe_size(pipe, 1).unwrap();

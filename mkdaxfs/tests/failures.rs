@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What goes wrong is told, and leaves nothing behind.
+//! Failures: they name the file, and leave nothing behind.
 
 #![allow(clippy::unwrap_used, reason = "a test may end where it fails")]
 
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use mkdaxfs::{build, Change, Error, Existing, Keep, LeftOut, Observer, Options, Phase};
 use support::{check, inode, noise, Scene};
 
-/// Does something to the tree between the scan and the first read.
+/// An observer that changes the tree between the scan and the first read.
 struct Meddler<F: Fn() + Sync>(F);
 
 impl<F: Fn() + Sync> Observer for Meddler<F> {
@@ -108,7 +108,7 @@ fn a_file_that_changes_during_the_build_is_named() {
     scene.build();
 }
 
-/// Whoever opens a FIFO to read waits for a writer: the build must not.
+/// Opening a FIFO for reading waits for a writer: the build must not.
 #[test]
 fn a_file_that_becomes_something_else_is_named() {
     let scene = Scene::new();
@@ -136,9 +136,9 @@ fn a_directory_that_vanishes_is_named() {
     assert_eq!(change_of(&scene, act), (file, Change::Vanished));
 }
 
-/// What is not opened to be read is looked at again at the end.
+/// Files that are not opened are looked at again at the end.
 #[test]
-fn what_has_no_contents_is_watched_too() {
+fn files_without_contents_are_compared_too() {
     let scene = Scene::new();
     let empty = scene.write("d/empty", "");
     scene.write("file", "bytes");
@@ -210,7 +210,7 @@ fn an_image_that_exists_is_replaced_only_if_that_is_asked_for() {
     assert!(matches!(build(&force, &()), Err(Error::NotRegular(_))));
 }
 
-/// Who reads the old image while it is replaced reads all of the old image.
+/// A reader of the old image still has all of it when it is replaced.
 #[test]
 fn an_image_is_replaced_at_once() {
     let scene = Scene::new();
@@ -228,7 +228,7 @@ fn an_image_is_replaced_at_once() {
     assert!(seen == old);
 }
 
-/// Hears what is left out.
+/// Records the files that are left out.
 #[derive(Default)]
 struct Listener(std::sync::Mutex<Vec<(PathBuf, LeftOut)>>);
 

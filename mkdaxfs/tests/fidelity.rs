@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is in a tree is in its image.
+//! Fidelity: everything in a tree is in its image.
 
 #![allow(clippy::unwrap_used, reason = "a test may end where it fails")]
 
@@ -64,7 +64,7 @@ fn every_file_type_is_kept_and_none_is_opened() {
     fs::create_dir(at("empty directory")).unwrap();
     symlink("file", at("symlink")).unwrap();
     symlink("x".repeat(4095), at("long symlink")).unwrap();
-    // Opening a FIFO that nobody writes to would never end.
+    // Opening a FIFO without a writer would never end.
     make_node(&at("fifo"), FileType::Fifo, (0, 0));
     let _listener = UnixListener::bind(at("socket")).unwrap();
     if is_root() {
@@ -297,7 +297,7 @@ fn sizes_around_every_boundary_are_kept() {
     }
 }
 
-/// Where storage is reserved, a file may have as much as it has bytes, and holes all the same.
+/// A file with reserved storage may have as much of it as bytes, and holes all the same.
 #[test]
 fn holes_are_kept_though_nothing_is_saved_by_them() {
     let scene = Scene::new();

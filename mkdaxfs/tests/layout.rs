@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Where contents go, what is shared, and that the same tree gives the same image.
+//! Layout: offsets, sharing, and the same image from the same tree.
 
 #![allow(clippy::unwrap_used, reason = "a test may end where it fails")]
 
@@ -99,7 +99,7 @@ fn equal_contents_are_stored_once() {
     assert!(apart.image_bytes > summary.image_bytes + summary.shared_bytes);
 }
 
-/// A piece behind a hole is aligned as it lies in the file, so that huge pages map it.
+/// An extent behind a hole keeps its distance to 2 MiB in the file, so that huge pages map it.
 #[test]
 fn large_pieces_of_sparse_files_are_aligned() {
     const PAGE: u64 = 4096;
@@ -183,7 +183,7 @@ fn digests_can_be_left_out() {
     assert_eq!(summary.shared_files, 0);
 }
 
-/// A tree in which everything occurs that could come in another order.
+/// A tree with everything that could come in another order.
 fn fill(scene: &Scene) {
     for number in 0..300 {
         let size = usize::try_from(number * 37 % 9000).unwrap();

@@ -252,7 +252,7 @@ impl From<PageArg> for PageSize {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum HugeArg {
-    /// Where smaller files fill the gaps, or the file is much larger than they are
+    /// If smaller files fill the gap, or the file is much larger than the gap
     Auto,
     /// Never
     Off,

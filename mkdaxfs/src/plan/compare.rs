@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Mutex;
 
 use daxfs_format::Sha256 as _;
@@ -90,23 +89,14 @@ fn hash_all(inputs: Inputs<'_>, files: &[NodeId], part: Part) -> Result<HashMap<
     if files.is_empty() {
         return Ok(HashMap::new());
     }
-    let (next, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
     let digests = Mutex::new(HashMap::with_capacity(files.len()));
-    let work = || {
-        let mut reader = inputs.reader();
-        let mut buffer = vec![0; CHUNK];
-        while let Some(&file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if stopped.load(Ordering::Relaxed) {
-                break;
-            }
-            let ranges = part.ranges(inputs.tree.size(file));
-            let digest = hash_file(reader.as_mut(), file, ranges, &mut buffer)?;
-            lock(&digests).insert(file, digest);
-        }
+    let threads = inputs.options.thread_count();
+    let state = || (inputs.reader(), vec![0; CHUNK]);
+    pool::each(threads, files, state, |(reader, buffer), &file| {
+        let ranges = part.ranges(inputs.tree.size(file));
+        let digest = hash_file(reader.as_mut(), file, ranges, buffer)?;
+        lock(&digests).insert(file, digest);
         Ok(())
-    };
-    pool::run(inputs.options.thread_count(), work, || {
-        stopped.store(true, Ordering::Relaxed);
     })?;
     Ok(pool::into_inner(digests))
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The bytes of a file that huge pages map, in a mapping of the whole file.
 //!
-//! A huge page maps 2 MiB of memory from a multiple of 2 MiB on, and one extent of the file. The
-//! kernel gives a mapping an address that lines up with the memory of the first bytes of the file, or
-//! with the file where these are a hole. So any file with one extent has huge pages between the first
-//! multiple of 2 MiB in it and the last. A sparse file has them in the extents whose distance to
-//! their file offset is that of the address.
+//! A huge page maps 2 MiB of memory from a multiple of 2 MiB on, all of one extent of the file. The
+//! kernel gives a mapping an address that lines up with the memory of the first bytes of the file,
+//! or with the file offset if these are a hole. So a file with one extent has huge pages between
+//! the first multiple of 2 MiB in it and the last. A sparse file has them in the extents whose
+//! distance to their file offset, modulo 2 MiB, is that of the address.
 
 use std::collections::BTreeMap;
 
@@ -60,7 +60,7 @@ impl Alignment {
     }
 }
 
-/// Number of bytes that huge pages map of a file at `offset`, whose extents lie one after the other,
+/// Number of bytes that huge pages map of a file at `offset`. Its extents lie one after the other,
 /// each in pages of its own.
 pub(crate) fn mapped(extents: &[DataExtent], offset: ImageOffset, page: PageSize) -> u64 {
     let (mut at, mut sum) = (offset.0, 0);

@@ -50,7 +50,7 @@ pub(super) fn place(
 /// An index in the list of contents.
 type Index = usize;
 
-/// The contents that want to be aligned, the largest first, and the others in their order.
+/// The contents with an alignment, the largest first, and the others in their order.
 fn split(large: &[Large], huge_align: HugeAlign) -> (Vec<(Index, Alignment)>, Vec<Index>) {
     let (mut candidates, mut others) = (Vec::new(), Vec::new());
     for (at, one) in large.iter().enumerate().filter(|(_, one)| one.length != 0) {

@@ -5,10 +5,10 @@
 //! superblock | inodes | directories | symlinks | xattrs | extents | digests | packed | data
 //! ```
 //!
-//! The lengths of the first sections are known after the scan. The number of digests and the lengths
-//! of `packed` and `data` depend on which files are equal, which is known when they have been read.
-//! So there is room for a digest of every file, `packed` is copied behind it, then `data` behind
-//! that. The room for the digests of files that turned out equal to others stays empty.
+//! The lengths of the first sections are known after the scan. The number of digests and the
+//! lengths of `packed` and `data` depend on which files are equal, which is known when they have
+//! been read. So the digest section is planned for a digest of every file, `packed` is copied behind
+//! it, and `data` behind that. If files turn out equal, the end of the digest section stays unused.
 
 use daxfs_format::digest::DIGEST_SIZE;
 use daxfs_format::section::RawSection;

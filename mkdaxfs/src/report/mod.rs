@@ -53,8 +53,8 @@ impl Reporter {
         let foreign = self.foreign.load(Ordering::Relaxed);
         if foreign != 0 && self.print != Print::Nothing {
             PROGRAM.message(format_args!(
-                "warning: extended attributes outside of user, trusted, security and POSIX ACLs are \
-                 not in the image: {}; -v names them",
+                "warning: extended attributes outside of user, trusted, security and POSIX ACLs \
+                 are not in the image: {}; -v names them",
                 plural(foreign, "file")
             ));
         }

@@ -58,10 +58,7 @@ impl Exclude {
 }
 
 fn bad_pattern(source: globset::Error) -> Error {
-    Error::Pattern {
-        place: None,
-        source,
-    }
+    Error::Pattern { line: None, source }
 }
 
 impl Patterns {

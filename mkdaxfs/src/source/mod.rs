@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Sources: where a tree and its contents come from.
 //!
-//! [`Source`] is the seam. A build scans its source into a [`Tree`](crate::tree::Tree), plans the
-//! image from the tree alone, and reads contents through readers. Nothing behind the seam is visible
-//! above it: files are named by [`NodeId`], never by paths, descriptors or device numbers.
+//! [`Source`] is the seam. A build scans its source into a [`Tree`], plans the image from the tree
+//! alone, and reads contents through readers. Nothing behind the seam is visible above it: files are
+//! named by [`NodeId`], never by paths, descriptors or device numbers.
 //!
 //! | module | owns |
 //! |---|---|
@@ -19,12 +19,12 @@
 //! thousands of times as much.
 //!
 //! # Rules for a source
-//! - `scan` adds all nodes to a [`TreeBuilder`] and returns its own root. It adds the root first, and
-//!   may find nodes of other sources in the builder.
+//! - `scan` adds all nodes to a [`TreeBuilder`] and returns its own root. It adds the root first,
+//!   and the builder may hold nodes of other sources already.
 //! - The tree depends on the contents of the source only, not on the order or time of its answers.
 //! - Every file respects [`limits`](crate::tree::limits).
-//! - Contents are read at any offset, by several threads, in any order, and more than once. A source
-//!   that is a stream keeps contents in a file of its own.
+//! - Contents are read at any offset, by several threads, in any order, and more than once. A
+//!   source that is a stream keeps contents in a file of its own.
 //! - A source that can change during a build notices it, and reports an error that names the file:
 //!   in [`OpenFile::verify`] for files with bytes, in [`Source::recheck`] for everything else.
 

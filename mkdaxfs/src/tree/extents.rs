@@ -16,6 +16,14 @@ pub(crate) struct DataExtent {
 }
 
 impl DataExtent {
+    /// The extent of a file of `size` bytes without holes.
+    pub(crate) fn whole(size: u64) -> Self {
+        Self {
+            offset: 0,
+            length: size,
+        }
+    }
+
     fn end(self) -> u64 {
         self.offset + self.length
     }

@@ -72,3 +72,70 @@ pub(crate) fn encode_device(device: Rdev) -> Result<u32, Limit> {
         ))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use daxfs_format::Timestamp;
+
+    #[test]
+    fn names_and_targets_have_lengths() {
+        assert!(check_name(&[b'a'; 255]).is_ok());
+        for wrong in [&[b'a'; 256][..], b"", b".", b"..", b"a/b", b"a\0b"] {
+            assert!(check_name(wrong).is_err(), "{wrong:?}");
+        }
+        assert!(check_target(&[b'a'; 4095]).is_ok());
+        for wrong in [&[b'a'; 4096][..], b""] {
+            assert!(check_target(wrong).is_err(), "{} bytes", wrong.len());
+        }
+    }
+
+    #[test]
+    fn modes_have_a_type() {
+        assert_eq!(file_type(0o100_644).unwrap(), FileType::Regular);
+        assert!(file_type(0o644).is_err());
+        assert!(file_type(0o170_644).is_err());
+    }
+
+    #[test]
+    fn sizes_and_owners_have_limits() {
+        let good = Status {
+            mode: 0o100_644,
+            uid: u32::MAX - 1,
+            gid: u32::MAX - 1,
+            size: MAX_FILE_SIZE,
+            mtime: Timestamp {
+                seconds: 0,
+                nanoseconds: 0,
+            },
+            ctime: 0,
+        };
+        assert!(check_status(&good).is_ok());
+        let size = MAX_FILE_SIZE + 1;
+        for wrong in [
+            Status { size, ..good },
+            Status {
+                uid: u32::MAX,
+                ..good
+            },
+            Status {
+                gid: u32::MAX,
+                ..good
+            },
+        ] {
+            assert!(check_status(&wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn device_numbers_have_limits() {
+        let encode = |major, minor| encode_device(Rdev { major, minor });
+        assert!(encode(4095, 1_048_575).is_ok());
+        assert!(encode(4096, 0).is_err());
+        let Limit(limit) = encode(0, 1_048_576).unwrap_err();
+        assert_eq!(
+            limit,
+            "device numbers end at 4095, 1048575; this is 0, 1048576"
+        );
+    }
+}

@@ -43,8 +43,8 @@ impl Tree {
         }
     }
 
-    /// The path of a node below `root`, by first names; empty for `root` itself. Meaningful when the
-    /// tree is numbered.
+    /// The path of a node below `root`, by first names; empty for `root` itself. Must be called
+    /// after [`Self::number`].
     pub(crate) fn path(&self, root: NodeId, id: NodeId) -> Vec<u8> {
         let mut names = Vec::new();
         let mut at = id;

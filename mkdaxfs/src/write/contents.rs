@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The order in which contents are compared, placed and copied.
 //!
-//! Packed contents come first: how long their section gets is known when they are copied. Files that
-//! turn out to be ELF then join the small direct ones.
+//! Packed contents come first, as the length of their section is known when they are copied. Files
+//! that turn out to be ELF then join the small direct ones.
 
 use daxfs_format::SectionKind;
 
 use super::copy::copy;
 use super::copy::target::{Placing, Target};
 use super::job::Job;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::observer::Phase;
 use crate::options::Keep;
 use crate::plan::area::Area;
@@ -25,7 +25,7 @@ use crate::tree::node::NodeId;
 pub(crate) struct Copied {
     pub(crate) sections: Sections,
     pub(crate) contents: Contents,
-    /// Number of bytes without content: of the data section, and of the room for digests.
+    /// Number of unused bytes: in the data section, and behind the digests.
     pub(crate) unused: u64,
 }
 
@@ -55,10 +55,7 @@ fn describing_sections(job: Job<'_>, ordered: &Ordered<'_>) -> Result<Sections> 
     let xattrs = sections.range(SectionKind::Xattrs).length;
     if xattrs > MAX_XATTRS {
         let limit = format!("all extended attributes may have {MAX_XATTRS} bytes, not {xattrs}");
-        return Err(Error::Limit {
-            path: job.inputs.options.source.clone(),
-            limit,
-        });
+        return Err(job.inputs.limit(NodeId::ROOT, limit));
     }
     Ok(sections)
 }

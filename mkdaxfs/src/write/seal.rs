@@ -9,10 +9,11 @@ use daxfs_format::{Identity, SectionKind, Sha256 as _, Xxh64 as _};
 use daxfs_image::hash::{Sha256, Xxh64};
 use zerocopy::{FromZeros as _, IntoBytes as _};
 
-use crate::error::{Error, Result};
-use crate::options::Options;
+use crate::error::Result;
+use crate::plan::inputs::Inputs;
 use crate::plan::offset::ImageOffset;
 use crate::plan::sections::Sections;
+use crate::tree::node::NodeId;
 
 /// The inode number of the root.
 const ROOT: u32 = 1;
@@ -38,12 +39,10 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
 ///
 /// # Errors
 /// When the image is larger than the format allows.
-pub(super) fn superblock(sections: &Sections, options: &Options) -> Result<Sealed> {
+pub(super) fn superblock(sections: &Sections, inputs: Inputs<'_>) -> Result<Sealed> {
     if sections.image_size() > MAX_IMAGE_SIZE {
-        return Err(Error::Limit {
-            path: options.source.clone(),
-            limit: "an image may have 2^48 bytes".to_owned(),
-        });
+        let limit = "an image may have 2^48 bytes".to_owned();
+        return Err(inputs.limit(NodeId::ROOT, limit));
     }
     let mut raw = RawSuperblock::new_zeroed();
     raw.magic = MAGIC;
@@ -52,13 +51,13 @@ pub(super) fn superblock(sections: &Sections, options: &Options) -> Result<Seale
     raw.section_count
         .set(u32::try_from(sections.len()).unwrap_or(u32::MAX));
     raw.image_size.set(sections.image_size());
-    raw.label = options.label;
+    raw.label = inputs.options.label;
     raw.page_shift = sections.page().shift();
     raw.root.set(ROOT);
     for (to, section) in raw.sections.iter_mut().zip(sections.iter()) {
         *to = *section;
     }
-    raw.uuid = options.uuid.unwrap_or_else(|| derived_uuid(&raw));
+    raw.uuid = inputs.options.uuid.unwrap_or_else(|| derived_uuid(&raw));
     raw.xxh64.set(raw.checksum::<Xxh64>());
     Ok(Sealed(raw))
 }

@@ -18,7 +18,7 @@ use daxfs_image::walk::Walk;
 use mkdaxfs::{Keep, Options, Summary};
 use tempfile::TempDir;
 
-/// A directory with a tree to be filled and a place for images.
+/// A directory with an empty tree, and room for images.
 pub(crate) struct Scene {
     pub(crate) dir: TempDir,
 }
@@ -220,7 +220,7 @@ fn compare_kind(image: &FileImage, path: &Path, inode: &Inode) {
     }
 }
 
-/// Compares piece by piece, and only what is no hole in the image: files may be of terabytes.
+/// Compares chunk by chunk, and data only: files may have terabytes of holes.
 fn compare_bytes(image: &FileImage, path: &Path, inode: &Inode, data: &FileData) {
     let file = File::open(path).unwrap();
     let mut at = 0;

@@ -45,8 +45,8 @@ pub(super) fn open_directory(root: BorrowedFd<'_>, path: &[u8]) -> rustix::io::R
     openat(from, rest, flags, Mode::empty())
 }
 
-/// Opens a regular file for reading. If it has been replaced by a FIFO or a device, the call does not
-/// wait and has no effect on it; a comparison of the status finds out.
+/// Opens a regular file for reading. If it has been replaced by a FIFO or a device, the call does
+/// not wait and has no effect on it; the comparison of the status reports the replacement.
 pub(super) fn open_file(directory: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<File> {
     let flags =
         OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;

@@ -5,8 +5,6 @@
 //! looked at once more when all contents are copied: the status change time shows whether names,
 //! targets, owners, permissions or extended attributes have changed since the scan.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-
 use super::reader::DirectoryReader;
 use super::root::Directory;
 use crate::error::Result;
@@ -28,24 +26,12 @@ pub(super) fn recheck(
     order: &[NodeId],
     own: Option<FileKey>,
 ) -> Result<()> {
-    let (next, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let work = || {
-        let mut reader = DirectoryReader::new(directory, tree);
-        while let Some(nodes) = order
-            .chunks(NODES)
-            .nth(next.fetch_add(1, Ordering::Relaxed))
-        {
-            if stopped.load(Ordering::Relaxed) {
-                break;
-            }
-            let unread = nodes.iter().filter(|&&id| !tree.node(id).has_contents());
-            for &id in unread {
-                reader.verify_closed(id, own)?;
-            }
-        }
-        Ok(())
-    };
-    pool::run(directory.rules.threads, work, || {
-        stopped.store(true, Ordering::Relaxed);
+    let chunks: Vec<&[NodeId]> = order.chunks(NODES).collect();
+    let state = || DirectoryReader::new(directory, tree);
+    pool::each(directory.rules.threads, &chunks, state, |reader, nodes| {
+        let unread = nodes.iter().filter(|&&id| !tree.node(id).has_contents());
+        unread
+            .copied()
+            .try_for_each(|id| reader.verify_closed(id, own))
     })
 }

@@ -89,10 +89,7 @@ impl<'a> Copy<'a> {
         let mut copy = Self {
             large,
             open: reader.open(large.file)?,
-            extent: DataExtent {
-                offset: 0,
-                length: size,
-            },
+            extent: DataExtent::whole(size),
             later: &[],
             hash: is_hashed.then(Sha256::new),
             offset: large.offset,

@@ -3,10 +3,10 @@
 //!
 //! A thread hashes several files at once, which is faster than one after the other.
 //!
-//! Large files have their offsets. A thread copies a few of them at a time, a chunk of each in turn.
-//! Small files are copied a batch at a time. Several threads read and hash batches, then each takes
-//! its turn to place its files, in the order of inodes: only then is it known which of them equal
-//! earlier ones. So the image does not depend on the threads, and no file is read twice.
+//! Large files have their offsets. A thread copies a few of them at a time, a chunk of each in
+//! turn. Small files are copied a batch at a time. Several threads read and hash batches, then each
+//! takes its turn to place its files, in the order of inodes: only then is it known which of them
+//! equal earlier ones. So the image does not depend on the threads, and no file is read twice.
 //!
 //! | module | owns |
 //! |---|---|
@@ -20,13 +20,14 @@ mod buffer;
 mod large;
 pub(super) mod target;
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Mutex;
 
 use self::batch::Batch;
 use self::buffer::Buffer;
 use self::large::Copied;
-use self::target::Placing;
+use self::target::{Packing, Placing};
 use super::job::Job;
 use crate::error::Result;
 use crate::plan::large::LargeFile;
@@ -46,32 +47,70 @@ pub(super) fn copy(
 ) -> Result<(Placing, Vec<Copied>)> {
     placing.contents.next_section(small.len());
     let packing = placing.target.packing();
-    let batches = batch::cut(job, small, packing);
-    let placing = InOrder::new(placing);
-    let copied = Mutex::new(Vec::with_capacity(large.len()));
-    let (next_large, next_batch) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let work = || {
-        let (mut reader, mut buffer) = (job.inputs.reader(), Buffer::new());
-        let next = || match placing.is_stopped() {
-            true => None,
-            false => large.get(next_large.fetch_add(1, Ordering::Relaxed)),
-        };
-        let done = |one| pool::lock(&copied).push(one);
-        large::copy(job, reader.as_mut(), buffer.bytes(), next, done)?;
-        while !placing.is_stopped() {
-            let turn = next_batch.fetch_add(1, Ordering::Relaxed);
-            let Some(range) = batches.get(turn) else {
-                break;
-            };
-            let batch = Batch {
-                job,
-                files: &small[range.clone()],
-                packing,
-            };
-            batch.copy(reader.as_mut(), &mut buffer, &placing, turn)?;
+    let work = Work {
+        job,
+        large,
+        batches: batch::cut(job, small, packing),
+        small,
+        packing,
+        placing: InOrder::new(placing),
+        copied: Mutex::new(Vec::with_capacity(large.len())),
+        next_large: AtomicUsize::new(0),
+        next_batch: AtomicUsize::new(0),
+    };
+    let threads = job.inputs.options.thread_count();
+    pool::run(threads, || work.run(), || work.placing.stop())?;
+    Ok((work.placing.into_inner(), pool::into_inner(work.copied)))
+}
+
+/// The work that the threads of a copy share.
+struct Work<'a> {
+    job: Job<'a>,
+    large: &'a [LargeFile],
+    small: &'a [NodeId],
+    packing: Packing,
+    /// The batches of small files, as ranges of them.
+    batches: Vec<Range<usize>>,
+    placing: InOrder<Placing>,
+    copied: Mutex<Vec<Copied>>,
+    next_large: AtomicUsize,
+    next_batch: AtomicUsize,
+}
+
+impl Work<'_> {
+    /// The work of one thread.
+    fn run(&self) -> Result<()> {
+        let (mut reader, mut buffer) = (self.job.inputs.reader(), Buffer::new());
+        let done = |one| pool::lock(&self.copied).push(one);
+        let next = || self.next_large();
+        large::copy(self.job, reader.as_mut(), buffer.bytes(), next, done)?;
+        while let Some((turn, batch)) = self.next_batch() {
+            batch.copy(reader.as_mut(), &mut buffer, &self.placing, turn)?;
         }
         Ok(())
-    };
-    pool::run(job.inputs.options.thread_count(), work, || placing.stop())?;
-    Ok((placing.into_inner(), pool::into_inner(copied)))
+    }
+
+    /// The next large file; `None` also when another thread has failed.
+    fn next_large(&self) -> Option<&LargeFile> {
+        if self.placing.is_stopped() {
+            return None;
+        }
+        let next = self.next_large.fetch_add(1, Ordering::Relaxed);
+        self.large.get(next)
+    }
+
+    /// The next batch with its turn; `None` also when another thread has failed.
+    fn next_batch(&self) -> Option<(usize, Batch<'_>)> {
+        if self.placing.is_stopped() {
+            return None;
+        }
+        let turn = self.next_batch.fetch_add(1, Ordering::Relaxed);
+        let files = &self.small[self.batches.get(turn)?.clone()];
+        let batch = Batch {
+            job: self.job,
+            files,
+            packing: self.packing,
+        };
+        Some((turn, batch))
+    }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The sections that describe files. Their lengths are known before contents are copied, their bytes
-//! afterwards.
+//! The sections that describe files. Their lengths are known before contents are copied, their
+//! bytes afterwards.
 //!
 //! | module | owns |
 //! |---|---|
@@ -55,7 +55,7 @@ pub(crate) fn describe(job: Job<'_>, ordered: &Ordered<'_>, image: &mut Copied) 
         tables::extents(ordered, contents, page),
     )?;
     write(SectionKind::Inodes, inodes.bytes(cursors))?;
-    let sealed = seal::superblock(sections, options)?;
+    let sealed = seal::superblock(sections, job.inputs)?;
     job.output
         .write(sealed.as_bytes(), seal::SUPERBLOCK_OFFSET)?;
     Ok(sealed)

@@ -37,7 +37,7 @@ impl Behind {
         }
     }
 
-    /// Does `work` while another thread writes to the disk. Without that thread the end takes longer.
+    /// Does `work` while another thread writes to the disk. If there is none, the end takes longer.
     pub(super) fn run<T>(&self, file: &File, work: impl FnOnce() -> T) -> T {
         thread::scope(|scope| {
             let _ = thread::Builder::new().spawn_scoped(scope, || self.sync(file));

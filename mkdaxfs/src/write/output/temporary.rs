@@ -60,7 +60,7 @@ impl Temporary {
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        // After a rename no file has this name. Otherwise another failure has been reported already.
+        // After a rename no file has this name. Otherwise a failure has been reported already.
         let _ = fs::remove_file(&self.path);
         lock(&LEFTOVERS).retain(|path| *path != self.path);
     }
