@@ -8,7 +8,7 @@ use daxfs_format::directory::RawDirEntry;
 use daxfs_format::extent::RawExtent;
 use daxfs_format::section::RawSection;
 use daxfs_format::superblock::{RawSuperblock, SuperblockCopy};
-use daxfs_format::xattr::{RawXattr, RawXattrHeader, RawXattrSet};
+use daxfs_format::xattr::RawXattrSet;
 use daxfs_format::{
     Directory, FileData, Image, Inode, InodeKind, ListBuf, RawInode, Section, SectionKind,
     XattrSetId,
@@ -179,10 +179,15 @@ impl Specimen {
         self.directory(directory).offset() + 16 * u64::from(index)
     }
 
+    /// The entry at an index of a directory.
+    pub fn entry_at(&mut self, directory: &str, index: u32) -> &mut RawDirEntry {
+        let offset = self.entry_offset(directory, index);
+        self.at(offset)
+    }
+
     /// The entry of a name.
     pub fn entry(&mut self, directory: &str, name: &str) -> &mut RawDirEntry {
-        let offset = self.entry_offset(directory, self.index(directory, name));
-        self.at(offset)
+        self.entry_at(directory, self.index(directory, name))
     }
 
     /// The offset of the name at an index of a directory.
@@ -236,12 +241,6 @@ impl Specimen {
         }
     }
 
-    /// The header of the xattr section.
-    pub fn xattr_header(&mut self) -> &mut RawXattrHeader {
-        let at = self.section(SectionKind::Xattrs).offset;
-        self.at(at)
-    }
-
     /// The table's entry of a set of attributes, by the set's number.
     pub fn xattr_set(&mut self, number: u32) -> &mut RawXattrSet {
         let at = self.section(SectionKind::Xattrs).offset + 16 + 8 * u64::from(number - 1);
@@ -261,12 +260,6 @@ impl Specimen {
         places
     }
 
-    /// An attribute of a file.
-    pub fn xattr(&mut self, file: &str, index: usize) -> &mut RawXattr {
-        let at = self.xattrs_at(file)[index];
-        self.at(at)
-    }
-
     /// Truncates the image, or appends zeros.
     pub fn resize(&mut self, length: u64) {
         self.bytes.resize(to_usize(length), 0);
@@ -274,13 +267,7 @@ impl Specimen {
 
     /// The length of the image in bytes.
     #[must_use]
-    pub fn len(&self) -> u64 {
+    pub fn length(&self) -> u64 {
         from_usize(self.bytes.len())
-    }
-
-    /// Returns true if the image has no bytes.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
     }
 }

@@ -17,6 +17,8 @@ use daxfs_image::walk::Walk;
 
 /// The bytes that a check may read, as a multiple of the image's length.
 const FACTOR: u64 = 8;
+/// The number of objects that share bytes.
+const COUNT: u32 = 2000;
 
 fn assert_cheap(specimen: Specimen) {
     let bytes = specimen.finish();
@@ -29,7 +31,7 @@ fn assert_cheap(specimen: Specimen) {
     };
     examiner.structure(&image, &mut sink).unwrap();
     let (_, read) = image.memory().loads();
-    let length = specimen_length(&bytes);
+    let length = length(&bytes);
     assert!(findings > 0, "the image breaks a rule");
     assert!(read <= FACTOR * length, "{read} bytes of {length}");
     assert!(
@@ -38,15 +40,15 @@ fn assert_cheap(specimen: Specimen) {
     );
 }
 
-fn specimen_length(bytes: &[u8]) -> u64 {
+fn length(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap()
 }
 
-/// Makes `count` inodes copies of the one named.
-fn copy_inode(specimen: &mut Specimen, name: &str, first: u32, count: u32) {
+/// Copies the inode of a name over [`COUNT`] others, which keep their content numbers.
+fn copy_inode(specimen: &mut Specimen, name: &str, first: u32) {
     let model = *specimen.inode(name);
     let table = specimen.section(SectionKind::Inodes).offset;
-    for ino in first..first + count {
+    for ino in first..first + COUNT {
         let inode: &mut RawInode = specimen.at(table + 64 * u64::from(ino));
         let content = inode.content.get();
         *inode = model;
@@ -56,29 +58,40 @@ fn copy_inode(specimen: &mut Specimen, name: &str, first: u32, count: u32) {
     }
 }
 
-#[test]
-fn directories_that_share_a_unit() {
-    let mut tree = Tree::new(Form::default());
+/// Adds the directory `big` with [`COUNT`] directories.
+fn add_directories(tree: &mut Tree) {
     let big = tree.add(ROOT, b"big", Body::Directory);
-    for index in 0..2000_u32 {
+    for index in 0..COUNT {
         tree.add(big, format!("{index}").as_bytes(), Body::Directory);
     }
+}
+
+/// Adds [`COUNT`] small files.
+fn add_files(tree: &mut Tree) {
+    for index in 0..COUNT {
+        let name = index.to_string().into_bytes();
+        tree.add(ROOT, &name, Body::Packed(name.clone()));
+    }
+}
+
+/// An image in which [`COUNT`] directories have the unit of the directory that holds them.
+fn shared_unit() -> Specimen {
+    let mut tree = Tree::new(Form::default());
+    add_directories(&mut tree);
     let mut specimen = Specimen::new(tree.write());
-    copy_inode(&mut specimen, "big", 3, 2000);
-    assert_cheap(specimen);
+    copy_inode(&mut specimen, "big", 3);
+    specimen
+}
+
+#[test]
+fn directories_that_share_a_unit() {
+    assert_cheap(shared_unit());
 }
 
 /// The same for a walk without a check before it.
 #[test]
 fn a_walk_over_directories_that_share_a_unit() {
-    let mut tree = Tree::new(Form::default());
-    let big = tree.add(ROOT, b"big", Body::Directory);
-    for index in 0..2000_u32 {
-        tree.add(big, format!("{index}").as_bytes(), Body::Directory);
-    }
-    let mut specimen = Specimen::new(tree.write());
-    copy_inode(&mut specimen, "big", 3, 2000);
-    let bytes = specimen.finish();
+    let bytes = shared_unit().finish();
     let image = Examiner::default().open(&bytes[..]).unwrap();
     let mut walk = Walk::new(&image).unwrap();
     let (mut steps, mut refused) = (0, 0);
@@ -101,12 +114,9 @@ fn directories_that_share_a_unit_by_turns() {
     let mut tree = Tree::new(Form::default());
     let small = tree.add(ROOT, b"small", Body::Directory);
     tree.add(small, b"x", Body::Fifo);
-    let big = tree.add(ROOT, b"big", Body::Directory);
-    for index in 0..2000_u32 {
-        tree.add(big, format!("{index}").as_bytes(), Body::Directory);
-    }
+    add_directories(&mut tree);
     let mut specimen = Specimen::new(tree.write());
-    copy_inode(&mut specimen, "big", 5, 2000);
+    copy_inode(&mut specimen, "big", 5);
     let table = specimen.section(SectionKind::Inodes).offset;
     let small = *specimen.inode("small");
     for ino in (5..2005).step_by(2) {
@@ -123,16 +133,9 @@ fn sparse_files_that_share_a_list() {
         .collect();
     let size = 400 * 8192;
     tree.add(ROOT, b"list", Body::Sparse { size, extents });
-    for index in 0..2000_u32 {
-        let name = format!("{index}");
-        tree.add(
-            ROOT,
-            name.as_bytes(),
-            Body::Packed(name.clone().into_bytes()),
-        );
-    }
+    add_files(&mut tree);
     let mut specimen = Specimen::new(tree.write());
-    copy_inode(&mut specimen, "list", 3, 2000);
+    copy_inode(&mut specimen, "list", 3);
     assert_cheap(specimen);
 }
 
@@ -144,13 +147,9 @@ fn files_that_share_their_page() {
         ..Form::default()
     });
     tree.add(ROOT, b"direct", Body::Direct(vec![1]));
-    for index in 0..2000_u32 {
-        let name = format!("{index}");
-        let content = name.clone().into_bytes();
-        tree.add(ROOT, name.as_bytes(), Body::Packed(content));
-    }
+    add_files(&mut tree);
     let mut specimen = Specimen::new(tree.write());
-    copy_inode(&mut specimen, "direct", 3, 2000);
+    copy_inode(&mut specimen, "direct", 3);
     assert_cheap(specimen);
 }
 
@@ -200,6 +199,6 @@ fn a_digest_of_extents_that_share_their_pages() {
     let image = examiner.open(Watched::new(&bytes, u64::MAX)).unwrap();
     assert!(examiner.contents(&image).is_err());
     let (_, read) = image.memory().loads();
-    let length = specimen_length(&bytes);
+    let length = length(&bytes);
     assert!(read <= FACTOR * length, "{read} bytes of {length}");
 }

@@ -80,7 +80,7 @@ fn a_section_for_attributes_of_nobody() {
 #[test]
 fn as_many_sections_as_a_table_holds() {
     let mut specimen = Specimen::new(reference());
-    let start = specimen.len();
+    let start = specimen.length();
     let known = usize::try_from(specimen.superblock().section_count.get()).unwrap();
     let length = usize::try_from(start + PAGE).unwrap();
     specimen.bytes.resize(length, 0);

@@ -140,7 +140,7 @@ impl Anchor {
                 specimen.name_offset(directory, specimen.index(directory, name))
             }
             Self::NameAt(directory, index) => specimen.name_offset(directory, index),
-            Self::ImageEnd => specimen.len(),
+            Self::ImageEnd => specimen.length(),
         }
     }
 }
