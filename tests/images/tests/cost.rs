@@ -9,9 +9,9 @@
 use std::ops::ControlFlow;
 
 use daxfs_format::{Error, Namespace, RawInode, Rule, SectionKind};
+use daxfs_hostile::editor::Editor;
 use daxfs_hostile::examine::Examiner;
 use daxfs_hostile::memory::Watched;
-use daxfs_hostile::specimen::Specimen;
 use daxfs_hostile::writer::{Body, Form, Tree, ROOT};
 use daxfs_image::walk::Walk;
 
@@ -20,8 +20,8 @@ const FACTOR: u64 = 8;
 /// The number of objects that share bytes.
 const COUNT: u32 = 2000;
 
-fn assert_cheap(specimen: Specimen) {
-    let bytes = specimen.finish();
+fn assert_cheap(editor: Editor) {
+    let bytes = editor.finish();
     let mut examiner = Examiner::default();
     let image = examiner.open(Watched::new(&bytes, u64::MAX)).unwrap();
     let mut findings = 0_u64;
@@ -45,11 +45,11 @@ fn length(bytes: &[u8]) -> u64 {
 }
 
 /// Copies the inode of a name over [`COUNT`] others, which keep their content numbers.
-fn copy_inode(specimen: &mut Specimen, name: &str, first: u32) {
-    let model = *specimen.inode(name);
-    let table = specimen.section(SectionKind::Inodes).offset;
+fn copy_inode(editor: &mut Editor, name: &str, first: u32) {
+    let model = *editor.inode(name);
+    let table = editor.section(SectionKind::Inodes).offset;
     for ino in first..first + COUNT {
-        let inode: &mut RawInode = specimen.at(table + 64 * u64::from(ino));
+        let inode: &mut RawInode = editor.at(table + 64 * u64::from(ino));
         let content = inode.content.get();
         *inode = model;
         if content != 0 {
@@ -75,12 +75,12 @@ fn add_files(tree: &mut Tree) {
 }
 
 /// An image in which [`COUNT`] directories have the unit of the directory that holds them.
-fn shared_unit() -> Specimen {
+fn shared_unit() -> Editor {
     let mut tree = Tree::new(Form::default());
     add_directories(&mut tree);
-    let mut specimen = Specimen::new(tree.write());
-    copy_inode(&mut specimen, "big", 3);
-    specimen
+    let mut editor = Editor::new(tree.write());
+    copy_inode(&mut editor, "big", 3);
+    editor
 }
 
 #[test]
@@ -115,14 +115,14 @@ fn directories_that_share_a_unit_by_turns() {
     let small = tree.add(ROOT, b"small", Body::Directory);
     tree.add(small, b"x", Body::Fifo);
     add_directories(&mut tree);
-    let mut specimen = Specimen::new(tree.write());
-    copy_inode(&mut specimen, "big", 5);
-    let table = specimen.section(SectionKind::Inodes).offset;
-    let small = *specimen.inode("small");
+    let mut editor = Editor::new(tree.write());
+    copy_inode(&mut editor, "big", 5);
+    let table = editor.section(SectionKind::Inodes).offset;
+    let small = *editor.inode("small");
     for ino in (5..2005).step_by(2) {
-        *specimen.at::<RawInode>(table + 64 * ino) = small;
+        *editor.at::<RawInode>(table + 64 * ino) = small;
     }
-    assert_cheap(specimen);
+    assert_cheap(editor);
 }
 
 #[test]
@@ -134,9 +134,9 @@ fn sparse_files_that_share_a_list() {
     let size = 400 * 8192;
     tree.add(ROOT, b"list", Body::Sparse { size, extents });
     add_files(&mut tree);
-    let mut specimen = Specimen::new(tree.write());
-    copy_inode(&mut specimen, "list", 3);
-    assert_cheap(specimen);
+    let mut editor = Editor::new(tree.write());
+    copy_inode(&mut editor, "list", 3);
+    assert_cheap(editor);
 }
 
 /// Every file claims the same byte, so that each has the same page of zeros behind it to look at.
@@ -148,9 +148,9 @@ fn files_that_share_their_page() {
     });
     tree.add(ROOT, b"direct", Body::Direct(vec![1]));
     add_files(&mut tree);
-    let mut specimen = Specimen::new(tree.write());
-    copy_inode(&mut specimen, "direct", 3);
-    assert_cheap(specimen);
+    let mut editor = Editor::new(tree.write());
+    copy_inode(&mut editor, "direct", 3);
+    assert_cheap(editor);
 }
 
 #[test]
@@ -161,15 +161,15 @@ fn attribute_sets_that_overlap() {
         let value = index.to_le_bytes().to_vec();
         tree.node(file).xattrs = vec![(Namespace::User, b"n".to_vec(), value)];
     }
-    let mut specimen = Specimen::new(tree.write());
-    let length = specimen.section(SectionKind::Xattrs).length;
-    let first = specimen.xattr_set(1).offset.get();
+    let mut editor = Editor::new(tree.write());
+    let length = editor.section(SectionKind::Xattrs).length;
+    let first = editor.xattr_set(1).offset.get();
     for number in 1..=500 {
-        let set = specimen.xattr_set(number);
+        let set = editor.xattr_set(number);
         set.offset.set(first);
         set.length.set(u32::try_from(length).unwrap() - first);
     }
-    assert_cheap(specimen);
+    assert_cheap(editor);
 }
 
 /// One digest never reads more than there is in the data section.
@@ -187,14 +187,14 @@ fn a_digest_of_extents_that_share_their_pages() {
             extents,
         },
     );
-    let mut specimen = Specimen::new(tree.write());
-    let data = specimen.section(SectionKind::Data);
+    let mut editor = Editor::new(tree.write());
+    let data = editor.section(SectionKind::Data);
     for index in 0..300 {
-        let extent = specimen.extent("list", index);
+        let extent = editor.extent("list", index);
         extent.offset.set(data.offset);
         extent.length.set(data.length);
     }
-    let bytes = specimen.finish();
+    let bytes = editor.finish();
     let mut examiner = Examiner::default();
     let image = examiner.open(Watched::new(&bytes, u64::MAX)).unwrap();
     assert!(examiner.contents(&image).is_err());

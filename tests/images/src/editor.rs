@@ -31,15 +31,15 @@ pub enum Seal {
 }
 
 /// An image to be changed.
-pub struct Specimen {
+pub struct Editor {
     pristine: Vec<u8>,
     /// The image.
     pub bytes: Vec<u8>,
-    /// The checksums that [`Specimen::finish`] recomputes.
+    /// The checksums that [`Editor::finish`] recomputes.
     pub seal: Seal,
 }
 
-impl Specimen {
+impl Editor {
     /// Returns an editor of a sound image.
     #[must_use]
     pub fn new(image: Vec<u8>) -> Self {
@@ -65,7 +65,7 @@ impl Specimen {
     #[must_use]
     pub fn image(&self) -> Image<&[u8], Xxh64> {
         let image = Image::open(&self.pristine[..], &mut SuperblockCopy::zeroed());
-        image.expect("specimens begin as sound images")
+        image.expect("editors begin as sound images")
     }
 
     /// The bytes of the image as it was at first.
@@ -108,7 +108,7 @@ impl Specimen {
     pub fn section_entry(&mut self, kind: SectionKind) -> &mut RawSection {
         let is_kind = |raw: &RawSection| raw.kind.get() == kind.number();
         let image = RawSuperblock::ref_from_prefix(&self.pristine);
-        let (pristine, _) = image.expect("specimens begin as sound images");
+        let (pristine, _) = image.expect("editors begin as sound images");
         let index = pristine.sections.iter().position(is_kind);
         &mut self.superblock().sections[index.expect("a section of the image")]
     }
