@@ -242,7 +242,7 @@ fn walk_segments(image: &AnyImage<'_>, data: &FileData, size: u64) {
         left = left.checked_sub(1).expect("a walk ends");
         assert!(
             segment.start <= at && segment.end > at && segment.end <= size,
-            "a piece that leads nowhere"
+            "a segment that leads nowhere"
         );
         at = segment.end;
     }
