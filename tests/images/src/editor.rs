@@ -253,11 +253,11 @@ impl Editor {
         let image = self.image();
         let set: XattrSetId = self.stat(file).xattrs.expect("a file with attributes");
         let mut walk = image.xattrs(set).expect("a set").walk();
-        let mut places = Vec::new();
+        let mut offsets = Vec::new();
         while let Ok(Some(xattr)) = image.next_xattr(&mut walk) {
-            places.push(xattr.value_at() - u64::from(xattr.name_length()) - 8);
+            offsets.push(xattr.value_at() - u64::from(xattr.name_length()) - 8);
         }
-        places
+        offsets
     }
 
     /// Truncates the image, or appends zeros.

@@ -25,7 +25,7 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// Runs everything on the reference image; `say` hears what begins.
+    /// Runs everything on the reference image; `say` reports each part.
     ///
     /// # Errors
     /// When the search for ways to panic cannot be made.

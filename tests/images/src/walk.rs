@@ -315,12 +315,12 @@ impl<M: Memory, X: Xxh64> Walker<'_, '_, M, X> {
                 inode.ino,
             );
             let length = segment.end - at;
-            if let Some(place) = segment.data {
+            if let Some(offset) = segment.data {
                 let kind = match data {
                     FileData::Packed { .. } => SectionKind::Packed,
                     _ => SectionKind::Data,
                 };
-                self.inside(kind, place, length);
+                self.inside(kind, offset, length);
             }
             self.bytes(inode, data, at, segment.end);
             at = segment.end;

@@ -167,16 +167,16 @@ fn a_finding_points_into_the_object_that_it_names() {
             Stage::Open => reference(),
             _ => case.bytes,
         });
-        let place = place(&finding, &image);
-        if !place.contains(&finding.offset) {
-            wrong.push(format!("{}: {finding}, not in {place:#x?}", class.name));
+        let range = range(&finding, &image);
+        if !range.contains(&finding.offset) {
+            wrong.push(format!("{}: {finding}, not in {range:#x?}", class.name));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Returns the range of a finding's object, or of the section with all objects of its kind.
-fn place(finding: &Finding, image: &Editor) -> RangeInclusive<u64> {
+fn range(finding: &Finding, image: &Editor) -> RangeInclusive<u64> {
     let section = |kind| {
         let section = image.section(kind);
         // A section that ends too early has its finding at its end.

@@ -139,7 +139,7 @@ fn sparse_files_that_share_a_list() {
     assert_cheap(editor);
 }
 
-/// Every file claims the same byte, so that each has the same page of zeros behind it to look at.
+/// Every file claims the same byte, so that the same page of zeros follows each of them.
 #[test]
 fn files_that_share_their_page() {
     let mut tree = Tree::new(Form {

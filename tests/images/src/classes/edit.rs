@@ -98,7 +98,7 @@ pub(crate) enum Edit {
     Rename(&'static str, &'static str, &'static [u8]),
     /// The image is cut off or extended with zeros; the value is relative to its length.
     Resize(Value),
-    /// Another image takes the place of the reference image. Comes before other edits.
+    /// Another image replaces the reference image. Comes before other edits.
     Replace(fn() -> Vec<u8>),
     /// The checksums are recomputed to this degree and not completely.
     Seals(Seal),

@@ -237,8 +237,8 @@ fn with_section(
     superblock.page_shift = 12;
     superblock.root.set(ROOT);
     superblock.section_count.set(2);
-    let places = [(SectionKind::Inodes, 0, 128), (kind, 128, body.len())];
-    for (raw, (kind, offset, length)) in superblock.sections.iter_mut().zip(places) {
+    let layout = [(SectionKind::Inodes, 0, 128), (kind, 128, body.len())];
+    for (raw, (kind, offset, length)) in superblock.sections.iter_mut().zip(layout) {
         raw.kind.set(kind.number());
         raw.flags.set(kind.flags());
         raw.offset.set(from_usize(SUPERBLOCK_SIZE + offset));

@@ -228,7 +228,7 @@ impl Operations {
     }
 }
 
-/// Walks to the end; a walk has no more pieces than a list of so many extents can make.
+/// Walks to the end; a walk has no more segments than a list of so many extents can make.
 fn walk_segments(image: &AnyImage<'_>, data: &FileData, size: u64) {
     let Ok(mut walk) = image.segments(data, size, 0) else {
         return;
