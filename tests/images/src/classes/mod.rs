@@ -7,7 +7,7 @@
 //!
 //! | module | owns |
 //! |---|---|
-//! | [`edit`] | mutations as data, and how they are applied |
+//! | `edit` | mutations as data, and how they are applied |
 //! | `layout` | classes of superblock, memory, section table, checksums, gaps |
 //! | `tree` | classes of inodes, links, directories, names, symlinks |
 //! | `contents` | classes of attribute sets, ACLs, extents, tails, digests |
