@@ -7,7 +7,7 @@
 
 mod support;
 
-use daxfs_hostile::specimen::Specimen;
+use daxfs_hostile::editor::Editor;
 use daxfs_hostile::writer::{Body, Form, Tree, ROOT};
 use daxfs_image::format::xattr::RawXattr;
 use daxfs_image::format::{FileType, Namespace, RawInode, SectionKind};
@@ -17,7 +17,7 @@ use support::{inspect, ImageFile, Run};
 const COUNT: u32 = 2000;
 
 /// Makes `count` inodes from `first` on copies of `model` that keep their parents and contents.
-fn share_place(specimen: &mut Specimen, model: u32, first: u32, count: u32) {
+fn share_place(specimen: &mut Editor, model: u32, first: u32, count: u32) {
     let table = specimen.section(SectionKind::Inodes).offset;
     let model = *specimen.at::<RawInode>(table + 64 * u64::from(model));
     for ino in first..first + count {
@@ -38,7 +38,7 @@ fn directories_of_one_unit() -> ImageFile {
     for index in 0..COUNT {
         tree.add(big, format!("{index:04}").as_bytes(), Body::Directory);
     }
-    let mut specimen = Specimen::new(tree.write());
+    let mut specimen = Editor::new(tree.write());
     share_place(&mut specimen, big, big + 1, COUNT);
     ImageFile::new(&specimen.finish())
 }
@@ -98,7 +98,7 @@ fn sparse_files_that_share_a_list_are_mapped_once() {
         let content = name.clone().into_bytes();
         tree.add(ROOT, name.as_bytes(), Body::Packed(content));
     }
-    let mut specimen = Specimen::new(tree.write());
+    let mut specimen = Editor::new(tree.write());
     share_place(&mut specimen, list, list + 1, COUNT);
     let run = ImageFile::new(&specimen.finish()).run("map", &[]);
     assert_eq!(run.code, 1);
@@ -124,7 +124,7 @@ fn contents_that_share_bytes_are_compared_once() {
         let content = name.clone().into_bytes();
         tree.add(ROOT, name.as_bytes(), Body::Packed(content));
     }
-    let mut specimen = Specimen::new(tree.write());
+    let mut specimen = Editor::new(tree.write());
     share_place(&mut specimen, first, first + 1, COUNT);
     let image = ImageFile::new(&specimen.finish());
     let run = diff(&image, &image);
@@ -142,7 +142,7 @@ fn extents_that_share_bytes_are_compared_once() {
     let extents = (0..300).map(|index| (index << 21, vec![1; 4096])).collect();
     let size = 1 << 40;
     tree.add(ROOT, b"list", Body::Sparse { size, extents });
-    let mut specimen = Specimen::new(tree.write());
+    let mut specimen = Editor::new(tree.write());
     let data = specimen.section(SectionKind::Data);
     for index in 0..300 {
         let extent = specimen.extent("list", index);
@@ -166,7 +166,7 @@ fn attribute_sets_that_share_bytes_are_compared_once() {
         let value = index.to_le_bytes().to_vec();
         tree.node(file).xattrs = vec![(Namespace::User, b"n".to_vec(), value)];
     }
-    let mut specimen = Specimen::new(tree.write());
+    let mut specimen = Editor::new(tree.write());
     let length = specimen.section(SectionKind::Xattrs).length;
     let first = specimen.xattr_set(1).offset.get();
     for number in 1..=SETS {
@@ -177,7 +177,7 @@ fn attribute_sets_that_share_bytes_are_compared_once() {
     shared_sets_are_refused(specimen);
 
     // An attribute that has nothing but its header.
-    let mut specimen = Specimen::new(tree.write());
+    let mut specimen = Editor::new(tree.write());
     let section = specimen.section(SectionKind::Xattrs).offset;
     let first = specimen.xattr_set(1).offset.get();
     let attribute: &mut RawXattr = specimen.at(section + u64::from(first));
@@ -191,7 +191,7 @@ fn attribute_sets_that_share_bytes_are_compared_once() {
     shared_sets_are_refused(specimen);
 }
 
-fn shared_sets_are_refused(specimen: Specimen) {
+fn shared_sets_are_refused(specimen: Editor) {
     let image = ImageFile::new(&specimen.finish());
     let run = diff(&image, &image);
     assert_eq!(run.code, 2);

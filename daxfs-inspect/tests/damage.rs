@@ -5,9 +5,9 @@
 mod support;
 
 use daxfs_hostile::classes;
+use daxfs_hostile::editor::Editor;
 use daxfs_hostile::examine::Stage;
 use daxfs_hostile::reference::reference;
-use daxfs_hostile::specimen::Specimen;
 use support::ImageFile;
 
 /// The commands that show a whole image.
@@ -67,7 +67,7 @@ fn every_class_of_bad_input_is_survived_and_named() {
 /// What docs/dump.md says is left out of the dump.
 #[test]
 fn the_dump_leaves_out_what_lies_where_it_may_not() {
-    let mut specimen = Specimen::new(reference());
+    let mut specimen = Editor::new(reference());
     let first = *specimen.xattr_set(1);
     *specimen.xattr_set(2) = first;
     specimen.entry("/", "direct").name_offset.set(1 << 20);
@@ -96,7 +96,7 @@ fn the_dump_leaves_out_what_lies_where_it_may_not() {
 /// An inode that cannot be read costs its own line.
 #[test]
 fn the_rest_of_a_directory_is_listed() {
-    let mut specimen = Specimen::new(reference());
+    let mut specimen = Editor::new(reference());
     specimen.inode("/directory/nested").uid.set(u32::MAX);
     let image = ImageFile::new(&specimen.finish());
     let run = image.run("ls", &["-lR", "/directory"]);
@@ -115,7 +115,7 @@ fn the_rest_of_a_directory_is_listed() {
 /// An entry that cannot be read does not hide those after it.
 #[test]
 fn the_entries_after_a_broken_one_are_listed() {
-    let mut specimen = Specimen::new(reference());
+    let mut specimen = Editor::new(reference());
     let whole = ImageFile::reference().run("ls", &[]).clean();
     specimen.entry("/", "direct").name_length.set(0);
     let run = ImageFile::new(&specimen.finish()).run("ls", &[]);
@@ -181,9 +181,9 @@ fn fields_of_a_superblock_that_cannot_be_used_are_shown() {
 
 #[test]
 fn a_wrong_checksum_of_a_section_is_shown() {
-    let mut specimen = Specimen::new(reference());
+    let mut specimen = Editor::new(reference());
     specimen.inode("/packed").uid.set(77);
-    specimen.seal = daxfs_hostile::specimen::Seal::Nothing;
+    specimen.seal = daxfs_hostile::editor::Seal::Nothing;
     let image = ImageFile::new(&specimen.finish());
     let named = format!(
         "daxfs-inspect: {}: inode section at ",

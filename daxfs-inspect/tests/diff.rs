@@ -244,8 +244,7 @@ fn holes_are_zeros() {
 #[test]
 fn damage_is_trouble_and_not_a_difference() {
     let sound = ImageFile::reference();
-    let mut specimen =
-        daxfs_hostile::specimen::Specimen::new(daxfs_hostile::reference::reference());
+    let mut specimen = daxfs_hostile::editor::Editor::new(daxfs_hostile::reference::reference());
     specimen.inode("/packed").mtime_ns.set(u32::MAX);
     let damaged = ImageFile::new(&specimen.finish());
     let run = diff(&sound, &damaged, &[]);

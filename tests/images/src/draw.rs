@@ -33,7 +33,7 @@ pub struct Drawer {
     /// Offsets of fields: superblock, entries of the section table in use, metadata sections.
     fields: Vec<usize>,
     /// All offsets outside the contents of files.
-    places: Vec<usize>,
+    outside: Vec<usize>,
     interesting: Vec<u64>,
 }
 
@@ -45,13 +45,13 @@ impl Default for Drawer {
     fn default() -> Self {
         let reference = reference();
         let contents = contents_of(&reference);
-        let places = (0..reference.len()).filter(|&at| !contents[at]).collect();
+        let outside = (0..reference.len()).filter(|&at| !contents[at]).collect();
         Self {
             fields: fields(&reference),
             interesting: interesting(&reference),
             // A mount cannot ask for an empty memory.
             classes: all().filter(|class| class.name != "memory-empty").collect(),
-            places,
+            outside,
             reference,
         }
     }
@@ -104,7 +104,7 @@ impl Drawer {
     /// Returns an offset, and another value for the bytes there.
     fn change(&self, random: &mut Random, bytes: &[u8]) -> (usize, Vec<u8>) {
         let among = if random.below(8) == 0 {
-            &self.places
+            &self.outside
         } else {
             &self.fields
         };

@@ -55,7 +55,7 @@ pub struct Structure {
     /// Its fields.
     pub fields: Vec<Field>,
     /// The offset of each structure.
-    pub places: Vec<usize>,
+    pub offsets: Vec<usize>,
 }
 
 /// Every structure of a sound image.
@@ -66,11 +66,11 @@ pub fn structures(image: &[u8]) -> Vec<Structure> {
     let others = OTHERS.map(|(name, fields)| Structure {
         name,
         fields: fields.to_vec(),
-        places: Vec::new(),
+        offsets: Vec::new(),
     });
     all.extend(others);
     for structure in &mut all {
-        structure.places = places(&opened, structure.name);
+        structure.offsets = offsets(&opened, structure.name);
     }
     all
 }
@@ -85,7 +85,7 @@ fn described() -> Vec<Structure> {
         Structure {
             name,
             fields,
-            places: Vec::new(),
+            offsets: Vec::new(),
         }
     };
     named.map(structure).collect()
@@ -135,7 +135,7 @@ fn field(line: &str) -> Option<Field> {
 }
 
 /// Returns the offsets of the structures of a kind.
-fn places(image: &Image<&[u8], Xxh64>, name: &str) -> Vec<usize> {
+fn offsets(image: &Image<&[u8], Xxh64>, name: &str) -> Vec<usize> {
     let table = |kind, first: u64, step: u64| {
         let section = image.superblock().sections().get(kind);
         let range = section.map_or(0..0, |section| section.offset + first..section.end());

@@ -15,7 +15,7 @@
 //! | [`fields`] | the fields of every structure, as the specification names them |
 //! | [`fuzz`] | the fuzz targets over images |
 //! | [`seal`] | the seal of the superblock alone |
-//! | [`specimen`] | an image to be changed, with its objects by name |
+//! | [`editor`] | an image to be changed, with its objects by name |
 //! | [`panics`] | a search of compiled code for ways to panic |
 //! | [`refetch`] | words that change between two loads |
 //! | [`document`] | the list of all classes |
@@ -26,6 +26,7 @@ pub mod classes;
 pub mod collide;
 pub mod document;
 pub mod draw;
+pub mod editor;
 pub mod examine;
 pub mod fields;
 pub mod fuzz;
@@ -38,6 +39,5 @@ pub mod panics;
 pub mod reference;
 pub mod refetch;
 pub mod seal;
-pub mod specimen;
 pub mod walk;
 pub mod writer;

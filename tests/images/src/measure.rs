@@ -25,7 +25,7 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// Runs everything on the reference image; `say` hears what begins.
+    /// Runs everything on the reference image; `say` reports each part.
     ///
     /// # Errors
     /// When the search for ways to panic cannot be made.
@@ -90,7 +90,7 @@ impl Measured {
         self.mutants(&mut text);
         self.rules(&mut text);
         self.loads(&mut text);
-        let _ = write!(text, "{PANICS}References found: {}.\n", self.panics.len());
+        let _ = writeln!(text, "{PANICS}References found: {}.", self.panics.len());
         text
     }
 
@@ -176,9 +176,9 @@ const MUTANTS: &str = "
 ";
 
 const NEAR: &str = "
-Of the rejected ones that were sealed again, NEAR are found in the section that was changed. Of those
-not sealed, the XXH64 and the SHA-256 of the section each catch every one, or the superblock's
-checksum does.
+Of the rejected ones that were sealed again, NEAR are found in the section that was changed.
+Of those not sealed, the XXH64 and the SHA-256 of the section each catch every one, or the
+superblock's checksum does.
 ";
 
 const RULES: &str = "

@@ -17,7 +17,7 @@ use crate::document::file;
 const SIGNS: &[&str] = &["panic", "_fail", "failed", "abort", "unwind"];
 
 /// The libraries of an optimised build of `package`: of itself and of the crates of this workspace
-/// and of the format crate's dependencies beneath it.
+/// and of the format crate's dependencies.
 ///
 /// # Errors
 /// When it cannot be built.
@@ -47,7 +47,7 @@ pub fn build(package: &str) -> Result<Vec<PathBuf>> {
 /// Returns the functions that the code of `libraries` refers to and whose names look like panics.
 ///
 /// The linker keeps the functions that the libraries reach: generic code of `core` that the
-/// compiler left behind after inlining it everywhere does not count.
+/// compiler kept after inlining it everywhere does not count.
 ///
 /// # Errors
 /// When `ld`, `nm` or `objdump` (of binutils, which the compiler's linker needs too) cannot be run.

@@ -154,7 +154,7 @@ pub fn acl(entries: &[(u16, u16)]) -> Vec<u8> {
     value
 }
 
-/// Bytes of which none is zero, so that a tail is told from contents.
+/// Bytes of which none is zero, so that a tail differs from contents.
 fn pattern(length: usize) -> Vec<u8> {
     (1..=251).cycle().take(length).collect()
 }

@@ -11,9 +11,9 @@ use daxfs_format::section::RawSection;
 use daxfs_format::superblock::RawSuperblock;
 use daxfs_format::{Error, Finding, Ino, Object, RawInode, Rule, SectionKind};
 use daxfs_hostile::classes::{all, located};
+use daxfs_hostile::editor::Editor;
 use daxfs_hostile::examine::{Examiner, Stage};
 use daxfs_hostile::reference::reference;
-use daxfs_hostile::specimen::Specimen;
 use zerocopy::FromBytes as _;
 
 #[test]
@@ -67,7 +67,7 @@ fn a_section_too_short_for_its_header_has_no_table() {
     let Error::Corrupt(finding) = error else {
         panic!("{error}");
     };
-    let section = Specimen::new(case.bytes).section(SectionKind::Xattrs);
+    let section = Editor::new(case.bytes).section(SectionKind::Xattrs);
     let found = (finding.rule, finding.offset);
     assert_eq!(found, (Rule::XattrTable, section.offset));
 }
@@ -135,7 +135,7 @@ fn states(bytes: &[u8], finding: &Finding) -> bool {
         ) => value == whole(kind).length.get(),
         (Rule::DigestCount, Object::Content(content)) => value == u64::from(content.get()),
         (Rule::ContentDigest, Object::Content(content)) => {
-            let image = Specimen::new(bytes.to_vec());
+            let image = Editor::new(bytes.to_vec());
             let digest = image.image().digest(content).unwrap();
             value == digest_value(&digest.unwrap())
         }
@@ -163,20 +163,20 @@ fn a_finding_points_into_the_object_that_it_names() {
             continue;
         };
         // An image that opens has valid sections. For others, those of the sound image serve.
-        let image = Specimen::new(match stage {
+        let image = Editor::new(match stage {
             Stage::Open => reference(),
             _ => case.bytes,
         });
-        let place = place(&finding, &image);
-        if !place.contains(&finding.offset) {
-            wrong.push(format!("{}: {finding}, not in {place:#x?}", class.name));
+        let range = range(&finding, &image);
+        if !range.contains(&finding.offset) {
+            wrong.push(format!("{}: {finding}, not in {range:#x?}", class.name));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Returns the range of a finding's object, or of the section with all objects of its kind.
-fn place(finding: &Finding, image: &Specimen) -> RangeInclusive<u64> {
+fn range(finding: &Finding, image: &Editor) -> RangeInclusive<u64> {
     let section = |kind| {
         let section = image.section(kind);
         // A section that ends too early has its finding at its end.
@@ -209,7 +209,7 @@ fn place(finding: &Finding, image: &Specimen) -> RangeInclusive<u64> {
 }
 
 /// Returns the offset of a nonzero byte of padding; within a section only the data has padding.
-fn gap(finding: &Finding, image: &Specimen) -> RangeInclusive<u64> {
+fn gap(finding: &Finding, image: &Editor) -> RangeInclusive<u64> {
     let at = usize::try_from(finding.offset).unwrap();
     let byte = image.bytes.get(at).copied().map_or(0, u64::from);
     let opened = image.image();

@@ -9,17 +9,19 @@
 use std::ops::ControlFlow;
 
 use daxfs_format::{Error, Namespace, RawInode, Rule, SectionKind};
+use daxfs_hostile::editor::Editor;
 use daxfs_hostile::examine::Examiner;
 use daxfs_hostile::memory::Watched;
-use daxfs_hostile::specimen::Specimen;
 use daxfs_hostile::writer::{Body, Form, Tree, ROOT};
 use daxfs_image::walk::Walk;
 
 /// The bytes that a check may read, as a multiple of the image's length.
 const FACTOR: u64 = 8;
+/// The number of objects that share bytes.
+const COUNT: u32 = 2000;
 
-fn assert_cheap(specimen: Specimen) {
-    let bytes = specimen.finish();
+fn assert_cheap(editor: Editor) {
+    let bytes = editor.finish();
     let mut examiner = Examiner::default();
     let image = examiner.open(Watched::new(&bytes, u64::MAX)).unwrap();
     let mut findings = 0_u64;
@@ -29,7 +31,7 @@ fn assert_cheap(specimen: Specimen) {
     };
     examiner.structure(&image, &mut sink).unwrap();
     let (_, read) = image.memory().loads();
-    let length = specimen_length(&bytes);
+    let length = length(&bytes);
     assert!(findings > 0, "the image breaks a rule");
     assert!(read <= FACTOR * length, "{read} bytes of {length}");
     assert!(
@@ -38,16 +40,16 @@ fn assert_cheap(specimen: Specimen) {
     );
 }
 
-fn specimen_length(bytes: &[u8]) -> u64 {
+fn length(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap()
 }
 
-/// Makes `count` inodes copies of the one named.
-fn copy_inode(specimen: &mut Specimen, name: &str, first: u32, count: u32) {
-    let model = *specimen.inode(name);
-    let table = specimen.section(SectionKind::Inodes).offset;
-    for ino in first..first + count {
-        let inode: &mut RawInode = specimen.at(table + 64 * u64::from(ino));
+/// Copies the inode of a name over [`COUNT`] others, which keep their content numbers.
+fn copy_inode(editor: &mut Editor, name: &str, first: u32) {
+    let model = *editor.inode(name);
+    let table = editor.section(SectionKind::Inodes).offset;
+    for ino in first..first + COUNT {
+        let inode: &mut RawInode = editor.at(table + 64 * u64::from(ino));
         let content = inode.content.get();
         *inode = model;
         if content != 0 {
@@ -56,29 +58,40 @@ fn copy_inode(specimen: &mut Specimen, name: &str, first: u32, count: u32) {
     }
 }
 
-#[test]
-fn directories_that_share_a_unit() {
-    let mut tree = Tree::new(Form::default());
+/// Adds the directory `big` with [`COUNT`] directories.
+fn add_directories(tree: &mut Tree) {
     let big = tree.add(ROOT, b"big", Body::Directory);
-    for index in 0..2000_u32 {
+    for index in 0..COUNT {
         tree.add(big, format!("{index}").as_bytes(), Body::Directory);
     }
-    let mut specimen = Specimen::new(tree.write());
-    copy_inode(&mut specimen, "big", 3, 2000);
-    assert_cheap(specimen);
+}
+
+/// Adds [`COUNT`] small files.
+fn add_files(tree: &mut Tree) {
+    for index in 0..COUNT {
+        let name = index.to_string().into_bytes();
+        tree.add(ROOT, &name, Body::Packed(name.clone()));
+    }
+}
+
+/// An image in which [`COUNT`] directories have the unit of the directory that holds them.
+fn shared_unit() -> Editor {
+    let mut tree = Tree::new(Form::default());
+    add_directories(&mut tree);
+    let mut editor = Editor::new(tree.write());
+    copy_inode(&mut editor, "big", 3);
+    editor
+}
+
+#[test]
+fn directories_that_share_a_unit() {
+    assert_cheap(shared_unit());
 }
 
 /// The same for a walk without a check before it.
 #[test]
 fn a_walk_over_directories_that_share_a_unit() {
-    let mut tree = Tree::new(Form::default());
-    let big = tree.add(ROOT, b"big", Body::Directory);
-    for index in 0..2000_u32 {
-        tree.add(big, format!("{index}").as_bytes(), Body::Directory);
-    }
-    let mut specimen = Specimen::new(tree.write());
-    copy_inode(&mut specimen, "big", 3, 2000);
-    let bytes = specimen.finish();
+    let bytes = shared_unit().finish();
     let image = Examiner::default().open(&bytes[..]).unwrap();
     let mut walk = Walk::new(&image).unwrap();
     let (mut steps, mut refused) = (0, 0);
@@ -101,18 +114,15 @@ fn directories_that_share_a_unit_by_turns() {
     let mut tree = Tree::new(Form::default());
     let small = tree.add(ROOT, b"small", Body::Directory);
     tree.add(small, b"x", Body::Fifo);
-    let big = tree.add(ROOT, b"big", Body::Directory);
-    for index in 0..2000_u32 {
-        tree.add(big, format!("{index}").as_bytes(), Body::Directory);
-    }
-    let mut specimen = Specimen::new(tree.write());
-    copy_inode(&mut specimen, "big", 5, 2000);
-    let table = specimen.section(SectionKind::Inodes).offset;
-    let small = *specimen.inode("small");
+    add_directories(&mut tree);
+    let mut editor = Editor::new(tree.write());
+    copy_inode(&mut editor, "big", 5);
+    let table = editor.section(SectionKind::Inodes).offset;
+    let small = *editor.inode("small");
     for ino in (5..2005).step_by(2) {
-        *specimen.at::<RawInode>(table + 64 * ino) = small;
+        *editor.at::<RawInode>(table + 64 * ino) = small;
     }
-    assert_cheap(specimen);
+    assert_cheap(editor);
 }
 
 #[test]
@@ -123,20 +133,13 @@ fn sparse_files_that_share_a_list() {
         .collect();
     let size = 400 * 8192;
     tree.add(ROOT, b"list", Body::Sparse { size, extents });
-    for index in 0..2000_u32 {
-        let name = format!("{index}");
-        tree.add(
-            ROOT,
-            name.as_bytes(),
-            Body::Packed(name.clone().into_bytes()),
-        );
-    }
-    let mut specimen = Specimen::new(tree.write());
-    copy_inode(&mut specimen, "list", 3, 2000);
-    assert_cheap(specimen);
+    add_files(&mut tree);
+    let mut editor = Editor::new(tree.write());
+    copy_inode(&mut editor, "list", 3);
+    assert_cheap(editor);
 }
 
-/// Every file claims the same byte, so that each has the same page of zeros behind it to look at.
+/// Every file claims the same byte, so that the same page of zeros follows each of them.
 #[test]
 fn files_that_share_their_page() {
     let mut tree = Tree::new(Form {
@@ -144,14 +147,10 @@ fn files_that_share_their_page() {
         ..Form::default()
     });
     tree.add(ROOT, b"direct", Body::Direct(vec![1]));
-    for index in 0..2000_u32 {
-        let name = format!("{index}");
-        let content = name.clone().into_bytes();
-        tree.add(ROOT, name.as_bytes(), Body::Packed(content));
-    }
-    let mut specimen = Specimen::new(tree.write());
-    copy_inode(&mut specimen, "direct", 3, 2000);
-    assert_cheap(specimen);
+    add_files(&mut tree);
+    let mut editor = Editor::new(tree.write());
+    copy_inode(&mut editor, "direct", 3);
+    assert_cheap(editor);
 }
 
 #[test]
@@ -162,15 +161,15 @@ fn attribute_sets_that_overlap() {
         let value = index.to_le_bytes().to_vec();
         tree.node(file).xattrs = vec![(Namespace::User, b"n".to_vec(), value)];
     }
-    let mut specimen = Specimen::new(tree.write());
-    let length = specimen.section(SectionKind::Xattrs).length;
-    let first = specimen.xattr_set(1).offset.get();
+    let mut editor = Editor::new(tree.write());
+    let length = editor.section(SectionKind::Xattrs).length;
+    let first = editor.xattr_set(1).offset.get();
     for number in 1..=500 {
-        let set = specimen.xattr_set(number);
+        let set = editor.xattr_set(number);
         set.offset.set(first);
         set.length.set(u32::try_from(length).unwrap() - first);
     }
-    assert_cheap(specimen);
+    assert_cheap(editor);
 }
 
 /// One digest never reads more than there is in the data section.
@@ -188,18 +187,18 @@ fn a_digest_of_extents_that_share_their_pages() {
             extents,
         },
     );
-    let mut specimen = Specimen::new(tree.write());
-    let data = specimen.section(SectionKind::Data);
+    let mut editor = Editor::new(tree.write());
+    let data = editor.section(SectionKind::Data);
     for index in 0..300 {
-        let extent = specimen.extent("list", index);
+        let extent = editor.extent("list", index);
         extent.offset.set(data.offset);
         extent.length.set(data.length);
     }
-    let bytes = specimen.finish();
+    let bytes = editor.finish();
     let mut examiner = Examiner::default();
     let image = examiner.open(Watched::new(&bytes, u64::MAX)).unwrap();
     assert!(examiner.contents(&image).is_err());
     let (_, read) = image.memory().loads();
-    let length = specimen_length(&bytes);
+    let length = length(&bytes);
     assert!(read <= FACTOR * length, "{read} bytes of {length}");
 }

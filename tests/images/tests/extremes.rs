@@ -7,10 +7,10 @@ use daxfs_format::superblock::SuperblockCopy;
 use daxfs_format::xattr::{self, Namespace};
 use daxfs_format::{Cookie, Error, InodeKind, ListBuf, NameBuf, Object, Rule, SectionKind};
 use daxfs_hostile::collide::names_with_hash;
+use daxfs_hostile::editor::{Editor, Seal};
 use daxfs_hostile::examine::Examiner;
 use daxfs_hostile::memory::Watched;
 use daxfs_hostile::reference::reference;
-use daxfs_hostile::specimen::{Seal, Specimen};
 use daxfs_hostile::walk;
 use daxfs_hostile::writer::{Body, Form, Tree, ROOT};
 use daxfs_image::hash::Xxh64;
@@ -64,27 +64,27 @@ fn a_section_for_attributes_of_nobody() {
     let mut tree = Tree::new(Form::default());
     let file = tree.add(ROOT, b"file", Body::Fifo);
     tree.node(file).xattrs = vec![(Namespace::User, b"name".to_vec(), Vec::new())];
-    let mut specimen = Specimen::new(tree.write());
-    let section = specimen.section(SectionKind::Xattrs);
-    specimen.inode("file").xattrs.set(0);
+    let mut editor = Editor::new(tree.write());
+    let section = editor.section(SectionKind::Xattrs);
+    editor.inode("file").xattrs.set(0);
     for at in section.offset..section.end() {
-        *specimen.byte(at) = 0;
+        *editor.byte(at) = 0;
     }
-    let entry = specimen.section_entry(SectionKind::Xattrs);
+    let entry = editor.section_entry(SectionKind::Xattrs);
     entry.length.set(xattr::HEADER_SIZE);
-    let bytes = specimen.finish();
+    let bytes = editor.finish();
     assert_eq!(Examiner::default().first(&bytes[..]), None);
 }
 
 /// The table may be full, and readers skip sections that they do not know.
 #[test]
 fn as_many_sections_as_a_table_holds() {
-    let mut specimen = Specimen::new(reference());
-    let start = specimen.len();
-    let known = usize::try_from(specimen.superblock().section_count.get()).unwrap();
+    let mut editor = Editor::new(reference());
+    let start = editor.length();
+    let known = usize::try_from(editor.superblock().section_count.get()).unwrap();
     let length = usize::try_from(start + PAGE).unwrap();
-    specimen.bytes.resize(length, 0);
-    let superblock = specimen.superblock();
+    editor.bytes.resize(length, 0);
+    let superblock = editor.superblock();
     let unknown = (1_u32..)
         .zip(start..)
         .zip(&mut superblock.sections[known..]);
@@ -95,7 +95,7 @@ fn as_many_sections_as_a_table_holds() {
     }
     superblock.section_count.set(60);
     superblock.image_size.set(start + PAGE);
-    let bytes = specimen.finish();
+    let bytes = editor.finish();
     let mut examiner = Examiner::default();
     assert_eq!(examiner.first(&bytes[..]), None);
     let image = examiner.open(&bytes[..]).unwrap();
@@ -106,14 +106,14 @@ fn as_many_sections_as_a_table_holds() {
 #[test]
 fn the_largest_image() {
     let with_size = |size: u64| {
-        let mut specimen = Specimen::new(reference());
-        let data = specimen.section(SectionKind::Data);
-        specimen.superblock().image_size.set(size);
-        let entry = specimen.section_entry(SectionKind::Data);
+        let mut editor = Editor::new(reference());
+        let data = editor.section(SectionKind::Data);
+        editor.superblock().image_size.set(size);
+        let entry = editor.section_entry(SectionKind::Data);
         entry.length.set(size - data.offset);
-        specimen.seal = Seal::Superblock;
+        editor.seal = Seal::Superblock;
         let mut superblock = SuperblockCopy::zeroed();
-        superblock.fill(&specimen.finish()[..]).unwrap();
+        superblock.fill(&editor.finish()[..]).unwrap();
         superblock.validate::<Xxh64>(u64::MAX)
     };
     let largest = with_size(MAX_IMAGE_SIZE).unwrap();

@@ -72,7 +72,7 @@ fn a_listing_goes_on_from_every_cookie_and_behind_it() {
             let rest = list(&image, &directory, cookie).unwrap();
             assert_eq!(rest, whole[index..], "at {cookie:?}");
             let rest = list(&image, &directory, cookie.next()).unwrap();
-            assert_eq!(rest, whole[index + 1..], "behind {cookie:?}");
+            assert_eq!(rest, whole[index + 1..], "after {cookie:?}");
         }
     }
 }

@@ -94,7 +94,7 @@ fn a_superblock_of_before_does_not_open_what_was_cut_off() {
     );
 }
 
-/// A walk over a sparse file's pieces may begin anywhere, in a hole and in an extent.
+/// A walk over a sparse file's segments may begin anywhere, in a hole and in an extent.
 #[test]
 fn a_walk_over_pieces_may_begin_anywhere() {
     let bytes = reference();
@@ -104,27 +104,31 @@ fn a_walk_over_pieces_may_begin_anywhere() {
         let InodeKind::Regular(data @ FileData::Sparse(_)) = inode.kind else {
             continue;
         };
-        let pieces = |offset| {
+        let segments = |offset| {
             let mut walk = image.segments(&data, inode.size, offset).unwrap();
-            let mut pieces = Vec::new();
-            while let Some(piece) = image.next_segment(&mut walk).unwrap() {
-                pieces.push(piece);
+            let mut segments = Vec::new();
+            while let Some(segment) = image.next_segment(&mut walk).unwrap() {
+                segments.push(segment);
             }
-            pieces
+            segments
         };
-        let whole = pieces(0);
-        for (index, piece) in whole.iter().enumerate() {
-            for offset in [piece.start, piece.start.midpoint(piece.end), piece.end - 1] {
-                let rest = pieces(offset);
+        let whole = segments(0);
+        for (index, segment) in whole.iter().enumerate() {
+            for offset in [
+                segment.start,
+                segment.start.midpoint(segment.end),
+                segment.end - 1,
+            ] {
+                let rest = segments(offset);
                 assert_eq!(rest[1..], whole[index + 1..], "at {offset}");
-                let asked_for = piece.data.map(|data| data + offset - piece.start);
+                let asked_for = segment.data.map(|data| data + offset - segment.start);
                 assert_eq!(
                     (rest[0].end, rest[0].data),
-                    (piece.end, asked_for),
+                    (segment.end, asked_for),
                     "at {offset}"
                 );
             }
-            *if piece.data.is_some() {
+            *if segment.data.is_some() {
                 &mut extents
             } else {
                 &mut holes

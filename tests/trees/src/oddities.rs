@@ -137,10 +137,10 @@ fn sizes(dir: &Path) -> Result<()> {
 }
 
 fn sparse(dir: &Path) -> Result<()> {
-    let make = |name: &str, size: u64, pieces: &[(u64, u64)]| -> Result<()> {
+    let make = |name: &str, size: u64, extents: &[(u64, u64)]| -> Result<()> {
         let file = File::create_new(dir.join(name))?;
         file.set_len(size)?;
-        for &(offset, length) in pieces {
+        for &(offset, length) in extents {
             file.write_all_at(&bytes(offset + 1, length)?, offset)?;
         }
         Ok(())

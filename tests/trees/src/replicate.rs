@@ -61,7 +61,7 @@ pub fn make(records: &[Record], target: &Path, order: Order, fill: Fill<'_>) -> 
         .filter(|record| record.kind == Kind::Directory)
     {
         fs::create_dir(target.join(&record.path))
-            .with_context(|| format!("cannot create {}", copy.place(record).display()))?;
+            .with_context(|| format!("cannot create {}", copy.path(record).display()))?;
     }
     copy.all(
         records,
@@ -81,7 +81,7 @@ struct Copy<'a> {
 }
 
 impl<'a> Copy<'a> {
-    fn place(&self, record: &Record) -> PathBuf {
+    fn path(&self, record: &Record) -> PathBuf {
         // Joining an empty path would add a slash.
         match record.path.as_os_str().is_empty() {
             true => self.target.to_owned(),
@@ -108,46 +108,46 @@ impl<'a> Copy<'a> {
     }
 
     fn create(&mut self, record: &'a Record) -> Result<()> {
-        let place = self.place(record);
+        let path = self.path(record);
         if let Some(first) = self.made.get(record.first_link.as_path()) {
-            return Ok(fs::hard_link(first, place)?);
+            return Ok(fs::hard_link(first, path)?);
         }
         match record.kind {
-            Kind::Regular => self.regular(record, &place)?,
-            Kind::Symlink => unix::symlink(OsStr::from_bytes(&record.target), &place)?,
+            Kind::Regular => self.regular(record, &path)?,
+            Kind::Symlink => unix::symlink(OsStr::from_bytes(&record.target), &path)?,
             _ => mknodat(
                 CWD,
-                &place,
+                &path,
                 node_type(record.kind),
                 Mode::empty(),
                 record.rdev,
             )?,
         }
         if record.nlink > 1 {
-            self.made.insert(&record.first_link, place);
+            self.made.insert(&record.first_link, path);
         }
         Ok(())
     }
 
-    fn regular(&self, record: &Record, place: &Path) -> Result<()> {
-        let to = File::create_new(place)?;
+    fn regular(&self, record: &Record, path: &Path) -> Result<()> {
+        let to = File::create_new(path)?;
         to.set_len(record.size)?;
         (self.fill)(record, &to)
     }
 
     fn metadata(&mut self, record: &'a Record) -> Result<()> {
-        let place = self.place(record);
-        unix::lchown(&place, Some(record.owner.0), Some(record.owner.1))?;
+        let path = self.path(record);
+        unix::lchown(&path, Some(record.owner.0), Some(record.owner.1))?;
         // The mode after the owner: chown clears the set-user-ID bit. The attributes after both:
         // chown drops capabilities.
         if record.kind != Kind::Symlink {
-            fs::set_permissions(&place, Permissions::from_mode(record.mode))?;
+            fs::set_permissions(&path, Permissions::from_mode(record.mode))?;
         }
         for (name, value) in &record.xattrs {
-            rustix::fs::lsetxattr(&place, OsStr::from_bytes(name), value, XattrFlags::empty())
+            rustix::fs::lsetxattr(&path, OsStr::from_bytes(name), value, XattrFlags::empty())
                 .with_context(|| format!("cannot set {}", name.escape_ascii()))?;
         }
-        set_mtime(&place, record.mtime)
+        set_mtime(&path, record.mtime)
     }
 }
 
@@ -172,11 +172,11 @@ fn copy_range(
     let mut position = range.start;
     while position < range.end {
         let rest = usize::try_from(range.end - position)?.min(buffer.len());
-        let Some(piece) = buffer.get_mut(..rest) else {
+        let Some(chunk) = buffer.get_mut(..rest) else {
             break;
         };
-        from.read_exact_at(piece, position)?;
-        to.write_all_at(piece, position)?;
+        from.read_exact_at(chunk, position)?;
+        to.write_all_at(chunk, position)?;
         position += u64::try_from(rest)?;
     }
     Ok(())

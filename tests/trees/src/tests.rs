@@ -35,8 +35,8 @@ fn make(root: &Path) {
 
 /// Makes the tree twice, changes the second one, and returns the aspects in which they differ.
 fn changed(change: impl FnOnce(&Path)) -> Vec<Aspect> {
-    let place = tempfile::tempdir().unwrap();
-    let (before, after) = (place.path().join("before"), place.path().join("after"));
+    let scratch = tempfile::tempdir().unwrap();
+    let (before, after) = (scratch.path().join("before"), scratch.path().join("after"));
     make(&before);
     make(&after);
     change(&after);
@@ -138,12 +138,12 @@ fn attributes() {
 
 #[test]
 fn a_copy_in_any_order_is_the_same_tree() {
-    let place = tempfile::tempdir().unwrap();
-    let source = place.path().join("source");
+    let scratch = tempfile::tempdir().unwrap();
+    let source = scratch.path().join("source");
     make(&source);
     let records = record::read(&source).unwrap();
     for (name, order) in [("forward", Order::Forward), ("reverse", Order::Reverse)] {
-        let copy = place.path().join(name);
+        let copy = scratch.path().join(name);
         replicate::copy(&source, &records, &copy, order).unwrap();
         let found = Differences::between(&records, &record::read(&copy).unwrap());
         assert!(found.is_empty(), "{:?}", found.lines().collect::<Vec<_>>());

@@ -51,8 +51,8 @@ impl Lines {
 }
 
 /// Returns true if a line, `file:line`, is in the project.
-fn is_own(place: &str) -> bool {
-    Path::new(place).starts_with(workspace::root())
+fn is_own(line: &str) -> bool {
+    Path::new(line).starts_with(workspace::root())
 }
 
 /// The address in a line of libFuzzer that names a new edge.

@@ -8,7 +8,7 @@
 //!   after: suite/case
 //!   in: path/of/the/file.rs
 //! - text that the file has once
-//! + text in its place
+//! + text that replaces it
 //! ```
 //!
 //! Of a line of text, all that follows the mark and one blank counts. Cases named by `after:` run
@@ -39,7 +39,7 @@ pub(super) struct Edit {
     pub(super) file: String,
     /// The lines that are replaced; the file has them once.
     pub(super) old: Vec<String>,
-    /// The lines in their place.
+    /// The lines that replace them.
     pub(super) new: Vec<String>,
 }
 
@@ -106,7 +106,7 @@ fn take(line: &str, part: &str, patches: &mut Vec<Patch>) -> Result<()> {
 
 const NO_FILE: &str = "no file is named before";
 
-/// A line's mark and the text behind it. A blank before a text that is empty may be left out.
+/// A line's mark and the text after it. A blank before a text that is empty may be left out.
 fn marked(line: &str) -> Option<(&str, &str)> {
     const MARKS: [&str; 5] = ["  fails: ", "  after: ", "  in: ", "-", "+"];
     let mark = MARKS.into_iter().find(|mark| line.starts_with(mark))?;

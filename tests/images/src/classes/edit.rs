@@ -8,8 +8,8 @@
 use daxfs_format::xattr::{HEADER_SIZE, SET_SIZE};
 use daxfs_format::SectionKind;
 
+use crate::editor::{Editor, Seal};
 use crate::num::{len64, to_usize};
-use crate::specimen::{Seal, Specimen};
 
 /// A structure or a byte of an image.
 #[derive(Clone, Copy, Debug)]
@@ -98,7 +98,7 @@ pub(crate) enum Edit {
     Rename(&'static str, &'static str, &'static [u8]),
     /// The image is cut off or extended with zeros; the value is relative to its length.
     Resize(Value),
-    /// Another image takes the place of the reference image. Comes before other edits.
+    /// Another image replaces the reference image. Comes before other edits.
     Replace(fn() -> Vec<u8>),
     /// The checksums are recomputed to this degree and not completely.
     Seals(Seal),
@@ -110,50 +110,50 @@ pub(super) const fn byte(anchor: Anchor, distance: isize, value: Value) -> Edit 
 }
 
 impl Anchor {
-    fn offset(self, specimen: &Specimen) -> u64 {
-        let section = |kind| specimen.section(kind);
+    fn offset(self, editor: &Editor) -> u64 {
+        let section = |kind| editor.section(kind);
         match self {
             Self::Superblock => 0,
             Self::SectionEntry(index) => 192 + 64 * u64::from(index),
-            Self::Inode(path) => specimen.inode_at(path),
+            Self::Inode(path) => editor.inode_at(path),
             Self::Number(number) => section(SectionKind::Inodes).offset + 64 * u64::from(number),
             Self::Entry(directory, name) => {
-                specimen.entry_offset(directory, specimen.index(directory, name))
+                editor.entry_offset(directory, editor.index(directory, name))
             }
             Self::XattrHeader => section(SectionKind::Xattrs).offset,
             Self::XattrSet(number) => {
                 let table = section(SectionKind::Xattrs).offset + HEADER_SIZE;
                 table + SET_SIZE * u64::from(number - 1)
             }
-            Self::Attribute(path, index) => specimen.xattrs_at(path)[index],
-            Self::Extent(path, index) => specimen.extent_at(path, index),
+            Self::Attribute(path, index) => editor.xattrs_at(path)[index],
+            Self::Extent(path, index) => editor.extent_at(path, index),
             Self::DigestHeader => section(SectionKind::Digests).offset,
             Self::Start(kind) => section(kind).offset,
             Self::End(kind) => section(kind).end(),
-            Self::Contents(path) => specimen.contents_at(path),
-            Self::ExtentData(path, index) => specimen.extent_data_at(path, index),
+            Self::Contents(path) => editor.contents_at(path),
+            Self::ExtentData(path, index) => editor.extent_data_at(path, index),
             Self::UnitEnd(path) => {
-                let directory = specimen.directory(path);
+                let directory = editor.directory(path);
                 directory.offset() + directory.unit_length()
             }
             Self::Name(directory, name) => {
-                specimen.name_offset(directory, specimen.index(directory, name))
+                editor.name_offset(directory, editor.index(directory, name))
             }
-            Self::NameAt(directory, index) => specimen.name_offset(directory, index),
-            Self::ImageEnd => specimen.len(),
+            Self::NameAt(directory, index) => editor.name_offset(directory, index),
+            Self::ImageEnd => editor.length(),
         }
     }
 }
 
 impl At {
-    fn offset(self, specimen: &Specimen) -> usize {
-        to_usize(self.0.offset(specimen)).wrapping_add_signed(self.1)
+    fn offset(self, editor: &Editor) -> usize {
+        to_usize(self.0.offset(editor)).wrapping_add_signed(self.1)
     }
 }
 
 impl Value {
     /// The number, for a field at a distance from its structure that has an old value.
-    fn number(self, specimen: &Specimen, old: u64, distance: isize, width: usize) -> u64 {
+    fn number(self, editor: &Editor, old: u64, distance: isize, width: usize) -> u64 {
         match self {
             Self::Is(number) => number,
             Self::Is32(number) => number.into(),
@@ -163,47 +163,47 @@ impl Value {
             Self::Less(less) => old.wrapping_sub(less),
             Self::Flip(bits) => old ^ bits,
             Self::Like(other) => {
-                let start = At(other, distance).offset(specimen);
-                number(&specimen.pristine()[start..start + width])
+                let start = At(other, distance).offset(editor);
+                number(&editor.pristine()[start..start + width])
             }
-            Self::Offset(anchor) => anchor.offset(specimen),
-            Self::Length(kind, more) => specimen.section(kind).length + more,
-            Self::Ino(path) => specimen.ino(path).into(),
-            Self::NextIno => u64::from(specimen.image().inode_count()) + 1,
+            Self::Offset(anchor) => anchor.offset(editor),
+            Self::Length(kind, more) => editor.section(kind).length + more,
+            Self::Ino(path) => editor.ino(path).into(),
+            Self::NextIno => u64::from(editor.image().inode_count()) + 1,
         }
     }
 }
 
 impl Edit {
     /// Applies the edit.
-    pub(super) fn apply(self, specimen: &mut Specimen) {
+    pub(super) fn apply(self, editor: &mut Editor) {
         match self {
-            Self::Set(at, width, value) => set(specimen, at, width, value),
+            Self::Set(at, width, value) => set(editor, at, width, value),
             Self::Zero(from, to) => {
-                let range = from.offset(specimen)..to.offset(specimen);
-                specimen.bytes[range].fill(0);
+                let range = from.offset(editor)..to.offset(editor);
+                editor.bytes[range].fill(0);
             }
             Self::Copy(from, to, length) => {
-                let (from, to) = (At(from, 0).offset(specimen), At(to, 0).offset(specimen));
-                let bytes = specimen.pristine()[from..from + length].to_vec();
-                specimen.bytes[to..to + length].copy_from_slice(&bytes);
+                let (from, to) = (At(from, 0).offset(editor), At(to, 0).offset(editor));
+                let bytes = editor.pristine()[from..from + length].to_vec();
+                editor.bytes[to..to + length].copy_from_slice(&bytes);
             }
-            Self::Rename(directory, name, to) => specimen.rename(directory, name, to),
+            Self::Rename(directory, name, to) => editor.rename(directory, name, to),
             Self::Resize(value) => {
-                let length = value.number(specimen, len64(&specimen.bytes), 0, 0);
-                specimen.resize(length);
+                let length = value.number(editor, len64(&editor.bytes), 0, 0);
+                editor.resize(length);
             }
-            Self::Replace(image) => *specimen = Specimen::new(image()),
-            Self::Seals(seal) => specimen.seal = seal,
+            Self::Replace(image) => *editor = Editor::new(image()),
+            Self::Seals(seal) => editor.seal = seal,
         }
     }
 }
 
-fn set(specimen: &mut Specimen, at: At, width: usize, value: Value) {
-    let start = at.offset(specimen);
-    let old = number(&specimen.bytes[start..start + width]);
-    let new = value.number(specimen, old, at.1, width).to_le_bytes();
-    specimen.bytes[start..start + width].copy_from_slice(&new[..width]);
+fn set(editor: &mut Editor, at: At, width: usize, value: Value) {
+    let start = at.offset(editor);
+    let old = number(&editor.bytes[start..start + width]);
+    let new = value.number(editor, old, at.1, width).to_le_bytes();
+    editor.bytes[start..start + width].copy_from_slice(&new[..width]);
 }
 
 /// A little-endian number of up to eight bytes.

@@ -9,8 +9,8 @@ use super::edit::Edit::*;
 use super::edit::Value::*;
 use super::edit::{byte, At};
 use super::{classes, Class};
+use crate::editor::Seal;
 use crate::reference::variant;
-use crate::specimen::Seal;
 
 // The order of the sections in the table of the reference image.
 const INODES: u32 = 0;

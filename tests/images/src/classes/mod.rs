@@ -7,7 +7,7 @@
 //!
 //! | module | owns |
 //! |---|---|
-//! | [`edit`] | mutations as data, and how they are applied |
+//! | `edit` | mutations as data, and how they are applied |
 //! | `layout` | classes of superblock, memory, section table, checksums, gaps |
 //! | `tree` | classes of inodes, links, directories, names, symlinks |
 //! | `contents` | classes of attribute sets, ACLs, extents, tails, digests |
@@ -21,9 +21,9 @@ use daxfs_format::XattrSetId;
 use daxfs_format::{ContentId, Error, Object, Rule, SectionKind};
 
 use self::edit::Edit;
+use crate::editor::Editor;
 use crate::examine::{Examiner, Stage};
 use crate::reference::reference;
-use crate::specimen::Specimen;
 
 /// A way for an image to be bad.
 pub struct Class {
@@ -114,8 +114,8 @@ pub enum Target {
 impl Target {
     /// The object as findings name it.
     #[must_use]
-    pub fn resolve(self, specimen: &Specimen) -> Object {
-        let ino = |path| specimen.stat(path).ino;
+    pub fn resolve(self, editor: &Editor) -> Object {
+        let ino = |path| editor.stat(path).ino;
         match self {
             Self::Superblock => Object::Superblock,
             Self::SectionEntry(index) => Object::SectionEntry(index),
@@ -124,7 +124,7 @@ impl Target {
             Self::Number(number) => Object::Inode(number),
             Self::Entry(directory, name) => Object::Entry {
                 directory: ino(directory),
-                index: specimen.index(directory, name),
+                index: editor.index(directory, name),
             },
             Self::EntryAt(directory, index) => Object::Entry {
                 directory: ino(directory),
@@ -137,14 +137,14 @@ impl Target {
                 file: ino(path),
                 index,
             },
-            Self::Content(path) => Object::Content(content(specimen, path)),
+            Self::Content(path) => Object::Content(content(editor, path)),
             Self::Gap => Object::Gap,
         }
     }
 }
 
-fn content(specimen: &Specimen, path: &str) -> ContentId {
-    specimen.stat(path).content.expect("a file with bytes")
+fn content(editor: &Editor, path: &str) -> ContentId {
+    editor.stat(path).content.expect("a file with bytes")
 }
 
 /// Every class, by what it concerns.
@@ -175,13 +175,13 @@ impl Class {
     /// Makes the image.
     #[must_use]
     pub fn build(&self) -> Case {
-        let mut specimen = Specimen::new(reference());
+        let mut editor = Editor::new(reference());
         for edit in self.edits {
-            edit.apply(&mut specimen);
+            edit.apply(&mut editor);
         }
         Case {
-            object: self.object.resolve(&specimen),
-            bytes: specimen.finish(),
+            object: self.object.resolve(&editor),
+            bytes: editor.finish(),
         }
     }
 

@@ -15,7 +15,7 @@ pub type Pairs = Vec<(&'static str, Counts)>;
 pub fn pairs(image: &[u8], extent: Extent) -> Pairs {
     let all = structures(image);
     let counts = all.iter().map(|structure| {
-        let counts = run(image, structure.places.len(), |worker, index, counts| {
+        let counts = run(image, structure.offsets.len(), |worker, index, counts| {
             one_structure(worker, image, structure, index, extent, counts);
         });
         (structure.name, counts)
@@ -31,7 +31,7 @@ fn one_structure(
     extent: Extent,
     counts: &mut Counts,
 ) {
-    let at = structure.places[index];
+    let at = structure.offsets[index];
     let is_table = |field: &&Field| field.length <= 64;
     let fields: Vec<_> = structure.fields.iter().filter(is_table).collect();
     let values = |field: &Field| values(image, structure, index, *field, extent);
@@ -65,11 +65,11 @@ fn values(
     field: Field,
     extent: Extent,
 ) -> Vec<Vec<u8>> {
-    let of = |place: usize| image[place + field.offset..][..field.length].to_vec();
-    let old = of(structure.places[index]);
+    let of = |offset: usize| image[offset + field.offset..][..field.length].to_vec();
+    let old = of(structure.offsets[index]);
     let next = |step: usize| {
-        let places = &structure.places;
-        of(places[(index + step) % places.len()])
+        let offsets = &structure.offsets;
+        of(offsets[(index + step) % offsets.len()])
     };
     let mut values = vec![vec![0; field.length], vec![0xff; field.length], next(1)];
     let one_more = plus(&old, 1);
@@ -81,7 +81,7 @@ fn values(
         let mut whole = vec![0; field.length];
         let known = field.length.min(size.len());
         whole[..known].copy_from_slice(&size[..known]);
-        let previous = next(structure.places.len() - 1);
+        let previous = next(structure.offsets.len() - 1);
         values.extend([sign, whole, previous, plus(&old, u64::MAX), plus(&old, 64)]);
     }
     values.sort_unstable();

@@ -113,24 +113,15 @@ impl Worker {
         for (rule, count) in counts.reached.iter_mut().enumerate() {
             *count += u64::from(seen.rules >> rule & 1 == 1);
         }
-        let Some(first) = seen.first else {
-            if let Some(bad) = seen.bad {
-                let value = &self.bytes[changed.clone()];
-                counts
-                    .bad
-                    .push(format!("{:#x} = {value:02x?}: {bad}", changed.start));
-            }
-            return;
-        };
-        counts.rejected += 1;
-        let at = from_usize(changed.start);
-        let same = |section: &Range<u64>| section.contains(&at) && section.contains(&first);
-        counts.near += u64::from(at.abs_diff(first) < 64 || self.sections.iter().any(same));
-        let size = from_usize(self.bytes.len());
-        if let Some(bad) = seen
-            .bad
-            .or((first > size).then(|| format!("found at {first:#x}")))
-        {
+        let (at, size) = (from_usize(changed.start), from_usize(self.bytes.len()));
+        let mut bad = seen.bad;
+        if let Some(first) = seen.first {
+            counts.rejected += 1;
+            let same = |section: &Range<u64>| section.contains(&at) && section.contains(&first);
+            counts.near += u64::from(at.abs_diff(first) < 64 || self.sections.iter().any(same));
+            bad = bad.or((first > size).then(|| format!("found at {first:#x}")));
+        }
+        if let Some(bad) = bad {
             let value = &self.bytes[changed];
             counts.bad.push(format!("{at:#x} = {value:02x?}: {bad}"));
         }

@@ -16,9 +16,9 @@ use anyhow::{bail, ensure, Context, Result};
 use daxfs_format::superblock::SuperblockCopy;
 use daxfs_format::{Error, Image, Rule};
 use daxfs_hostile::draw::Drawer;
+use daxfs_hostile::editor::Editor;
 use daxfs_hostile::examine::{Examiner, Stage};
 use daxfs_hostile::reference::reference;
-use daxfs_hostile::specimen::Specimen;
 use daxfs_image::hash::Xxh64;
 
 use super::{mutants, Case};
@@ -277,7 +277,7 @@ impl Counts {
 /// it neither skips the entry nor takes it for the end.
 fn broken_listing() -> Result<()> {
     const BROKEN: usize = 20;
-    let mut specimen = Specimen::new(reference());
+    let mut specimen = Editor::new(reference());
     let names = specimen.names("/");
     ensure!(names.len() > BROKEN + 1, "too few names");
     specimen
@@ -329,7 +329,7 @@ fn list_twice(names: &[Vec<u8>]) -> Result<()> {
 /// image is damaged.
 fn broken_acl() -> Result<()> {
     const FILE: &str = "with-acl";
-    let mut specimen = Specimen::new(reference());
+    let mut specimen = Editor::new(reference());
     let entry = *specimen.xattrs_at(FILE).first().context("no attribute")?;
     *specimen.byte(entry + 8) = 1;
     let (mut memory, mut log) = (Memory::find()?, KernelLog::follow()?);
@@ -348,7 +348,7 @@ fn broken_acl() -> Result<()> {
 /// is wrong with the image.
 fn broken_root() -> Result<()> {
     const ROUNDS: usize = 30;
-    let mut specimen = Specimen::new(reference());
+    let mut specimen = Editor::new(reference());
     let file = specimen.ino("empty");
     specimen.superblock().root.set(file);
     let mut memory = Memory::find()?;

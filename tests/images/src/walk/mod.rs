@@ -6,9 +6,11 @@
 //! file, its bytes and its digest. Every range that a reader returns must lie in its section,
 //! whatever the image says: that is asserted here, and a violation panics.
 
+mod files;
+
 use daxfs_format::{
-    Cookie, Directory, Error, FileData, Image, Ino, Inode, InodeKind, ListBuf, Listed, Memory,
-    NameBuf, SectionKind, Symlink, XattrSetId, Xxh64,
+    Cookie, Directory, Error, Image, Ino, InodeKind, ListBuf, Listed, Memory, NameBuf, SectionKind,
+    Symlink, XattrSetId, Xxh64,
 };
 
 use crate::num::{from_usize, to_usize};
@@ -267,82 +269,6 @@ impl<M: Memory, X: Xxh64> Walker<'_, '_, M, X> {
         }
         if !self.visited.is_empty() {
             self.stack.push(entry.ino);
-        }
-    }
-
-    fn file(&mut self, inode: &Inode, data: &FileData) {
-        let (limit, listed) = match *data {
-            FileData::Empty => (0, false),
-            FileData::Direct { offset } => {
-                self.inside(SectionKind::Data, offset, inode.size);
-                (1, false)
-            }
-            FileData::Packed { offset } => {
-                self.inside(SectionKind::Packed, offset, inode.size);
-                (1, false)
-            }
-            FileData::Sparse(list) => (2 * u64::from(list.count()) + 1, true),
-        };
-        self.segments(inode, data, limit, listed);
-        let tail = self.image.check_tail(inode.ino, data, inode.size);
-        self.note(tail);
-        if let Some(content) = inode.content {
-            let digest = self.image.digest(content);
-            self.note(digest);
-        }
-    }
-
-    fn segments(&mut self, inode: &Inode, data: &FileData, limit: u64, listed: bool) {
-        let (mut at, mut count) = (0, 0);
-        let walk = self.image.segments(data, inode.size, 0);
-        let mut walk = self.note(walk);
-        while at < inode.size {
-            let found = self.image.segment(data, inode.size, at);
-            let Some(Some(segment)) = self.note(found) else {
-                return;
-            };
-            assert!(segment.end > at, "a segment that leads nowhere");
-            let walked = walk.as_mut().map(|walk| self.image.next_segment(walk));
-            let walked = walked.and_then(|walked| self.note(walked));
-            self.agree(
-                walked == Some(Some(segment)) && segment.start == at,
-                "a walk over segments and a search for each",
-                inode.ino,
-            );
-            self.agree(
-                segment.end <= inode.size,
-                "a segment and its file",
-                inode.ino,
-            );
-            let length = segment.end - at;
-            if let Some(place) = segment.data {
-                let kind = match data {
-                    FileData::Packed { .. } => SectionKind::Packed,
-                    _ => SectionKind::Data,
-                };
-                self.inside(kind, place, length);
-            }
-            self.bytes(inode, data, at, segment.end);
-            at = segment.end;
-            count += 1;
-            if count > limit {
-                // Under a hostile peer a list may differ from one search to the next.
-                self.agree(!listed, "the segments of a list", inode.ino);
-                return;
-            }
-        }
-    }
-
-    /// Reads the first and last bytes of a segment.
-    fn bytes(&mut self, inode: &Inode, data: &FileData, start: u64, end: u64) {
-        self.report.tally.segments += 1;
-        let chunk = (end - start).min(4096);
-        for at in [start, end - chunk] {
-            let room = &mut self.buffer[..to_usize(chunk)];
-            let read = self.image.read(data, inode.size, at, room);
-            let read = self.note(read).map(from_usize);
-            self.agree(read == Some(chunk), "the length of a read", inode.ino);
-            self.report.tally.bytes += chunk;
         }
     }
 }

@@ -1,34 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Double fetches: every word that a reader loads changes between two of its loads.
-//!
-//! Each operation of a reader runs once on a memory that notes how often it loads each word. Then
-//! it runs again for each of these loads, on a memory that gives another value at that load: once,
-//! or from then on. Operations that work on an object which was validated before (a directory, a
-//! list) get it as it was in the sound image, as in a kernel that keeps it.
-//!
-//! An error is a good result, and so is a wrong answer. Defects are a panic, a read outside the
-//! image, and more loads than the image has bytes.
+//! The operations of readers.
 
-use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 
 use daxfs_format::check::{Sink, Stop};
 use daxfs_format::directory::is_valid_name;
 use daxfs_format::superblock::{Superblock, SuperblockCopy};
 use daxfs_format::{
-    Cookie, Directory, FileData, Image, Ino, Inode, InodeKind, ListBuf, Memory, NameBuf, ReadFault,
-    XattrSetId,
+    Cookie, Directory, FileData, Image, Ino, Inode, InodeKind, ListBuf, Memory, NameBuf, XattrSetId,
 };
 use daxfs_image::hash::{Sha256, Xxh64};
-use daxfs_test_random::mix;
-use rayon::prelude::*;
 
 use crate::examine::Examiner;
-use crate::num::{from_usize, len64, to_usize};
+use crate::num::to_usize;
 use crate::walk;
-
-/// The length of a word in bytes.
-const WORD: usize = 4;
 
 /// An image over memory of any kind.
 type AnyImage<'m> = Image<&'m dyn Memory, Xxh64>;
@@ -37,109 +22,11 @@ type AnyImage<'m> = Image<&'m dyn Memory, Xxh64>;
 pub struct Operation {
     /// The name, for a report.
     pub name: &'static str,
-    run: Box<Run>,
+    pub(super) run: Box<Run>,
 }
 
 /// Runs on a memory, with the superblock of the sound image.
-type Run = dyn Fn(&dyn Memory, &Superblock) + Sync;
-
-/// The results of the runs of one kind of operation.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Outcome {
-    /// The number of operations.
-    pub operations: u64,
-    /// The number of loads of words that were changed, each in several ways.
-    pub loads: u64,
-    /// The number of runs.
-    pub runs: u64,
-    /// The most loads of one run.
-    pub most: u64,
-}
-
-/// The duration of a change.
-#[derive(Clone, Copy, Debug)]
-enum Change {
-    /// At one load.
-    Once,
-    /// At one load and at those that follow.
-    Lasting,
-}
-
-/// Memory in which one word changes at one load.
-struct Changing<'m> {
-    bytes: &'m [u8],
-    word: usize,
-    nth: u32,
-    value: [u8; WORD],
-    change: Change,
-    seen: Cell<u32>,
-    loads: Cell<u64>,
-    loaded: Cell<u64>,
-}
-
-impl Memory for Changing<'_> {
-    fn size(&self) -> u64 {
-        len64(self.bytes)
-    }
-
-    fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadFault> {
-        copy(self.bytes, offset, into);
-        self.loads.set(self.loads.get() + 1);
-        self.loaded.set(self.loaded.get() + len64(into));
-        let start = to_usize(offset);
-        let changed = self.word * WORD..(self.word + 1) * WORD;
-        if changed.start >= start + into.len() || start >= changed.end {
-            return Ok(());
-        }
-        let nth = self.seen.get();
-        self.seen.set(nth + 1);
-        let now = match self.change {
-            Change::Once => nth == self.nth,
-            Change::Lasting => nth >= self.nth,
-        };
-        if now {
-            for (at, byte) in changed.zip(self.value) {
-                if let Some(room) = at.checked_sub(start).and_then(|at| into.get_mut(at)) {
-                    *room = byte;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Memory that counts the loads of each word.
-struct Noting<'m> {
-    bytes: &'m [u8],
-    loads: RefCell<Vec<u32>>,
-}
-
-impl Memory for Noting<'_> {
-    fn size(&self) -> u64 {
-        len64(self.bytes)
-    }
-
-    fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadFault> {
-        copy(self.bytes, offset, into);
-        let start = to_usize(offset);
-        let words = start / WORD..(start + into.len()).div_ceil(WORD);
-        for load in &mut self.loads.borrow_mut()[words] {
-            *load += 1;
-        }
-        Ok(())
-    }
-}
-
-/// Copies, and panics on a read outside the image.
-fn copy(bytes: &[u8], offset: u64, into: &mut [u8]) {
-    let length = into.len();
-    let start = usize::try_from(offset).ok();
-    let end = start.and_then(|start| start.checked_add(length));
-    let range = start.zip(end).map(|(start, end)| start..end);
-    let source = range.and_then(|range| bytes.get(range));
-    let source = source.unwrap_or_else(|| panic!("{length} bytes at {offset:#x} are outside"));
-    into.copy_from_slice(source);
-}
+pub(super) type Run = dyn Fn(&dyn Memory, &Superblock) + Sync;
 
 /// The readers of [`Image`], each with the operation that runs it.
 pub const READERS: &[(&str, &str)] = &[
@@ -167,120 +54,6 @@ pub const READERS: &[(&str, &str)] = &[
     ("read", "read"),
     ("digest", "digest"),
 ];
-
-/// Runs one operation for every change at every load.
-#[must_use]
-pub fn enumerate(image: &[u8], superblock: &Superblock, operation: &Operation) -> Outcome {
-    let noting = Noting {
-        bytes: image,
-        loads: RefCell::new(vec![0; image.len().div_ceil(WORD)]),
-    };
-    (operation.run)(&noting, superblock);
-    let loads = noting.loads.into_inner();
-    let mut outcome = Outcome {
-        operations: 1,
-        loads: loads.iter().map(|&load| u64::from(load)).sum(),
-        ..Outcome::default()
-    };
-    for (word, &count) in loads.iter().enumerate() {
-        for nth in 0..count {
-            for value in values(image, word) {
-                for change in [Change::Once, Change::Lasting] {
-                    let most =
-                        run_changed(image, superblock, operation, (word, nth, value, change));
-                    outcome.runs += 1;
-                    outcome.most = outcome.most.max(most);
-                }
-            }
-        }
-    }
-    outcome
-}
-
-fn run_changed(
-    image: &[u8],
-    superblock: &Superblock,
-    operation: &Operation,
-    (word, nth, value, change): (usize, u32, [u8; WORD], Change),
-) -> u64 {
-    let memory = Changing {
-        bytes: image,
-        word,
-        nth,
-        value,
-        change,
-        seen: Cell::new(0),
-        loads: Cell::new(0),
-        loaded: Cell::new(0),
-    };
-    (operation.run)(&memory, superblock);
-    let (loads, loaded) = (memory.loads.get(), memory.loaded.get());
-    let length = len64(image);
-    assert!(
-        loads <= length && loaded <= 8 * length,
-        "{}: {loads} loads of {loaded} bytes with {value:?} at word {word} from load {nth}",
-        operation.name
-    );
-    loads
-}
-
-/// Other values of a word: none, all, one more, the one beside it, and a random one.
-fn values(image: &[u8], word: usize) -> Vec<[u8; WORD]> {
-    let at = |word: usize| -> [u8; WORD] {
-        let bytes = image.get(word * WORD..(word + 1) * WORD);
-        bytes
-            .and_then(|bytes| bytes.first_chunk())
-            .copied()
-            .unwrap_or_default()
-    };
-    let old = at(word);
-    let number = u32::from_le_bytes(old);
-    let random = mix(from_usize(word)).to_le_bytes();
-    let mut values = vec![
-        [0; WORD],
-        [0xff; WORD],
-        number.wrapping_add(1).to_le_bytes(),
-        at(word + 1),
-        [random[0], random[1], random[2], random[3]],
-    ];
-    values.sort_unstable();
-    values.dedup();
-    values.retain(|value| *value != old);
-    values
-}
-
-/// Runs every operation on an image, and adds up the outcomes of those of one name.
-///
-/// # Panics
-/// When an operation panics, reads outside the image or does not end.
-#[must_use]
-pub fn enumerate_all(image: &[u8]) -> Vec<(&'static str, Outcome)> {
-    let opened = Examiner::default().open(image).expect("a sound image");
-    let superblock = opened.superblock().clone();
-    let operations = operations(image);
-    let outcomes: Vec<_> = operations
-        .par_iter()
-        .with_max_len(1)
-        .map(|operation| (operation.name, enumerate(image, &superblock, operation)))
-        .collect();
-    let mut sums: Vec<(&'static str, Outcome)> = Vec::new();
-    for (name, outcome) in outcomes {
-        match sums.iter_mut().find(|(other, _)| *other == name) {
-            Some((_, sum)) => sum.add(outcome),
-            None => sums.push((name, outcome)),
-        }
-    }
-    sums
-}
-
-impl Outcome {
-    fn add(&mut self, other: Self) {
-        self.operations += other.operations;
-        self.loads += other.loads;
-        self.runs += other.runs;
-        self.most = self.most.max(other.most);
-    }
-}
 
 /// Returns all operations of readers on an image, object by object.
 #[must_use]
@@ -455,7 +228,7 @@ impl Operations {
     }
 }
 
-/// Walks to the end; a walk has no more pieces than a list of so many extents can make.
+/// Walks to the end; a walk has no more segments than a list of so many extents can make.
 fn walk_segments(image: &AnyImage<'_>, data: &FileData, size: u64) {
     let Ok(mut walk) = image.segments(data, size, 0) else {
         return;
@@ -469,7 +242,7 @@ fn walk_segments(image: &AnyImage<'_>, data: &FileData, size: u64) {
         left = left.checked_sub(1).expect("a walk ends");
         assert!(
             segment.start <= at && segment.end > at && segment.end <= size,
-            "a piece that leads nowhere"
+            "a segment that leads nowhere"
         );
         at = segment.end;
     }

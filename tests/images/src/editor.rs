@@ -8,7 +8,7 @@ use daxfs_format::directory::RawDirEntry;
 use daxfs_format::extent::RawExtent;
 use daxfs_format::section::RawSection;
 use daxfs_format::superblock::{RawSuperblock, SuperblockCopy};
-use daxfs_format::xattr::{RawXattr, RawXattrHeader, RawXattrSet};
+use daxfs_format::xattr::RawXattrSet;
 use daxfs_format::{
     Directory, FileData, Image, Inode, InodeKind, ListBuf, RawInode, Section, SectionKind,
     XattrSetId,
@@ -31,15 +31,15 @@ pub enum Seal {
 }
 
 /// An image to be changed.
-pub struct Specimen {
+pub struct Editor {
     pristine: Vec<u8>,
     /// The image.
     pub bytes: Vec<u8>,
-    /// The checksums that [`Specimen::finish`] recomputes.
+    /// The checksums that [`Editor::finish`] recomputes.
     pub seal: Seal,
 }
 
-impl Specimen {
+impl Editor {
     /// Returns an editor of a sound image.
     #[must_use]
     pub fn new(image: Vec<u8>) -> Self {
@@ -65,7 +65,7 @@ impl Specimen {
     #[must_use]
     pub fn image(&self) -> Image<&[u8], Xxh64> {
         let image = Image::open(&self.pristine[..], &mut SuperblockCopy::zeroed());
-        image.expect("specimens begin as sound images")
+        image.expect("editors begin as sound images")
     }
 
     /// The bytes of the image as it was at first.
@@ -108,7 +108,7 @@ impl Specimen {
     pub fn section_entry(&mut self, kind: SectionKind) -> &mut RawSection {
         let is_kind = |raw: &RawSection| raw.kind.get() == kind.number();
         let image = RawSuperblock::ref_from_prefix(&self.pristine);
-        let (pristine, _) = image.expect("specimens begin as sound images");
+        let (pristine, _) = image.expect("editors begin as sound images");
         let index = pristine.sections.iter().position(is_kind);
         &mut self.superblock().sections[index.expect("a section of the image")]
     }
@@ -179,10 +179,15 @@ impl Specimen {
         self.directory(directory).offset() + 16 * u64::from(index)
     }
 
+    /// The entry at an index of a directory.
+    pub fn entry_at(&mut self, directory: &str, index: u32) -> &mut RawDirEntry {
+        let offset = self.entry_offset(directory, index);
+        self.at(offset)
+    }
+
     /// The entry of a name.
     pub fn entry(&mut self, directory: &str, name: &str) -> &mut RawDirEntry {
-        let offset = self.entry_offset(directory, self.index(directory, name));
-        self.at(offset)
+        self.entry_at(directory, self.index(directory, name))
     }
 
     /// The offset of the name at an index of a directory.
@@ -236,12 +241,6 @@ impl Specimen {
         }
     }
 
-    /// The header of the xattr section.
-    pub fn xattr_header(&mut self) -> &mut RawXattrHeader {
-        let at = self.section(SectionKind::Xattrs).offset;
-        self.at(at)
-    }
-
     /// The table's entry of a set of attributes, by the set's number.
     pub fn xattr_set(&mut self, number: u32) -> &mut RawXattrSet {
         let at = self.section(SectionKind::Xattrs).offset + 16 + 8 * u64::from(number - 1);
@@ -254,17 +253,11 @@ impl Specimen {
         let image = self.image();
         let set: XattrSetId = self.stat(file).xattrs.expect("a file with attributes");
         let mut walk = image.xattrs(set).expect("a set").walk();
-        let mut places = Vec::new();
+        let mut offsets = Vec::new();
         while let Ok(Some(xattr)) = image.next_xattr(&mut walk) {
-            places.push(xattr.value_at() - u64::from(xattr.name_length()) - 8);
+            offsets.push(xattr.value_at() - u64::from(xattr.name_length()) - 8);
         }
-        places
-    }
-
-    /// An attribute of a file.
-    pub fn xattr(&mut self, file: &str, index: usize) -> &mut RawXattr {
-        let at = self.xattrs_at(file)[index];
-        self.at(at)
+        offsets
     }
 
     /// Truncates the image, or appends zeros.
@@ -274,13 +267,7 @@ impl Specimen {
 
     /// The length of the image in bytes.
     #[must_use]
-    pub fn len(&self) -> u64 {
+    pub fn length(&self) -> u64 {
         from_usize(self.bytes.len())
-    }
-
-    /// Returns true if the image has no bytes.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
     }
 }
