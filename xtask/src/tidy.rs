@@ -34,6 +34,7 @@ const ALLOWED_DEPENDENCIES: &[(&str, &[&str])] = &[
     ),
     ("daxfs-panic-free", &["daxfs-format"]),
     ("daxfs-test-random", &[]),
+    ("daxfs-vm-protocol", &[]),
     ("daxfs-testtree", &["daxfs-test-random"]),
     (
         "daxfs-fuzztargets",
@@ -54,9 +55,10 @@ const ALLOWED_DEPENDENCIES: &[(&str, &[&str])] = &[
             "daxfs-hostile",
             "daxfs-image",
             "daxfs-test-random",
+            "daxfs-vm-protocol",
         ],
     ),
-    ("xtask", &["daxfs-testtree"]),
+    ("xtask", &["daxfs-testtree", "daxfs-vm-protocol"]),
 ];
 
 /// Directories whose code may hold `unsafe`.

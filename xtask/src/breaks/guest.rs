@@ -7,13 +7,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use daxfs_vm_protocol::table::LEAK_CHECK;
 
 use super::list::Break;
 use super::subject::{Cases, Runner, Subject};
 use crate::kernel::config::Configuration;
-use crate::qemu::{Kind, Trials};
-use crate::workspace::root;
+use crate::qemu::Trials;
 
 /// The kernel module and its guest cases, `suite/case`.
 pub(super) const SUBJECT: Subject = Subject {
@@ -50,10 +50,10 @@ impl Runner for Guests {
     fn passing(&mut self, entry: &Break) -> Result<Vec<String>> {
         let (mut failing, mut modules) = (BTreeSet::new(), BTreeMap::new());
         for (suite, cases) in by_suite(entry) {
-            let kind = Kind::of(suite).with_context(|| format!("no suite is called {suite}"))?;
-            let module = match modules.entry(kind.kernel()) {
+            let (_, kernel) = Trials::suite(suite)?;
+            let module = match modules.entry(kernel) {
                 Entry::Occupied(module) => module.into_mut(),
-                Entry::Vacant(place) => place.insert(self.module(kind.kernel())?),
+                Entry::Vacant(place) => place.insert(self.module(kernel)?),
             };
             for (case, why) in self.trials.failing(suite, &cases, module)? {
                 let case = format!("{suite}/{case}");
@@ -95,58 +95,18 @@ fn by_suite(entry: &Break) -> BTreeMap<&str, Vec<&str>> {
 /// break at least.
 const TESTS_OF_OTHERS: [&str; 2] = ["selftests", "stress"];
 
-/// The cases of all guests that run alone.
+/// Returns the cases of all suites of one guest, and the case that ends suites on the sanitizer kernel.
 fn cases() -> Result<Cases> {
-    let guest = root().join("tests/vm/guest/src");
     let mut found = Cases::default();
-    for file in fs::read_dir(guest.join("cases"))? {
-        let text = fs::read_to_string(file?.path())?;
-        for (suite, case) in cases_in(&text).filter(|(suite, _)| Kind::of(suite).is_some()) {
-            let name = format!("{suite}/{case}");
-            if TESTS_OF_OTHERS.contains(&suite) {
-                found.some_of_group.insert(name);
-            } else {
-                found.each.insert(name);
-            }
-        }
+    for suite in Trials::suites() {
+        let names = if TESTS_OF_OTHERS.contains(&suite.name) {
+            &mut found.some_of_group
+        } else {
+            &mut found.each
+        };
+        let cases = suite.guests.iter().flat_map(|guest| guest.cases);
+        names.extend(cases.map(|case| format!("{}/{}", suite.name, case.name)));
     }
-    let text = fs::read_to_string(guest.join("leaks.rs"))?;
-    found
-        .each
-        .insert(format!("faults/{}", leak_check_in(&text)?));
+    found.each.insert(format!("faults/{LEAK_CHECK}"));
     Ok(found)
-}
-
-/// The case that ends every suite in the kernel that looks for mistakes.
-fn leak_check_in(text: &str) -> Result<&str> {
-    let name = text.split_once("const CASE: &str = \"");
-    let name = name.and_then(|(_, rest)| rest.split_once('"'));
-    Ok(name.context("the search for leaks has no name")?.0)
-}
-
-/// The cases in a file, with their suites: each call in its table of cases is named after the suite, and
-/// has the name of the case as its first argument.
-fn cases_in(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    let table = text.split_once("const CASES: &[Case] = &[");
-    let table = table.and_then(|(_, rest)| rest.split_once("\n];"));
-    let table = table.map_or("", |(table, _)| table);
-    let calls = table.split('(').zip(table.split('(').skip(1));
-    calls.filter_map(|(before, call)| {
-        let case = call.trim_start().strip_prefix('"')?.split_once('"')?.0;
-        Some((before.split_whitespace().last()?, case))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cases_are_found_in_their_tables() {
-        let text = "const CASES: &[Case] = &[\n    a(\"one\", x),\n    b(\n        \"two\", y).z(&[\"no\"]),\n];";
-        let found: Vec<_> = cases_in(text).collect();
-        assert_eq!(found, [("a", "one"), ("b", "two")]);
-        let text = "/// x\npub(crate) const CASE: &str = \"none\";\n";
-        assert_eq!(leak_check_in(text).unwrap(), "none");
-    }
 }

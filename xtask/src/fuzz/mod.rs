@@ -157,7 +157,7 @@ impl Target {
             kept: home().join("corpus").join(name),
             found: scratch().join("corpus").join(name),
             seeds: scratch().join("seeds").join(name),
-            defects: programs().join("artifacts").join(name),
+            defects: self::programs().join("artifacts").join(name),
             dictionary: dictionary.is_file().then_some(dictionary),
         };
         for directory in [&target.kept, &target.found, &target.defects] {

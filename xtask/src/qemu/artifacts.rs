@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
+use daxfs_vm_protocol::Kernel;
 
 use crate::kernel::config::Configuration;
 use crate::kernel::{build, kmod, toolchain};
@@ -51,13 +52,29 @@ impl Artifacts {
     }
 }
 
+/// Returns the configuration that builds a kernel of guests.
+pub(super) const fn configuration_of(kernel: Kernel) -> Configuration {
+    match kernel {
+        Kernel::Plain => Configuration::Plain,
+        Kernel::San => Configuration::San,
+    }
+}
+
+/// Returns the kernel of guests that a configuration builds.
+pub(super) const fn kernel_of(configuration: Configuration) -> Kernel {
+    match configuration {
+        Configuration::Plain => Kernel::Plain,
+        Configuration::San => Kernel::San,
+    }
+}
+
 /// The program of `tests/vm/guest`.
 fn program() -> Result<PathBuf> {
     linked_statically("daxfs-guest")
 }
 
 /// `daxfs-inspect` for the initramfs.
-pub(super) fn inspect(_: &Artifacts) -> Result<PathBuf> {
+pub(super) fn inspect() -> Result<PathBuf> {
     linked_statically("daxfs-inspect")
 }
 

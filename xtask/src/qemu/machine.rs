@@ -7,6 +7,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::{ensure, Context, Result};
+use daxfs_vm_protocol::arguments::IN_BAR;
+use daxfs_vm_protocol::{Arguments, Setting};
 
 use super::artifacts::Artifacts;
 use super::footprint::Footprint;
@@ -62,6 +64,8 @@ pub(crate) struct Machine {
     pub(crate) footprint: Option<Arc<Footprint>>,
     /// What runs the guest's instructions.
     pub(crate) processor: Processor,
+    /// The size of its RAM in MiB, where the default does not do.
+    pub(crate) ram: Option<u64>,
 }
 
 /// Where a guest finds an image.
@@ -132,11 +136,12 @@ impl Machine {
             disks: Vec::new(),
             footprint: None,
             processor,
+            ram: None,
         }
     }
 
     /// The command that runs the guest, with `arguments` for its init.
-    pub(crate) fn command(&self, arguments: &[String]) -> Result<Command> {
+    pub(crate) fn command(&self, arguments: &Arguments) -> Result<Command> {
         let mut qemu = Command::new("qemu-system-x86_64");
         qemu.args([
             "-nographic",
@@ -158,7 +163,7 @@ impl Machine {
                 reserved.push_str(&format!("memmap={size}${address:#x} "));
                 format!("{address:#x}")
             }
-            Placed::Shared(_) => IVSHMEM.to_owned(),
+            Placed::Shared(_) => IN_BAR.to_owned(),
         };
         let pmem = self.pmem.as_deref().map(|memory| {
             let (address, size) = layout.take(memory.size());
@@ -177,7 +182,8 @@ impl Machine {
             qemu.arg("-drive")
                 .arg(format!("file={file},if=virtio,format=raw,readonly=on"));
         }
-        let memory = layout.memory(memory_above(self.configuration));
+        let default = layout.memory(memory_above(self.configuration));
+        let memory = self.ram.unwrap_or(default);
         match (&self.footprint, pmem) {
             (Some(footprint), None) => footprint.attach(&mut qemu, memory * MIB),
             (Some(footprint), Some((address, pmem))) => {
@@ -187,14 +193,16 @@ impl Machine {
             (None, pmem) => ensure!(pmem.is_none(), "shared pmem takes a footprint"),
         }
         let patience = patience(self.configuration);
-        let init = arguments.join(" ");
+        let mut arguments = arguments.clone();
+        arguments.set(Setting::Phys, &phys);
+        let init = arguments.to_words().join(" ");
         // A busy host lets so few of the timer's ticks through that the kernel takes it for broken.
         qemu.arg("-m")
             .arg(format!("{memory}M"))
             .arg("-append")
             .arg(format!(
                 "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 loglevel=6 no_timer_check \
-                 {patience}{reserved}-- phys={phys} {init}"
+                 {patience}{reserved}-- {init}"
             ));
         Ok(qemu)
     }
@@ -208,9 +216,6 @@ impl Machine {
         image.into_iter().chain(&self.shared).map(Arc::as_ref)
     }
 }
-
-/// What `phys=` says of an image in the first memory that the guest shares: it looks for the address.
-const IVSHMEM: &str = "ivshmem";
 
 /// Has QEMU copy `file` into the guest's memory; returns the address and how much memory is taken for it.
 fn place(qemu: &mut Command, file: &Path, layout: &mut Layout) -> Result<(u64, u64)> {

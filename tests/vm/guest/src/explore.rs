@@ -6,7 +6,7 @@
 //! nobody has checked.
 
 use std::collections::BTreeSet;
-use std::ffi::{CStr, CString, OsStr};
+use std::ffi::{CString, OsStr};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsRawFd;
@@ -269,13 +269,8 @@ fn os_error(error: anyhow::Error) -> io::Error {
 /// The attributes of a path, sorted.
 fn xattrs(path: &Path) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
     let path = CString::new(path.as_os_str().as_bytes())?;
-    let mut list = vec![0_u8; 65536];
-    // SAFETY: The path is a C string, the buffer is writable.
-    let length = unsafe { libc::llistxattr(path.as_ptr(), list.as_mut_ptr().cast(), list.len()) };
-    list.truncate(taken(length)?);
     let mut all = Vec::new();
-    for name in list.split_inclusive(|&byte| byte == 0) {
-        let name = CStr::from_bytes_with_nul(name).map_err(io::Error::other)?;
+    for name in sys::xattr_names(&path, 65536)? {
         let mut value = vec![0_u8; 65536];
         // SAFETY: Path and name are C strings, the buffer is writable.
         let result = unsafe {
@@ -286,7 +281,7 @@ fn xattrs(path: &Path) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
                 value.len(),
             )
         };
-        let length = taken(result).or_else(|error| {
+        let length = sys::length(result).or_else(|error| {
             let is_judged = name.to_bytes() == JUDGED.as_bytes();
             let is_refused = error.raw_os_error() == Some(libc::EINVAL);
             (is_judged && is_refused).then_some(0).ok_or(error)
@@ -328,12 +323,6 @@ fn forget_unused_ids(acl: &mut [u8]) {
             }
         }
     }
-}
-
-/// What a call that returns a length or -1 has returned.
-fn taken(length: isize) -> io::Result<usize> {
-    let length = sys::check(i64::try_from(length).map_err(io::Error::other)?)?;
-    usize::try_from(length).map_err(io::Error::other)
 }
 
 /// What the image says is there, but for its root, in the order of the paths.

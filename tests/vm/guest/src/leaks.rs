@@ -9,12 +9,8 @@ use std::time::Duration;
 
 use anyhow::{bail, ensure, Context, Result};
 
-use crate::init::read_text;
 use crate::sys;
-
-/// What the search is called among the cases. The kernel prints the names of wanted cases with its command line: no
-/// sign of trouble may be part of it.
-pub(crate) const CASE: &str = "no-memory-is-lost-and-locks-are-watched";
+use crate::sys::read_text;
 
 /// The leak detector.
 const KMEMLEAK: &str = "/sys/kernel/debug/kmemleak";

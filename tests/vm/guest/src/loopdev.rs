@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::init::read_text;
 use crate::sys;
+use crate::sys::read_text;
 
 const LOOP_CLR_FD: u64 = 0x4c01;
 const LOOP_CONFIGURE: u64 = 0x4c0a;

@@ -16,19 +16,21 @@
 //! | module | owns |
 //! |---|---|
 //! | [`mod@bench`] | what things cost, on this mount and on others |
+//! | [`boot`] | the root file system of the cases |
 //! | [`cases`] | the cases, one file for each part of the file system |
 //! | [`explore`] | everything that can be done with what a mount shows |
 //! | [`forge`] | images that lie |
 //! | [`control`] | words through which two guests and the host wait for each other |
+//! | [`image`] | the image under test, and where it is mounted |
 //! | [`init`] | process 1 |
 //! | [`klog`] | the kernel's log |
 //! | [`leaks`] | what a kernel that looks for mistakes has found |
-//! | [`layered`] | the image below a root that can be written |
 //! | [`loopdev`] | block devices made of files |
 //! | [`manifest`] | lists of everything in a tree |
 //! | [`meminfo`] | what the kernel says of the memory |
 //! | [`pattern`] | contents that tell where they belong |
 //! | [`sample`] | the tree that the sample image holds |
+//! | [`settings`] | the settings of the cases |
 //! | [`shared`] | memory that this guest shares with others |
 //! | [`stream`] | directories with positions |
 //! | [`sys`] | system calls that the standard library lacks |
@@ -39,19 +41,21 @@
 )]
 
 mod bench;
+mod boot;
 mod cases;
 mod control;
 mod explore;
 mod forge;
+mod image;
 mod init;
 mod klog;
-mod layered;
 mod leaks;
 mod loopdev;
 mod manifest;
 mod meminfo;
 mod pattern;
 mod sample;
+mod settings;
 mod shared;
 mod stream;
 mod sys;
@@ -85,10 +89,7 @@ fn main() -> ExitCode {
 fn dispatch(arguments: &[&str]) -> Result<()> {
     match arguments {
         ["case", name] => cases::run(name),
-        ["report", arguments @ ..] => {
-            init::report(arguments);
-            Ok(())
-        }
+        ["report", arguments @ ..] => init::report(arguments),
         ["manifest", dir] => manifest::print(Path::new(dir)),
         ["make-tree", dir, inner] => sample::make(Path::new(dir), Path::new(inner)),
         ["make-inner-tree", dir] => sample::make_inner(Path::new(dir)),

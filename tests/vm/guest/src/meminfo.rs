@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result};
 
-use crate::init::read_text;
+use crate::sys::read_text;
 
 /// The free memory in KiB, with what processors keep in lists of their own: it is as free, and counted
 /// nowhere else. These lists grow and shrink by megabytes.

@@ -7,11 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use libc::{MAP_SHARED, PROT_READ, PROT_WRITE};
 
-use crate::init::read_text;
+use crate::sys::read_text;
 use crate::sys::Map;
-
-/// What the kernel's command line says in the place of an address of the first of them.
-pub(crate) const NAME: &str = "ivshmem";
 
 const DEVICES: &str = "/sys/bus/pci/devices";
 const VENDOR: &str = "0x1af4";

@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -35,9 +35,8 @@ impl Touches {
             | libc::FAN_NONBLOCK
             | libc::FAN_CLOEXEC;
         // SAFETY: Takes two numbers.
-        let fd = sys::check(unsafe { libc::fanotify_init(flags, 0) }).context("fanotify_init")?;
-        // SAFETY: The descriptor is new and ours.
-        let events = unsafe { File::from_raw_fd(i32::try_from(fd)?) };
+        let events = sys::descriptor(unsafe { libc::fanotify_init(flags, 0) });
+        let events = File::from(events.context("fanotify_init")?);
         let path = sys::cstring(path)?;
         // SAFETY: The descriptor is open, the path is a C string.
         sys::check(unsafe {

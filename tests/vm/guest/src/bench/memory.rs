@@ -16,8 +16,8 @@ use anyhow::{ensure, Context, Result};
 use libc::{MAP_PRIVATE, PROT_READ};
 
 use super::{drop_caches, walk, Figures, ROOT};
-use crate::init::read_text;
 use crate::meminfo;
+use crate::sys::read_text;
 use crate::sys::{self, Child, Map};
 
 /// Where cgroups are, and that of the workers.
@@ -34,7 +34,7 @@ pub(super) fn set_up() -> Result<()> {
         .context("cgroups do not count memory")
 }
 
-pub(super) fn measure(figures: &Figures<'_>) -> Result<()> {
+pub(super) fn measure(figures: &Figures) -> Result<()> {
     mappings(figures).context("4 mappings")?;
     pythons(figures).context("4 python3")?;
     // In tmpfs all inodes and contents are in memory before anybody comes.
@@ -57,10 +57,10 @@ impl Account {
     }
 
     /// Tells what the workers have taken by now.
-    fn tell(&self, figures: &Figures<'_>, number: u32, what: &str) -> Result<()> {
+    fn tell(&self, figures: &Figures, what: &str) -> Result<()> {
         let taken = self.free - free()?;
-        figures.tell(number, &format!("{what}, kB charged"), charged()?);
-        figures.tell(number + 1, &format!("{what}, kB less free"), taken);
+        figures.tell(&format!("{what}, kB charged"), charged()?);
+        figures.tell(&format!("{what}, kB less free"), taken);
         Ok(())
     }
 
@@ -101,7 +101,7 @@ fn join() -> Result<()> {
 }
 
 /// 4 processes map the same 64 MiB privately, and touch all of it.
-fn mappings(figures: &Figures<'_>) -> Result<()> {
+fn mappings(figures: &Figures) -> Result<()> {
     let account = Account::open()?;
     let (ready, end) = sys::pipe()?;
     let mut end = File::from(end);
@@ -120,7 +120,7 @@ fn mappings(figures: &Figures<'_>) -> Result<()> {
         })
         .collect::<Result<_>>()?;
     File::from(ready).read_exact(&mut [0; SHARERS])?;
-    account.tell(figures, 120, "4 processes with 64 MiB private")?;
+    account.tell(figures, "4 processes with 64 MiB private")?;
     for worker in workers {
         worker.signal(libc::SIGKILL)?;
         worker.wait()?;
@@ -135,7 +135,7 @@ fn large() -> Result<File> {
 }
 
 /// 4 interpreters that stay.
-fn pythons(figures: &Figures<'_>) -> Result<()> {
+fn pythons(figures: &Figures) -> Result<()> {
     use std::os::unix::process::CommandExt;
     let account = Account::open()?;
     let script = "import sys; print(1, flush=True); sys.stdin.read()";
@@ -163,7 +163,7 @@ fn pythons(figures: &Figures<'_>) -> Result<()> {
             .context("no output")?
             .read_exact(&mut [0])?;
     }
-    account.tell(figures, 122, "4 python3 kept alive")?;
+    account.tell(figures, "4 python3 kept alive")?;
     for mut worker in workers {
         drop(worker.stdin.take());
         ensure!(worker.wait()?.success(), "python3 failed");
@@ -172,10 +172,10 @@ fn pythons(figures: &Figures<'_>) -> Result<()> {
 }
 
 /// After looking at every entry, and then after reading every file.
-fn walks(figures: &Figures<'_>) -> Result<()> {
+fn walks(figures: &Figures) -> Result<()> {
     let account = Account::open()?;
     in_cgroup(|| walk(|_, _| Ok(())))?;
-    account.tell(figures, 124, "memory after stat of every entry")?;
+    account.tell(figures, "memory after stat of every entry")?;
     in_cgroup(|| {
         let mut buffer = vec![0; 1 << 20];
         walk(|path, _| {
@@ -184,7 +184,7 @@ fn walks(figures: &Figures<'_>) -> Result<()> {
             Ok(())
         })
     })?;
-    account.tell(figures, 126, "memory after reading every file")?;
+    account.tell(figures, "memory after reading every file")?;
     account.close()
 }
 

@@ -12,7 +12,7 @@ use daxfs_test_random::Random;
 use libc::{MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE};
 
 use super::mapping::map;
-use super::{at, sample, Case};
+use super::{at, Case};
 use crate::klog::KernelLog;
 use crate::loopdev::LoopDevice;
 use crate::pattern;
@@ -20,16 +20,16 @@ use crate::sample::{BIG_FILE, HUGE_FILE, PAGE, SMALL_FILE, WIDE_FILE};
 use crate::sys::{self, Child, End, Map};
 
 pub(super) const CASES: &[Case] = &[
-    sample("other-processes-look-at-a-mapping", look).under_every_policy(),
-    sample("others-look-while-a-mapping-changes", look_while).under_every_policy(),
-    sample("debuggers-write-to-a-mapping", poke).under_every_policy(),
-    sample("direct-io-from-a-mapping", direct).under_every_policy(),
-    sample("vmsplice-from-a-mapping", vmsplice).under_every_policy(),
-    sample("core-dumps-hold-mapped-pages", core).under_every_policy(),
-    sample("advice-for-parts-of-huge-entries", parts).under_every_policy(),
-    sample("page-tables-under-load", load).under_every_policy(),
-    sample("faults-on-two-cpus", race).under_every_policy(),
-    sample("page-tables-that-go-during-faults", empty_tables),
+    ("other-processes-look-at-a-mapping", look),
+    ("others-look-while-a-mapping-changes", look_while),
+    ("debuggers-write-to-a-mapping", poke),
+    ("direct-io-from-a-mapping", direct),
+    ("vmsplice-from-a-mapping", vmsplice),
+    ("core-dumps-hold-mapped-pages", core),
+    ("advice-for-parts-of-huge-entries", parts),
+    ("page-tables-under-load", load),
+    ("faults-on-two-cpus", race),
+    ("page-tables-that-go-during-faults", empty_tables),
 ];
 
 /// The files, small and huge, direct and through the page cache.
@@ -97,23 +97,6 @@ impl Holder {
     }
 }
 
-/// process_vm_readv(2) of `length` bytes at `address`.
-fn read_remote(pid: libc::pid_t, address: usize, length: usize) -> Result<Vec<u8>> {
-    let mut bytes = vec![0_u8; length];
-    let local = libc::iovec {
-        iov_base: bytes.as_mut_ptr().cast(),
-        iov_len: length,
-    };
-    let remote = libc::iovec {
-        iov_base: std::ptr::without_provenance_mut(address),
-        iov_len: length,
-    };
-    // SAFETY: The local buffer is writable; the remote one is checked by the kernel.
-    let read = unsafe { libc::process_vm_readv(pid, &local, 1, &remote, 1, 0) };
-    bytes.truncate(usize::try_from(sys::check(i64::try_from(read)?)?)?);
-    Ok(bytes)
-}
-
 fn look() -> Result<()> {
     for file in FILES {
         for flags in [MAP_SHARED, MAP_PRIVATE] {
@@ -126,7 +109,7 @@ fn look() -> Result<()> {
 fn look_at(file: (&'static str, u64, u64), flags: i32) -> Result<()> {
     let holder = Holder::start(file, PROT_READ, flags)?;
     let (pid, length) = (holder.child.pid(), usize::try_from(file.2)?);
-    let bytes = read_remote(pid, holder.address, length)?;
+    let bytes = sys::read_memory(pid, holder.address, length)?;
     ensure!(
         bytes.len() == length,
         "process_vm_readv gave {} bytes",
@@ -155,10 +138,10 @@ fn look_at(file: (&'static str, u64, u64), flags: i32) -> Result<()> {
     for what in ["1", "2", "3", "4", "5"] {
         fs::write(holder.proc("clear_refs"), what)?;
     }
-    let bytes = read_remote(pid, holder.address, length)?;
+    let bytes = sys::read_memory(pid, holder.address, length)?;
     pattern::expect(&bytes, file.1, 0).context("after clear_refs")?;
     advise_remote(pid, holder.address, length)?;
-    let bytes = read_remote(pid, holder.address, length)?;
+    let bytes = sys::read_memory(pid, holder.address, length)?;
     pattern::expect(&bytes, file.1, 0).context("after process_madvise")?;
     holder.end()
 }
@@ -254,7 +237,7 @@ fn watch(pid: libc::pid_t, address: usize, file: (&str, u64, u64), seed: u64) ->
     for round in 0..LOOKS {
         let start = usize::try_from(random.below(file.2))?;
         let length = usize::try_from(file.2)? - start;
-        let bytes = read_remote(pid, address + start, length.min(300_000))?;
+        let bytes = sys::read_memory(pid, address + start, length.min(300_000))?;
         pattern::expect(&bytes, file.1, u64::try_from(start)?)?;
         pagemap.read_exact_at(&mut entries, first)?;
         fs::read(format!("/proc/{pid}/smaps"))?;
@@ -324,13 +307,7 @@ fn vmsplice() -> Result<()> {
         let (read, write) = sys::pipe()?;
         let whole = map(file, PROT_READ, MAP_SHARED)?;
         let length = 16 * 4096;
-        let vector = libc::iovec {
-            iov_base: whole.address().cast(),
-            iov_len: length,
-        };
-        // SAFETY: The range is mapped; the kernel takes references to its pages.
-        let moved = unsafe { libc::vmsplice(write.as_raw_fd(), &vector, 1, 0) };
-        let moved = usize::try_from(sys::check(i64::try_from(moved)?)?)?;
+        let moved = whole.vmsplice(&write, 0, length)?;
         drop(whole);
         let mut bytes = vec![0; moved];
         File::from(read).read_exact(&mut bytes)?;

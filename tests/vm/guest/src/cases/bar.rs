@@ -6,16 +6,16 @@ use std::process::Command;
 
 use anyhow::{ensure, Context, Result};
 
-use super::{at, bar, Case};
-use crate::init::{mount_image, MOUNT};
+use super::{at, Case};
+use crate::image::{mount_image, MOUNT};
 use crate::sample::{BIG_FILE, HUGE_FILE, WIDE_FILE};
 use crate::shared::Bar;
 use crate::{pattern, sys};
 
 pub(super) const CASES: &[Case] = &[
-    bar("devices-finds-the-image", devices),
-    bar("files-in-a-bar", files),
-    bar("a-store-into-the-bar-is-seen", store),
+    ("devices-finds-the-image", devices),
+    ("files-in-a-bar", files),
+    ("a-store-into-the-bar-is-seen", store),
 ];
 
 /// `daxfs-inspect devices` says what it is and prints a command that mounts it, and, while it is

@@ -5,14 +5,14 @@ use std::process::{Command, Stdio};
 
 use anyhow::{ensure, Context, Result};
 
-use super::{boot, Case};
-use crate::init::read_text;
+use super::Case;
 use crate::sys;
+use crate::sys::read_text;
 
 pub(super) const CASES: &[Case] = &[
-    boot("the-root-is-the-image", root),
-    boot("the-system-checks-itself", check),
-    boot("pivot-root", pivot),
+    ("the-root-is-the-image", root),
+    ("the-system-checks-itself", check),
+    ("pivot-root", pivot),
 ];
 
 fn root() -> Result<()> {

@@ -9,25 +9,22 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context, Result};
+use daxfs_vm_protocol::Cell;
 
 use super::targets::output;
 use super::Case;
-use crate::init::read_text;
-use crate::layered::{EXTRA, IMAGE};
+use crate::boot::{EXTRA, IMAGE};
+use crate::sys::read_text;
 use crate::{meminfo, sys};
 
-const fn containers(name: &'static str, run: fn() -> Result<()>) -> Case {
-    Case::new("containers", name, run)
-}
-
 pub(super) const CASES: &[Case] = &[
-    containers("the-lines-of-the-readme", readme),
-    containers("eight-from-the-image", || eight(Layer::Image)),
-    containers("eight-from-erofs-dax", || {
+    ("the-lines-of-the-readme", readme),
+    ("eight-from-the-image", || eight(Layer::Image)),
+    ("eight-from-erofs-dax", || {
         eight(Layer::Erofs("erofs-dax", "dax"))
     }),
-    containers("eight-from-erofs", || eight(Layer::Erofs("erofs", ""))),
-    containers("eight-copies-in-tmpfs", || eight(Layer::Copies)),
+    ("eight-from-erofs", || eight(Layer::Erofs("erofs", ""))),
+    ("eight-copies-in-tmpfs", || eight(Layer::Copies)),
 ];
 
 /// How many containers are started.
@@ -137,10 +134,13 @@ fn tell(layer: Layer, all: &[Container], used: i64) -> Result<()> {
         ("the sum of eight", sum),
         ("the whole guest's difference", used),
     ] {
-        println!(
-            "cell|kB for 8 containers|{row}|{}|{kilobytes}",
-            layer.name()
-        );
+        let cell = Cell {
+            table: "kB for 8 containers",
+            row,
+            column: layer.name(),
+            value: &kilobytes.to_string(),
+        };
+        println!("{cell}");
     }
     Ok(())
 }

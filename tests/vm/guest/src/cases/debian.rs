@@ -7,16 +7,17 @@ use std::process::{Command, Stdio};
 
 use anyhow::{ensure, Context, Result};
 
-use super::{debian, Case};
-use crate::init::{read_text, MOUNT};
+use super::Case;
+use crate::image::MOUNT;
+use crate::sys::read_text;
 use crate::{manifest, meminfo, sys};
 
 pub(super) const CASES: &[Case] = &[
-    debian("the-tree-is-what-it-was-made-from", same_tree),
-    debian("programs-in-a-chroot", in_chroot),
-    debian("programs-over-overlayfs", over_overlay),
-    debian("bind-mount-as-root", bind_as_root),
-    debian("four-pythons-share-their-pages", pythons),
+    ("the-tree-is-what-it-was-made-from", same_tree),
+    ("programs-in-a-chroot", in_chroot),
+    ("programs-over-overlayfs", over_overlay),
+    ("bind-mount-as-root", bind_as_root),
+    ("four-pythons-share-their-pages", pythons),
 ];
 
 fn same_tree() -> Result<()> {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 
@@ -17,25 +17,26 @@ use libc::{c_long, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE};
 
 use super::handles::{self, Handle};
 use super::mounting::claims;
-use super::{at, faults, Case};
-use crate::init::{mount_image, phys, read_text, MOUNT};
+use super::{at, Case};
+use crate::image::{mount_image, phys, MOUNT};
 use crate::klog::KernelLog;
 use crate::sample::{self, BIG_FILE, HUGE_FILE, SMALL_FILE, SPARSE_SIZE, WIDE_FILE};
+use crate::sys::read_text;
 use crate::sys::Map;
 use crate::{pattern, sys};
 
 pub(super) const CASES: &[Case] = &[
-    faults("failing-allocations-of-lookup", lookup),
-    faults("failing-allocations-of-open-and-read", read),
-    faults("failing-allocations-of-readdir", readdir),
-    faults("failing-allocations-of-symlinks", symlinks),
-    faults("failing-allocations-of-attributes", attributes),
-    faults("failing-allocations-of-handles", open_handles),
-    faults("failing-allocations-of-mmap", mmap),
-    faults("failing-allocations-of-faults", touch),
-    faults("page-tables-that-find-no-memory", populate),
-    faults("failing-allocations-of-mount", mount),
-    faults("failing-allocations-of-unmount", unmount),
+    ("failing-allocations-of-lookup", lookup),
+    ("failing-allocations-of-open-and-read", read),
+    ("failing-allocations-of-readdir", readdir),
+    ("failing-allocations-of-symlinks", symlinks),
+    ("failing-allocations-of-attributes", attributes),
+    ("failing-allocations-of-handles", open_handles),
+    ("failing-allocations-of-mmap", mmap),
+    ("failing-allocations-of-faults", touch),
+    ("page-tables-that-find-no-memory", populate),
+    ("failing-allocations-of-mount", mount),
+    ("failing-allocations-of-unmount", unmount),
 ];
 
 /// Where allocations are told to fail.
@@ -239,8 +240,7 @@ fn forget_pages() -> Result<()> {
 
 /// Whether a descriptor is one of this file; closes it.
 fn expect_file(fd: c_long, name: &str) -> Result<()> {
-    // SAFETY: The descriptor is new and ours.
-    let file = unsafe { File::from_raw_fd(i32::try_from(fd)?) };
+    let file = File::from(sys::descriptor(fd)?);
     let (found, wanted) = (file.metadata()?.ino(), fs::metadata(at(name))?.ino());
     ensure!(found == wanted, "inode {found} for {wanted}");
     Ok(())
@@ -261,8 +261,7 @@ fn path(name: &str) -> Result<CString> {
 fn lookup() -> Result<()> {
     let name = "deep/deeper/file";
     let (path, wanted) = (path(name)?, fs::symlink_metadata(at(name))?.ino());
-    // SAFETY: All bytes zero are a value of this type.
-    let stat: RefCell<libc::stat> = RefCell::new(unsafe { std::mem::zeroed() });
+    let stat: RefCell<libc::stat> = RefCell::new(sys::zeroed());
     exhaust(Operation {
         name: "lookup",
         prepare: &forget_names,

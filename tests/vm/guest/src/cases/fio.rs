@@ -10,23 +10,19 @@ use anyhow::{bail, ensure, Context, Result};
 
 use super::targets::{self, Target};
 use super::Case;
-use crate::init::read_text;
-use crate::layered::IMAGE;
-
-const fn fio(name: &'static str, run: fn() -> Result<()>) -> Case {
-    Case::new("fio", name, run)
-}
+use crate::boot::IMAGE;
+use crate::sys::read_text;
 
 pub(super) const CASES: &[Case] = &[
-    fio("psync", || verify("psync", Cache::Default)),
-    fio("psync-direct", || verify("psync", Cache::Direct)),
-    fio("preadv2", || verify("pvsync2", Cache::Default)),
-    fio("mmap", || verify("mmap", Cache::Default)),
-    fio("libaio", || verify("libaio", Cache::Default)),
-    fio("libaio-direct", || verify("libaio", Cache::Direct)),
-    fio("io_uring", || verify("io_uring", Cache::Default)),
-    fio("io_uring-direct", || verify("io_uring", Cache::Direct)),
-    fio("a-wrong-byte-is-noticed", wrong_byte),
+    ("psync", || verify("psync", Cache::Default)),
+    ("psync-direct", || verify("psync", Cache::Direct)),
+    ("preadv2", || verify("pvsync2", Cache::Default)),
+    ("mmap", || verify("mmap", Cache::Default)),
+    ("libaio", || verify("libaio", Cache::Default)),
+    ("libaio-direct", || verify("libaio", Cache::Direct)),
+    ("io_uring", || verify("io_uring", Cache::Default)),
+    ("io_uring-direct", || verify("io_uring", Cache::Direct)),
+    ("a-wrong-byte-is-noticed", wrong_byte),
 ];
 
 /// Whether files are opened with `O_DIRECT`.

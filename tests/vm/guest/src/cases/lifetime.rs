@@ -2,7 +2,7 @@
 //! Pages that are in use when mapping and mount are gone.
 
 use std::fs::{self, File};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context, Result};
@@ -10,33 +10,24 @@ use libc::{MAP_PRIVATE, MAP_SHARED, PROT_READ};
 
 use super::mapping::map;
 use super::mounting::{claims, inner_address, refused};
-use super::{at, sample, Case};
-use crate::init::{mount_image, phys, MOUNT};
+use super::{at, Case};
+use crate::image::{mount_image, phys, MOUNT};
 use crate::sample::{CLEAN_FILE, HUGE_FILE, PAGE, WIDE_FILE};
 use crate::sys;
 use crate::{meminfo, pattern};
 
 pub(super) const CASES: &[Case] = &[
-    sample("pages-that-outlive-the-mount", outlive).announcing(PARKED),
-    sample("pages-of-a-former-mount-are-given-back-later", parked).announcing(PARKED),
-    sample("a-part-of-a-former-mount-is-refused", overlap_parked).announcing(PARKED),
-    sample("locked-pages-do-not-hold-the-memory", locked).under_every_policy(),
+    ("pages-that-outlive-the-mount", outlive),
+    ("pages-of-a-former-mount-are-given-back-later", parked),
+    ("a-part-of-a-former-mount-is-refused", overlap_parked),
+    ("locked-pages-do-not-hold-the-memory", locked),
 ];
-
-/// What the module says when it keeps a range for later.
-const PARKED: &[&str] = &["in use after the unmount"];
 
 /// Puts the first `length` bytes of a file into a pipe, as references to the pages of the image.
 fn splice(file: (&str, u64, u64), length: usize) -> Result<OwnedFd> {
     let (read, write) = sys::pipe()?;
     let map = map(file, PROT_READ, MAP_SHARED)?;
-    let vector = libc::iovec {
-        iov_base: map.address().cast(),
-        iov_len: length,
-    };
-    // SAFETY: The range is mapped; the kernel takes references to its pages.
-    let moved = unsafe { libc::vmsplice(write.as_raw_fd(), &vector, 1, 0) };
-    let moved = usize::try_from(sys::check(i64::try_from(moved)?)?)?;
+    let moved = map.vmsplice(&write, 0, length)?;
     ensure!(moved == length, "{moved} of {length} bytes are in the pipe");
     Ok(read)
 }

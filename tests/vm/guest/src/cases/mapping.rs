@@ -7,37 +7,38 @@ use std::os::fd::AsRawFd;
 use anyhow::{ensure, Context, Result};
 use libc::{c_int, MAP_PRIVATE, MAP_SHARED, PROT_EXEC, PROT_READ, PROT_WRITE, SIGBUS};
 
-use super::{at, sample, Case};
-use crate::init::{mount_image, read_text, MOUNT};
+use super::{at, Case};
+use crate::image::{mount_image, MOUNT};
 use crate::sample::{
     BIG_FILE, HOLED_PIECES, HOLED_SIZE, HUGE, HUGE_FILE, MIB, ODD_FILE, PAGE, SMALL_FILE,
     SPARSE_PIECES, SPARSE_SIZE, TWIN_SIZE, WIDE_FILE,
 };
+use crate::sys::read_text;
 use crate::sys::{expect_errno, faults, in_child, Child, End, Map};
 use crate::{meminfo, pattern, sys};
 
 pub(super) const CASES: &[Case] = &[
-    sample("mappings-show-the-file", show),
-    sample("mappings-of-packed-files", cached),
-    sample("mappings-of-sparse-files", sparse),
-    sample("mappings-of-sparse-files-use-the-memory", sparse_in_place),
-    sample("huge-entries-in-sparse-files", sparse_huge),
-    sample("private-writes-to-sparse-files", sparse_private),
-    sample("huge-entries", huge),
-    sample("huge-entries-at-the-end-and-in-parts", huge_parts),
-    sample("neighbours-of-a-fault", around),
-    sample("bytes-behind-the-end", tail),
-    sample("sigbus-behind-the-last-page", bus),
-    sample("private-writes-are-private", private),
-    sample("private-writes-below-huge-entries", private_huge),
-    sample("shared-writes-are-refused", shared_write),
-    sample("fork-mremap-mprotect", change),
-    sample("madvise-mlock-mincore", advise),
-    sample("resident-set-is-right", resident),
-    sample("pages-are-shared-between-processes", shared_pages),
-    sample("huge-entries-after-small-pages", huge_after_small),
-    sample("huge-entries-while-others-use-small-pages", huge_under_load),
-    sample("markers-of-userfaultfd", markers),
+    ("mappings-show-the-file", show),
+    ("mappings-of-packed-files", cached),
+    ("mappings-of-sparse-files", sparse),
+    ("mappings-of-sparse-files-use-the-memory", sparse_in_place),
+    ("huge-entries-in-sparse-files", sparse_huge),
+    ("private-writes-to-sparse-files", sparse_private),
+    ("huge-entries", huge),
+    ("huge-entries-at-the-end-and-in-parts", huge_parts),
+    ("neighbours-of-a-fault", around),
+    ("bytes-behind-the-end", tail),
+    ("sigbus-behind-the-last-page", bus),
+    ("private-writes-are-private", private),
+    ("private-writes-below-huge-entries", private_huge),
+    ("shared-writes-are-refused", shared_write),
+    ("fork-mremap-mprotect", change),
+    ("madvise-mlock-mincore", advise),
+    ("resident-set-is-right", resident),
+    ("pages-are-shared-between-processes", shared_pages),
+    ("huge-entries-after-small-pages", huge_after_small),
+    ("huge-entries-while-others-use-small-pages", huge_under_load),
+    ("markers-of-userfaultfd", markers),
 ];
 
 /// The files that are mapped in place, and those that are mapped through the page cache.
@@ -577,13 +578,7 @@ fn huge_after_small() -> Result<()> {
     expect_all(&meanwhile, 22, 0)?;
     drop(meanwhile);
     let (read, write) = sys::pipe()?;
-    let vector = libc::iovec {
-        iov_base: odd.address().wrapping_add(middle).cast(),
-        iov_len: 4096,
-    };
-    // SAFETY: The range is mapped; the kernel takes a reference to its page.
-    let moved = unsafe { libc::vmsplice(write.as_raw_fd(), &vector, 1, 0) };
-    sys::check(i64::try_from(moved)?)?;
+    odd.vmsplice(&write, middle, 4096)?;
     expect_all(&odd, 22, 0)?;
     drop(odd);
     let meanwhile = map(TWINS[1], PROT_READ, MAP_SHARED)?;

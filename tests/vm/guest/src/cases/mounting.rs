@@ -3,7 +3,7 @@
 
 use std::ffi::CString;
 use std::fs;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::thread;
 use std::time::Duration;
@@ -11,34 +11,35 @@ use std::time::Duration;
 use anyhow::{ensure, Context, Result};
 use daxfs_hostile::beyond::ARGUMENTS;
 
-use super::{at, sample, Case};
-use crate::init::{mount_image, phys, read_text, MOUNT};
+use super::{at, Case};
+use crate::image::{mount_image, phys, MOUNT};
 use crate::klog::KernelLog;
 use crate::sample::{
     CLEAN_FILE, DIRTY_FILE, ENDLESS, HUGE_FILE, INNER_FILE, INNER_IMAGE, USER, WRONG_DIGEST,
 };
+use crate::sys::read_text;
 use crate::{meminfo, sys};
 
 pub(super) const CASES: &[Case] = &[
-    sample("bad-arguments", bad_arguments),
-    sample(
+    ("bad-arguments", bad_arguments),
+    (
         "options-of-users-stay-out-of-the-kernel-log",
         kernel_log_of_users,
     ),
-    sample("overlapping-mounts-are-refused", overlap),
-    sample("bytes-behind-the-end-that-are-not-zero", soiled),
-    sample("identity", identity),
-    sample("identity-ties-the-sections", forged_digest),
-    sample("a-lie-about-the-size-costs-nothing", endless),
-    sample("validate", validate),
-    sample("validate-verifies-the-digests", validated_digest),
-    sample("mounting-twice-shares", twice),
-    sample("mounting-needs-privilege", privilege),
-    sample("a-mount-in-use-stays", busy),
-    sample("idmapped-mounts", idmapped),
-    sample("unmounting-gives-everything-back", give_back),
-    sample("unloading-after-failed-mounts", unload_after_failures),
-    sample("unloading-gives-everything-back", unload),
+    ("overlapping-mounts-are-refused", overlap),
+    ("bytes-behind-the-end-that-are-not-zero", soiled),
+    ("identity", identity),
+    ("identity-ties-the-sections", forged_digest),
+    ("a-lie-about-the-size-costs-nothing", endless),
+    ("validate", validate),
+    ("validate-verifies-the-digests", validated_digest),
+    ("mounting-twice-shares", twice),
+    ("mounting-needs-privilege", privilege),
+    ("a-mount-in-use-stays", busy),
+    ("idmapped-mounts", idmapped),
+    ("unmounting-gives-everything-back", give_back),
+    ("unloading-after-failed-mounts", unload_after_failures),
+    ("unloading-gives-everything-back", unload),
 ];
 
 const FSCONFIG_SET_FLAG: usize = 0;
@@ -54,8 +55,7 @@ impl MountContext {
             libc::SYS_fsopen,
             [sys::address_of(c"daxfs".to_bytes_with_nul()), 1, 0, 0, 0],
         )?;
-        // SAFETY: The descriptor is new and ours.
-        Ok(Self(unsafe { OwnedFd::from_raw_fd(i32::try_from(fd)?) }))
+        Ok(Self(sys::descriptor(fd)?))
     }
 
     fn set(&self, option: &str) -> Result<()> {

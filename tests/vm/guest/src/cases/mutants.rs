@@ -21,20 +21,20 @@ use daxfs_hostile::reference::reference;
 use daxfs_hostile::specimen::Specimen;
 use daxfs_image::hash::Xxh64;
 
-use super::{mutants, Case};
+use super::Case;
 use crate::explore::{self, Findings};
-use crate::init;
 use crate::klog::KernelLog;
+use crate::settings;
 use crate::shared::Bar;
 use crate::stream::Stream;
 use crate::sys;
 
 pub(super) const CASES: &[Case] = &[
-    mutants("mutants-with-validate", with_validate),
-    mutants("mutants-without-validate", without_validate),
-    mutants("a-listing-breaks-off-at-a-broken-entry", broken_listing),
-    mutants("an-acl-of-another-version-is-damage", broken_acl),
-    mutants("two-who-mount-a-broken-root-hear-the-same", broken_root),
+    ("mutants-with-validate", with_validate),
+    ("mutants-without-validate", without_validate),
+    ("a-listing-breaks-off-at-a-broken-entry", broken_listing),
+    ("an-acl-of-another-version-is-damage", broken_acl),
+    ("two-who-mount-a-broken-root-hear-the-same", broken_root),
 ];
 
 /// Where mutants are mounted.
@@ -101,8 +101,8 @@ impl Counts {
         let refused: u64 = self.refused.values().sum();
         println!(
             "seed {}: {} mutants: {} accepted, {refused} refused; {} objects walked, {messages} messages",
-            init::seed(),
-            init::mutants(),
+            settings::seed(),
+            settings::mutants(),
             self.accepted,
             self.objects,
         );
@@ -137,7 +137,7 @@ struct Trial {
 impl Trial {
     /// Does `each` with every mutant.
     fn run(mut each: impl FnMut(&mut Self) -> Result<()>) -> Result<()> {
-        let (drawer, seed, count) = (Drawer::default(), init::seed(), init::mutants());
+        let (drawer, seed, count) = (Drawer::default(), settings::seed(), settings::mutants());
         ensure!(count > 0, "no mutants are asked for");
         let mut trial = Self {
             memory: Memory::find()?,

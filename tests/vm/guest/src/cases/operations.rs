@@ -14,7 +14,7 @@ use daxfs_test_random::Random;
 use libc::{MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE};
 
 use super::{at, handles};
-use crate::init::{phys, MOUNT};
+use crate::image::{phys, MOUNT};
 use crate::sample;
 use crate::sys::{self, Child, End, Map};
 
@@ -388,17 +388,7 @@ fn look(place: &mut Place) -> Result<()> {
     for name in ["smaps", "smaps_rollup", "maps", "numa_maps"] {
         let _ = fs::read(proc(name));
     }
-    let mut bytes = vec![0_u8; length.min(65536)];
-    let local = libc::iovec {
-        iov_base: bytes.as_mut_ptr().cast(),
-        iov_len: bytes.len(),
-    };
-    let remote = libc::iovec {
-        iov_base: std::ptr::without_provenance_mut(start),
-        iov_len: bytes.len(),
-    };
-    // SAFETY: The local buffer is writable; the remote one is checked by the kernel.
-    let read = unsafe { libc::process_vm_readv(holder.pid(), &local, 1, &remote, 1, 0) };
+    let bytes = sys::read_memory(holder.pid(), start, length.min(65536));
     for what in ["1", "4"] {
         let _ = fs::write(proc("clear_refs"), what);
     }
@@ -408,8 +398,7 @@ fn look(place: &mut Place) -> Result<()> {
     holder.signal(libc::SIGKILL)?;
     holder.wait()?;
     pagemap?;
-    sys::check(i64::try_from(read)?)?;
-    inspect(&bytes)
+    inspect(&bytes?)
 }
 
 /// How long a program may run whose text others write.
@@ -457,12 +446,7 @@ fn forged(place: &mut Place) -> Result<()> {
 }
 
 fn statfs(_: &mut Place) -> Result<()> {
-    let path = sys::cstring(MOUNT)?;
-    // SAFETY: All bytes zero are a value of this type.
-    let mut found: libc::statfs = unsafe { std::mem::zeroed() };
-    // SAFETY: The path is a C string, the buffer is writable.
-    sys::check(unsafe { libc::statfs(path.as_ptr(), &mut found) })?;
-    Ok(())
+    sys::statfs(MOUNT).map(drop)
 }
 
 fn forget(_: &mut Place) -> Result<()> {

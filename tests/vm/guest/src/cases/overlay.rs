@@ -7,16 +7,16 @@ use std::path::Path;
 
 use anyhow::{ensure, Result};
 
-use super::{at, sample, Case};
+use super::{at, Case};
 use crate::sample::{BIG_FILE, SMALL_FILE};
 use crate::{pattern, sys};
 
 pub(super) const CASES: &[Case] = &[
-    sample("overlayfs-lower-layer", overlay),
-    sample("overlayfs-with-all-features", overlay_features),
-    sample("direct-io-through-overlayfs", direct),
-    sample("bind-mounts", bind),
-    sample("chroot", chroot),
+    ("overlayfs-lower-layer", overlay),
+    ("overlayfs-with-all-features", overlay_features),
+    ("direct-io-through-overlayfs", direct),
+    ("bind-mounts", bind),
+    ("chroot", chroot),
 ];
 
 /// An overlay over the mount, taken away when dropped.
@@ -96,7 +96,7 @@ fn overlay() -> Result<()> {
 /// These need file handles and a file system identity of the lower layer.
 fn overlay_features() -> Result<()> {
     let overlay = Overlay::new(",index=on,metacopy=on,redirect_dir=on,xino=on")?;
-    let options = crate::init::read_text("/proc/mounts")?;
+    let options = sys::read_text("/proc/mounts")?;
     let line = options
         .lines()
         .find(|line| line.starts_with("overlay"))

@@ -12,14 +12,15 @@ use anyhow::{Context, Result};
 use daxfs_format::superblock::SuperblockCopy;
 use daxfs_format::{RawInode, SectionKind};
 use daxfs_test_random::Random;
+use daxfs_vm_protocol::words::{hostile_peer, IMAGE_BAR};
 
-use super::{peer, Case};
+use super::Case;
 use crate::control::{Command, Control};
-use crate::init::MOUNT;
+use crate::image::MOUNT;
 use crate::shared::Bar;
 use crate::sys::{self, Map};
 
-pub(super) const CASES: &[Case] = &[peer("scribbling", scribble)];
+pub(super) const CASES: &[Case] = &[("scribbling", scribble)];
 
 /// What fills the memory behind the image. No reader may ever see it, so it must not be in the image:
 /// this program is, and holds the complement only.
@@ -40,9 +41,9 @@ fn scribble() -> Result<()> {
     // The image is somebody else's business.
     sys::unmount(MOUNT, 0)?;
     let control = Control::open()?;
-    let seed = u64::from(std::process::id()) ^ crate::init::seed();
-    let mut peer = Peer::new(Bar::nth(0)?.map()?, seed)?;
-    control.step(1)?;
+    let seed = u64::from(std::process::id()) ^ crate::settings::seed();
+    let mut peer = Peer::new(Bar::nth(IMAGE_BAR)?.map()?, seed)?;
+    control.step(hostile_peer::BEGIN)?;
     let start = Instant::now();
     let mut command = Command::Restore;
     while command != Command::End {
@@ -67,7 +68,7 @@ fn scribble() -> Result<()> {
         peer.restores,
         start.elapsed().as_secs()
     );
-    control.step(2)
+    control.step(hostile_peer::END)
 }
 
 /// A part of the image.

@@ -9,19 +9,16 @@ use anyhow::{ensure, Result};
 use libc::{c_int, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE};
 
 use super::mapping::map;
-use super::{at, sample, Case};
-use crate::init::{mount_image, MOUNT};
+use super::{at, Case};
+use crate::image::{mount_image, MOUNT};
 use crate::pattern;
 use crate::sample::{HUGE_FILE, WIDE_FILE};
 use crate::sys::{self, Child, End, Map};
 
 pub(super) const CASES: &[Case] = &[
-    sample("broken-memory-in-small-pages", small).announcing(WORDS),
-    sample("broken-memory-under-huge-entries", huge).announcing(WORDS),
+    ("broken-memory-in-small-pages", small),
+    ("broken-memory-under-huge-entries", huge),
 ];
-
-/// What the kernel says of a page, and of a process that touched it.
-const WORDS: &[&str] = &["Memory failure:", "hardware memory corruption", "is broken"];
 
 const MADV_HWPOISON: c_int = 100;
 const PAGE: usize = 4096;
@@ -137,7 +134,7 @@ impl Broken {
         sys::expect_errno("a read of the page", read, libc::EIO)?;
         let log = sys::kernel_log()?;
         ensure!(
-            log.contains(&format!("daxfs: image at phys={}: ", crate::init::phys())),
+            log.contains(&format!("daxfs: image at phys={}: ", crate::image::phys())),
             "the kernel log does not tell which image"
         );
         let before = begin - 2 * u64::try_from(PAGE)?;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Read;
-use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -15,12 +15,11 @@ use anyhow::{anyhow, ensure, Context, Result};
 use daxfs_test_random::Random;
 use libc::{MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE};
 
-use super::stress::stress;
 use super::targets::{self, Target};
 use super::Case;
 use crate::sys::{self, Map};
 
-pub(super) const CASES: &[Case] = &[stress("readers-of-files", readers)];
+pub(super) const CASES: &[Case] = &[("readers-of-files", readers)];
 
 /// How many threads there are, and how often each does something.
 const THREADS: u64 = 4;
@@ -202,7 +201,7 @@ fn direct(piece: &Piece<'_>) -> Result<()> {
             i64::try_from(start)?,
         )
     };
-    let length = u64::try_from(sys::check(i64::try_from(length)?)?)?;
+    let length = u64::try_from(sys::length(length)?)?;
     let within = piece.offset - start;
     ensure!(length >= within + piece.length, "{length} bytes");
     piece.compare_map(&buffer, usize::try_from(within)?)
@@ -281,7 +280,7 @@ fn ahead(piece: &Piece<'_>) -> Result<()> {
     // SAFETY: The descriptor is open.
     let result =
         unsafe { libc::readahead(piece.file.as_raw_fd(), offset, usize::try_from(length)?) };
-    sys::check(i64::try_from(result)?).context("readahead")?;
+    sys::length(result).context("readahead")?;
     pread(piece)
 }
 
@@ -300,7 +299,7 @@ fn spliced(piece: &Piece<'_>) -> Result<()> {
             libc::SPLICE_F_NONBLOCK,
         )
     };
-    let length = usize::try_from(sys::check(i64::try_from(length)?)?)?;
+    let length = sys::length(length)?;
     ensure!(length > 0, "nothing was spliced");
     let mut bytes = vec![0; length];
     File::from(read).read_exact(&mut bytes)?;
@@ -310,9 +309,8 @@ fn spliced(piece: &Piece<'_>) -> Result<()> {
 
 fn sent(piece: &Piece<'_>) -> Result<()> {
     // SAFETY: The name is a C string.
-    let fd = sys::check(unsafe { libc::memfd_create(c"sent".as_ptr(), libc::MFD_CLOEXEC) })?;
-    // SAFETY: The descriptor is new and ours.
-    let memory = unsafe { File::from_raw_fd(i32::try_from(fd)?) };
+    let memory = unsafe { libc::memfd_create(c"sent".as_ptr(), libc::MFD_CLOEXEC) };
+    let memory = File::from(sys::descriptor(memory)?);
     let mut offset = i64::try_from(piece.offset)?;
     let end = offset + i64::try_from(piece.length)?;
     while offset < end {
@@ -325,7 +323,7 @@ fn sent(piece: &Piece<'_>) -> Result<()> {
                 usize::try_from(end - offset)?,
             )
         };
-        ensure!(sys::check(i64::try_from(length)?)? > 0, "nothing was sent");
+        ensure!(sys::length(length)? > 0, "nothing was sent");
     }
     let mut bytes = vec![0; usize::try_from(piece.length)?];
     memory.read_exact_at(&mut bytes, 0)?;

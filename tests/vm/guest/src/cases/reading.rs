@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::{ensure, Context, Result};
 
-use super::{at, sample, Case};
+use super::{at, Case};
 use crate::loopdev::{Access, LoopDevice};
 use crate::sample::{
     BIG_FILE, HUGE_FILE, MIB, ODD_FILE, PAGE, SMALL_FILE, SPARSE_PIECES, SPARSE_SIZE, VAST_PIECE,
@@ -18,20 +18,20 @@ use crate::sample::{
 use crate::{pattern, sys};
 
 pub(super) const CASES: &[Case] = &[
-    sample("read-and-pread", reads),
-    sample("reads-at-and-behind-the-end", ends),
-    sample("readv", readv),
-    sample("bad-buffers", bad_buffers),
-    sample("sparse-files", sparse),
-    sample("offsets-beyond-4-gib", vast),
-    sample("direct-io", direct),
-    sample("loop-devices", loop_device),
-    sample("splice-and-sendfile", splice),
-    sample("copying-to-another-file-system", copy),
-    sample("seek-data-and-hole", seek),
-    sample("fiemap", fiemap),
-    sample("leases", leases),
-    sample("a-long-read-ends-with-its-process", long_read),
+    ("read-and-pread", reads),
+    ("reads-at-and-behind-the-end", ends),
+    ("readv", readv),
+    ("bad-buffers", bad_buffers),
+    ("sparse-files", sparse),
+    ("offsets-beyond-4-gib", vast),
+    ("direct-io", direct),
+    ("loop-devices", loop_device),
+    ("splice-and-sendfile", splice),
+    ("copying-to-another-file-system", copy),
+    ("seek-data-and-hole", seek),
+    ("fiemap", fiemap),
+    ("leases", leases),
+    ("a-long-read-ends-with-its-process", long_read),
 ];
 
 /// Up to `length` bytes of a file from `offset` on.
@@ -345,7 +345,7 @@ fn extents(name: &str) -> Result<Vec<FiemapExtent>> {
 pub(super) fn physical_address(name: &str) -> Result<u64> {
     let first = extents(name)?.first().map(|extent| extent.physical);
     let offset = first.ok_or_else(|| anyhow::anyhow!("{name} has no extents"))?;
-    Ok(super::mounting::parse(&crate::init::phys())? + offset)
+    Ok(super::mounting::parse(&crate::image::phys())? + offset)
 }
 
 fn fiemap() -> Result<()> {
@@ -361,7 +361,7 @@ fn fiemap() -> Result<()> {
         .map(|extent| extent.flags & FIEMAP_EXTENT_LAST)
         .collect();
     ensure!(last == [0, FIEMAP_EXTENT_LAST], "last extents: {last:?}");
-    let address = super::mounting::parse(&crate::init::phys())?;
+    let address = super::mounting::parse(&crate::image::phys())?;
     for name in ["sparse", "huge", "small"] {
         let beyond = extents(name)?
             .into_iter()

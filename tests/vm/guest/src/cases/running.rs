@@ -6,15 +6,15 @@ use std::process::Command;
 
 use anyhow::{ensure, Result};
 
-use super::{at, sample, Case};
+use super::{at, Case};
 use crate::sample::USER;
 use crate::HELLO;
 
 pub(super) const CASES: &[Case] = &[
-    sample("a-program-starts", program),
-    sample("a-script-starts", script),
-    sample("set-user-id-programs", setuid),
-    sample("file-capabilities", capability),
+    ("a-program-starts", program),
+    ("a-script-starts", script),
+    ("set-user-id-programs", setuid),
+    ("file-capabilities", capability),
 ];
 
 fn expect_hello(command: &mut Command) -> Result<()> {

@@ -17,49 +17,45 @@ use super::Case;
 use crate::sys;
 use crate::touches::Touches;
 
-const fn selftests(name: &'static str, run: fn() -> Result<()>) -> Case {
-    Case::new("selftests", name, run)
-}
-
 pub(super) const CASES: &[Case] = &[
-    selftests("exec-execveat", || check("exec", "./execveat")),
-    selftests("exec-load_address", || {
+    ("exec-execveat", || check("exec", "./execveat")),
+    ("exec-load_address", || {
         check("exec", "for program in ./load_address.*; do $program; done")
     }),
-    selftests("exec-null-argv", || check("exec", "./null-argv")),
-    selftests("exec-non-regular", || check("exec", "./non-regular")),
-    selftests("exec-check-exec", || check("exec", "./check-exec")),
-    selftests("exec-check-exec-tests", || {
+    ("exec-null-argv", || check("exec", "./null-argv")),
+    ("exec-non-regular", || check("exec", "./non-regular")),
+    ("exec-check-exec", || check("exec", "./check-exec")),
+    ("exec-check-exec-tests", || {
         check("exec", "./check-exec-tests.sh")
     }),
-    selftests("exec-binfmt_script", || check("exec", "./binfmt_script.py")),
-    selftests("exec-recursion-depth", || {
+    ("exec-binfmt_script", || check("exec", "./binfmt_script.py")),
+    ("exec-recursion-depth", || {
         check("exec", "$PROGRAMS/exec/recursion-depth")
     }),
-    selftests("openat2-openat2_test", || {
+    ("openat2-openat2_test", || {
         check("openat2", "$PROGRAMS/openat2/openat2_test")
     }),
-    selftests("openat2-resolve_test", || {
+    ("openat2-resolve_test", || {
         check("openat2", "$PROGRAMS/openat2/resolve_test")
     }),
-    selftests("openat2-emptypath_test", || {
+    ("openat2-emptypath_test", || {
         check("openat2", "$PROGRAMS/openat2/emptypath_test")
     }),
-    selftests("splice-splice_read", || check("exec", SPLICE_READ)),
-    selftests("splice-default_file_splice_read", || {
+    ("splice-splice_read", || check("exec", SPLICE_READ)),
+    ("splice-default_file_splice_read", || {
         check("exec", SPLICE_ALL)
     }),
-    selftests("mm-pagemap_ioctl", || check("mm", "./pagemap_ioctl")),
-    selftests("mincore-mincore_selftest", || {
+    ("mm-pagemap_ioctl", || check("mm", "./pagemap_ioctl")),
+    ("mincore-mincore_selftest", || {
         check("mincore", "$PROGRAMS/mincore/mincore_selftest")
     }),
-    selftests("overlayfs-dev_in_maps", || {
+    ("overlayfs-dev_in_maps", || {
         check("overlayfs", "$PROGRAMS/overlayfs/dev_in_maps")
     }),
-    selftests("overlayfs-set_layers_via_fds", || {
+    ("overlayfs-set_layers_via_fds", || {
         check("overlayfs", "$PROGRAMS/overlayfs/set_layers_via_fds")
     }),
-    selftests("mount_setattr-mount_setattr_test", || {
+    ("mount_setattr-mount_setattr_test", || {
         check(
             "mount_setattr",
             "$PROGRAMS/mount_setattr/mount_setattr_test",

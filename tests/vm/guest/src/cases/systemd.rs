@@ -7,18 +7,14 @@ use anyhow::{ensure, Context, Result};
 
 use super::targets::output;
 use super::Case;
-use crate::init::read_text;
-
-const fn systemd(name: &'static str, run: fn() -> Result<()>) -> Case {
-    Case::new("systemd", name, run)
-}
+use crate::sys::read_text;
 
 pub(super) const CASES: &[Case] = &[
-    systemd("the-root-is-an-overlay-of-the-image", root),
-    systemd("the-system-runs", runs),
-    systemd("no-unit-has-failed", none_failed),
-    systemd("services-start-and-stop", service),
-    systemd("the-journal-has-the-boot", journal),
+    ("the-root-is-an-overlay-of-the-image", root),
+    ("the-system-runs", runs),
+    ("no-unit-has-failed", none_failed),
+    ("services-start-and-stop", service),
+    ("the-journal-has-the-boot", journal),
 ];
 
 fn root() -> Result<()> {
@@ -36,9 +32,9 @@ fn root() -> Result<()> {
     };
     ensure!(on("/") == Some("overlay"), "the root is {:?}", on("/"));
     ensure!(
-        on(crate::layered::IMAGE) == Some("daxfs"),
+        on(crate::boot::IMAGE) == Some("daxfs"),
         "the image is {:?}",
-        on(crate::layered::IMAGE)
+        on(crate::boot::IMAGE)
     );
     Ok(())
 }

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{ensure, Context, Result};
+use daxfs_vm_protocol::Cell;
 
-use crate::layered::IMAGE;
+use crate::boot::IMAGE;
 use crate::sys;
 
 /// A file system with the tree.
@@ -28,7 +29,13 @@ impl Target {
 
     /// Says what stands in a table of the report.
     pub(super) fn tell(&self, table: &str, row: &str, value: impl std::fmt::Display) {
-        println!("cell|{table}|{row}|{}|{value}", self.name);
+        let cell = Cell {
+            table,
+            row,
+            column: self.name,
+            value: &value.to_string(),
+        };
+        println!("{cell}");
     }
 }
 

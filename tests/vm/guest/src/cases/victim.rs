@@ -13,16 +13,18 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure, Context, Result};
+use daxfs_vm_protocol::words::hostile_peer;
 
 use super::operations::{Died, Operation, Outside, Place, OPERATIONS};
-use super::{at, victim, Case};
+use super::{at, Case};
 use crate::control::{Command, Control};
-use crate::init::{self, phys, MOUNT};
+use crate::image::{mount_image, phys, MOUNT};
 use crate::pattern;
 use crate::sample::{BIG_FILE, HUGE_FILE, WIDE_FILE};
+use crate::settings;
 use crate::sys::{self, Child, End};
 
-pub(super) const CASES: &[Case] = &[victim("living-with-a-hostile-peer", live)];
+pub(super) const CASES: &[Case] = &[("living-with-a-hostile-peer", live)];
 
 /// How long an image is used before it is unmounted.
 const TURN: Duration = Duration::from_millis(1200);
@@ -129,7 +131,7 @@ const ERRORS: &[(i32, &str)] = &[
 fn live() -> Result<()> {
     let control = Control::open()?;
     sys::unmount(MOUNT, 0)?;
-    control.step(1)?;
+    control.step(hostile_peer::BEGIN)?;
     let mut counts = Counts::default();
     let result = rounds(&control, &mut counts).and_then(|()| recover(&control));
     counts.print();
@@ -140,11 +142,11 @@ fn live() -> Result<()> {
         ensure!(well > 0, "{operation} never went well");
         ensure!(badly > 0, "{operation} never met damage");
     }
-    control.step(2)
+    control.step(hostile_peer::END)
 }
 
 fn rounds(control: &Control, counts: &mut Counts) -> Result<()> {
-    let (start, seconds) = (Instant::now(), init::seconds());
+    let (start, seconds) = (Instant::now(), settings::seconds());
     let mut said = Duration::ZERO;
     let mut round = 0;
     while start.elapsed() < seconds {
@@ -160,7 +162,7 @@ fn rounds(control: &Control, counts: &mut Counts) -> Result<()> {
     println!(
         "{round} rounds in {} s, seed {}",
         start.elapsed().as_secs(),
-        init::seed()
+        settings::seed()
     );
     Ok(())
 }
@@ -192,7 +194,7 @@ fn one_round(
 /// After everything the image is what it was, and so is what a mount shows.
 fn recover(control: &Control) -> Result<()> {
     control.command(Command::Restore)?;
-    init::mount_image().context("a mount of the restored image")?;
+    mount_image().context("a mount of the restored image")?;
     for (name, seed, _) in [WIDE_FILE, BIG_FILE, HUGE_FILE] {
         pattern::expect(&fs::read(at(name))?, seed, 0).context(name)?;
     }
@@ -207,7 +209,7 @@ struct Worker {
 
 fn use_it(round: u64, counts: &mut Counts) -> Result<()> {
     let workers = (0..PROCESSES)
-        .map(|number| Worker::start(init::seed() + round * PROCESSES + number))
+        .map(|number| Worker::start(settings::seed() + round * PROCESSES + number))
         .collect::<Result<Vec<_>>>()?;
     workers
         .into_iter()

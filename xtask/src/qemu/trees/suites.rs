@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The trees: Debian ones, with what the suites work on.
+//! A Debian tree with programs that test file systems, and files for them.
 
 use std::fs;
 use std::os::unix::fs::FileExt;
@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 
 use super::selftests;
 use crate::kernel::cache;
-use crate::{process, readme, tree, workspace};
+use crate::{process, tree, workspace};
 
 /// The files that fio writes: what they are called, and the options that tell how they are laid out.
 const FIO_FILES: &[(&str, &[&str])] = &[
@@ -25,12 +25,12 @@ const WRONG_BYTE: u64 = 500_000;
 
 /// The tree of the suites: Debian, and in `/srv/subject` what the suites work on. It is made anew when
 /// what it is made from has changed.
-pub(super) fn suites() -> Result<PathBuf> {
+pub(super) fn obtain() -> Result<PathBuf> {
     let dir = workspace::scratch_dir()?.join("suites-tree");
     let debian = tree::debian::obtain_with(tree::debian::SUITES)?;
     let inputs = [
         &debian.to_string_lossy(),
-        include_str!("trees.rs"),
+        include_str!("suites.rs"),
         selftests::INPUTS,
     ];
     let (key, stamp) = (
@@ -90,17 +90,4 @@ fn fio(dir: &Path, name: &str, layout: &[&str]) -> Result<()> {
         .arg(format!("--name={name}"))
         .args(layout);
     process::capture(&mut fio).map(drop)
-}
-
-/// The tree of the containers: host and root are one.
-pub(super) fn containers() -> Result<PathBuf> {
-    tree::debian::obtain_with(tree::debian::CONTAINERS)
-}
-
-/// What README.md says about containers, as a script.
-pub(super) fn readme_lines() -> Result<PathBuf> {
-    let script = workspace::scratch_dir()?.join("readme-containers.sh");
-    let block = readme::block_with("crun run")?.context("README.md starts no container")?;
-    fs::write(&script, block).with_context(|| format!("cannot write {}", script.display()))?;
-    Ok(script)
 }

@@ -5,6 +5,8 @@
 //! has announced it. The list holds what the kernel says of its own bugs, of tasks that hang, of
 //! memory that runs out or breaks, and what the module says when it cannot give something back.
 
+use daxfs_vm_protocol::table::{PAGE_IS_BROKEN, RANGE_IS_KEPT};
+
 /// The signs; none of them is part of a good boot.
 const SIGNS: &[&str] = &[
     // Bugs that the kernel notices.
@@ -60,8 +62,8 @@ const SIGNS: &[&str] = &[
     "Memory failure:",
     "[Hardware Error]",
     // What the module says when it cannot give back what it took, or meets broken memory.
-    "in use after the unmount",
-    "is broken",
+    RANGE_IS_KEPT,
+    PAGE_IS_BROKEN,
 ];
 
 /// The sign of trouble in a line that the kernel printed.
@@ -154,6 +156,15 @@ mod tests {
                 Some(sign),
                 "{line}"
             );
+        }
+    }
+
+    #[test]
+    fn names_of_cases_are_no_trouble() {
+        use daxfs_vm_protocol::table::{LEAK_CHECK, SUITES};
+        let names = SUITES.iter().flat_map(daxfs_vm_protocol::Suite::case_names);
+        for name in names.chain([LEAK_CHECK.to_owned()]) {
+            assert_eq!(sign_in(&name), None, "{name}");
         }
     }
 

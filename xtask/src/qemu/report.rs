@@ -1,26 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Reading a guest's console: results, and signs of trouble.
+//! The verdicts of a guest, read from its console.
 //!
-//! The program in the guest prints lines that begin with [`PREFIX`]; all else comes from the kernel.
-//! A run is good only if the guest says so once, in its last words, and the kernel said nothing bad
-//! that the case had not announced.
+//! The program in the guest prints lines of the protocol; all others come from the kernel. A run is
+//! good only if each selected case has a verdict, the guest prints the end marker once, and the kernel
+//! prints no sign of trouble that the case has not announced.
 
-use std::io::{BufRead, BufReader, Write};
 use std::ops::Range;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{anyhow, bail, Context, Result};
+use daxfs_vm_protocol::Line;
 
-use super::trouble;
-
-/// What the lines of the program in the guest begin with.
-const PREFIX: &str = "daxfs-guest: ";
-
-/// How long after trouble the console is still read, for the rest of the message.
-const AFTERMATH: Duration = Duration::from_secs(3);
+use super::signs;
 
 /// The result of one case in a guest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,8 +30,8 @@ pub(crate) struct CaseResult {
 pub(crate) struct Report {
     /// The cases, in the order in which they ended.
     pub(crate) cases: Vec<CaseResult>,
-    /// What the guest measured or remarked.
-    pub(crate) notes: Vec<String>,
+    /// The notes of the cases.
+    pub(crate) notes: Vec<Note>,
     /// Everything that was on the console.
     pub(crate) console: String,
     /// Why the run is no good, whatever the cases say.
@@ -51,6 +41,15 @@ pub(crate) struct Report {
     started: Option<Started>,
     announced: Vec<Announced>,
     endings: u32,
+}
+
+/// A line that a case has printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Note {
+    /// The name of the case.
+    pub(crate) case: String,
+    /// The line.
+    pub(crate) text: String,
 }
 
 /// The case that runs.
@@ -71,48 +70,44 @@ struct Announced {
 
 impl Report {
     /// Takes one line of the console.
-    fn take(&mut self, line: &str) {
+    pub(super) fn take(&mut self, line: &str) {
         self.console.push_str(line);
         self.console.push('\n');
-        if let Some((_, words)) = line.split_once(PREFIX) {
-            return self.take_words(words.trim_end());
+        if let Some(line) = Line::parse(line) {
+            return self.take_protocol(line);
         }
         let announced = self.announced.iter_mut();
         let expected = announced.filter(|announced| line.contains(&announced.words));
         if expected.map(|announced| announced.seen = true).count() > 0 {
             return;
         }
-        if let Some(sign) = trouble::sign_in(line) {
+        if let Some(sign) = signs::sign_in(line) {
             self.fail(&format!("the kernel printed \"{sign}\""));
         }
     }
 
-    fn take_words(&mut self, words: &str) {
-        if let Some(name) = words.strip_prefix("start ") {
-            self.settle_announcements();
-            self.started = Some(Started {
-                name: name.to_owned(),
-                at: Instant::now(),
-                console: self.console.len(),
-            });
-        } else if let Some(words) = words.strip_prefix("announce ") {
-            self.announced.push(Announced {
+    fn take_protocol(&mut self, line: Line<'_>) {
+        match line {
+            Line::Start(name) => {
+                self.settle_announcements();
+                self.started = Some(Started {
+                    name: name.to_owned(),
+                    at: Instant::now(),
+                    console: self.console.len(),
+                });
+            }
+            Line::Announce(words) => self.announced.push(Announced {
                 words: words.to_owned(),
                 seen: false,
-            });
-        } else if let Some(name) = words.strip_prefix("ok ") {
-            self.finish(name, None);
-        } else if let Some((name, why)) = words
-            .strip_prefix("failed ")
-            .and_then(|rest| rest.split_once(": "))
-        {
-            self.finish(name, Some(why.to_owned()));
-        } else if let Some(note) = words.strip_prefix("note ") {
-            self.notes.push(note.to_owned());
-        } else if words == "end" {
-            self.endings += 1;
-        } else {
-            self.fail(&format!("the guest said \"{words}\""));
+            }),
+            Line::Passed(name) => self.finish(name, None),
+            Line::Failed { name, reason } => self.finish(name, Some(reason.to_owned())),
+            Line::Note { name, text } => self.notes.push(Note {
+                case: name.to_owned(),
+                text: text.to_owned(),
+            }),
+            Line::End => self.endings += 1,
+            Line::Other(words) => self.fail(&format!("the guest said \"{words}\"")),
         }
     }
 
@@ -137,6 +132,22 @@ impl Report {
         });
     }
 
+    /// Fails unless each of these cases has one verdict, in this order, and no other case has one.
+    pub(super) fn expect(&mut self, names: &[String]) {
+        let mut found = self.cases.iter().map(|case| &case.name);
+        if let Some(name) = names.iter().find(|name| found.next() != Some(*name)) {
+            self.fail(&format!("{name} has no verdict where it should"));
+        } else if let Some(name) = found.next().cloned() {
+            self.fail(&format!("{name} has a verdict that is not expected"));
+        }
+    }
+
+    /// Returns the first failure, of a case or of the guest.
+    pub(super) fn failure(&self) -> Option<&str> {
+        let mut failures = self.cases.iter().filter_map(|case| case.failure.as_deref());
+        self.trouble.as_deref().or_else(|| failures.next())
+    }
+
     /// What was on the console while cases ran that failed, and at the end if the run is no good.
     pub(crate) fn excerpts(&self) -> String {
         let mut text = String::new();
@@ -150,7 +161,7 @@ impl Report {
         text
     }
 
-    fn fail(&mut self, why: &str) {
+    pub(super) fn fail(&mut self, why: &str) {
         if self.trouble.is_some() {
             return;
         }
@@ -159,7 +170,7 @@ impl Report {
         self.trouble = Some(format!("{why}{}", during.collect::<String>()));
     }
 
-    fn conclude(&mut self) {
+    pub(super) fn conclude(&mut self) {
         self.settle_announcements();
         match self.endings {
             1 => {}
@@ -174,94 +185,6 @@ fn last_lines(text: &str) -> &str {
     const LINES: usize = 120;
     let mut ends = text.rmatch_indices('\n').map(|(at, _)| at + 1);
     ends.nth(LINES).map_or(text, |begin| &text[begin..])
-}
-
-/// Runs a guest until it powers off, fails, says nothing for `silence`, or takes longer than `limit`.
-pub(crate) fn watch(command: &mut Command, limit: Duration, silence: Duration) -> Result<Report> {
-    let mut guest = Guest::start(command)?;
-    let mut report = Report::default();
-    let deadline = Instant::now() + limit;
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let patience = if report.trouble.is_some() {
-            AFTERMATH
-        } else {
-            silence
-        };
-        match guest.lines.recv_timeout(patience.min(left)) {
-            Ok(line) => report.take(&line),
-            Err(RecvTimeoutError::Disconnected) => break,
-            Err(RecvTimeoutError::Timeout) => {
-                let why = if left < patience {
-                    "took too long"
-                } else {
-                    "fell silent"
-                };
-                report.fail(&format!("the guest {why}"));
-                break;
-            }
-        }
-    }
-    guest.stop();
-    report.conclude();
-    Ok(report)
-}
-
-/// A running QEMU; it is stopped when dropped.
-struct Guest {
-    child: Child,
-    lines: Receiver<String>,
-}
-
-impl Guest {
-    fn start(command: &mut Command) -> Result<Self> {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .context("cannot start qemu-system-x86_64")?;
-        let output = child
-            .stdout
-            .take()
-            .ok_or_else(|| anyhow!("QEMU has no output"))?;
-        let (sender, lines) = mpsc::channel();
-        thread::spawn(move || {
-            for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
-                let line = String::from_utf8_lossy(&line)
-                    .trim_end_matches('\r')
-                    .to_owned();
-                if sender.send(line).is_err() {
-                    return;
-                }
-            }
-        });
-        Ok(Self { child, lines })
-    }
-
-    fn stop(&mut self) {
-        // A guest that has powered off is gone already; then there is nothing to stop.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Drop for Guest {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
-/// Runs a guest with the terminal as its console.
-pub(crate) fn attach(command: &mut Command) -> Result<()> {
-    std::io::stdout().flush()?;
-    let status = command
-        .status()
-        .context("cannot start qemu-system-x86_64")?;
-    if !status.success() {
-        bail!("qemu-system-x86_64 failed: {status}");
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -316,6 +239,28 @@ mod tests {
         assert!(bad_end.starts_with(shown) && bad_end.ends_with("later\n"));
         assert_eq!(last_lines(&"x\n".repeat(500)), "x\n".repeat(120));
         assert_eq!(last_lines("x\ny\n"), "x\ny\n");
+    }
+
+    #[test]
+    fn each_case_must_have_its_verdict() {
+        let expect = |names: &[&str]| {
+            let mut report = report(&[
+                "daxfs-guest: ok a",
+                "daxfs-guest: failed b: x",
+                "daxfs-guest: end",
+            ]);
+            report.expect(
+                &names
+                    .iter()
+                    .map(|name| (*name).to_owned())
+                    .collect::<Vec<_>>(),
+            );
+            report.trouble
+        };
+        assert_eq!(expect(&["a", "b"]), None);
+        assert!(expect(&["b", "a"]).is_some());
+        assert!(expect(&["a", "b", "c"]).is_some());
+        assert!(expect(&["a"]).is_some());
     }
 
     #[test]

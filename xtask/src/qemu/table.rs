@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Tables of what several file systems did, from the cells that guests note.
 
-/// What tells a cell from other notes; before it stands the case.
-const CELL: &str = ": cell|";
+use daxfs_vm_protocol::Cell;
 
-/// Whether a note is a cell of a table.
-pub(crate) fn is_cell(note: &str) -> bool {
-    note.contains(CELL)
-}
+use super::report::Note;
 
 /// A table: what it shows, its columns, and its rows with their cells.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -18,41 +14,34 @@ struct Table {
 }
 
 /// Prints all tables, each in the order in which its cells came.
-pub(crate) fn print(notes: &[String]) {
+pub(super) fn print(notes: &[Note]) {
     for table in collect(notes) {
         println!("\n{}\n\n{}", table.name, table.text());
     }
 }
 
-fn collect(notes: &[String]) -> Vec<Table> {
+fn collect(notes: &[Note]) -> Vec<Table> {
     let mut tables: Vec<Table> = Vec::new();
-    for note in notes {
-        let Some((_, cell)) = note.split_once(CELL) else {
-            continue;
-        };
-        let fields: Vec<&str> = cell.splitn(4, '|').collect();
-        let &[name, row, column, value] = fields.as_slice() else {
-            continue;
-        };
+    for cell in notes.iter().filter_map(|note| Cell::parse(&note.text)) {
         let table = entry(
             &mut tables,
-            |table| table.name == name,
+            |table| table.name == cell.table,
             || Table {
-                name: name.to_owned(),
+                name: cell.table.to_owned(),
                 ..Table::default()
             },
         );
         entry(
             &mut table.columns,
-            |known| known == column,
-            || column.to_owned(),
+            |known| known == cell.column,
+            || cell.column.to_owned(),
         );
         let (_, cells) = entry(
             &mut table.rows,
-            |(known, _)| known == row,
-            || (row.to_owned(), Vec::new()),
+            |(known, _)| known == cell.row,
+            || (cell.row.to_owned(), Vec::new()),
         );
-        cells.push((column.to_owned(), value.to_owned()));
+        cells.push((cell.column.to_owned(), cell.value.to_owned()));
     }
     tables
 }
@@ -94,18 +83,17 @@ mod tests {
     #[test]
     fn cells_find_their_place_and_absent_ones_are_shown() {
         let notes = [
-            "a: cell|t|one|x|1",
-            "a: cell|t|one|y|2|3",
-            "a: something else",
-            "b: cell|t|two|y|4",
+            "cell|t|one|x|1",
+            "cell|t|one|y|2|3",
+            "something else",
+            "cell|t|two|y|4",
         ]
-        .map(str::to_owned);
+        .map(|text| Note {
+            case: "a".to_owned(),
+            text: text.to_owned(),
+        });
         let tables = collect(&notes);
         let text = "| | x | y |\n|---|--:|--:|\n| one | 1 | 2|3 |\n| two | - | 4 |\n";
         assert_eq!(tables.iter().map(Table::text).collect::<Vec<_>>(), [text]);
-        assert_eq!(
-            notes.iter().map(|note| is_cell(note)).collect::<Vec<_>>(),
-            [true, true, false, true]
-        );
     }
 }
