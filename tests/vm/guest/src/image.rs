@@ -29,7 +29,23 @@ pub(crate) fn resolve(phys: &str) -> Result<String> {
 
 /// Mounts the image where the cases expect it.
 pub(crate) fn mount_image() -> Result<()> {
-    sys::mount("none", MOUNT, "daxfs", 0, &format!("phys={}", phys()))
+    mount_with("")
+}
+
+/// Mounts the image there with more options, which begin with a comma.
+pub(crate) fn mount_with(options: &str) -> Result<()> {
+    mount_at(MOUNT, options)
+}
+
+/// Mounts the image anywhere with more options, which begin with a comma.
+pub(crate) fn mount_at(target: &str, options: &str) -> Result<()> {
+    sys::mount(
+        "none",
+        target,
+        "daxfs",
+        0,
+        &format!("phys={}{options}", phys()),
+    )
 }
 
 /// Returns true if anything is mounted where the cases expect the image.

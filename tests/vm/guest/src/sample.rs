@@ -3,15 +3,17 @@
 
 use std::ffi::{CString, OsStr};
 use std::fs::{self, File};
+use std::ops::Range;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{symlink, FileExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use libc::c_int;
 
-use crate::forge;
-use crate::pattern;
-use crate::sys;
+use crate::image::MOUNT;
+use crate::sys::{self, Map};
+use crate::{forge, pattern};
 
 /// Sizes that matter.
 pub(crate) const PAGE: u64 = 4096;
@@ -122,12 +124,71 @@ fn sparse(path: &str, seed: u64, pieces: &[(u64, u64)], size: u64) -> Entry {
     )
 }
 
+/// A file that is full of a pattern.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SampleFile {
+    /// The path from the root of the tree.
+    pub(crate) name: &'static str,
+    /// The seed of the pattern.
+    pub(crate) seed: u64,
+    /// The size in bytes.
+    pub(crate) size: u64,
+}
+
+impl SampleFile {
+    pub(crate) const fn new(name: &'static str, seed: u64, size: u64) -> Self {
+        Self { name, seed, size }
+    }
+
+    /// Returns the path on the mount.
+    pub(crate) fn path(self) -> PathBuf {
+        Path::new(MOUNT).join(self.name)
+    }
+
+    /// Opens the file for reading.
+    pub(crate) fn open(self) -> Result<File> {
+        let path = self.path();
+        File::open(&path).with_context(|| format!("cannot open {}", path.display()))
+    }
+
+    /// Maps the whole file.
+    pub(crate) fn map(self, protection: c_int, flags: c_int) -> Result<Map> {
+        self.map_part(0..self.size, protection, flags)
+    }
+
+    /// Maps a range of bytes.
+    pub(crate) fn map_part(
+        self,
+        range: Range<u64>,
+        protection: c_int,
+        flags: c_int,
+    ) -> Result<Map> {
+        let length = range.end - range.start;
+        Map::new(&self.open()?, range.start, length, protection, flags)
+    }
+
+    /// Fails unless these are the bytes at an offset.
+    pub(crate) fn expect(self, found: &[u8], offset: u64) -> Result<()> {
+        pattern::expect(found, self.seed, offset)
+    }
+
+    /// Fails unless a mapping of the whole file shows its bytes.
+    pub(crate) fn expect_map(self, map: &Map) -> Result<()> {
+        self.expect(&map.bytes()?, 0)
+    }
+
+    /// Fails unless reading the file gives its bytes.
+    pub(crate) fn expect_read(self) -> Result<()> {
+        self.expect(&fs::read(self.path())?, 0).context(self.name)
+    }
+}
+
 /// Files whose contents the cases know by these names and seeds.
-pub(crate) const HUGE_FILE: (&str, u64, u64) = ("huge", 11, 4 * HUGE);
-pub(crate) const BIG_FILE: (&str, u64, u64) = ("big", 12, 6 * MIB + 123);
-pub(crate) const SMALL_FILE: (&str, u64, u64) = ("small", 13, 100);
-pub(crate) const ODD_FILE: (&str, u64, u64) = ("odd", 14, 3 * PAGE + 700);
-pub(crate) const WIDE_FILE: (&str, u64, u64) = ("wide", 15, 160 * PAGE);
+pub(crate) const HUGE_FILE: SampleFile = SampleFile::new("huge", 11, 4 * HUGE);
+pub(crate) const BIG_FILE: SampleFile = SampleFile::new("big", 12, 6 * MIB + 123);
+pub(crate) const SMALL_FILE: SampleFile = SampleFile::new("small", 13, 100);
+pub(crate) const ODD_FILE: SampleFile = SampleFile::new("odd", 14, 3 * PAGE + 700);
+pub(crate) const WIDE_FILE: SampleFile = SampleFile::new("wide", 15, 160 * PAGE);
 pub(crate) const SPARSE_SIZE: u64 = 3 * MIB + 77;
 pub(crate) const SPARSE_PIECES: [(u64, u64); 2] = [(MIB, 64 * 1024), (2 * MIB + PAGE, PAGE)];
 /// A sparse file with an extent that is long enough for a huge entry, and one that ends with the file,
@@ -150,13 +211,13 @@ pub(crate) const INNER_FILE: (&str, &str) = ("inside", "within another image");
 
 /// Files of the inner image: behind the end of the first, in its last page, there is a byte that is not
 /// zero.
-pub(crate) const DIRTY_FILE: (&str, u64, u64) = ("dirty", 41, 2 * PAGE + 100);
-pub(crate) const CLEAN_FILE: (&str, u64, u64) = ("clean", 42, 2 * PAGE + 100);
+pub(crate) const DIRTY_FILE: SampleFile = SampleFile::new("dirty", 41, 2 * PAGE + 100);
+pub(crate) const CLEAN_FILE: SampleFile = SampleFile::new("clean", 42, 2 * PAGE + 100);
 
 /// Makes the tree of the inner image in `root`, which must not exist.
 pub(crate) fn make_inner(root: &Path) -> Result<()> {
     fs::create_dir_all(root)?;
-    for (name, seed, size) in [DIRTY_FILE, CLEAN_FILE] {
+    for SampleFile { name, seed, size } in [DIRTY_FILE, CLEAN_FILE] {
         let bytes = pattern::bytes(seed, 0, usize::try_from(size)?);
         fs::write(root.join(name), bytes)?;
     }
@@ -165,7 +226,7 @@ pub(crate) fn make_inner(root: &Path) -> Result<()> {
 
 /// Writes behind the end of [`DIRTY_FILE`] in the bytes of the inner image.
 fn soil(image: &mut [u8]) -> Result<()> {
-    let (_, seed, size) = DIRTY_FILE;
+    let SampleFile { seed, size, .. } = DIRTY_FILE;
     let content = pattern::bytes(seed, 0, usize::try_from(size)?);
     let step = usize::try_from(PAGE)?;
     let start = (0..image.len())
@@ -196,7 +257,7 @@ pub(crate) fn many_name(number: usize) -> String {
 
 fn files() -> Vec<Entry> {
     let program = |name: &str| Entry::new(name, Kind::Program);
-    let from = |file: (&str, u64, u64)| full(file.0, file.1, file.2);
+    let from = |file: SampleFile| full(file.name, file.seed, file.size);
     vec![
         full("empty", 0, 0),
         from(SMALL_FILE),

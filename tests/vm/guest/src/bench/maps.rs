@@ -48,8 +48,7 @@ fn touches(figures: &Figures) -> Result<()> {
 
 /// At an address where no huge entry fits.
 fn small(figures: &Figures) -> Result<()> {
-    let zero = File::open("/dev/zero")?;
-    let room = Map::new(&zero, 0, LARGE + (4 << 20), PROT_READ, MAP_PRIVATE)?;
+    let room = Map::anonymous(LARGE + (4 << 20))?;
     let start = (room.address().addr() + (2 << 20)) / (2 << 20) * (2 << 20) + 4096 * 5;
     let file = large()?;
     // SAFETY: The range lies in `room`, which nothing uses.

@@ -112,19 +112,13 @@ fn mappings(figures: &Figures) -> Result<()> {
                 let map = Map::new(&large()?, 0, LARGE, PROT_READ, MAP_PRIVATE)?;
                 super::maps::touch_all(&map);
                 std::io::Write::write_all(&mut end, b"!")?;
-                loop {
-                    // SAFETY: Waits for a signal.
-                    unsafe { libc::pause() };
-                }
+                sys::wait_for_end()
             })
         })
         .collect::<Result<_>>()?;
     File::from(ready).read_exact(&mut [0; SHARERS])?;
     account.tell(figures, "4 processes with 64 MiB private")?;
-    for worker in workers {
-        worker.signal(libc::SIGKILL)?;
-        worker.wait()?;
-    }
+    workers.into_iter().try_for_each(Child::kill)?;
     account.close()
 }
 

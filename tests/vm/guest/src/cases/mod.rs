@@ -7,6 +7,7 @@ mod bar;
 mod boot;
 mod containers;
 mod debian;
+mod extents;
 mod faults;
 mod fio;
 mod handles;
@@ -49,6 +50,7 @@ const CASES: &[&[Case]] = &[
     boot::CASES,
     containers::CASES,
     debian::CASES,
+    extents::CASES,
     faults::CASES,
     fio::CASES,
     handles::CASES,

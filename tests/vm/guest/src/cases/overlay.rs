@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{ensure, Result};
 
 use super::{at, Case};
-use crate::sample::{BIG_FILE, SMALL_FILE};
+use crate::sample::{SampleFile, BIG_FILE, SMALL_FILE};
 use crate::{pattern, sys};
 
 pub(super) const CASES: &[Case] = &[
@@ -48,7 +48,7 @@ impl Drop for Overlay {
 }
 
 fn exercise(overlay: &Overlay) -> Result<()> {
-    let (name, seed, size) = BIG_FILE;
+    let SampleFile { name, seed, size } = BIG_FILE;
     let bytes = fs::read(overlay.path(name))?;
     ensure!(u64::try_from(bytes.len())? == size, "{} bytes", bytes.len());
     pattern::expect(&bytes, seed, 0)?;
@@ -122,7 +122,7 @@ fn overlay_features() -> Result<()> {
 /// A read with O_DIRECT of a file that is still the lower layer's.
 fn direct() -> Result<()> {
     let overlay = Overlay::new("")?;
-    for (name, seed, size) in [BIG_FILE, SMALL_FILE] {
+    for SampleFile { name, seed, size } in [BIG_FILE, SMALL_FILE] {
         let file = sys::open(overlay.path(name), libc::O_RDONLY | libc::O_DIRECT)?;
         let mut buffer = vec![0; 1 << 20];
         let length = fs::File::from(file).read_at(&mut buffer, 4096 % size)?;

@@ -190,8 +190,7 @@ fn direct(piece: &Piece<'_>) -> Result<()> {
         .open(piece.path)?;
     let start = piece.offset / 4096 * 4096;
     let room = (piece.offset + piece.length).next_multiple_of(4096) - start;
-    let zero = File::open("/dev/zero")?;
-    let buffer = Map::new(&zero, 0, room, PROT_READ | PROT_WRITE, MAP_PRIVATE)?;
+    let buffer = Map::anonymous(room)?;
     // SAFETY: The descriptor is open, the buffer is writable.
     let length = unsafe {
         libc::pread(

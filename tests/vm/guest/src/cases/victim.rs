@@ -16,10 +16,9 @@ use anyhow::{bail, ensure, Context, Result};
 use daxfs_vm_protocol::words::hostile_peer;
 
 use super::operations::{Died, Operation, Outside, Place, OPERATIONS};
-use super::{at, Case};
+use super::Case;
 use crate::control::{Command, Control};
 use crate::image::{mount_image, phys, MOUNT};
-use crate::pattern;
 use crate::sample::{BIG_FILE, HUGE_FILE, WIDE_FILE};
 use crate::settings;
 use crate::sys::{self, Child, End};
@@ -195,8 +194,8 @@ fn one_round(
 fn recover(control: &Control) -> Result<()> {
     control.command(Command::Restore)?;
     mount_image().context("a mount of the restored image")?;
-    for (name, seed, _) in [WIDE_FILE, BIG_FILE, HUGE_FILE] {
-        pattern::expect(&fs::read(at(name))?, seed, 0).context(name)?;
+    for file in [WIDE_FILE, BIG_FILE, HUGE_FILE] {
+        file.expect_read()?;
     }
     sys::unmount(MOUNT, 0)
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Memory mappings.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr;
@@ -45,6 +46,13 @@ impl Map {
         })
     }
 
+    /// Maps `length` bytes of private memory.
+    pub(crate) fn anonymous(length: u64) -> Result<Self> {
+        let zero = File::open("/dev/zero")?;
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        Self::new(&zero, 0, length, protection, libc::MAP_PRIVATE)
+    }
+
     /// Where the mapping begins.
     pub(crate) fn address(&self) -> *mut u8 {
         self.address
@@ -65,6 +73,11 @@ impl Map {
         // exist end the process, which is what some tests want.
         unsafe { ptr::copy_nonoverlapping(from, out.as_mut_ptr(), length) };
         Ok(out)
+    }
+
+    /// All bytes, copied out.
+    pub(crate) fn bytes(&self) -> Result<Vec<u8>> {
+        self.copy(0, self.length)
     }
 
     /// Reads one byte, so that its page is there.

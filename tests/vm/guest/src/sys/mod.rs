@@ -29,7 +29,7 @@ pub(crate) use map::{Map, WriteProtect};
 pub(crate) use mount::{load_module, mount, unload_module, unmount};
 pub(crate) use process::{
     alarm, become_user, faults, in_child, read_memory, run_on_processor, time_of_children, usage,
-    Child, End,
+    wait_for_end, Child, End, Gate,
 };
 
 /// Turns the result of a call that returns -1 on failure into the number of the error.
@@ -124,6 +124,11 @@ pub(crate) fn address_of<T: ?Sized>(value: &T) -> usize {
 /// The address of a value that a system call writes.
 pub(crate) fn address_of_mut<T: ?Sized>(value: &mut T) -> usize {
     ptr::from_mut(value).cast::<c_void>().expose_provenance()
+}
+
+/// Forgets cached pages, names and inodes that are not in use.
+pub(crate) fn drop_caches() -> Result<()> {
+    std::fs::write("/proc/sys/vm/drop_caches", "3").context("cannot drop caches")
 }
 
 /// Returns the text of a file of /proc or /sys.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Children, users, processors, resource use.
 
+use std::fs::File;
+use std::io::{Read, Write};
 use std::ptr;
 use std::time::Duration;
 
@@ -63,13 +65,64 @@ impl Child {
         }
         Ok(End::Exit(libc::WEXITSTATUS(status)))
     }
+
+    /// Waits for the end, and fails unless it is a success.
+    pub(crate) fn expect_success(self) -> Result<()> {
+        let end = self.wait()?;
+        ensure!(end == End::Exit(0), "the child ended with {end:?}");
+        Ok(())
+    }
+
+    /// Kills the child and waits for its end, which must be that.
+    pub(crate) fn kill(self) -> Result<()> {
+        self.signal(libc::SIGKILL)?;
+        let end = self.wait()?;
+        ensure!(
+            end == End::Signal(libc::SIGKILL),
+            "the child ended with {end:?}"
+        );
+        Ok(())
+    }
 }
 
 /// Runs `work` in a child and fails unless it succeeds.
 pub(crate) fn in_child(work: impl FnOnce() -> Result<()>) -> Result<()> {
-    let end = Child::fork(work)?.wait()?;
-    ensure!(end == End::Exit(0), "the child ended with {end:?}");
-    Ok(())
+    Child::fork(work)?.expect_success()
+}
+
+/// Waits until a signal ends this process.
+pub(crate) fn wait_for_end() -> ! {
+    loop {
+        // SAFETY: Takes no argument and has no precondition.
+        unsafe { libc::pause() };
+    }
+}
+
+/// A gate between two processes that share it by fork: one waits until the other opens it.
+pub(crate) struct Gate {
+    read: File,
+    write: File,
+}
+
+impl Gate {
+    /// Returns a closed gate.
+    pub(crate) fn new() -> Result<Self> {
+        let (read, write) = super::pipe()?;
+        Ok(Self {
+            read: read.into(),
+            write: write.into(),
+        })
+    }
+
+    /// Lets one process pass.
+    pub(crate) fn open(&self) -> Result<()> {
+        Ok((&self.write).write_all(&[0])?)
+    }
+
+    /// Waits to pass.
+    pub(crate) fn wait(&self) -> Result<()> {
+        Ok((&self.read).read_exact(&mut [0])?)
+    }
 }
 
 /// Becomes another user, for good.

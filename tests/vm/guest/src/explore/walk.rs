@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A walk over a mount that does everything which can be done with what it finds, and a list of what
-//! an image says is there, made in this process without the mount. The two must be equal.
-//!
-//! The walk goes on after errors and is bounded in every direction: the image may be a hostile one that
-//! nobody has checked.
+//! The walk over a mount.
 
 use std::collections::BTreeSet;
-use std::ffi::{CString, OsStr};
+use std::ffi::CString;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsRawFd;
@@ -14,45 +10,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirEntryExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{anyhow, Context, Result};
-use daxfs_format::{FileData, Image, Inode, InodeKind, Memory, Xxh64};
-use daxfs_image::walk::Walk;
 use libc::{MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE};
 
+use super::{
+    attribute, bytes_of, hash, Findings, Object, Piece, JUDGED, MAX_BYTES, MAX_OBJECTS, MAX_PIECES,
+};
 use crate::sys::{self, Map};
-
-/// One object, as `stat` and its relatives show it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Object {
-    path: Vec<u8>,
-    ino: u64,
-    mode: u32,
-    owner: (u32, u32),
-    links: u64,
-    size: u64,
-    mtime: (i64, i64),
-    device: (u32, u32),
-    xattrs: Vec<(Vec<u8>, Vec<u8>)>,
-    target: Vec<u8>,
-    pieces: Vec<Piece>,
-}
-
-/// Bytes of a file between holes: offset, length, hash.
-type Piece = (u64, u64, u64);
-
-/// What a walk has found.
-#[derive(Debug, Default)]
-pub(crate) struct Findings {
-    /// The objects, in the order of their paths.
-    pub(crate) objects: Vec<Object>,
-    /// What could not be done, each with where and why.
-    pub(crate) errors: Vec<(String, io::Error)>,
-}
-
-/// Bounds of a walk: more of these than any image has that it is used on.
-const MAX_OBJECTS: usize = 2000;
-const MAX_PIECES: usize = 100;
-const MAX_BYTES: u64 = 1 << 20;
 
 const PAGE: u64 = 4096;
 
@@ -183,10 +146,6 @@ fn found_absent() -> io::Error {
     io::Error::other("a name that no image has is there")
 }
 
-fn bytes_of(path: &Path) -> Vec<u8> {
-    path.as_os_str().as_bytes().to_vec()
-}
-
 fn described(path: &Path, stat: &fs::Metadata) -> Object {
     let device = stat.rdev();
     Object {
@@ -223,10 +182,6 @@ fn next_piece(file: &File, at: u64) -> io::Result<Option<(u64, u64)>> {
         )));
     }
     Ok(Some((unsigned(start)?, unsigned(end)?)))
-}
-
-fn hash(bytes: &[u8]) -> u64 {
-    daxfs_image::hash::Xxh64::oneshot(bytes)
 }
 
 fn usize_of(number: u64) -> io::Result<usize> {
@@ -291,131 +246,4 @@ fn xattrs(path: &Path) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
     }
     all.sort();
     Ok(all)
-}
-
-/// The attribute whose value the kernel judges itself: it gives none that it does not understand.
-const JUDGED: &str = "security.capability";
-
-/// An attribute as it is compared.
-fn attribute(name: &[u8], mut value: Vec<u8>) -> (Vec<u8>, Vec<u8>) {
-    if name == JUDGED.as_bytes() {
-        value.clear();
-    } else if name.starts_with(b"system.posix_acl_") {
-        forget_unused_ids(&mut value);
-    }
-    (name.to_vec(), value)
-}
-
-/// Entries of an ACL that are for no certain user or group have an ID that nobody reads: the kernel
-/// gives out its own.
-fn forget_unused_ids(acl: &mut [u8]) {
-    const HEADER: usize = 4;
-    const USER: u8 = 2;
-    const GROUP: u8 = 8;
-    for entry in acl
-        .get_mut(HEADER..)
-        .into_iter()
-        .flat_map(|all| all.chunks_exact_mut(8))
-    {
-        if let [tag, _, _, _, id @ ..] = entry {
-            if !matches!(*tag, USER | GROUP) {
-                id.fill(0xff);
-            }
-        }
-    }
-}
-
-/// What the image says is there, but for its root, in the order of the paths.
-pub(crate) fn stated<M: Memory, X: Xxh64>(image: &Image<M, X>) -> Result<Vec<Object>> {
-    let mut walk = Walk::new(image)?;
-    let mut all = Vec::new();
-    while let Some(step) = walk.step() {
-        let inode = step.inode?;
-        let path = PathBuf::from(OsStr::from_bytes(step.path));
-        all.push(
-            stated_object(image, &path, &inode).with_context(|| format!("{}", path.display()))?,
-        );
-    }
-    all.sort();
-    Ok(all)
-}
-
-fn stated_object<M: Memory, X: Xxh64>(
-    image: &Image<M, X>,
-    path: &Path,
-    inode: &Inode,
-) -> Result<Object> {
-    let mut object = Object {
-        path: bytes_of(path),
-        ino: inode.ino.get().into(),
-        mode: inode.mode.into(),
-        owner: (inode.uid, inode.gid),
-        links: inode.link_count.into(),
-        size: inode.size,
-        mtime: (inode.mtime.seconds, inode.mtime.nanoseconds.into()),
-        device: (0, 0),
-        xattrs: stated_xattrs(image, inode)?,
-        target: Vec::new(),
-        pieces: Vec::new(),
-    };
-    match &inode.kind {
-        InodeKind::Symlink(link) => {
-            let mut buffer = [0; 4096];
-            object.target = image.read_link(link, &mut buffer)?.to_vec();
-        }
-        InodeKind::CharDevice(rdev) | InodeKind::BlockDevice(rdev) => {
-            object.device = (rdev.major, rdev.minor);
-        }
-        InodeKind::Regular(data) => object.pieces = stated_pieces(image, data, inode.size)?,
-        _ => {}
-    }
-    Ok(object)
-}
-
-fn stated_xattrs<M: Memory, X: Xxh64>(
-    image: &Image<M, X>,
-    inode: &Inode,
-) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
-    let mut all = Vec::new();
-    let Some(id) = inode.xattrs else {
-        return Ok(all);
-    };
-    let mut walk = image.xattrs(id)?.walk();
-    while let Some(xattr) = image.next_xattr(&mut walk)? {
-        let mut buffer = [0; 255];
-        let mut name = xattr.namespace.prefix().as_bytes().to_vec();
-        name.extend(image.xattr_name(&xattr, &mut buffer)?);
-        let mut value = vec![0; 65536];
-        let length = image.xattr_value(&xattr, &mut value)?.len();
-        value.truncate(length);
-        all.push(attribute(&name, value));
-    }
-    all.sort();
-    Ok(all)
-}
-
-fn stated_pieces<M: Memory, X: Xxh64>(
-    image: &Image<M, X>,
-    data: &FileData,
-    size: u64,
-) -> Result<Vec<Piece>> {
-    let mut places: Vec<(u64, u64)> = Vec::new();
-    let mut at = 0;
-    while at < size {
-        let segment = image.segment(data, size, at)?;
-        let segment = segment.ok_or_else(|| anyhow!("no segment at {at}"))?;
-        if segment.data.is_some() {
-            match places.last_mut() {
-                Some((_, end)) if *end == at => *end = segment.end,
-                _ => places.push((at, segment.end)),
-            }
-        }
-        at = segment.end;
-    }
-    let piece = |(start, end): (u64, u64)| {
-        let mut bytes = vec![0; usize::try_from((end - start).min(MAX_BYTES))?];
-        image.read(data, size, start, &mut bytes)?;
-        Ok((start, end - start, hash(&bytes)))
-    };
-    places.into_iter().take(MAX_PIECES).map(piece).collect()
 }
