@@ -28,6 +28,7 @@
 //! | [`loopdev`] | block devices made of files |
 //! | [`manifest`] | lists of everything in a tree |
 //! | [`meminfo`] | what the kernel says of the memory |
+//! | [`overlay`] | overlays with layers in memory |
 //! | [`pattern`] | contents that tell where they belong |
 //! | [`sample`] | the tree that the sample image holds |
 //! | [`settings`] | the settings of the cases |
@@ -53,6 +54,7 @@ mod leaks;
 mod loopdev;
 mod manifest;
 mod meminfo;
+mod overlay;
 mod pattern;
 mod sample;
 mod settings;

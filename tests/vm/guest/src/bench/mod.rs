@@ -19,7 +19,6 @@ mod programs;
 use std::cell::RefCell;
 use std::fs;
 use std::path::PathBuf;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, Context, Result};
@@ -163,12 +162,7 @@ fn cost<T>(work: impl FnOnce() -> T) -> (i64, T) {
 
 /// Forgets cached inodes, names and pages.
 fn drop_caches() -> Result<()> {
-    // What is forgotten is freed after a grace period; the second round finds what the first freed.
-    for _ in 0..2 {
-        fs::write("/proc/sys/vm/drop_caches", "3")?;
-        thread::sleep(Duration::from_millis(200));
-    }
-    Ok(())
+    sys::free_caches(Duration::from_millis(200))
 }
 
 /// Looks at every entry, and does `work` with every regular file, whose length it gets.

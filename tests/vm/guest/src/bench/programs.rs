@@ -2,11 +2,11 @@
 //! Starting programs.
 
 use std::ffi::CString;
-use std::fs;
 
 use anyhow::{ensure, Context, Result};
 
 use super::{cost, drop_caches, Figures, ROOT};
+use crate::overlay::Overlay;
 use crate::sys;
 
 pub(super) fn measure(figures: &Figures) -> Result<()> {
@@ -64,17 +64,6 @@ fn child_faults() -> Result<i64> {
 
 /// The same programs through an overlay with an empty upper layer.
 fn overlaid(figures: &Figures) -> Result<()> {
-    let base = "/tmp/overlay";
-    fs::create_dir_all(base)?;
-    sys::mount("none", base, "tmpfs", 0, "")?;
-    for name in ["upper", "work", "root"] {
-        fs::create_dir_all(format!("{base}/{name}"))?;
-    }
-    let root = format!("{base}/root");
-    let options = format!("lowerdir={ROOT},upperdir={base}/upper,workdir={base}/work");
-    sys::mount("overlay", &root, "overlay", 0, &options)?;
-    let result = programs(figures, &root, " through overlayfs");
-    sys::unmount(&root, 0)?;
-    sys::unmount(base, 0)?;
-    result
+    let overlay = Overlay::of(ROOT, "/tmp/overlay", "")?;
+    programs(figures, overlay.root(), " through overlayfs")
 }

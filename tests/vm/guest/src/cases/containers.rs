@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use anyhow::{ensure, Context, Result};
 use daxfs_vm_protocol::Cell;
 
-use super::targets::output;
 use super::Case;
 use crate::boot::{EXTRA, IMAGE};
 use crate::sys::read_text;
@@ -87,7 +86,7 @@ fn eight_on(layer: Layer, lower: &str) -> Result<()> {
     let warm = Container::start(layer, lower, COUNT)?;
     warm.ready()?;
     warm.remove()?;
-    drop_caches()?;
+    sys::free_caches(Duration::from_millis(500))?;
     let before = meminfo::free()?;
     let all = (0..COUNT)
         .map(|number| Container::start(layer, lower, number))
@@ -193,7 +192,7 @@ impl Container {
             fs::create_dir(self.directory.join(name))?;
         }
         if matches!(layer, Layer::Copies) {
-            return output(Command::new("cp").args([
+            return sys::output(Command::new("cp").args([
                 "-a",
                 &format!("{lower}/."),
                 &format!("{directory}/rootfs"),
@@ -311,15 +310,6 @@ fn cgroups() -> Result<()> {
         .context("cannot turn controllers on")
 }
 
-fn drop_caches() -> Result<()> {
-    // What is forgotten is freed after a grace period; the second round finds what the first freed.
-    for _ in 0..2 {
-        fs::write("/proc/sys/vm/drop_caches", "3")?;
-        thread::sleep(Duration::from_millis(500));
-    }
-    Ok(())
-}
-
 /// Runs what README.md says, as it stands there.
 fn readme() -> Result<()> {
     cgroups()?;
@@ -333,12 +323,12 @@ fn readme() -> Result<()> {
         .stderr(fs::File::options().append(true).open(log)?)
         .status()?;
     ensure!(status.success(), "{status}: {}", read_text(log)?.trim());
-    let list = output(Command::new("crun").arg("list"))?;
+    let list = sys::output(Command::new("crun").arg("list"))?;
     let running = list.lines().filter(|line| line.contains("running"));
     let running = running.count();
     for line in list.lines().skip(1) {
         let name = line.split_whitespace().next().context("no name")?;
-        output(Command::new("crun").args(["delete", "--force", name]))?;
+        sys::output(Command::new("crun").args(["delete", "--force", name]))?;
     }
     ensure!(running == COUNT, "{running} containers run: {list}");
     println!("{COUNT} containers ran");

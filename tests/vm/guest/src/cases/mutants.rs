@@ -108,22 +108,11 @@ impl Counts {
         );
         for ((stage, number), count) in &self.refused {
             let stage = stage.map_or(String::new(), |stage| format!(" by {}", stage.name()));
-            println!("{count} refused{stage} with {}", name(*number));
+            println!("{count} refused{stage} with {}", sys::errno_name(*number));
         }
         for (error, count) in &self.errors {
             println!("{count} {error}");
         }
-    }
-}
-
-fn name(number: i32) -> String {
-    match number {
-        libc::EUCLEAN => "EUCLEAN".to_owned(),
-        libc::EOPNOTSUPP => "EOPNOTSUPP".to_owned(),
-        libc::EIO => "EIO".to_owned(),
-        libc::EFAULT => "EFAULT".to_owned(),
-        libc::EINVAL => "EINVAL".to_owned(),
-        other => format!("error {other}"),
     }
 }
 
@@ -266,7 +255,7 @@ impl Counts {
         let number = error.raw_os_error();
         // What a mapping shows and what a read gives are the same bytes, whatever they are.
         ensure!(what != "map" || number.is_some(), "{place}: {error}");
-        let why = number.map_or(error.to_string(), name);
+        let why = number.map_or(error.to_string(), sys::errno_name);
         let entry = format!("times {what} failed with {why}");
         *self.errors.entry(entry).or_default() += 1;
         Ok(())

@@ -6,7 +6,6 @@
 //! or executes no file of ext4 where it is read-only is named, and counts for nothing.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -14,6 +13,7 @@ use anyhow::{ensure, Context, Result};
 
 use super::targets::{self, Target};
 use super::Case;
+use crate::overlay::Overlay;
 use crate::sys;
 use crate::touches::Touches;
 
@@ -168,11 +168,7 @@ impl Outcomes {
 /// Runs a script in `directory` of each target, twice.
 fn check(directory: &str, script: &str) -> Result<()> {
     if !Path::new(PROGRAMS).exists() {
-        targets::output(Command::new("cp").args([
-            "-a",
-            "/run/image/srv/subject/selftests",
-            PROGRAMS,
-        ]))?;
+        sys::output(Command::new("cp").args(["-a", "/run/image/srv/subject/selftests", PROGRAMS]))?;
     }
     let targets = targets::all()?;
     let mut wrong = Vec::new();
@@ -236,24 +232,9 @@ fn plain(target: &Target, directory: &str, script: &str) -> Result<(Outcomes, u6
 }
 
 fn overlaid(target: &Target, directory: &str, script: &str) -> Result<(Outcomes, u64)> {
-    let (upper, merged) = ("/run/upper", "/run/merged");
-    for directory in [upper, merged] {
-        fs::create_dir_all(directory)?;
-    }
-    sys::mount("none", upper, "tmpfs", 0, "")?;
-    for name in ["upper", "work"] {
-        fs::create_dir(format!("{upper}/{name}"))?;
-    }
     let lower = target.root.join("srv/subject/selftests");
-    let options = format!(
-        "lowerdir={},upperdir={upper}/upper,workdir={upper}/work",
-        lower.display()
-    );
-    sys::mount("overlay", merged, "overlay", 0, &options)?;
-    let result = run(&target.root, Path::new(merged), directory, script);
-    sys::unmount(merged, libc::MNT_DETACH)?;
-    sys::unmount(upper, libc::MNT_DETACH)?;
-    result
+    let overlay = Overlay::of(lower, "/run/layers", "")?;
+    run(&target.root, Path::new(overlay.root()), directory, script)
 }
 
 fn run(touched: &Path, base: &Path, directory: &str, script: &str) -> Result<(Outcomes, u64)> {

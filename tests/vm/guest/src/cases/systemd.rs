@@ -5,9 +5,8 @@ use std::process::Command;
 
 use anyhow::{ensure, Context, Result};
 
-use super::targets::output;
 use super::Case;
-use crate::sys::read_text;
+use crate::sys::{self, read_text};
 
 pub(super) const CASES: &[Case] = &[
     ("the-root-is-an-overlay-of-the-image", root),
@@ -45,7 +44,7 @@ fn runs() -> Result<()> {
         .args(["is-system-running", "--wait"])
         .output()?;
     let state = String::from_utf8_lossy(&said.stdout).trim().to_owned();
-    let target = output(Command::new("systemctl").args(["is-active", "multi-user.target"]))?;
+    let target = sys::output(Command::new("systemctl").args(["is-active", "multi-user.target"]))?;
     println!("{state}, multi-user.target {}", target.trim());
     ensure!(
         state == "running" && target.trim() == "active",
@@ -56,7 +55,7 @@ fn runs() -> Result<()> {
 
 fn none_failed() -> Result<()> {
     let list = |state: &str| {
-        output(Command::new("systemctl").args(["list-units", "--plain", "--no-legend", state]))
+        sys::output(Command::new("systemctl").args(["list-units", "--plain", "--no-legend", state]))
     };
     let failed = list("--state=failed")?;
     println!(
@@ -74,7 +73,7 @@ fn none_failed() -> Result<()> {
 
 /// A service of a user of its own, with a view of the file system of its own.
 fn service() -> Result<()> {
-    let said = output(Command::new("systemd-run").args([
+    let said = sys::output(Command::new("systemd-run").args([
         "--wait",
         "--pipe",
         "--quiet",
@@ -91,7 +90,8 @@ fn service() -> Result<()> {
 }
 
 fn journal() -> Result<()> {
-    let text = output(Command::new("journalctl").args(["--boot", "--no-pager", "--output=cat"]))?;
+    let text =
+        sys::output(Command::new("journalctl").args(["--boot", "--no-pager", "--output=cat"]))?;
     let reached = text
         .lines()
         .find(|line| line.contains("Reached target") && line.contains("Multi-User"));

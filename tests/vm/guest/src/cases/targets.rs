@@ -75,18 +75,3 @@ fn fill(on: &Path) -> Result<()> {
     ensure!(copy.success(), "cp: {copy}");
     sys::mount("none", &target, "", libc::MS_REMOUNT | libc::MS_RDONLY, "")
 }
-
-/// What a program that had to succeed wrote to standard output.
-pub(super) fn output(command: &mut Command) -> Result<String> {
-    let output = command
-        .output()
-        .with_context(|| format!("cannot start {command:?}"))?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(
-        output.status.success(),
-        "{command:?}: {}: {}",
-        output.status,
-        said.trim()
-    );
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}

@@ -101,31 +101,9 @@ fn outcome<T>(result: &Result<T>) -> String {
     }
     match sys::errno(error) {
         0 => format!("\"{error:#}\""),
-        number => ERRORS
-            .iter()
-            .find(|(known, _)| *known == number)
-            .map_or_else(|| format!("errno {number}"), |(_, name)| (*name).to_owned()),
+        number => sys::errno_name(number),
     }
 }
-
-/// The errors that are to be expected, by their names.
-const ERRORS: &[(i32, &str)] = &[
-    (libc::EACCES, "EACCES"),
-    (libc::EBUSY, "EBUSY"),
-    (libc::EFAULT, "EFAULT"),
-    (libc::EINVAL, "EINVAL"),
-    (libc::EIO, "EIO"),
-    (libc::ELOOP, "ELOOP"),
-    (libc::ENODATA, "ENODATA"),
-    (libc::ENOENT, "ENOENT"),
-    (libc::ENOEXEC, "ENOEXEC"),
-    (libc::ENOMEM, "ENOMEM"),
-    (libc::ENXIO, "ENXIO"),
-    (libc::EOPNOTSUPP, "EOPNOTSUPP"),
-    (libc::ESRCH, "ESRCH"),
-    (libc::ESTALE, "ESTALE"),
-    (libc::EUCLEAN, "EUCLEAN"),
-];
 
 fn live() -> Result<()> {
     let control = Control::open()?;

@@ -17,6 +17,7 @@ use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::ptr;
+use std::time::Duration;
 
 use anyhow::{anyhow, Context, Result};
 use libc::{c_int, c_long, c_void};
@@ -28,8 +29,8 @@ pub(crate) use files::{
 pub(crate) use map::{Map, WriteProtect};
 pub(crate) use mount::{load_module, mount, unload_module, unmount};
 pub(crate) use process::{
-    alarm, become_user, faults, in_child, read_memory, run_on_processor, time_of_children, usage,
-    wait_for_end, Child, End, Gate,
+    alarm, become_user, faults, in_child, output, read_memory, run_on_processor, time_of_children,
+    unshare, unshare_mounts, usage, wait_for_end, Child, End, Gate,
 };
 
 /// Turns the result of a call that returns -1 on failure into the number of the error.
@@ -129,6 +130,41 @@ pub(crate) fn address_of_mut<T: ?Sized>(value: &mut T) -> usize {
 /// Forgets cached pages, names and inodes that are not in use.
 pub(crate) fn drop_caches() -> Result<()> {
     std::fs::write("/proc/sys/vm/drop_caches", "3").context("cannot drop caches")
+}
+
+/// The same, and waits until their memory is free. It is freed after a grace period, and the second
+/// round finds what the first has freed.
+pub(crate) fn free_caches(grace: Duration) -> Result<()> {
+    for _ in 0..2 {
+        drop_caches()?;
+        std::thread::sleep(grace);
+    }
+    Ok(())
+}
+
+/// The error numbers that the cases meet, with their names.
+const ERRORS: &[(i32, &str)] = &[
+    (libc::EACCES, "EACCES"),
+    (libc::EBUSY, "EBUSY"),
+    (libc::EFAULT, "EFAULT"),
+    (libc::EINVAL, "EINVAL"),
+    (libc::EIO, "EIO"),
+    (libc::ELOOP, "ELOOP"),
+    (libc::ENODATA, "ENODATA"),
+    (libc::ENOENT, "ENOENT"),
+    (libc::ENOEXEC, "ENOEXEC"),
+    (libc::ENOMEM, "ENOMEM"),
+    (libc::ENXIO, "ENXIO"),
+    (libc::EOPNOTSUPP, "EOPNOTSUPP"),
+    (libc::ESRCH, "ESRCH"),
+    (libc::ESTALE, "ESTALE"),
+    (libc::EUCLEAN, "EUCLEAN"),
+];
+
+/// Returns the name of an error number.
+pub(crate) fn errno_name(number: i32) -> String {
+    let known = ERRORS.iter().find(|(known, _)| *known == number);
+    known.map_or_else(|| format!("errno {number}"), |(_, name)| (*name).to_owned())
 }
 
 /// Returns the text of a file of /proc or /sys.

@@ -3,10 +3,11 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::process::{Command, Stdio};
 use std::ptr;
 use std::time::Duration;
 
-use anyhow::{ensure, Result};
+use anyhow::{ensure, Context, Result};
 use libc::{c_int, c_long};
 
 use super::{check, length, zeroed};
@@ -161,6 +162,33 @@ pub(crate) fn run_on_processor(number: usize) -> Result<()> {
     // SAFETY: The set is readable.
     check(unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set) })?;
     Ok(())
+}
+
+/// Runs a program that must succeed; returns its standard output.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let run = command.stdin(Stdio::null()).output();
+    let output = run.with_context(|| format!("cannot start {command:?}"))?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "{command:?}: {}: {}",
+        output.status,
+        errors.trim()
+    );
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// unshare(2).
+pub(crate) fn unshare(flags: c_int) -> Result<()> {
+    // SAFETY: Takes a number and changes this process only.
+    check(unsafe { libc::unshare(flags) })?;
+    Ok(())
+}
+
+/// Gives this process mounts of its own, of which no other process learns.
+pub(crate) fn unshare_mounts() -> Result<()> {
+    unshare(libc::CLONE_NEWNS)?;
+    super::mount("none", "/", "", libc::MS_REC | libc::MS_PRIVATE, "")
 }
 
 /// getrusage(2) of this process or of the children that were waited for.

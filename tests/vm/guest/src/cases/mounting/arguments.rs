@@ -42,9 +42,8 @@ pub(super) fn bad_arguments() -> Result<()> {
 
 /// Becomes a user who is root in a namespace of his own: he may open mount contexts, and call mount(2).
 fn become_root_of_nothing() -> Result<()> {
-    let flags = usize::try_from(libc::CLONE_NEWUSER | libc::CLONE_NEWNS)?;
     sys::become_user(USER, USER)?;
-    sys::syscall(libc::SYS_unshare, [flags, 0, 0, 0, 0]).map(drop)
+    sys::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS)
 }
 
 /// The name of an option that would begin a line of its own.

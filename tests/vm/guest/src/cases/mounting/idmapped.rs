@@ -14,8 +14,7 @@ use crate::sys::{self, Gate};
 pub(super) fn idmapped() -> Result<()> {
     let ready = Gate::new()?;
     let holder = sys::Child::fork(|| {
-        let flags = usize::try_from(libc::CLONE_NEWUSER)?;
-        sys::syscall(libc::SYS_unshare, [flags, 0, 0, 0, 0])?;
+        sys::unshare(libc::CLONE_NEWUSER)?;
         ready.open()?;
         sys::wait_for_end()
     })?;
