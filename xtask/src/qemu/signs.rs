@@ -75,87 +75,51 @@ pub(crate) fn sign_in(line: &str) -> Option<&'static str> {
 mod tests {
     use super::*;
 
-    /// Lines as kernels print them, each with the sign that must be seen in it.
+    /// Lines as kernels print them, each behind the sign that must be found in it.
+    const TROUBLE: &str = "\
+Kernel panic | Kernel panic - not syncing: Attempted to kill init!
+BUG: | BUG: kernel NULL pointer dereference, address: 0000000000000008
+kernel BUG at | kernel BUG at mm/memory.c:1234!
+Oops | Oops: 0002 [#1] SMP PTI
+WARNING: | WARNING: arch/x86/mm/init_64.c:974 at add_pages+0x5c/0x60
+cut here | ------------[ cut here ]------------
+refcount_t: | refcount_t: underflow; use-after-free.
+corruption | list_del corruption. prev->next should be ffff8880, but was 0
+usercopy: | usercopy: Kernel memory exposure attempt detected from vmalloc
+buffer overflow | detected buffer overflow in memcpy
+BUG: | BUG: Bad rss-counter state mm:00000000 type:MM_FILEPAGES val:1
+Busy inodes after unmount | VFS: Busy inodes after unmount of daxfs (daxfs)
+INFO: task | INFO: task umount:77 blocked for more than 120 seconds.
+BUG: | watchdog: BUG: soft lockup - CPU#1 stuck for 22s!
+self-detected stall | rcu: INFO: rcu_sched self-detected stall on CPU
+Out of memory | Out of memory: Killed process 80 (daxfs-guest)
+invoked oom-killer | daxfs-guest invoked oom-killer: gfp_mask=0xcc0
+alloc failure | daxfs-guest: vmemmap alloc failure: order:9
+Memory failure: | Memory failure: 0x20200: recovery action for dax page: Recovered
+[Hardware Error] | mce: [Hardware Error]: Machine check events logged
+Bad page map | Bad page map: 8000000020200867
+new suspected memory leaks | kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)
+WARNING: | WARNING: possible circular locking dependency detected
+";
+
+    /// Lines of a good boot.
+    const GOOD: &str = "\
+Linux version 7.2.12 (clang version 19.1.7)
+Memory: 987654K/1572352K available
+daxfs: loading out-of-tree module taints kernel.
+rcu: RCU calculated value of scheduler-enlistment delay is 25 jiffies.
+Spectre V2 : Mitigation: Retpolines
+mce: CPU supports 10 MCE banks
+random: crng init done
+daxfs: phys=0x1000 is no multiple of 2 MiB
+";
+
     #[test]
     fn lines_of_kernels_in_trouble_are_seen() {
-        for (line, sign) in [
-            (
-                "Kernel panic - not syncing: Attempted to kill init!",
-                "Kernel panic",
-            ),
-            (
-                "BUG: kernel NULL pointer dereference, address: 0000000000000008",
-                "BUG:",
-            ),
-            ("kernel BUG at mm/memory.c:1234!", "kernel BUG at"),
-            ("Oops: 0002 [#1] SMP PTI", "Oops"),
-            (
-                "WARNING: arch/x86/mm/init_64.c:974 at add_pages+0x5c/0x60",
-                "WARNING:",
-            ),
-            ("------------[ cut here ]------------", "cut here"),
-            ("refcount_t: underflow; use-after-free.", "refcount_t:"),
-            (
-                "list_del corruption. prev->next should be ffff8880, but was 0",
-                "corruption",
-            ),
-            (
-                "usercopy: Kernel memory exposure attempt detected from vmalloc",
-                "usercopy:",
-            ),
-            ("detected buffer overflow in memcpy", "buffer overflow"),
-            (
-                "BUG: Bad rss-counter state mm:00000000 type:MM_FILEPAGES val:1",
-                "BUG:",
-            ),
-            (
-                "VFS: Busy inodes after unmount of daxfs (daxfs)",
-                "Busy inodes after unmount",
-            ),
-            (
-                "INFO: task umount:77 blocked for more than 120 seconds.",
-                "INFO: task",
-            ),
-            ("watchdog: BUG: soft lockup - CPU#1 stuck for 22s!", "BUG:"),
-            (
-                "rcu: INFO: rcu_sched self-detected stall on CPU",
-                "self-detected stall",
-            ),
-            (
-                "Out of memory: Killed process 80 (daxfs-guest)",
-                "Out of memory",
-            ),
-            (
-                "daxfs-guest invoked oom-killer: gfp_mask=0xcc0",
-                "invoked oom-killer",
-            ),
-            (
-                "daxfs-guest: vmemmap alloc failure: order:9",
-                "alloc failure",
-            ),
-            (
-                "Memory failure: 0x20200: recovery action for dax page: Recovered",
-                "Memory failure:",
-            ),
-            (
-                "mce: [Hardware Error]: Machine check events logged",
-                "[Hardware Error]",
-            ),
-            ("Bad page map: 8000000020200867", "Bad page map"),
-            (
-                "kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
-                "new suspected memory leaks",
-            ),
-            (
-                "WARNING: possible circular locking dependency detected",
-                "WARNING:",
-            ),
-        ] {
-            assert_eq!(
-                sign_in(&format!("[    4.211] {line}")),
-                Some(sign),
-                "{line}"
-            );
+        for line in TROUBLE.lines() {
+            let (sign, text) = line.split_once(" | ").unwrap();
+            let found = sign_in(&format!("[    4.211] {text}"));
+            assert_eq!(found, Some(sign), "{text}");
         }
     }
 
@@ -170,16 +134,7 @@ mod tests {
 
     #[test]
     fn lines_of_a_good_boot_are_no_trouble() {
-        for line in [
-            "Linux version 7.2.12 (clang version 19.1.7)",
-            "Memory: 987654K/1572352K available",
-            "daxfs: loading out-of-tree module taints kernel.",
-            "rcu: RCU calculated value of scheduler-enlistment delay is 25 jiffies.",
-            "Spectre V2 : Mitigation: Retpolines",
-            "mce: CPU supports 10 MCE banks",
-            "random: crng init done",
-            "daxfs: phys=0x1000 is no multiple of 2 MiB",
-        ] {
+        for line in GOOD.lines() {
             assert_eq!(sign_in(line), None, "{line}");
         }
     }

@@ -22,7 +22,7 @@ const PACKAGES: &[(&str, &str)] = &[("libcap-dev", "/usr/include/sys/capability.
 /// the tests.
 struct Program {
     path: &'static str,
-    sources: &'static [&'static str],
+    sources: Vec<&'static str>,
     link: Link,
 }
 
@@ -36,85 +36,74 @@ enum Link {
     StaticPie(&'static str),
 }
 
-const fn plain(path: &'static str, sources: &'static [&'static str]) -> Program {
-    Program {
-        path,
-        sources,
-        link: Link::Static,
-    }
-}
+/// Programs that are linked statically, and what each is compiled from.
+const PLAIN: &[(&str, &str)] = &[
+    ("exec/execveat", "exec/execveat.c"),
+    ("exec/non-regular", "exec/non-regular.c"),
+    ("exec/null-argv", "exec/null-argv.c"),
+    ("exec/recursion-depth", "exec/recursion-depth.c"),
+    ("exec/check-exec", "exec/check-exec.c"),
+    ("exec/false", "exec/false.c"),
+    ("exec/inc", "../../../samples/check-exec/inc.c"),
+    ("exec/set-exec", "../../../samples/check-exec/set-exec.c"),
+    ("openat2/openat2_test", "filesystems/openat2/openat2_test.c"),
+    ("openat2/resolve_test", "filesystems/openat2/resolve_test.c"),
+    (
+        "openat2/emptypath_test",
+        "filesystems/openat2/emptypath_test.c",
+    ),
+    ("splice/splice_read", "splice/splice_read.c"),
+    (
+        "splice/default_file_splice_read",
+        "splice/default_file_splice_read.c",
+    ),
+    (
+        "mm/pagemap_ioctl",
+        "mm/pagemap_ioctl.c mm/vm_util.c mm/hugepage_settings.c",
+    ),
+    ("mincore/mincore_selftest", "mincore/mincore_selftest.c"),
+    (
+        "overlayfs/dev_in_maps",
+        "filesystems/overlayfs/dev_in_maps.c",
+    ),
+    (
+        "overlayfs/set_layers_via_fds",
+        "filesystems/overlayfs/set_layers_via_fds.c filesystems/utils.c",
+    ),
+    (
+        "mount_setattr/mount_setattr_test",
+        "mount_setattr/mount_setattr_test.c",
+    ),
+];
 
-const fn aligned(path: &'static str, link: Link) -> Program {
-    Program {
-        path,
-        sources: &["exec/load_address.c"],
-        link,
-    }
-}
-
-const PROGRAMS: &[Program] = &[
-    plain("exec/execveat", &["exec/execveat.c"]),
-    plain("exec/non-regular", &["exec/non-regular.c"]),
-    plain("exec/null-argv", &["exec/null-argv.c"]),
-    plain("exec/recursion-depth", &["exec/recursion-depth.c"]),
-    plain("exec/check-exec", &["exec/check-exec.c"]),
-    plain("exec/false", &["exec/false.c"]),
-    plain("exec/inc", &["../../../samples/check-exec/inc.c"]),
-    plain("exec/set-exec", &["../../../samples/check-exec/set-exec.c"]),
-    aligned("exec/load_address.0x1000", Link::Pie("0x1000")),
-    aligned("exec/load_address.0x200000", Link::Pie("0x200000")),
-    aligned("exec/load_address.0x1000000", Link::Pie("0x1000000")),
-    aligned("exec/load_address.static.0x1000", Link::StaticPie("0x1000")),
-    aligned(
+/// Programs that the loader has to place by an alignment, all from one source.
+const ALIGNED: &[(&str, Link)] = &[
+    ("exec/load_address.0x1000", Link::Pie("0x1000")),
+    ("exec/load_address.0x200000", Link::Pie("0x200000")),
+    ("exec/load_address.0x1000000", Link::Pie("0x1000000")),
+    ("exec/load_address.static.0x1000", Link::StaticPie("0x1000")),
+    (
         "exec/load_address.static.0x200000",
         Link::StaticPie("0x200000"),
     ),
-    aligned(
+    (
         "exec/load_address.static.0x1000000",
         Link::StaticPie("0x1000000"),
     ),
-    plain(
-        "openat2/openat2_test",
-        &["filesystems/openat2/openat2_test.c"],
-    ),
-    plain(
-        "openat2/resolve_test",
-        &["filesystems/openat2/resolve_test.c"],
-    ),
-    plain(
-        "openat2/emptypath_test",
-        &["filesystems/openat2/emptypath_test.c"],
-    ),
-    plain("splice/splice_read", &["splice/splice_read.c"]),
-    plain(
-        "splice/default_file_splice_read",
-        &["splice/default_file_splice_read.c"],
-    ),
-    plain(
-        "mm/pagemap_ioctl",
-        &[
-            "mm/pagemap_ioctl.c",
-            "mm/vm_util.c",
-            "mm/hugepage_settings.c",
-        ],
-    ),
-    plain("mincore/mincore_selftest", &["mincore/mincore_selftest.c"]),
-    plain(
-        "overlayfs/dev_in_maps",
-        &["filesystems/overlayfs/dev_in_maps.c"],
-    ),
-    plain(
-        "overlayfs/set_layers_via_fds",
-        &[
-            "filesystems/overlayfs/set_layers_via_fds.c",
-            "filesystems/utils.c",
-        ],
-    ),
-    plain(
-        "mount_setattr/mount_setattr_test",
-        &["mount_setattr/mount_setattr_test.c"],
-    ),
 ];
+
+/// Returns all programs.
+fn programs() -> impl Iterator<Item = Program> {
+    let program = |path, sources: &'static str, link| Program {
+        path,
+        sources: sources.split(' ').collect(),
+        link,
+    };
+    let plain = PLAIN.iter();
+    let plain = plain.map(move |&(path, sources)| program(path, sources, Link::Static));
+    let aligned = ALIGNED.iter();
+    plain.chain(aligned.map(move |&(path, link)| program(path, "exec/load_address.c", link)))
+}
 
 /// Files that are used as they are: from where, and to where.
 const FILES: &[(&str, &str)] = &[
@@ -138,9 +127,9 @@ pub(super) fn build(into: &Path) -> Result<()> {
     let kernel = source::obtain()?;
     let headers = headers(&kernel)?;
     let tests = kernel.join("tools/testing/selftests");
-    for program in PROGRAMS {
+    for program in programs() {
         make_parent(&into.join(program.path))?;
-        compile(program, &tests, &headers, into)?;
+        compile(&program, &tests, &headers, into)?;
     }
     for (from, to) in FILES {
         make_parent(&into.join(to))?;
@@ -186,7 +175,7 @@ fn compile(program: &Program, tests: &Path, headers: &Path, into: &Path) -> Resu
             .arg(format!("-Wl,-z,max-page-size={alignment}")),
     };
     compiler
-        .args(program.sources)
+        .args(&program.sources)
         .arg("-o")
         .arg(into.join(program.path))
         .args(["-lcap", "-lrt"])
