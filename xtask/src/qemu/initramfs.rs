@@ -10,10 +10,10 @@ use anyhow::{bail, Context, Result};
 use super::artifacts::Artifacts;
 use crate::workspace;
 
-/// Directories that the program mounts things on.
+/// Mount points of the program.
 const DIRECTORIES: &[&str] = &["dev", "proc", "sys", "mnt", "tmp", "bin"];
 
-/// Makes the archive `name` and returns where it is. The file `extra` becomes `/extra` in it.
+/// Makes the archive `name` and returns its path. The file `extra` becomes `/extra` in it.
 pub(super) fn make(
     name: &str,
     artifacts: &Artifacts,

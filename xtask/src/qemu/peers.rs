@@ -24,7 +24,7 @@ pub(super) fn make(peer: Peer, dir: &Path, name: &str) -> Result<PathBuf> {
     }
 }
 
-/// An ext4 image of `dir`, without a journal: it is mounted read-only.
+/// Makes an ext4 image of `dir`, without a journal: it is mounted read-only.
 fn ext4(dir: &Path, name: &str) -> Result<PathBuf> {
     let image = fresh(&format!("{name}.ext4"))?;
     let mut make = Command::new("mkfs.ext4");
@@ -35,8 +35,8 @@ fn ext4(dir: &Path, name: &str) -> Result<PathBuf> {
     Ok(image)
 }
 
-/// An EROFS image of `dir`, without inline tails: it cannot map a file in place whose tail lies in its
-/// metadata.
+/// Makes an EROFS image of `dir`, without inline tails: a file whose tail lies in the metadata cannot
+/// be mapped in place.
 fn erofs(dir: &Path, name: &str) -> Result<PathBuf> {
     let image = fresh(&format!("{name}.erofs"))?;
     let mut make = Command::new("mkfs.erofs");

@@ -17,26 +17,26 @@ use super::signs;
 pub(crate) struct CaseResult {
     /// The name of the case.
     pub(crate) name: String,
-    /// What was wrong, if it failed.
+    /// The reason of a failure.
     pub(crate) failure: Option<String>,
-    /// How long it took, on the host's clock.
+    /// The duration, on the host's clock.
     pub(crate) duration: Duration,
-    /// Where in the console what it said lies, in bytes.
+    /// The range of the console, in bytes, that was printed during the case.
     said: Range<usize>,
 }
 
-/// What a guest's run came to.
+/// The result of a guest's run.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     /// The cases, in the order in which they ended.
     pub(crate) cases: Vec<CaseResult>,
     /// The notes of the cases.
     pub(crate) notes: Vec<Note>,
-    /// Everything that was on the console.
+    /// The whole console.
     pub(crate) console: String,
-    /// Why the run is no good, whatever the cases say.
+    /// The reason why the run has failed, whatever the verdicts of the cases.
     pub(crate) trouble: Option<String>,
-    /// The case during which that came.
+    /// The case that ran then.
     pub(crate) troubled: Option<String>,
     started: Option<Started>,
     announced: Vec<Announced>,
@@ -61,7 +61,7 @@ struct Started {
     console: usize,
 }
 
-/// Words that a case has the kernel print.
+/// Words that a case has announced.
 #[derive(Debug)]
 struct Announced {
     words: String,
@@ -111,8 +111,8 @@ impl Report {
         }
     }
 
-    /// Fails if the kernel did not print what a case announced. This is asked only when the next case
-    /// starts, since the console may lag behind.
+    /// Fails if the kernel did not print the words that a case announced. Must be called when the next
+    /// case starts, since the console may lag behind.
     fn settle_announcements(&mut self) {
         let announced = std::mem::take(&mut self.announced);
         for missing in announced.iter().filter(|announced| !announced.seen) {
@@ -148,7 +148,7 @@ impl Report {
         self.trouble.as_deref().or_else(|| failures.next())
     }
 
-    /// What was on the console while cases ran that failed, and at the end if the run is no good.
+    /// Returns the parts of the console that failed cases printed, and its end if the run has failed.
     pub(crate) fn excerpts(&self) -> String {
         let mut text = String::new();
         for case in self.cases.iter().filter(|case| case.failure.is_some()) {
@@ -180,7 +180,7 @@ impl Report {
     }
 }
 
-/// The end of a text, which is as long as a kernel in trouble needs.
+/// Returns the end of a text, as long as the messages of a kernel in trouble.
 fn last_lines(text: &str) -> &str {
     const LINES: usize = 120;
     let mut ends = text.rmatch_indices('\n').map(|(at, _)| at + 1);
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_said_during_a_failed_case_is_shown() {
+    fn the_console_of_a_failed_case_is_shown() {
         let mut lines = vec!["daxfs-guest: start a", "of a", "daxfs-guest: ok a"];
         lines.extend(["daxfs-guest: start b", "of b", "daxfs-guest: failed b: x"]);
         lines.push("later");
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn announced_words_are_no_trouble_but_must_come() {
+    fn announced_words_must_come_and_do_not_fail() {
         let run = |lines: &[&str]| {
             let announcement = [
                 "daxfs-guest: start a",
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_is_missing_or_repeated_is_trouble() {
+    fn an_end_that_is_missing_or_repeated_fails() {
         assert!(report(&["daxfs-guest: ok a"]).trouble.is_some());
         assert!(report(&["daxfs-guest: end", "daxfs-guest: end"])
             .trouble

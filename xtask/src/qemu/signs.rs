@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a kernel prints when something is wrong.
+//! Kernel messages that fail a run.
 //!
-//! A line of the kernel that contains one of these signs fails the run, unless the case that runs
-//! has announced it. The list holds what the kernel says of its own bugs, of tasks that hang, of
-//! memory that runs out or breaks, and what the module says when it cannot give something back.
+//! A line of the kernel that contains one of these signs fails the run, unless the running case has
+//! announced it. The signs are those of bugs that the kernel detects, of tasks that hang, of memory
+//! that runs out or fails, and of memory that the module cannot release.
 
 use daxfs_vm_protocol::table::{PAGE_IS_BROKEN, RANGE_IS_KEPT};
 
 /// The signs; none of them is part of a good boot.
 const SIGNS: &[&str] = &[
-    // Bugs that the kernel notices.
+    // Bugs that the kernel detects.
     "Kernel panic",
     "BUG:",
     "kernel BUG at",
@@ -54,19 +54,19 @@ const SIGNS: &[&str] = &[
     "detected stalls",
     "kthread starved",
     "hogged CPU",
-    // Memory that runs out or breaks.
+    // Memory that runs out or fails.
     "Out of memory",
     "invoked oom-killer",
     "page allocation failure",
     "alloc failure",
     "Memory failure:",
     "[Hardware Error]",
-    // What the module says when it cannot give back what it took, or meets broken memory.
+    // Messages of the module about memory that it cannot release, and about broken memory.
     RANGE_IS_KEPT,
     PAGE_IS_BROKEN,
 ];
 
-/// The sign of trouble in a line that the kernel printed.
+/// Returns the sign of trouble in a line of the kernel.
 pub(crate) fn sign_in(line: &str) -> Option<&'static str> {
     SIGNS.iter().find(|sign| line.contains(**sign)).copied()
 }

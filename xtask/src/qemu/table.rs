@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Tables of what several file systems did, from the cells that guests note.
+//! Tables of several file systems, from the cells that guests note.
 
 use daxfs_vm_protocol::Cell;
 
 use super::report::Note;
 
-/// A table: what it shows, its columns, and its rows with their cells.
+/// A table: its title, its columns, and its rows with their cells.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Table {
     name: String,
@@ -46,7 +46,7 @@ fn collect(notes: &[Note]) -> Vec<Table> {
     tables
 }
 
-/// The element that is meant, added if it is not there.
+/// Returns an element of a list, added if it is missing.
 fn entry<T>(list: &mut Vec<T>, is_it: impl Fn(&T) -> bool, make: impl FnOnce() -> T) -> &mut T {
     let index = list.iter().position(is_it).unwrap_or_else(|| {
         list.push(make());

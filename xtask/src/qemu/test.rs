@@ -19,7 +19,7 @@ use super::session::{Outcome, Session};
 use super::{judges, table};
 use crate::kernel::config::Configuration;
 
-/// How long suites of two guests go on that have no end of their own.
+/// The length of suites of two guests that have no end of their own.
 const LENGTH: Duration = Duration::from_secs(45);
 
 /// The same in a full run.
@@ -252,11 +252,11 @@ fn side_by_side<T: Sync>(items: &[T], work: impl Fn(&T) -> Result<()> + Sync) ->
     })
 }
 
-/// What came of the cases.
+/// The verdicts of a run.
 #[derive(Default)]
 struct Counts {
     passed: u32,
-    /// What failed, and why.
+    /// The failures, with their reasons.
     failures: Vec<String>,
 }
 
@@ -271,8 +271,7 @@ impl Counts {
         self.fail(name, why);
     }
 
-    /// Says once more what failed, and how many of each there were: who sees the end of a long run
-    /// has seen what matters.
+    /// Prints all failures again, and the counts, so that the end of a long run shows what matters.
     fn finish(&self) -> ExitCode {
         for failure in &self.failures {
             println!("{FAILED}{failure}");
@@ -291,7 +290,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_item_is_worked_on_once_and_a_failure_is_told() {
+    fn each_item_is_worked_on_once_and_a_failure_is_returned() {
         let seen = Mutex::new(Vec::new());
         side_by_side(&[1, 2, 3, 4, 5], |item| {
             seen.lock().unwrap().push(*item);

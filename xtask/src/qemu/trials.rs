@@ -25,7 +25,7 @@ pub(crate) struct Trials {
     grounds: BTreeMap<Configuration, Ground>,
 }
 
-/// What the trials on one kernel share.
+/// The files that all trials on one kernel share.
 struct Ground {
     files: Files,
     kernel: Kernel,
@@ -56,8 +56,8 @@ impl Trials {
         kmod::build_copy(&ground.kernel, source, objects)
     }
 
-    /// Runs some cases of a suite on a module; returns those that fail, and why. When the kernel gets
-    /// into trouble, the case that ran then has failed, and the rest runs in another guest.
+    /// Runs some cases of a suite on a module; returns those that fail, with their reasons. A sign of
+    /// trouble fails the case that runs then, and the rest runs in another guest.
     pub(crate) fn failing(
         &mut self,
         suite: &str,
@@ -99,7 +99,7 @@ impl Trials {
         report.context("a suite without a guest")
     }
 
-    /// Builds what the trials on a kernel share.
+    /// Builds the files that all trials on a kernel share.
     fn ground(&mut self, configuration: Configuration) -> Result<&mut Ground> {
         Ok(match self.grounds.entry(configuration) {
             Entry::Occupied(made) => made.into_mut(),

@@ -12,7 +12,7 @@ use daxfs_vm_protocol::suite::Limits;
 
 use super::report::Report;
 
-/// How long after trouble the console is still read, for the rest of the message.
+/// The time to read the rest of a message after a sign of trouble.
 const AFTERMATH: Duration = Duration::from_secs(3);
 
 /// Runs a guest until it powers off, fails, or exceeds a limit.
@@ -22,16 +22,16 @@ pub(super) fn watch(command: &mut Command, limits: Limits) -> Result<Report> {
     let deadline = Instant::now() + limits.whole;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let patience = if report.trouble.is_some() {
+        let limit = if report.trouble.is_some() {
             AFTERMATH
         } else {
             limits.silence
         };
-        match guest.lines.recv_timeout(patience.min(left)) {
+        match guest.lines.recv_timeout(limit.min(left)) {
             Ok(line) => report.take(&line),
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {
-                let why = if left < patience {
+                let why = if left < limit {
                     "took too long"
                 } else {
                     "fell silent"
@@ -46,7 +46,7 @@ pub(super) fn watch(command: &mut Command, limits: Limits) -> Result<Report> {
     Ok(report)
 }
 
-/// A running QEMU; it is stopped when dropped.
+/// A running QEMU, stopped when dropped.
 struct Guest {
     child: Child,
     lines: Receiver<String>,
@@ -79,7 +79,7 @@ impl Guest {
     }
 
     fn stop(&mut self) {
-        // A guest that has powered off is gone already; then there is nothing to stop.
+        // A guest that has powered off has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

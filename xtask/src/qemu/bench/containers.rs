@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `cargo xtask bench containers`: what eight containers from one image cost in memory, beside EROFS
-//! and copies in tmpfs.
+//! `cargo xtask bench containers`: the memory of eight containers from one image, beside EROFS and
+//! copies in tmpfs.
 
 use anyhow::Result;
 

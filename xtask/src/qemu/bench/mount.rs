@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `cargo xtask bench mount`: what reading, mapping and running from a mount costs, in one guest,
+//! `cargo xtask bench mount`: the cost of reading, mapping and running from a mount, in one guest,
 //! beside EROFS (with and without DAX), ext4 with DAX, and tmpfs, from the same tree.
 //!
-//! The guest's clock counts instructions, so that the figures are the same whatever else the host
-//! does. They are no times: caches and memory cost nothing there.
+//! The guest's clock counts instructions, so the figures do not depend on the load of the host. They
+//! are not times: caches and memory cost nothing there.
 
 use anyhow::{ensure, Result};
 use daxfs_vm_protocol::measurement::MOUNT_COLUMNS;
@@ -18,13 +18,13 @@ use crate::qemu::files::Files;
 use crate::qemu::machine::Processor;
 use crate::qemu::report::Note;
 
-/// Which columns have a figure in a row.
+/// The columns that have a figure in a row.
 enum In {
     /// All.
     Every,
-    /// All but tmpfs, which has no image to mount or to forget.
+    /// All but tmpfs, which has no image.
     Images,
-    /// Ours alone.
+    /// The product's alone.
     Ours,
 }
 
@@ -38,8 +38,7 @@ impl In {
     }
 }
 
-/// The rows of the table. A run that lacks a figure fails: what is not measured must not look as if
-/// there were no such question.
+/// The rows of the table. A run that lacks a figure fails, so that no row disappears unnoticed.
 const ROWS: &[(&str, In)] = &[
     ("mount", In::Images),
     ("mount with validate", In::Ours),
@@ -138,7 +137,7 @@ fn figures<'a>(notes: impl Iterator<Item = &'a Note>, filter: &str) -> Compariso
     table
 }
 
-/// Returns the figures that should be there and are not, and rows that the list does not have.
+/// Returns the figures that are missing, and the rows that are not in the list.
 fn missing(table: &Comparison, filter: &str) -> Vec<String> {
     let mut missing = Vec::new();
     for (name, columns) in ROWS.iter().filter(|(name, _)| name.contains(filter)) {
@@ -166,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_figure_that_is_not_there_is_missed() {
+    fn a_missing_figure_is_reported() {
         let mut all = Vec::new();
         for (row, columns) in ROWS {
             let columns = MOUNT_COLUMNS

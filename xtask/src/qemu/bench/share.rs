@@ -3,8 +3,8 @@
 //! file system, beside EROFS (with DAX from a pmem device of each kernel and from one that both share,
 //! and through the page cache from a disk) and tmpfs.
 //!
-//! What the guests take is counted on the host: every page of their RAM that they have touched, what
-//! was freed since included. A disk costs nothing here.
+//! The host counts every page of their RAM that the guests have touched, including freed ones. A disk
+//! costs nothing here.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub(crate) struct Args {}
 
 /// The rows.
 const TOTAL: &str = "2 kernels with 4 containers each, all memory";
-const GROWTH: &str = "what both kernels take more than with nothing mounted";
+const GROWTH: &str = "growth of both kernels from nothing mounted";
 
 impl Args {
     /// Runs the guests and prints the table.
@@ -66,7 +66,7 @@ fn measure(column: &str, files: &mut Files, erofs: &Path) -> Result<(Sample, Sam
     let samples = outcome.samples?;
     let mut full = *sample_at(&samples, share::CONTAINERS)?;
     if column != "daxfs" {
-        // The daxfs image is there to copy from, or not at all.
+        // The daxfs image is only a source to copy from.
         full.image = pmem.map_or(Ok(0), |pmem| pmem.allocated())?;
     }
     Ok((*sample_at(&samples, share::IDLE)?, full))

@@ -12,31 +12,30 @@ use crate::kernel::step::step;
 use crate::kernel::toolchain;
 use crate::{process, workspace};
 
-/// What decides how the tests are built.
+/// The recipe of the tests, for the key of what is built.
 pub(super) const INPUTS: &str = include_str!("selftests.rs");
 
-/// What the tests are linked against.
+/// The packages that the tests are linked against.
 const PACKAGES: &[(&str, &str)] = &[("libcap-dev", "/usr/include/sys/capability.h")];
 
-/// A program: where it belongs, and what it is compiled from. Sources are named from the directory of
-/// the tests.
+/// A program: its path, and its sources, relative to the directory of the tests.
 struct Program {
     path: &'static str,
     sources: Vec<&'static str>,
     link: Link,
 }
 
-/// How a program is linked.
+/// Ways to link a program.
 #[derive(Clone, Copy)]
 enum Link {
     Static,
-    /// Position independent, with segments aligned so.
+    /// Position independent, with this alignment of segments.
     Pie(&'static str),
     /// The same, without an interpreter.
     StaticPie(&'static str),
 }
 
-/// Programs that are linked statically, and what each is compiled from.
+/// Programs that are linked statically, and their sources.
 const PLAIN: &[(&str, &str)] = &[
     ("exec/execveat", "exec/execveat.c"),
     ("exec/non-regular", "exec/non-regular.c"),
@@ -76,7 +75,7 @@ const PLAIN: &[(&str, &str)] = &[
     ),
 ];
 
-/// Programs that the loader has to place by an alignment, all from one source.
+/// Programs that the loader must align, all from one source.
 const ALIGNED: &[(&str, Link)] = &[
     ("exec/load_address.0x1000", Link::Pie("0x1000")),
     ("exec/load_address.0x200000", Link::Pie("0x200000")),
@@ -105,7 +104,7 @@ fn programs() -> impl Iterator<Item = Program> {
     plain.chain(aligned.map(move |&(path, link)| program(path, "exec/load_address.c", link)))
 }
 
-/// Files that are used as they are: from where, and to where.
+/// Files that are used unchanged: source and destination.
 const FILES: &[(&str, &str)] = &[
     ("exec/Makefile", "exec/Makefile"),
     ("exec/binfmt_script.py", "exec/binfmt_script.py"),
@@ -143,7 +142,7 @@ fn make_parent(path: &Path) -> Result<()> {
     fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))
 }
 
-/// The headers that the kernel has for programs.
+/// Makes the headers that the kernel has for programs.
 fn headers(kernel: &Path) -> Result<PathBuf> {
     let out = workspace::scratch_dir()?.join("kernel-headers");
     let headers = out.join("usr/include");
@@ -160,7 +159,7 @@ fn headers(kernel: &Path) -> Result<PathBuf> {
 
 fn compile(program: &Program, tests: &Path, headers: &Path, into: &Path) -> Result<()> {
     let mut compiler = Command::new("cc");
-    // The warnings are not ours to mend.
+    // The warnings are about code that is not ours.
     compiler
         .args(["-w", "-O2", "-D_GNU_SOURCE", "-I.", "-isystem"])
         .arg(headers)
@@ -183,7 +182,7 @@ fn compile(program: &Program, tests: &Path, headers: &Path, into: &Path) -> Resu
     process::capture(&mut compiler).map(drop)
 }
 
-/// What `execveat` expects beside itself.
+/// Makes the files that `execveat` expects beside itself.
 fn supplies_of_execveat(dir: &Path) -> Result<()> {
     use std::os::unix::fs::{symlink, PermissionsExt};
     fs::create_dir_all(dir.join("subdir"))?;

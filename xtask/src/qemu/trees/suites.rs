@@ -12,19 +12,19 @@ use super::selftests;
 use crate::kernel::cache;
 use crate::{process, tree, workspace};
 
-/// The files that fio writes: what they are called, and the options that tell how they are laid out.
+/// The files that fio writes: the name of each set, and the options for its layout.
 const FIO_FILES: &[(&str, &[&str])] = &[
     ("large", &["--bs=64k", "--filesize=64m", "--nrfiles=1"]),
     ("medium", &["--bs=4k", "--filesize=1m", "--nrfiles=16"]),
     ("packed", &["--bs=512", "--filesize=2k", "--nrfiles=64"]),
 ];
 
-/// One more, in which a byte is changed afterwards, and where.
+/// One more set, in which the byte at this offset is changed afterwards.
 const WRONG: (&str, &[&str]) = ("wrong", &["--bs=4k", "--filesize=1m", "--nrfiles=1"]);
 const WRONG_BYTE: u64 = 500_000;
 
-/// The tree of the suites: Debian, and in `/srv/subject` what the suites work on. It is made anew when
-/// what it is made from has changed.
+/// Makes the tree of the suites: Debian, with the files that the suites work on in `/srv/subject`. An
+/// existing tree is kept while its inputs are the same.
 pub(super) fn obtain() -> Result<PathBuf> {
     let dir = workspace::scratch_dir()?.join("suites-tree");
     let debian = tree::debian::obtain_with(tree::debian::SUITES)?;
@@ -55,7 +55,7 @@ pub(super) fn obtain() -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// The files of fio, and for the guest a list of them, which tells how they were written.
+/// Makes the files of fio, and a list of their layouts for the guest.
 fn fio_files(dir: &Path, subject: &Path) -> Result<()> {
     fs::create_dir(subject.join("fio"))?;
     let mut list = String::new();
@@ -75,7 +75,7 @@ fn fio_files(dir: &Path, subject: &Path) -> Result<()> {
         .context("cannot change a byte")
 }
 
-/// Has the tree's own fio write files, each block with its place and a CRC.
+/// Has the tree's own fio write files, each block with its offset and a CRC.
 fn fio(dir: &Path, name: &str, layout: &[&str]) -> Result<()> {
     let mut fio = Command::new("chroot");
     fio.arg(dir)
