@@ -15,7 +15,7 @@ use crate::settings;
 use crate::shared::Bar;
 use crate::sys::Map;
 
-/// How long one waits for the other.
+/// The time limit of waiting for another guest.
 const PATIENCE: Duration = Duration::from_secs(240);
 
 /// The words.
@@ -25,7 +25,7 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// The second memory that this guest shares.
+    /// Maps the words.
     pub(crate) fn open() -> Result<Self> {
         let guest = settings::get(Setting::Guest)?;
         Ok(Self {
@@ -39,8 +39,8 @@ impl Control {
         assert!(end <= self.map.length(), "outside the memory");
         // SAFETY: The word lies in the map, as just checked.
         let word = unsafe { self.map.address().cast::<u32>().add(word.index()) };
-        // SAFETY: The map begins at a page, so the word is aligned; it lives as long as `self`, and
-        // everybody who uses it does so atomically.
+        // SAFETY: The map begins at a page, so the word is aligned. It lives as long as `self`, and all
+        // accesses to it are atomic.
         unsafe { AtomicU32::from_ptr(word) }
     }
 
@@ -57,7 +57,7 @@ impl Control {
         Ok(())
     }
 
-    /// Waits until both guests have come to this step and the host has looked at them.
+    /// Waits until both guests have reached this step and the host has taken its sample.
     pub(crate) fn step(&self, step: u32) -> Result<()> {
         self.word(Word::Step(self.guest))
             .store(step, Ordering::SeqCst);
@@ -65,7 +65,7 @@ impl Control {
         self.await_word(Word::Host, is_there, "the other guest")
     }
 
-    /// Has the peer do something else, and waits until it does.
+    /// Sends a command to the peer, and waits until the peer obeys it.
     pub(crate) fn command(&self, command: Command) -> Result<()> {
         let before = self.word(Word::Command).load(Ordering::SeqCst);
         let word = command.word(before);
@@ -73,7 +73,7 @@ impl Control {
         self.await_word(Word::Answer, |answer| answer == word, "the peer")
     }
 
-    /// The command that is new since the last answer.
+    /// Returns the command that is new since the last answer, and its word.
     pub(crate) fn news(&self) -> Option<(u32, Command)> {
         let word = self.word(Word::Command).load(Ordering::SeqCst);
         let is_new = word != self.word(Word::Answer).load(Ordering::SeqCst);
@@ -81,17 +81,17 @@ impl Control {
         is_new.then_some((word, command))
     }
 
-    /// Says that a command is obeyed.
+    /// Acknowledges the word of a command.
     pub(crate) fn answer(&self, word: u32) {
         self.word(Word::Answer).store(word, Ordering::SeqCst);
     }
 
-    /// Adds one to the counter.
+    /// Increments the counter.
     pub(crate) fn count(&self) {
         self.word(Word::Counter).fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The counter.
+    /// Returns the counter.
     pub(crate) fn counted(&self) -> u32 {
         self.word(Word::Counter).load(Ordering::SeqCst)
     }

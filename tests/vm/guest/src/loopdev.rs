@@ -29,7 +29,7 @@ struct LoopConfig {
     reserved: [u64; 10],
 }
 
-/// How the device gets at the file.
+/// Ways of a device to access its file.
 #[derive(Clone, Copy)]
 pub(crate) enum Access {
     /// Through the page cache.
@@ -88,7 +88,7 @@ impl LoopDevice {
         &self.path
     }
 
-    /// What sysfs says of the device.
+    /// Returns an attribute of the device in sysfs.
     pub(crate) fn attribute(&self, name: &str) -> Result<String> {
         let text = read_text(format!("/sys/block/loop{}/{name}", self.number))?;
         Ok(text.trim().to_owned())

@@ -18,7 +18,7 @@ const DEVICE: &str = "0x1110";
 #[derive(Debug)]
 pub(crate) struct Bar {
     directory: PathBuf,
-    /// Where it begins, a physical address.
+    /// The physical address.
     pub(crate) address: u64,
     /// Its length in bytes.
     pub(crate) size: u64,

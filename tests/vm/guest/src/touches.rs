@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! How often something opens, reads or executes a file through one mount, as fanotify(7) tells it: a
-//! test of a file system that never touches it is none.
+//! Counts of opened, read and executed files of one mount, by fanotify(7). They prove that a test has
+//! used the file system.
 
 use std::fs::File;
 use std::io::Read;
@@ -15,7 +15,7 @@ use anyhow::{anyhow, Context, Result};
 
 use crate::sys;
 
-/// How long it is waited for events before looking whether they are still wanted.
+/// The pause between two reads of events.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Counts events of one mount until it is asked for their number.

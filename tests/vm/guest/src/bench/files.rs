@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use super::{cost, drop_caches, Figures, ROOT};
 use crate::sys;
 
-/// How many small files are opened, and how many absent names are looked up.
+/// The number of small files to open, and of absent names to look up.
 const SAMPLE: usize = 2000;
 
 pub(super) fn measure(figures: &Figures) -> Result<()> {
@@ -98,7 +98,7 @@ fn stats(figures: &Figures, paths: &[CString]) -> Result<()> {
     Ok(())
 }
 
-/// Reads a directory to its end with getdents64(2), as any program does; returns its entries' bytes.
+/// Reads a directory to its end with getdents64(2); returns the length of its entries in bytes.
 fn list(path: &PathBuf, buffer: &mut [u8]) -> Result<usize> {
     let directory = File::open(path)?;
     let mut all = 0;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What memory processes, inodes and contents take.
+//! The memory of processes, inodes and contents.
 //!
-//! Each figure is taken twice: what the workers' cgroup is charged with (its anonymous memory, its
-//! page cache, and the kernel's memory for it), and by how much the machine's free memory fell. What
-//! was in memory before the workers came is in neither. A page cache copy counts in both, as it is
-//! made while they run; it is charged to whoever touches a page first.
+//! Each figure is taken twice: the charge of the workers' cgroup (anonymous memory, page cache, and
+//! memory of the kernel), and the decrease of the machine's free memory. Neither includes memory from
+//! before the workers. A copy in the page cache counts in both, since it is made while they run; the
+//! first process that touches a page is charged.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -20,11 +20,11 @@ use crate::meminfo;
 use crate::sys::read_text;
 use crate::sys::{self, Child, Map};
 
-/// Where cgroups are, and that of the workers.
+/// The directories of all cgroups, and of the workers' cgroup.
 const CGROUPS: &str = "/sys/fs/cgroup";
 const WORKERS: &str = "/sys/fs/cgroup/workers";
 
-/// How many processes share.
+/// The number of processes that share.
 const SHARERS: usize = 4;
 
 /// Makes cgroups count memory.
@@ -37,14 +37,14 @@ pub(super) fn set_up() -> Result<()> {
 pub(super) fn measure(figures: &Figures) -> Result<()> {
     mappings(figures).context("4 mappings")?;
     pythons(figures).context("4 python3")?;
-    // In tmpfs all inodes and contents are in memory before anybody comes.
+    // In tmpfs all inodes and contents are in memory from the start.
     if figures.column != "tmpfs" {
         walks(figures).context("walks")?;
     }
     Ok(())
 }
 
-/// A cgroup for workers, and the free memory before they came.
+/// A cgroup for workers, and the free memory before they started.
 struct Account {
     free: i64,
 }
@@ -56,7 +56,7 @@ impl Account {
         Ok(Self { free: free()? })
     }
 
-    /// Tells what the workers have taken by now.
+    /// Adds the memory of the workers so far.
     fn tell(&self, figures: &Figures, what: &str) -> Result<()> {
         let taken = self.free - free()?;
         figures.tell(&format!("{what}, kB charged"), charged()?);
@@ -64,7 +64,7 @@ impl Account {
         Ok(())
     }
 
-    /// Takes the cgroup away; its processes are gone.
+    /// Removes the cgroup, whose processes have ended.
     fn close(self) -> Result<()> {
         for _ in 0..100 {
             if fs::remove_dir(WORKERS).is_ok() {
@@ -76,7 +76,7 @@ impl Account {
     }
 }
 
-/// The free memory in kB, with what lies on lists of processors given back.
+/// Returns the free memory in kB, after the lists of processors were emptied.
 fn free() -> Result<i64> {
     // Freed objects come back after a grace period; counters are folded every few seconds.
     thread::sleep(Duration::from_secs(3));
@@ -85,8 +85,7 @@ fn free() -> Result<i64> {
     meminfo::free()
 }
 
-/// What the workers' cgroup is charged with, in kB. The whole, `memory.current`, also holds what is
-/// charged in advance.
+/// Returns the charge of the workers' cgroup in kB. `memory.current` includes charges in advance.
 fn charged() -> Result<i64> {
     let stat = read_text(format!("{WORKERS}/memory.stat"))?;
     let parts = ["anon ", "file ", "kernel "].map(|name| meminfo::number(&stat, name));
@@ -128,7 +127,7 @@ fn large() -> Result<File> {
     Ok(File::open(format!("{ROOT}/large"))?)
 }
 
-/// 4 interpreters that stay.
+/// 4 interpreters that keep running.
 fn pythons(figures: &Figures) -> Result<()> {
     use std::os::unix::process::CommandExt;
     let account = Account::open()?;

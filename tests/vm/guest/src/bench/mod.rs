@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What things cost, on the image and on file systems beside it.
+//! The cost of operations on the image and on other file systems.
 //!
-//! The clock of this guest counts instructions. Each column is mounted alone, measured, and taken
-//! away, so that what one leaves in memory does not help another.
+//! The clock of this guest counts instructions. Each column is mounted alone, measured, and
+//! unmounted, so that no column profits from the caches of another one.
 //!
 //! | module | rows |
 //! |---|---|
 //! | [`files`] | reading, looking up, listing |
 //! | [`maps`] | mapping, forking |
-//! | [`memory`] | what memory processes, inodes and contents take |
+//! | [`memory`] | memory of processes, inodes and contents |
 //! | [`programs`] | starting programs |
 
 mod files;
@@ -150,7 +150,7 @@ fn fill() -> Result<()> {
     sys::unmount(MOUNT, 0)
 }
 
-/// The instructions that `work` takes, and what it returns.
+/// Returns the instructions that `work` takes, and its result.
 fn cost<T>(work: impl FnOnce() -> T) -> (i64, T) {
     let start = Instant::now();
     let result = work();
@@ -165,7 +165,7 @@ fn drop_caches() -> Result<()> {
     sys::free_caches(Duration::from_millis(200))
 }
 
-/// Looks at every entry, and does `work` with every regular file, whose length it gets.
+/// Stats every entry, and calls `work` with path and length of every regular file.
 fn walk(mut work: impl FnMut(PathBuf, u64) -> Result<()>) -> Result<()> {
     let mut left = vec![PathBuf::from(ROOT)];
     while let Some(directory) = left.pop() {

@@ -14,7 +14,8 @@ pub(super) fn measure(figures: &Figures) -> Result<()> {
     overlaid(figures)
 }
 
-/// Starts each program after its pages were forgotten, and then thrice more; the best of these counts.
+/// Starts each program after its pages were dropped, and then three times more; the best of these
+/// counts.
 fn programs(figures: &Figures, root: &str, how: &str) -> Result<()> {
     for (name, line) in [
         ("exec of /bin/true", &["/bin/true"][..]),
@@ -33,7 +34,7 @@ fn programs(figures: &Figures, root: &str, how: &str) -> Result<()> {
     Ok(())
 }
 
-/// What starting a program below `root` costs until it has ended, and the faults that it took.
+/// Returns the cost of a program below `root` from start to end, and the number of its faults.
 fn start(root: &str, line: &[&str]) -> Result<(i64, i64)> {
     let line: Vec<CString> = line
         .iter()

@@ -80,7 +80,7 @@ fn files() -> Result<()> {
     Ok(())
 }
 
-/// What somebody else stores is what a reader and a mapping see: there is one copy.
+/// A store by another program is visible to readers and mappings: there is one copy.
 fn store() -> Result<()> {
     let SampleFile { name, seed, .. } = HUGE_FILE;
     let memory = Bar::nth(0)?.map()?;

@@ -26,18 +26,18 @@ pub(super) const CASES: &[Case] = &[
     ("eight-copies-in-tmpfs", || eight(Layer::Copies)),
 ];
 
-/// How many containers are started.
+/// The number of containers.
 const COUNT: usize = 8;
 
-/// How long a container may take until its program runs.
+/// The time limit for a container to start its program.
 const PATIENCE: Duration = Duration::from_secs(100);
 
-/// What each of them runs: it writes to its root, and stays.
+/// The program of each container: it writes to its root, and keeps running.
 const PROGRAM: &str = "import asyncio, decimal, json, re, sqlite3, socket, time
 open('/ready', 'w').write(json.dumps(socket.gethostname()))
 time.sleep(100000)";
 
-/// What the roots of the containers are made of.
+/// The file systems below the roots of the containers.
 #[derive(Clone, Copy)]
 enum Layer {
     /// An overlay of the image each.
@@ -148,7 +148,7 @@ fn tell(layer: Layer, all: &[Container], used: i64) -> Result<()> {
 struct Container {
     name: String,
     directory: PathBuf,
-    /// What is mounted for it, in the order in which it goes.
+    /// The mounts of the container, in the order in which they are unmounted.
     mounts: Vec<String>,
 }
 
@@ -245,7 +245,7 @@ impl Container {
         Ok(())
     }
 
-    /// Whether it runs, and sees what it wrote and not what others did.
+    /// Fails unless the container runs, and sees its own writes and no others.
     fn is_alone(&self) -> Result<()> {
         let state = self.crun(&["state"])?;
         ensure!(state.contains("\"running\""), "{} is {state}", self.name);
@@ -258,7 +258,7 @@ impl Container {
         Ok(())
     }
 
-    /// What its memory cgroup says that it uses, in kB.
+    /// Returns the memory use of its cgroup in kB.
     fn memory(&self) -> Result<i64> {
         let text = read_text(format!("/sys/fs/cgroup/{}/memory.current", self.name))?;
         Ok(text.trim().parse::<i64>()? / 1024)

@@ -74,7 +74,7 @@ struct FiemapExtent {
     reserved_2: [u32; 3],
 }
 
-/// Who takes the last of a file's extents for it.
+/// The flag of a file's last extent.
 const FIEMAP_EXTENT_LAST: u32 = 1;
 
 fn extents(name: &str) -> Result<Vec<FiemapExtent>> {
@@ -94,7 +94,7 @@ fn extents(name: &str) -> Result<Vec<FiemapExtent>> {
     Ok(map.extents[..usize::try_from(map.mapped)?].to_vec())
 }
 
-/// Where in physical memory a file begins: an extent tells where it is in the image.
+/// Returns the physical address of a file: its first extent states the offset in the image.
 pub(super) fn physical_address(name: &str) -> Result<u64> {
     let first = extents(name)?.first().map(|extent| extent.physical);
     let offset = first.ok_or_else(|| anyhow::anyhow!("{name} has no extents"))?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! fio(1) verifies files that it wrote on the host before the image was made: each block carries its
-//! place and a CRC of its content.
+//! fio(1) verifies files that it wrote on the host before the image was made: each block holds its
+//! offset and a CRC of its content.
 
 use std::fs;
 use std::path::Path;
@@ -25,7 +25,7 @@ pub(super) const CASES: &[Case] = &[
     ("a-wrong-byte-is-noticed", wrong_byte),
 ];
 
-/// Whether files are opened with `O_DIRECT`.
+/// The use of the page cache: files are opened with or without `O_DIRECT`.
 #[derive(Clone, Copy)]
 enum Cache {
     Default,
@@ -44,7 +44,7 @@ impl Cache {
 /// The file that is wrong in one byte.
 const WRONG: &str = "wrong";
 
-/// A set of files: what they are called, and the options with which fio wrote them.
+/// A set of files: its name, and the options with which fio wrote it.
 struct Files {
     name: String,
     layout: Vec<String>,
@@ -63,7 +63,7 @@ fn sets() -> Result<Vec<Files>> {
     Ok(sets.collect())
 }
 
-/// How the files are read.
+/// The orders of reads.
 const PATTERNS: &[&str] = &["read", "randread"];
 
 fn verify(engine: &str, cache: Cache) -> Result<()> {

@@ -74,7 +74,7 @@ pub(super) fn open_raw(root: &File, handle: &Handle, flags: i32) -> libc::c_long
     }
 }
 
-/// What does not wait, whatever the file is.
+/// Flags for which no file waits.
 const AT_ONCE: i32 = libc::O_RDONLY | libc::O_NONBLOCK;
 
 /// Opens a path by its handle.

@@ -16,10 +16,10 @@ pub(super) const CASES: &[Case] = &[
     ("containers-in-both-kernels", containers),
 ];
 
-/// How often each guest counts.
+/// The number of increments of each guest.
 const COUNTS: u32 = 100_000;
 
-/// If this fails the emulation is no shared memory, and nothing else means anything.
+/// If this fails, the emulation does not share memory atomically, and no other result counts.
 fn atomics() -> Result<()> {
     let control = Control::open()?;
     control.step(two_kernels::COUNTING)?;
@@ -45,10 +45,10 @@ fn programs() -> Result<()> {
     ran
 }
 
-/// How many containers a kernel has.
+/// The number of containers of a kernel.
 const CONTAINERS: usize = 4;
 
-/// What a container does: it maps large files privately, looks at every page, and waits.
+/// The program of a container: it maps large files privately, reads every page, and waits.
 const SCRIPT: &str = "
 import glob, json, mmap, os, subprocess
 maps = []

@@ -54,7 +54,7 @@ fn outlive() -> Result<()> {
     mount_image()
 }
 
-/// What is mapped small and huge is there.
+/// Fails unless files can be read, and mapped by small pages and by huge ones.
 fn expect_files() -> Result<()> {
     for file in [WIDE_FILE, HUGE_FILE] {
         for flags in [MAP_SHARED, MAP_PRIVATE] {
@@ -167,7 +167,7 @@ enum Unlock {
     ByCall,
 }
 
-/// How much memory is locked, in KiB, as the kernel counts.
+/// Returns the kernel's count of locked memory in KiB.
 fn locked_memory() -> Result<i64> {
     // Processors count for themselves and add their counts up from time to time; this does it now.
     fs::write("/proc/sys/vm/stat_refresh", "1")?;

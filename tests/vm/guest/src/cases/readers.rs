@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What stress-ng does only to files that it makes itself, done to files that are there: several
-//! threads read, map, lock, advise, splice, seek and list, and compare what they see with a copy.
+//! Readers of existing files, which stress-ng lacks: several threads read, map, lock, advise, splice,
+//! seek and list, and compare the results with a copy.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -21,14 +21,14 @@ use crate::sys::{self, Map};
 
 pub(super) const CASES: &[Case] = &[("readers-of-files", readers)];
 
-/// How many threads there are, and how often each does something.
+/// The number of threads, and of operations of each.
 const THREADS: u64 = 4;
 const ROUNDS: u64 = 6000;
 
-/// How much is compared at most.
+/// The maximal length in bytes of a comparison.
 const MOST: u64 = 256 << 10;
 
-/// What may be done to a piece of a file.
+/// An operation on a part of a file.
 type Operation = fn(&Piece<'_>) -> Result<()>;
 
 const OPERATIONS: &[(&str, Operation)] = &[
@@ -56,7 +56,7 @@ struct Piece<'a> {
     size: u64,
     offset: u64,
     length: u64,
-    /// A number for what else is left to chance.
+    /// A random number for further choices.
     chance: u64,
 }
 
@@ -211,7 +211,7 @@ fn mapped(piece: &Piece<'_>, flags: i32) -> Result<()> {
     piece.compare_map(&map, within)
 }
 
-/// What is written is there, and in the file it is not.
+/// A private write is visible in the mapping, and not in the file.
 fn written(piece: &Piece<'_>) -> Result<()> {
     let (map, within) = piece.map(PROT_READ | PROT_WRITE, MAP_PRIVATE)?;
     let changed = !map.touch(within);

@@ -39,7 +39,7 @@ fn script() -> Result<()> {
     expect_hello(&mut Command::new(at("script")))
 }
 
-/// What a program from the mount prints, run by a user.
+/// Returns the output of a program from the mount, run by a user.
 fn said_to_user(name: &str, arguments: &[&str], uid: u32) -> Result<String> {
     use std::os::unix::process::CommandExt;
     let output = Command::new(at(name))

@@ -80,16 +80,16 @@ const SPLICE_ALL: &str = "for file in *; do
         echo ok $file; else echo not ok $file; fi
 done";
 
-/// Where a copy of the programs is, on no file system under test.
+/// The directory of a copy of the programs, on a file system that is not under test.
 const PROGRAMS: &str = "/tmp/selftests";
 
-/// How long one test may take, in seconds.
+/// The time limit of one test in seconds.
 const LIMIT: &str = "200";
 
-/// What the first way of running a test is called.
+/// The name of the first way to run a test.
 const READ_ONLY: &str = "read-only";
 
-/// What the cases of a test came to, by their names.
+/// The outcomes of the cases of a test, by their names.
 #[derive(Default)]
 struct Outcomes(BTreeMap<String, Outcome>);
 
@@ -147,7 +147,7 @@ impl Outcomes {
             .count()
     }
 
-    /// What passed in `other` and not here.
+    /// Returns the cases that passed in `other` and not here.
     fn lacks<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a str> {
         let passed = other
             .0
@@ -204,7 +204,7 @@ fn check(directory: &str, script: &str) -> Result<()> {
     Ok(())
 }
 
-/// What a script is called in tables: the directory and the program that it starts.
+/// Returns the name of a script in tables: the directory and the program that it starts.
 fn name_of(script: &str, directory: &str) -> String {
     let program = script
         .split_whitespace()
@@ -219,7 +219,7 @@ fn name_of(script: &str, directory: &str) -> String {
     }
 }
 
-/// How a test is run on a target: returns what came of it, and how often it touched the target.
+/// A way to run a test on a target; returns its outcomes, and the number of accesses to the target.
 type Way = fn(&Target, &str, &str) -> Result<(Outcomes, u64)>;
 
 fn plain(target: &Target, directory: &str, script: &str) -> Result<(Outcomes, u64)> {

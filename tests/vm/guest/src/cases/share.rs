@@ -15,7 +15,7 @@ use crate::{settings, sys};
 
 pub(super) const CASES: &[Case] = &[("containers", containers)];
 
-/// Where the containers' root is.
+/// The root of the containers.
 const ROOT: &str = "/tmp/column";
 
 fn containers() -> Result<()> {

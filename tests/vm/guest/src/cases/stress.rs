@@ -34,7 +34,7 @@ pub(super) const CASES: &[Case] = &[
     ("mprotect", || check("mprotect", &[], Files::Mapped)),
 ];
 
-/// What a stressor has to do with files of the file system.
+/// The use that a stressor makes of files of the file system.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Files {
     /// It opens, reads or executes them.

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The victim of a hostile peer: it mounts and uses an image while another kernel writes over it.
 //!
-//! Contents may be wrong, and operations may fail. Each must end, the kernel must stay well (the
-//! host watches its console), and no byte from behind the image may be seen. What came of the
-//! operations is counted and printed: a run that met no damage, or nothing but damage, has shown
-//! nothing, and fails.
+//! Contents may be wrong, and operations may fail. Each must end, the kernel must not fail (the host
+//! follows its console), and no byte from behind the image may be visible. The outcomes are counted
+//! and printed. A run without damage, or with nothing but damage, proves nothing, and fails.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -25,16 +24,16 @@ use crate::sys::{self, Child, End};
 
 pub(super) const CASES: &[Case] = &[("living-with-a-hostile-peer", live)];
 
-/// How long an image is used before it is unmounted.
+/// The time of use between mount and unmount.
 const TURN: Duration = Duration::from_millis(1200);
 
-/// How many processes use it at once.
+/// The number of processes that use the image at the same time.
 const PROCESSES: u64 = 3;
 
-/// How long a process may take to come back from its last operation, and to die.
+/// The time limit of the last operation of a process, and of its end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What the peer does while the image is mounted, with what options, and while it is used.
+/// The command of the peer during the mount, the mount options, and the command during use.
 const WAYS: [(Command, &str, Command); 6] = [
     (Command::Restore, "", Command::Damage),
     (Command::Flicker, "", Command::Flicker),
@@ -44,7 +43,7 @@ const WAYS: [(Command, &str, Command); 6] = [
     (Command::Damage, "", Command::Damage),
 ];
 
-/// How often each operation had each outcome.
+/// The number of outcomes by operation and outcome.
 #[derive(Default)]
 struct Counts(BTreeMap<(String, String), u64>);
 
@@ -58,7 +57,7 @@ impl Counts {
         self.add(operation, &outcome(result), 1);
     }
 
-    /// How often an operation whose name begins like this went well, and how often it did not.
+    /// Returns the numbers of successes and failures of the operations whose names begin so.
     fn of(&self, operation: &str) -> (u64, u64) {
         let mut sums = (0, 0);
         let mine = self
@@ -91,7 +90,7 @@ impl Counts {
 
 const WELL: &str = "ok";
 
-/// What came of an operation, in a word.
+/// Returns the outcome of an operation in one word.
 fn outcome<T>(result: &Result<T>) -> String {
     let Err(error) = result else {
         return WELL.to_owned();
@@ -132,7 +131,7 @@ fn rounds(control: &Control, counts: &mut Counts) -> Result<()> {
         round += 1;
         if start.elapsed() > said + Duration::from_secs(20) {
             said = start.elapsed();
-            // Not to be taken for dead.
+            // The host stops silent guests.
             fs::write("/dev/kmsg", format!("<5>victim: {round} rounds\n"))?;
         }
     }
@@ -154,7 +153,7 @@ fn one_round(
     control.command(mounting)?;
     let kind = format!("mount{options}, peer: {mounting:?}");
     let options = format!("phys={}{options}", phys());
-    // A number that the peer has made up must not open a device of this guest.
+    // A device number that the peer has made up must not open a device of this guest.
     let mounted = sys::mount("none", MOUNT, "daxfs", libc::MS_NODEV, &options);
     counts.take(&kind, &mounted);
     if mounted.is_err() {
@@ -230,7 +229,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Says where a process hangs that should have ended long ago.
+    /// Fails with the kernel stack of a process that hangs.
     fn give_up(self) -> Result<()> {
         let about = |name: &str| {
             let path = format!("/proc/{}/{name}", self.child.pid());
@@ -274,7 +273,7 @@ fn operate(seed: u64) -> Result<Counts> {
     Ok(counts)
 }
 
-/// Makes the name of an operation the name of this process, for whoever finds it hanging.
+/// Makes the name of an operation the name of this process, for reports about hanging ones.
 fn show_name(name: &str) -> Result<()> {
     let name = std::ffi::CString::new(name)?;
     // SAFETY: The name is a C string.

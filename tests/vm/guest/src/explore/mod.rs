@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A walk over a mount that does everything which can be done with what it finds, and a list of what
-//! an image says is there, made in this process without the mount. The two must be equal.
+//! A walk over a mount that uses each object in every way, and a list of the objects that the image
+//! states, made in this process without the mount. The two must be equal.
 //!
-//! The walk goes on after errors and is bounded in every direction: the image may be a hostile one that
-//! nobody has checked.
+//! The walk continues after errors, and is bounded in every direction, since the image may be hostile
+//! and unchecked.
 //!
 //! | module | owns |
 //! |---|---|
@@ -41,16 +41,16 @@ pub(crate) struct Object {
 /// Bytes of a file between holes: offset, length, hash.
 type Piece = (u64, u64, u64);
 
-/// What a walk has found.
+/// The result of a walk.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     /// The objects, in the order of their paths.
     pub(crate) objects: Vec<Object>,
-    /// What could not be done, each with where and why.
+    /// The operations that failed, with their paths and errors.
     pub(crate) errors: Vec<(String, io::Error)>,
 }
 
-/// Bounds of a walk: more of these than any image has that it is used on.
+/// Bounds of a walk: more than any image in use has.
 const MAX_OBJECTS: usize = 2000;
 
 const MAX_PIECES: usize = 100;
@@ -65,7 +65,7 @@ fn hash(bytes: &[u8]) -> u64 {
     daxfs_image::hash::Xxh64::oneshot(bytes)
 }
 
-/// The attribute whose value the kernel judges itself: it gives none that it does not understand.
+/// The attribute whose value the kernel parses itself: it hides those that it does not understand.
 const JUDGED: &str = "security.capability";
 
 /// An attribute as it is compared.
@@ -78,8 +78,7 @@ fn attribute(name: &[u8], mut value: Vec<u8>) -> (Vec<u8>, Vec<u8>) {
     (name.to_vec(), value)
 }
 
-/// Entries of an ACL that are for no certain user or group have an ID that nobody reads: the kernel
-/// gives out its own.
+/// Normalizes the IDs of ACL entries that name no user or group: the kernel shows its own there.
 fn forget_unused_ids(acl: &mut [u8]) {
     const HEADER: usize = 4;
     const USER: u8 = 2;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The list of what an image says is there.
+//! The list of the objects that an image states.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -11,7 +11,7 @@ use daxfs_image::walk::Walk;
 
 use super::{attribute, bytes_of, hash, Object, Piece, MAX_BYTES, MAX_PIECES};
 
-/// What the image says is there, but for its root, in the order of the paths.
+/// Returns the objects that an image states, without its root, in the order of their paths.
 pub(crate) fn stated<M: Memory, X: Xxh64>(image: &Image<M, X>) -> Result<Vec<Object>> {
     let mut walk = Walk::new(image)?;
     let mut all = Vec::new();

@@ -19,7 +19,7 @@ use crate::sys::{self, Map};
 
 const PAGE: u64 = 4096;
 
-/// Looks at everything that is mounted on `root`.
+/// Walks over the mount on `root`.
 pub(crate) fn walk(root: &Path) -> Findings {
     let mut walker = Walker {
         found: Findings::default(),
@@ -42,7 +42,7 @@ struct Walker<'a> {
 }
 
 impl Walker<'_> {
-    /// The value, or a note that there is none.
+    /// Returns the value, or records the error.
     fn note<T>(&mut self, what: &str, path: &Path, result: io::Result<T>) -> Option<T> {
         result
             .map_err(|error| {
@@ -163,7 +163,7 @@ fn described(path: &Path, stat: &fs::Metadata) -> Object {
     }
 }
 
-/// The next bytes between holes from `at` on, if there are any.
+/// Returns the next bytes between holes from `at` on, if there are any.
 fn next_piece(file: &File, at: u64) -> io::Result<Option<(u64, u64)>> {
     let at = i64::try_from(at).map_err(io::Error::other)?;
     let seek = |at, whence| {
@@ -194,15 +194,15 @@ fn read_hash(file: &File, start: u64, length: u64) -> io::Result<u64> {
     Ok(hash(&bytes))
 }
 
-/// Maps a piece, and hashes what the mapping shows. A writable mapping is written to first, at a byte
-/// that gets its value back.
+/// Maps a range, and hashes the bytes of the mapping. In a writable mapping one byte is changed and
+/// changed back before.
 fn map_hash(file: &File, start: u64, length: u64, protection: i32, flags: i32) -> io::Result<u64> {
     let first = start / PAGE * PAGE;
     let skip = usize_of(start - first)?;
     let length = usize_of(length)?;
     let whole = u64::try_from(skip + length).map_err(io::Error::other)?;
     let map = Map::new(file, first, whole, protection, flags).map_err(os_error)?;
-    // Errors of the file system come back as numbers here, and as signals where memory is touched.
+    // Errors of the file system are numbers here, and signals when memory is touched.
     map.advise(libc::MADV_POPULATE_READ)?;
     if protection & PROT_WRITE != 0 {
         map.advise(libc::MADV_POPULATE_WRITE)?;

@@ -30,7 +30,7 @@ pub(crate) const PAGE: u64 = 4096;
 pub(crate) const MIB: u64 = 1 << 20;
 pub(crate) const HUGE: u64 = 2 * MIB;
 
-/// How many names the directory `many` has.
+/// The number of names in the directory `many`.
 pub(crate) const MANY: usize = 3000;
 
 /// The user that owns some of the files.
@@ -118,7 +118,8 @@ pub(crate) const VAST_PIECE: (u64, u64) = (5 << 30, 2 * PAGE);
 pub(crate) const INNER_IMAGE: &str = "inner";
 pub(crate) const IMAGE_SIZE: u64 = 5 * HUGE;
 
-/// Where in that file images lie that are forged: [`forge::wrong_digest`] and [`forge::endless`].
+/// The offsets of forged images in that file: [`crate::forge::wrong_digest`] and
+/// [`crate::forge::endless`].
 pub(crate) const WRONG_DIGEST: u64 = HUGE;
 pub(crate) const ENDLESS: u64 = 2 * HUGE;
 pub(crate) const INNER_FILE: (&str, &str) = ("inside", "within another image");

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::pattern;
 
-/// What an entry is.
+/// The types of entries.
 #[derive(Clone, Debug)]
 pub(crate) enum Kind {
     /// A directory.
@@ -43,7 +43,7 @@ pub(crate) enum Kind {
 pub(crate) struct Entry {
     /// The path from the root of the tree.
     pub(crate) path: PathBuf,
-    /// What it is.
+    /// The type.
     pub(crate) kind: Kind,
     /// Permissions.
     pub(crate) mode: u32,

@@ -53,17 +53,17 @@ impl Map {
         Self::new(&zero, 0, length, protection, libc::MAP_PRIVATE)
     }
 
-    /// Where the mapping begins.
+    /// Returns the address of the mapping.
     pub(crate) fn address(&self) -> *mut u8 {
         self.address
     }
 
-    /// Its length in bytes.
+    /// Returns the length in bytes.
     pub(crate) fn length(&self) -> usize {
         self.length
     }
 
-    /// The bytes from `offset` on, copied out.
+    /// Returns a copy of the bytes from `offset` on.
     pub(crate) fn copy(&self, offset: usize, length: usize) -> Result<Vec<u8>> {
         ensure!(offset + length <= self.length, "outside the mapping");
         let mut out = vec![0; length];
@@ -75,12 +75,12 @@ impl Map {
         Ok(out)
     }
 
-    /// All bytes, copied out.
+    /// Returns a copy of all bytes.
     pub(crate) fn bytes(&self) -> Result<Vec<u8>> {
         self.copy(0, self.length)
     }
 
-    /// Reads one byte, so that its page is there.
+    /// Reads one byte, so that its page is present.
     pub(crate) fn touch(&self, offset: usize) -> u8 {
         assert!(offset < self.length, "outside the mapping");
         // SAFETY: The byte lies in the mapping.
@@ -162,12 +162,12 @@ impl Map {
         Ok(())
     }
 
-    /// How many pages mincore(2) says are there.
+    /// Returns the number of pages that mincore(2) reports as resident.
     pub(crate) fn resident(&self) -> Result<usize> {
         Ok(self.residents()?.into_iter().filter(|there| *there).count())
     }
 
-    /// Whether mincore(2) says that a page is there, for each page.
+    /// Returns true for each page that mincore(2) reports as resident.
     pub(crate) fn residents(&self) -> Result<Vec<bool>> {
         let mut pages = vec![0_u8; self.length.div_ceil(4096)];
         // SAFETY: The range is a mapping of ours, the buffer has a byte for each page.
@@ -249,11 +249,11 @@ fn mapped(result: *mut libc::c_void) -> io::Result<*mut u8> {
     Ok(result.cast())
 }
 
-/// A userfaultfd that hears nothing, but has markers put where pages are to be write protected.
+/// A userfaultfd without events, which puts markers where pages are to be write protected.
 pub(crate) struct WriteProtect(#[expect(dead_code, reason = "it is kept open")] OwnedFd);
 
 impl WriteProtect {
-    /// Write protects a whole mapping. Writes then go through: the kernel notes them and goes on.
+    /// Write protects a whole mapping. The kernel records writes and permits them.
     pub(crate) fn new(map: &Map) -> Result<Self> {
         const USER_MODE_ONLY: usize = 1;
         const API: u64 = 0xc018_aa3f;

@@ -174,7 +174,7 @@ pub(crate) fn read_text(path: impl AsRef<Path>) -> Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// What the kernel has logged, or the last 256 KiB of it.
+/// Returns the kernel log, or the last 256 KiB of it.
 pub(crate) fn kernel_log() -> Result<String> {
     const READ_ALL: c_int = 3;
     let mut bytes = vec![0_u8; 256 << 10];

@@ -12,7 +12,7 @@ use libc::{c_int, c_long};
 
 use super::{check, length, zeroed};
 
-/// How a child process ended.
+/// The end of a child process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     /// It exited with this status.
@@ -214,7 +214,7 @@ pub(crate) fn time_of_children() -> Result<Duration> {
     all.into_iter().sum::<Result<_>>()
 }
 
-/// Has the process killed after so many seconds, or not any more.
+/// Has this process killed after so many seconds, or never for 0.
 pub(crate) fn alarm(seconds: u32) {
     // SAFETY: Sets a timer of this process.
     unsafe { libc::alarm(seconds) };

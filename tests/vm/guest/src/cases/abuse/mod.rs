@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What else the kernel can be asked to do with a mapping, while other processes use it.
+//! Unusual uses of a mapping: by other processes, direct I/O, pipes, core dumps, concurrent changes.
 //!
 //! | module | owns |
 //! |---|---|

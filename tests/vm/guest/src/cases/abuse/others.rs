@@ -145,7 +145,7 @@ fn advise_remote(pid: libc::pid_t, address: usize, length: usize) -> Result<()> 
     Ok(())
 }
 
-/// How many rounds each process looks at a mapping that changes.
+/// The number of times that each process reads a mapping that changes.
 const LOOKS: u64 = 60;
 
 /// While one process changes its mapping in every way, others read it, list its pages, forget its

@@ -11,12 +11,12 @@ use libc::c_long;
 use crate::klog::KernelLog;
 use crate::sys::read_text;
 
-/// Where allocations are told to fail.
+/// The settings of fault injection.
 const SLAB: &str = "/sys/kernel/debug/failslab";
 
 const PAGES: &str = "/sys/kernel/debug/fail_page_alloc";
 
-/// What makes allocations of this thread fail.
+/// Fault injection into the allocations of this thread.
 pub(super) struct Injector {
     file: File,
     pub(super) log: KernelLog,
@@ -39,8 +39,8 @@ impl Injector {
         })
     }
 
-    /// Does `act` with the allocation number `nth` failing; its result or the number of its error, and
-    /// whether it made that many.
+    /// Calls `act` with the failure of allocation `nth`. Returns its result or error number, and true if
+    /// that allocation was reached.
     pub(super) fn attempt(
         &self,
         nth: u32,
@@ -64,21 +64,21 @@ fn set(directory: &str, name: &str, value: &str) -> Result<()> {
     fs::write(&path, value).with_context(|| format!("cannot write {path}"))
 }
 
-/// Single pages can fail, too.
+/// Includes allocations of single pages.
 fn every_page() -> Result<()> {
     set(PAGES, "ignore-gfp-highmem", "N")?;
     set(PAGES, "min-order", "0")
 }
 
-/// Lets allocations that a function of the kernel makes succeed: adding memory, which a mount asks for,
-/// has no way back in the kernel itself (it warns, or follows a null pointer).
+/// Excludes the allocations of a function of the kernel. A mount adds memory, and the kernel cannot
+/// undo that: it warns, or follows a null pointer.
 fn spare(directory: &str, function: &str) -> Result<()> {
     let (start, end) = code_of(function)?;
     set(directory, "reject-start", &start.to_string())?;
     set(directory, "reject-end", &end.to_string())
 }
 
-/// Where the code of a function of the kernel begins and ends.
+/// Returns the addresses at which the code of a function of the kernel begins and ends.
 fn code_of(function: &str) -> Result<(u64, u64)> {
     let symbols = read_text("/proc/kallsyms")?;
     let address = |line: &str| -> Option<(u64, String)> {
@@ -100,8 +100,8 @@ fn code_of(function: &str) -> Result<(u64, u64)> {
     Ok((start, end))
 }
 
-/// The page tables of this thread find no memory while this lives, however often they are asked for. The
-/// pages that are set aside for one before a fault reaches the file system do.
+/// Failure of every page table allocation of this thread, until it is dropped. Pages that are set aside
+/// before a fault reaches the file system are not affected.
 pub(super) struct NoTables {
     file: File,
     pub(super) log: KernelLog,
@@ -133,7 +133,7 @@ impl NoTables {
 
 impl Drop for NoTables {
     fn drop(&mut self) {
-        // If this fails, so do the cases that follow.
+        // If this fails, the following cases fail too.
         let _ = self.file.write_all_at(b"0", 0);
         for (name, value) in [
             ("probability", "0"),

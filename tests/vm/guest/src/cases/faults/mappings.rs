@@ -43,7 +43,7 @@ fn map_once(file: &File, length: usize) -> c_long {
 /// Pages of a file that are touched in a mapping.
 struct Area {
     file: SampleFile,
-    /// Where in the file the mapping begins.
+    /// The offset in the file at which the mapping begins.
     from: u64,
     protection: i32,
     flags: i32,
@@ -73,7 +73,8 @@ impl Area {
         self.protection & PROT_WRITE != 0
     }
 
-    /// Touches the first pages and one in each table behind them; says where another page was than `wanted`.
+    /// Touches the first pages, and one in each table behind them. Returns the offset of a page that is
+    /// not the `wanted` one.
     fn touch(&self, map: &Map, wanted: &[u8]) -> Option<usize> {
         let near = (0..map.length().min(64 * 4096)).step_by(4096);
         let far = (0..map.length()).step_by(2 << 20);
@@ -95,7 +96,7 @@ const SPARSE_FILE: SampleFile = SampleFile::new("sparse", 0, SPARSE_SIZE);
 const AREAS: &[Area] = &[
     Area::of(WIDE_FILE, PROT_READ, MAP_SHARED),
     Area::of(HUGE_FILE, PROT_READ, MAP_PRIVATE),
-    // It begins with small pages, whose table nobody else has needed.
+    // It begins with small pages, whose table is allocated for it alone.
     Area {
         from: 4096,
         ..Area::of(HUGE_FILE, PROT_READ, MAP_SHARED)
@@ -105,7 +106,7 @@ const AREAS: &[Area] = &[
     Area::of(SPARSE_FILE, PROT_READ | PROT_WRITE, MAP_PRIVATE),
 ];
 
-/// Faults get by without: the page is touched again until there is memory, and then is the right one.
+/// A fault without memory is repeated until there is memory, and then finds the right page.
 pub(super) fn touch() -> Result<()> {
     AREAS.iter().try_for_each(touch_area)
 }
@@ -135,8 +136,8 @@ fn touch_area(area: &Area) -> Result<()> {
     })
 }
 
-/// Faults that the kernel makes itself, to fill a mapping, do not come again for ever when no page table finds
-/// memory, as they would in a control group that has none left: the call fails.
+/// Faults that the kernel itself makes to fill a mapping are not repeated for ever when page tables
+/// find no memory, as in a control group without any left: the call fails.
 pub(super) fn populate() -> Result<()> {
     const SECONDS: u32 = 30;
     const MADV_POPULATE_READ: i32 = 22;
@@ -146,7 +147,7 @@ pub(super) fn populate() -> Result<()> {
     };
     let (advised, locked) = (area.map()?, area.map()?);
     for map in [&advised, &locked] {
-        // Then some tables are for this mapping alone, wherever it lies.
+        // Some tables are then for this mapping alone, wherever it lies.
         map.advise(libc::MADV_NOHUGEPAGE)?;
     }
     let file = area.file.open()?;
@@ -170,7 +171,7 @@ pub(super) fn populate() -> Result<()> {
     logged?;
     let (advice, lock, populated) = results;
     sys::expect_errno("MADV_POPULATE_READ", advice, libc::ENOMEM)?;
-    // What mlock(2) calls the same.
+    // mlock(2) has another error for that.
     sys::expect_errno("mlock", lock, libc::EAGAIN)?;
     // With memory, all is there.
     advised.advise(MADV_POPULATE_READ)?;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Allocations that fail: the first of an operation, the second, and so on until there are no more.
-//! Each time the operation fails as for lack of memory, or gets by without and gives what it always does,
-//! and the file system is as it was before. What is lost on the way the leak detector finds at the end of the suite.
+//! Each time the operation reports lack of memory, or succeeds with its usual result, and the file
+//! system is as before. The leak check at the end of the suite finds lost memory.
 //!
 //! | module | owns |
 //! |---|---|
@@ -49,7 +49,7 @@ pub(super) const CASES: &[Case] = &[
 /// More allocations than any operation makes.
 const LIMIT: u32 = 5000;
 
-/// After how many of them a sign of life is given.
+/// The number of allocations between two lines on the console.
 const SAY_EVERY: u32 = 20;
 
 /// An operation whose allocations are to fail.
@@ -59,7 +59,7 @@ struct Operation<'a> {
     prepare: &'a dyn Fn() -> Result<()>,
     /// The operation; -1 is a failure.
     act: &'a mut dyn FnMut() -> c_long,
-    /// Looks at what has succeeded, and takes it back.
+    /// Checks a success, and undoes it.
     judge: &'a dyn Fn(c_long) -> Result<()>,
     /// Errors for lack of memory.
     errors: &'a [i32],
@@ -123,7 +123,7 @@ fn print(name: &str, injected: u32, outcomes: &BTreeMap<i32, u32>) {
     );
 }
 
-/// The file system is mounted, and shows what it holds; or it is not, and nothing is claimed.
+/// Fails unless the file system is mounted and readable, or not mounted and without a claim.
 fn well() -> Result<()> {
     let mounted = is_mounted();
     let claims = claims()?;
@@ -145,14 +145,14 @@ fn nothing() -> Result<()> {
     Ok(())
 }
 
-/// Mounts the image anew, so that no name and no inode is known but the root's. To drop the caches of those that
-/// are known leaves some of them, now these and now those.
+/// Mounts the image again, so that only the root's inode is cached. Dropping caches leaves varying
+/// names and inodes.
 fn forget_names() -> Result<()> {
     sys::unmount(MOUNT, 0)?;
     mount_image()
 }
 
-/// Whether a descriptor is one of this file; closes it.
+/// Fails unless a descriptor is one of this file; closes it.
 fn expect_file(fd: c_long, name: &str) -> Result<()> {
     let file = File::from(sys::descriptor(fd)?);
     let (found, wanted) = (file.metadata()?.ino(), fs::metadata(at(name))?.ino());
@@ -160,7 +160,7 @@ fn expect_file(fd: c_long, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether `length` bytes, which an operation has put into `buffer`, are those that it puts there always.
+/// Fails unless an operation has put the wanted bytes into `buffer`.
 fn expect_bytes(buffer: &RefCell<Vec<u8>>, length: c_long, wanted: &[u8]) -> Result<()> {
     let buffer = buffer.borrow();
     let found = buffer.get(..usize::try_from(length)?);

@@ -33,7 +33,7 @@ impl Mount {
     }
 }
 
-/// The kernel reports an address range that it could not note down as one that is taken.
+/// The kernel reports a claim that finds no memory as an address range in use.
 const MOUNT_ERRORS: &[i32] = &[libc::ENOMEM, libc::EBUSY];
 
 pub(super) fn mount() -> Result<()> {
@@ -66,8 +66,8 @@ pub(super) fn mount() -> Result<()> {
     })
 }
 
-/// Nothing of the file system is left, and the module goes; the kernel complains when a cache is taken
-/// away that still has inodes. Those that were freed are in quarantine, so counting says nothing.
+/// Fails unless the module can be unloaded. The kernel warns about a cache that still has inodes.
+/// Freed ones are in quarantine, so their number means nothing.
 fn nothing_is_left() -> Result<()> {
     gone()?;
     sys::unload_module(c"daxfs").context("cannot unload the module")?;

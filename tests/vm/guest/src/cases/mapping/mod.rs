@@ -51,7 +51,7 @@ pub(super) const CASES: &[Case] = &[
     ("markers-of-userfaultfd", changes::markers),
 ];
 
-/// The files that are mapped in place, and those that are mapped through the page cache.
+/// The files that are mapped in place.
 const DIRECT: [SampleFile; 4] = [ODD_FILE, WIDE_FILE, BIG_FILE, HUGE_FILE];
 
 /// Touches a byte of every page; returns how many faults that took.
@@ -84,7 +84,7 @@ fn cached() -> Result<()> {
     Ok(())
 }
 
-/// Where only small pages fit, one fault maps its neighbours too, but none outside the area.
+/// If only small pages fit, one fault maps its neighbours too, but none outside the area.
 fn around() -> Result<()> {
     let pages = i64::try_from(WIDE_FILE.size / PAGE)?;
     let wide = WIDE_FILE.map(PROT_READ, MAP_PRIVATE)?;

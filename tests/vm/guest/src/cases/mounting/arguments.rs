@@ -11,8 +11,7 @@ use crate::klog::KernelLog;
 use crate::sample::USER;
 use crate::sys;
 
-/// The table of the page about hostile images, which also has what the module's parser is asked in user
-/// space.
+/// The refusals of the table about hostile images.
 pub(super) fn bad_arguments() -> Result<()> {
     let here = phys();
     for class in ARGUMENTS {
@@ -24,23 +23,24 @@ pub(super) fn bad_arguments() -> Result<()> {
         )
         .context(class.name)?;
     }
-    // Who goes on after a refusal gets what was not refused.
+    // A context can be used after a refusal.
     let context = MountContext::open()?;
     context.set(&format!("phys={here}"))?;
     let again = context.set("phys=0x4000000");
     sys::expect_errno("a second address", again, libc::EINVAL)?;
     context.create().context("with the first address")?;
-    // mount(2) has no context with a log, as mount(8) of many systems; the kernel log has it then.
+    // mount(2), which mount(8) of many systems uses, has no context with a log. The kernel log is used
+    // then.
     let told =
         || Ok::<_, anyhow::Error>(sys::kernel_log()?.contains("daxfs: unknown option branch"));
-    ensure!(!told()?, "the kernel log repeats what contexts were told");
+    ensure!(!told()?, "the kernel log repeats messages of contexts");
     let old = sys::mount("none", "/tmp", "daxfs", 0, &format!("phys={here},branch=x"));
     sys::expect_errno("mount(2)", old, libc::EINVAL)?;
     ensure!(told()?, "an unknown option is not in the kernel log");
     Ok(())
 }
 
-/// Becomes a user who is root in a namespace of his own: he may open mount contexts, and call mount(2).
+/// Becomes the root user of a new user namespace, which may open mount contexts and call mount(2).
 fn become_root_of_nothing() -> Result<()> {
     sys::become_user(USER, USER)?;
     sys::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS)
@@ -49,11 +49,11 @@ fn become_root_of_nothing() -> Result<()> {
 /// The name of an option that would begin a line of its own.
 const FORGED: &str = "unheard\nforged";
 
-/// How often a user tries to mount with it.
+/// The number of mounts that a user tries with it.
 const TRIES: usize = 200;
 
-/// Whoever is root in a namespace of his own hears what is wrong with his options, and the kernel log does not; of
-/// mount(2) it hears now and then, and nobody writes a line of his own into it.
+/// The root user of a user namespace gets messages about options in the mount context only. Messages
+/// about mount(2) reach the kernel log at a limited rate, and no option can forge a line there.
 pub(super) fn kernel_log_of_users() -> Result<()> {
     let mut log = KernelLog::follow()?;
     sys::in_child(mount_in_vain)?;
@@ -62,7 +62,7 @@ pub(super) fn kernel_log_of_users() -> Result<()> {
         count > 0 && count < TRIES / 2,
         "{count} messages of {TRIES}"
     );
-    // Here, unlike above, the end of a line is one.
+    // This log shows ends of lines as such.
     let all = sys::kernel_log()?;
     let forged = all
         .lines()
@@ -107,7 +107,7 @@ pub(super) fn privilege() -> Result<()> {
         sys::expect_errno("a user's mount", result, libc::EPERM)
     })?;
     sys::in_child(|| {
-        // In a user namespace of its own a user is root, but not of this machine's memory.
+        // Root in a user namespace has no right to the machine's memory.
         become_root_of_nothing()?;
         let result = sys::mount("none", "/tmp", "daxfs", 0, &options);
         sys::expect_errno("a mount in a user namespace", result, libc::EPERM)

@@ -25,8 +25,8 @@ pub(super) fn overlap() -> Result<()> {
     outer
 }
 
-/// What is behind a file's end in its last page would be seen in a mapping: if it is not zero, the file
-/// cannot be mapped. It can be read, and others of the image can be mapped.
+/// A mapping shows the bytes behind a file's end in its last page. A file with nonzero bytes there
+/// cannot be mapped, but read; other files of the image can be mapped.
 pub(super) fn soiled() -> Result<()> {
     let inner = format!("phys={:#x}", inner_address()?);
     sys::unmount(MOUNT, 0)?;
@@ -47,7 +47,7 @@ fn map_soiled() -> Result<()> {
     DIRTY_FILE.expect_read()
 }
 
-/// The identity of the image at `phys`, which a refusal tells.
+/// Returns the identity of the image at `phys`, from the message of a refusal.
 pub(in super::super) fn identity_at(phys: &str) -> Result<String> {
     let options = format!("phys={phys},identity=sha256:{}", "0".repeat(64));
     let (number, messages) = attempt(&options)?;
@@ -58,8 +58,8 @@ pub(in super::super) fn identity_at(phys: &str) -> Result<String> {
     Ok(found.get(..64).context("a short identity")?.to_owned())
 }
 
-/// A section whose checksum is right but whose digest is not that of the superblock is mounted by
-/// whoever asks for nothing, and refused where the identity is given, though that is right.
+/// An image with a section whose checksum is right and whose digest is wrong can be mounted without
+/// options, and is refused with an identity, even the right one.
 pub(super) fn forged_digest() -> Result<()> {
     refused_for_its_digest(|place| {
         let digits = identity_at(place)?;
@@ -67,7 +67,7 @@ pub(super) fn forged_digest() -> Result<()> {
     })
 }
 
-/// And so it is where the complete check is asked for, as daxfs-fsck finds it.
+/// It is also refused with the complete check.
 pub(super) fn validated_digest() -> Result<()> {
     refused_for_its_digest(|_| Ok("validate".to_owned()))
 }
@@ -88,7 +88,7 @@ fn refused_for_its_digest(option: impl Fn(&str) -> Result<String>) -> Result<()>
     asked
 }
 
-/// An image of a few kilobytes that says it has 64 GiB: nothing is claimed or allocated for it.
+/// A mount of an image of a few kilobytes that states a size of 64 GiB claims and allocates nothing.
 pub(super) fn endless() -> Result<()> {
     let place = format!("{:#x}", inner_address()? + ENDLESS);
     sys::unmount(MOUNT, 0)?;
@@ -132,7 +132,7 @@ pub(super) fn validate() -> Result<()> {
     ensure!(number == 0, "a good image is refused: {messages}");
     sys::unmount(MOUNT, 0)?;
     mount_with(",validate")?;
-    // It is an action, which a later remount must not repeat.
+    // The option is an action, which a remount must not repeat.
     ensure!(!read_text("/proc/mounts")?.contains("validate"), "shown");
     Ok(())
 }

@@ -45,7 +45,7 @@ impl MountContext {
         sys::syscall(libc::SYS_fsconfig, [fd, FSCONFIG_CMD_CREATE, 0, 0, 0]).map(drop)
     }
 
-    /// What the file system had to say.
+    /// Returns the messages of the file system.
     pub(super) fn messages(&self) -> String {
         let mut all = String::new();
         let fd = usize::try_from(self.0.as_raw_fd()).unwrap_or(0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What mounts share, keep while it is used, and give back.
+//! The life of a mount: sharing, use during an unmount, release of memory and module.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -43,7 +43,7 @@ pub(super) fn busy() -> Result<()> {
     drop(file);
     let unloaded = sys::unload_module(c"daxfs");
     ensure!(unloaded.is_err(), "the module was unloaded under a mount");
-    // A lazy unmount leaves what is in use alone until it is not.
+    // A lazy unmount keeps memory until its last use.
     let map = HUGE_FILE.map(libc::PROT_READ, libc::MAP_SHARED)?;
     sys::unmount(MOUNT, libc::MNT_DETACH)?;
     HUGE_FILE.expect_map(&map)?;
@@ -64,7 +64,8 @@ fn inodes() -> Result<u64> {
     })
 }
 
-/// The free memory in kB, once nothing more is given back: much is freed only some time after its last use.
+/// Returns the free memory in kB when it no longer grows: much is freed only some time after its last
+/// use.
 fn free_memory() -> Result<i64> {
     const QUIET: u32 = 5;
     let (mut most, mut quiet) = (0, 0);
@@ -116,7 +117,7 @@ pub(super) fn give_back() -> Result<()> {
     mount_image()
 }
 
-/// Mounts, uses and unmounts; returns how many kB of memory are gone since.
+/// Mounts, uses and unmounts; returns the loss of free memory in kB.
 fn rounds(count: usize) -> Result<i64> {
     let before = free_memory()?;
     for _ in 0..count {

@@ -5,9 +5,9 @@
 //! |---|---|
 //! | [`arguments`] | bad arguments, and mounts without privilege |
 //! | [`context`] | mount contexts of the new mount API |
-//! | [`contents`] | images that a mount refuses or must bear |
+//! | [`contents`] | overlapping, dirty and forged images |
 //! | [`idmapped`] | idmapped mounts |
-//! | [`lifecycle`] | what mounts share and give back |
+//! | [`lifecycle`] | sharing, use during an unmount, release |
 
 mod arguments;
 mod contents;
@@ -79,7 +79,7 @@ pub(super) fn parse(number: &str) -> Result<u64> {
     Ok(u64::from_str_radix(number.trim_start_matches("0x"), 16)?)
 }
 
-/// The address of a valid image within the image.
+/// Returns the address of a valid image within the image.
 pub(super) fn inner_address() -> Result<u64> {
     let inner = physical_address(INNER_IMAGE)?;
     let outer = parse(&phys())?;
@@ -90,7 +90,7 @@ pub(super) fn inner_address() -> Result<u64> {
     Ok(inner)
 }
 
-/// Lines of /proc/iomem that are ours.
+/// Returns the number of claims in /proc/iomem.
 pub(super) fn claims() -> Result<usize> {
     Ok(read_text("/proc/iomem")?
         .lines()

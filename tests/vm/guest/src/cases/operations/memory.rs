@@ -131,7 +131,7 @@ pub(super) fn look(place: &mut Place) -> Result<()> {
     inspect(&bytes?)
 }
 
-/// How long a program may run whose text others write.
+/// The time limit of a program whose text others write.
 const RUN: Duration = Duration::from_secs(2);
 
 pub(super) fn execute(place: &mut Place) -> Result<()> {

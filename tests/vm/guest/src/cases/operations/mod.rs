@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What can be done on a mount whose image is hostile: operations that may fail, but must end.
+//! Operations on a mount whose image is hostile: they may fail, but must end.
 //!
 //! | module | owns |
 //! |---|---|
@@ -22,7 +22,7 @@ use crate::sys;
 
 pub(super) use memory::Died;
 
-/// What an operation works with.
+/// The state of a process that does operations.
 pub(super) struct Place {
     pub(super) random: Random,
     paths: Vec<PathBuf>,
@@ -65,7 +65,7 @@ impl Place {
         let private = format!("/tmp/again-{seed}");
         fs::create_dir_all(&private)?;
         let all = sample::entries().into_iter().map(|entry| entry.path);
-        // Of the many names a few are enough.
+        // A few of the many names are enough.
         let paths = all
             .enumerate()
             .filter(|(n, path)| !path.starts_with("many/") || n % 100 == 0);
