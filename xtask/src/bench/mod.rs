@@ -27,7 +27,7 @@ pub(crate) enum Bench {
     /// Building, checking and verifying images of a Debian tree and the Linux source.
     Build(build::Args),
     /// Reading, mapping and running from a mount, in a guest, in instructions.
-    Mount(crate::qemu::BenchArgs),
+    Mount(crate::qemu::MountArgs),
     /// Starting eight containers from one image, in a guest, in memory.
     Containers(crate::qemu::ContainersArgs),
     /// The memory of two kernels that run containers from one image.

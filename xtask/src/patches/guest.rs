@@ -7,12 +7,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use daxfs_vm_protocol::table::LEAK_CHECK;
 
 use super::list::Patch;
 use crate::kernel::config::Configuration;
-use crate::qemu::{Kind, Trials};
-use crate::workspace::root;
+use crate::qemu::Trials;
 
 /// The directories of the checkout that the module is built from.
 pub(super) const SOURCES: &[&str] = &["daxfs-kmod", "daxfs-format"];
@@ -36,10 +36,10 @@ impl<'d> Guests<'d> {
     pub(super) fn passing(&mut self, patch: &Patch) -> Result<Vec<String>> {
         let (mut failing, mut modules) = (BTreeSet::new(), BTreeMap::new());
         for (suite, cases) in by_suite(patch) {
-            let kind = Kind::of(suite).with_context(|| format!("no suite is called {suite}"))?;
-            let module = match modules.entry(kind.kernel()) {
+            let (_, kernel) = Trials::suite(suite)?;
+            let module = match modules.entry(kernel) {
                 Entry::Occupied(module) => module.into_mut(),
-                Entry::Vacant(missing) => missing.insert(self.module(kind.kernel())?),
+                Entry::Vacant(missing) => missing.insert(self.module(kernel)?),
             };
             for (case, reason) in self.trials.failing(suite, &cases, module)? {
                 let case = format!("{suite}/{case}");
@@ -77,50 +77,14 @@ fn by_suite(patch: &Patch) -> BTreeMap<&str, Vec<&str>> {
     suites
 }
 
-/// The cases of all guests that run alone, as `suite/case`.
-pub(super) fn cases() -> Result<BTreeSet<String>> {
-    let guest = root().join("tests/vm/guest/src");
-    let mut found = BTreeSet::new();
-    for file in fs::read_dir(guest.join("cases"))? {
-        let text = fs::read_to_string(file?.path())?;
-        let cases = cases_in(&text).filter(|(suite, _)| Kind::of(suite).is_some());
-        found.extend(cases.map(|(suite, case)| format!("{suite}/{case}")));
-    }
-    let text = fs::read_to_string(guest.join("leaks.rs"))?;
-    found.insert(format!("faults/{}", leak_check_in(&text)?));
-    Ok(found)
-}
-
-/// The case that ends every suite in the sanitizer kernel.
-fn leak_check_in(text: &str) -> Result<&str> {
-    let name = text.split_once("const CASE: &str = \"");
-    let name = name.and_then(|(_, rest)| rest.split_once('"'));
-    Ok(name.context("the search for leaks has no name")?.0)
-}
-
-/// The cases in a file, with their suites: each call in its table of cases is named after the
-/// suite, and has the name of the case as its first argument.
-fn cases_in(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    let table = text.split_once("const CASES: &[Case] = &[");
-    let table = table.and_then(|(_, rest)| rest.split_once("\n];"));
-    let table = table.map_or("", |(table, _)| table);
-    let calls = table.split('(').zip(table.split('(').skip(1));
-    calls.filter_map(|(before, call)| {
-        let case = call.trim_start().strip_prefix('"')?.split_once('"')?.0;
-        Some((before.split_whitespace().last()?, case))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cases_are_found_in_their_tables() {
-        let text = "const CASES: &[Case] = &[\n    a(\"one\", x),\n    b(\n        \"two\", y).z(&[\"no\"]),\n];";
-        let found: Vec<_> = cases_in(text).collect();
-        assert_eq!(found, [("a", "one"), ("b", "two")]);
-        let text = "/// x\npub(crate) const CASE: &str = \"none\";\n";
-        assert_eq!(leak_check_in(text).unwrap(), "none");
-    }
+/// Returns the names of all cases that can be tried, as `suite/case`: those of suites of one guest, and
+/// the case that ends each suite on the sanitizer kernel.
+pub(super) fn cases() -> BTreeSet<String> {
+    let mut names: BTreeSet<String> = Trials::suites()
+        .flat_map(|suite| suite.guests.iter().map(move |guest| (suite, guest)))
+        .flat_map(|(suite, guest)| guest.cases.iter().map(move |case| (suite.name, case.name)))
+        .map(|(suite, case)| format!("{suite}/{case}"))
+        .collect();
+    names.insert(format!("faults/{LEAK_CHECK}"));
+    names
 }

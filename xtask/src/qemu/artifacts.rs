@@ -1,31 +1,32 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a guest is made of, built as far as it is not there.
+//! Parts of guests: kernel, module, program, tools. Each is built unless it is there.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
+use daxfs_vm_protocol::Kernel;
 
 use crate::kernel::config::Configuration;
 use crate::kernel::{build, kmod};
 use crate::{packages, process, workspace};
 
-/// The programs that guests and their images need, each with a file that tells whether it is there.
+/// The packages that guests and their images need, each with a file that it installs.
 const PACKAGES: &[(&str, &str)] = &[
     ("qemu-system-x86", "/usr/bin/qemu-system-x86_64"),
     ("busybox-static", "/bin/busybox"),
     ("cpio", "/usr/bin/cpio"),
 ];
 
-/// The target whose standard library can be linked statically with what every machine has.
+/// A target whose standard library can be linked statically without more packages.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-/// What guests are made of.
+/// The parts of guests.
 #[derive(Clone, Debug)]
 pub(crate) struct Artifacts {
     /// The bootable kernel.
     pub(crate) kernel: PathBuf,
-    /// What it was built with.
+    /// The configuration of the kernel.
     pub(crate) configuration: Configuration,
     /// The kernel module.
     pub(crate) module: PathBuf,
@@ -36,7 +37,7 @@ pub(crate) struct Artifacts {
 }
 
 impl Artifacts {
-    /// Builds what is not there, for this kernel.
+    /// Builds the missing parts for a kernel.
     pub(crate) fn build(configuration: Configuration) -> Result<Self> {
         packages::install(PACKAGES)?;
         let kernel = build::ensure(None, configuration)?;
@@ -51,17 +52,33 @@ impl Artifacts {
     }
 }
 
-/// The program of `tests/vm/guest`.
+/// Returns the configuration that builds a kernel of guests.
+pub(super) const fn configuration_of(kernel: Kernel) -> Configuration {
+    match kernel {
+        Kernel::Plain => Configuration::Plain,
+        Kernel::San => Configuration::San,
+    }
+}
+
+/// Returns the kernel of guests that a configuration builds.
+pub(super) const fn kernel_of(configuration: Configuration) -> Kernel {
+    match configuration {
+        Configuration::Plain => Kernel::Plain,
+        Configuration::San => Kernel::San,
+    }
+}
+
+/// Builds the program of `tests/vm/guest`.
 fn program() -> Result<PathBuf> {
     linked_statically("daxfs-guest")
 }
 
-/// `daxfs-inspect` for the initramfs.
-pub(super) fn inspect(_: &Artifacts) -> Result<PathBuf> {
+/// Builds `daxfs-inspect` for the initramfs.
+pub(super) fn inspect() -> Result<PathBuf> {
     linked_statically("daxfs-inspect")
 }
 
-/// The program of a package, linked statically: an initramfs has no libraries.
+/// Builds the program of a package, linked statically: an initramfs has no libraries.
 fn linked_statically(package: &str) -> Result<PathBuf> {
     let target_dir = workspace::target_dir().join("guest");
     let mut cargo = process::cargo();

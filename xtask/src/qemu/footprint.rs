@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a guest takes of the host's memory.
+//! The host memory that a guest takes.
 //!
-//! The guest's RAM is a file in memory, so that the pages which the guest has ever touched can be counted
-//! exactly. What the emulator takes for itself, its translations above all, is told apart from it.
+//! The guest's RAM is a file in memory, so the pages that the guest has ever touched can be counted
+//! exactly. The memory of the emulator itself, mostly translations, is counted apart.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -14,10 +14,10 @@ use tempfile::{NamedTempFile, TempDir};
 
 use super::shared::{self, SharedMemory};
 
-/// Where a guest's memory is counted.
+/// The account of a guest's memory.
 #[derive(Debug)]
 pub(crate) struct Footprint {
-    /// The RAM, and what of it lies above shared memory.
+    /// The RAM below shared memory, or all of it, and the RAM above.
     ram: [NamedTempFile; 2],
     directory: TempDir,
 }
@@ -32,7 +32,7 @@ pub(crate) struct Taken {
 }
 
 impl Footprint {
-    /// A place for one guest.
+    /// Returns an account for one guest.
     pub(crate) fn new() -> Result<Self> {
         Ok(Self {
             ram: [shared::file_in_memory()?, shared::file_in_memory()?],
@@ -52,10 +52,9 @@ impl Footprint {
         self.attach_pid_file(qemu);
     }
 
-    /// Gives a guest `size` bytes of RAM, of which those from `address` on, as many as `shared` has, are
-    /// `shared` and not counted.
+    /// Gives a guest `size` bytes of RAM with `shared` at `address`, which is not counted.
     ///
-    /// The pieces are the memory of NUMA nodes, which QEMU puts one behind the other; nothing of them may
+    /// The three parts are the memory of NUMA nodes, which QEMU lays out one after the other. None may
     /// lie behind the memory of devices.
     ///
     /// # Errors
@@ -84,7 +83,7 @@ impl Footprint {
         qemu.arg("-pidfile").arg(self.pid_file());
     }
 
-    /// What the running guest takes now.
+    /// Measures the memory of the running guest.
     pub(crate) fn measure(&self) -> Result<Taken> {
         let [below, above] = &self.ram;
         let pid = fs::read_to_string(self.pid_file()).context("the guest does not run")?;
@@ -97,13 +96,13 @@ impl Footprint {
     }
 }
 
-/// How much memory a file in memory takes, in bytes.
+/// Returns the size in bytes of the memory that a file in memory takes.
 pub(crate) fn allocated(path: &Path) -> Result<u64> {
     let metadata = fs::metadata(path).with_context(|| format!("cannot use {}", path.display()))?;
     Ok(metadata.blocks() * 512)
 }
 
-/// A field of smaps_rollup, in bytes.
+/// Returns a field of smaps_rollup in bytes.
 fn field(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find(|line| line.starts_with(name))?;
     let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;

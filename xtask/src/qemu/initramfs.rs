@@ -10,18 +10,22 @@ use anyhow::{bail, Context, Result};
 use super::artifacts::Artifacts;
 use crate::workspace;
 
-/// Directories that the program mounts things on.
+/// Mount points of the program.
 const DIRECTORIES: &[&str] = &["dev", "proc", "sys", "mnt", "tmp", "bin"];
 
-/// Makes the archive `name` and returns where it is. The file `extra` becomes `/extra` in it.
-pub(crate) fn make(name: &str, artifacts: &Artifacts, extra: Option<&Path>) -> Result<PathBuf> {
+/// Makes the archive `name` and returns its path. The file `extra` becomes `/extra` in it.
+pub(super) fn make(
+    name: &str,
+    artifacts: &Artifacts,
+    module: &Path,
+    extra: Option<&Path>,
+) -> Result<PathBuf> {
     let stage = tempfile::tempdir_in(workspace::scratch_dir()?)?;
     for directory in DIRECTORIES {
         fs::create_dir(stage.path().join(directory))?;
     }
-    let (program, module) = (artifacts.program.as_path(), artifacts.module.as_path());
     let files = [
-        (program, "init"),
+        (artifacts.program.as_path(), "init"),
         (module, "daxfs.ko"),
         (Path::new("/bin/busybox"), "bin/busybox"),
     ];

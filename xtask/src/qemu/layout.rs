@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Where images lie in a guest's memory.
+//! Addresses of images in a guest's memory.
 //!
 //! QEMU puts the initramfs as high as the kernel allows, which is below 2 GiB, and the memory of
 //! devices below 4 GiB. It writes the initramfs last, over whatever is there.
@@ -12,25 +12,23 @@ const GIB: u64 = 1 << 30;
 /// The alignment of images in memory, in bytes.
 const ALIGNMENT: u64 = 2 * MIB;
 
-/// Where the memory with images begins, in bytes: low enough for any machine, high enough for the
-/// kernel to lie below.
+/// The first address of images: low enough for any machine, high enough for the kernel to lie below.
 const FIRST: u64 = 512 * MIB;
 
-/// Where the initramfs may lie, in bytes: `initrd_addr_max` of the kernel's header ends it.
+/// The addresses of the initramfs, which `initrd_addr_max` of the kernel's header ends.
 const INITRAMFS: Range<u64> = 2 * GIB - 128 * MIB..2 * GIB;
 
-/// Where there is no memory but that of devices, in bytes, in a machine with so much memory that QEMU
-/// puts the rest behind it.
+/// The addresses of devices. QEMU puts the rest of a large machine's memory behind them.
 const DEVICES: Range<u64> = 3 * GIB..4 * GIB;
 
-/// A guest's memory, as it is given out.
+/// The memory of a guest, as it is handed out to images.
 #[derive(Debug)]
 pub(super) struct Layout {
     end: u64,
 }
 
 impl Layout {
-    /// With nothing in it.
+    /// Returns a layout without images.
     pub(super) const fn new() -> Self {
         Self { end: FIRST }
     }
@@ -48,12 +46,13 @@ impl Layout {
         (address, size)
     }
 
-    /// Whether all of it lies below the memory of devices, so that addresses are offsets into the RAM.
+    /// Returns true if all images lie below the addresses of devices, so that addresses are offsets
+    /// into the RAM.
     pub(super) const fn is_contiguous(&self) -> bool {
         self.end <= DEVICES.start
     }
 
-    /// How much memory the machine needs, in MiB, if the kernel is to have `above` bytes behind the
+    /// Returns the size in MiB of the machine's memory that leaves the kernel `above` bytes behind the
     /// images.
     pub(super) fn memory(&self, above: u64) -> u64 {
         let devices = if self.end > DEVICES.end {

@@ -7,6 +7,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::{ensure, Context, Result};
+use daxfs_vm_protocol::arguments::IN_BAR;
+use daxfs_vm_protocol::{Arguments, Setting};
 
 use super::artifacts::Artifacts;
 use super::footprint::Footprint;
@@ -16,8 +18,8 @@ use crate::kernel::config::Configuration;
 
 const MIB: u64 = 1 << 20;
 
-/// What the kernel has for itself above the image, in bytes; one that looks for mistakes keeps notes
-/// of every byte and of every allocation.
+/// Size in bytes of the kernel's own memory above the images. The sanitizer kernel keeps records of
+/// every byte and of every allocation.
 const fn memory_above(configuration: Configuration) -> u64 {
     match configuration {
         Configuration::Plain => 1024 * MIB,
@@ -25,9 +27,9 @@ const fn memory_above(configuration: Configuration) -> u64 {
     }
 }
 
-/// What a kernel is told besides what all are told: one that is ten times slower must be patient with
-/// itself. And it must not use page tables of five levels: KASAN asks the features of the processor
-/// whether it does, and while the kernel reads them an interrupt finds an address that cannot be.
+/// Additional kernel parameters of a configuration. The sanitizer kernel is ten times slower, so its
+/// watchdogs need longer limits. It must not use page tables of five levels: KASAN asks the processor's
+/// features for them, and an interrupt while the kernel reads these finds an invalid address.
 const fn patience(configuration: Configuration) -> &'static str {
     match configuration {
         Configuration::Plain => "",
@@ -43,7 +45,7 @@ const fn patience(configuration: Configuration) -> &'static str {
 pub(crate) struct Machine {
     /// The kernel to boot.
     pub(crate) kernel: PathBuf,
-    /// What it was built with.
+    /// The configuration of the kernel.
     pub(crate) configuration: Configuration,
     /// The archive to start from.
     pub(crate) initramfs: PathBuf,
@@ -53,27 +55,29 @@ pub(crate) struct Machine {
     pub(crate) shared: Vec<Arc<SharedMemory>>,
     /// Images of other file systems; each becomes a pmem device of the guest.
     pub(crate) peers: Vec<PathBuf>,
-    /// An image of another file system in memory that the guest shares with others; it becomes the
-    /// first pmem device of the guest. This takes a footprint, which knows about the guest's RAM.
+    /// An image of another file system in memory that the guest shares with others. It becomes the
+    /// first pmem device of the guest, and needs a footprint, which lays out the guest's RAM.
     pub(crate) pmem: Option<Arc<SharedMemory>>,
     /// Images of other file systems; each becomes a disk of the guest.
     pub(crate) disks: Vec<PathBuf>,
-    /// Where the memory is counted that the guest takes, if it is.
+    /// The account of the guest's memory, if it is counted.
     pub(crate) footprint: Option<Arc<Footprint>>,
-    /// What runs the guest's instructions.
+    /// The execution of the guest's instructions.
     pub(crate) processor: Processor,
+    /// The size of its RAM in MiB, where the default does not do.
+    pub(crate) ram: Option<u64>,
 }
 
-/// Where a guest finds an image.
+/// The memory that holds an image.
 #[derive(Clone, Debug)]
 pub(crate) enum Placed {
-    /// In reserved memory of its own, into which QEMU loads this file.
+    /// Reserved memory of the guest, into which QEMU loads this file.
     Reserved(PathBuf),
-    /// In memory that it shares with others.
+    /// Memory that the guest shares with others.
     Shared(Arc<SharedMemory>),
 }
 
-/// What runs a guest's instructions.
+/// Ways to execute a guest's instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Processor {
     /// Emulation, with two processors.
@@ -85,7 +89,7 @@ pub(crate) enum Processor {
 }
 
 impl Processor {
-    /// KVM if it is asked for.
+    /// Returns KVM for a set flag, else emulation.
     pub(crate) fn from_flag(kvm: bool) -> Self {
         if kvm {
             Self::Kvm
@@ -114,7 +118,7 @@ impl Processor {
 }
 
 impl Machine {
-    /// A guest with an image and nothing else.
+    /// Returns a guest with an image and nothing else.
     pub(crate) fn new(
         artifacts: &Artifacts,
         initramfs: PathBuf,
@@ -132,11 +136,12 @@ impl Machine {
             disks: Vec::new(),
             footprint: None,
             processor,
+            ram: None,
         }
     }
 
-    /// The command that runs the guest, with `arguments` for its init.
-    pub(crate) fn command(&self, arguments: &[String]) -> Result<Command> {
+    /// Returns the command that runs the guest, with `arguments` for its init.
+    pub(crate) fn command(&self, arguments: &Arguments) -> Result<Command> {
         let mut qemu = Command::new("qemu-system-x86_64");
         qemu.args([
             "-nographic",
@@ -158,7 +163,7 @@ impl Machine {
                 reserved.push_str(&format!("memmap={size}${address:#x} "));
                 format!("{address:#x}")
             }
-            Placed::Shared(_) => IVSHMEM.to_owned(),
+            Placed::Shared(_) => IN_BAR.to_owned(),
         };
         let pmem = self.pmem.as_deref().map(|memory| {
             let (address, size) = layout.take(memory.size());
@@ -177,7 +182,8 @@ impl Machine {
             qemu.arg("-drive")
                 .arg(format!("file={file},if=virtio,format=raw,readonly=on"));
         }
-        let memory = layout.memory(memory_above(self.configuration));
+        let default = layout.memory(memory_above(self.configuration));
+        let memory = self.ram.unwrap_or(default);
         match (&self.footprint, pmem) {
             (Some(footprint), None) => footprint.attach(&mut qemu, memory * MIB),
             (Some(footprint), Some((address, pmem))) => {
@@ -187,19 +193,21 @@ impl Machine {
             (None, pmem) => ensure!(pmem.is_none(), "shared pmem takes a footprint"),
         }
         let patience = patience(self.configuration);
-        let init = arguments.join(" ");
-        // A busy host lets so few of the timer's ticks through that the kernel takes it for broken.
+        let mut arguments = arguments.clone();
+        arguments.set(Setting::Phys, &phys);
+        let init = arguments.to_words().join(" ");
+        // On a busy host so few ticks of the timer arrive that the kernel considers it broken.
         qemu.arg("-m")
             .arg(format!("{memory}M"))
             .arg("-append")
             .arg(format!(
                 "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 loglevel=6 no_timer_check \
-                 {patience}{reserved}-- phys={phys} {init}"
+                 {patience}{reserved}-- {init}"
             ));
         Ok(qemu)
     }
 
-    /// The memory that the guest shares with others; what holds its image comes first.
+    /// Returns the memory that the guest shares with others. The image comes first.
     fn shared_memory(&self) -> impl Iterator<Item = &SharedMemory> {
         let image = match &self.image {
             Placed::Shared(memory) => Some(memory),
@@ -209,10 +217,7 @@ impl Machine {
     }
 }
 
-/// What `phys=` says of an image in the first memory that the guest shares: it looks for the address.
-const IVSHMEM: &str = "ivshmem";
-
-/// Has QEMU copy `file` into the guest's memory; returns the address and how much memory is taken for it.
+/// Has QEMU copy `file` into the guest's memory; returns the address and the size of its memory.
 fn place(qemu: &mut Command, file: &Path, layout: &mut Layout) -> Result<(u64, u64)> {
     let metadata = fs::metadata(file).with_context(|| format!("cannot use {}", file.display()))?;
     let (address, size) = layout.take(metadata.len());

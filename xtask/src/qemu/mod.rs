@@ -1,51 +1,61 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Guests: machines in QEMU that boot the guest kernel with an image in their memory.
 //!
-//! A guest is a kernel, an initramfs with one static program (`tests/vm/guest`), and a piece of memory
-//! that the kernel does not use, into which QEMU loads an image. QEMU emulates (TCG): nothing of the
-//! host but its processor time decides what a guest does.
+//! A guest is a kernel, an initramfs with one static program (`tests/vm/guest`), and memory that the
+//! kernel does not use, into which QEMU loads an image. QEMU emulates (TCG), so only processor time
+//! of the host affects a guest. `daxfs-vm-protocol` has the table of suites, and everything else that
+//! host and guests agree on.
+//!
+//! A run passes the modules in this order: a command ([`mod@test`], [`mod@bench`], [`trials`],
+//! [`shell`]) takes suites from the table; [`files`] makes what their guests need; [`session`] starts
+//! the guests of a suite ([`machine`]) and follows their consoles ([`watch`]); [`report`] has the
+//! verdicts.
 //!
 //! | module | owns |
 //! |---|---|
-//! | [`artifacts`] | what a guest is made of: kernel, module, program, tools |
-//! | [`mod@bench`] | `cargo xtask bench mount` |
-//! | [`console`] | reading a guest's console: results, and signs of trouble |
-//! | [`footprint`] | what a guest takes of the host's memory |
-//! | [`image`] | the images that guests mount |
+//! | [`artifacts`] | parts of guests: kernel, module, program, tools |
+//! | [`mod@bench`] | `cargo xtask bench mount`, `share`, `containers` |
+//! | [`conductor`] | the steps of guests that wait for each other, and the memory that they take |
+//! | [`files`] | images and other files that guests need |
+//! | [`footprint`] | the host memory that a guest takes |
 //! | [`initramfs`] | the archive that a guest starts from |
-//! | [`layout`] | where images lie in a guest's memory |
-//! | [`long`] | the suites that take longer than `cargo xtask test` has |
+//! | [`judges`] | cases that the host judges |
+//! | [`layout`] | addresses of images in a guest's memory |
 //! | [`machine`] | the QEMU command |
-//! | [`pair`] | suites of two guests |
 //! | [`peers`] | images of other file systems |
-//! | [`mod@share`] | `cargo xtask bench share` |
+//! | [`report`] | the verdicts of a guest, and signs of trouble on its console |
+//! | [`session`] | the guests of a suite, from start to end |
 //! | [`shared`] | memory that several guests share |
 //! | [`shell`] | `cargo xtask qemu` |
-//! | [`suite`] | `cargo xtask qemu-test` |
+//! | [`signs`] | kernel messages that fail a run |
+//! | [`table`] | tables from the cells that guests note |
+//! | [`mod@test`] | `cargo xtask qemu-test` |
+//! | [`trees`] | the trees of images |
 //! | [`trials`] | cases on modules other than the project's |
-//! | [`trouble`] | what a kernel prints when something is wrong |
+//! | [`watch`] | a running guest and its console |
 
 mod artifacts;
 mod bench;
-mod console;
+mod conductor;
+mod files;
 mod footprint;
-mod image;
 mod initramfs;
+mod judges;
 mod layout;
-mod long;
 mod machine;
-mod pair;
 mod peers;
-mod share;
+mod report;
+mod session;
 mod shared;
 mod shell;
-mod suite;
+mod signs;
+mod table;
+mod test;
+mod trees;
 mod trials;
-mod trouble;
+mod watch;
 
-pub(crate) use bench::Args as BenchArgs;
-pub(crate) use long::ContainersArgs;
-pub(crate) use share::Args as ShareArgs;
+pub(crate) use bench::{ContainersArgs, MountArgs, ShareArgs};
 pub(crate) use shell::Args as ShellArgs;
-pub(crate) use suite::{Args as TestArgs, FAILED};
-pub(crate) use trials::{Kind, Trials};
+pub(crate) use test::{Args as TestArgs, FAILED};
+pub(crate) use trials::Trials;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use daxfs_vm_protocol::suite::Peer;
 
 use crate::{packages, process, workspace};
 
@@ -14,8 +15,16 @@ const PACKAGES: &[(&str, &str)] = &[
     ("e2fsprogs", "/sbin/mkfs.ext4"),
 ];
 
-/// An ext4 image of `dir`, without a journal: it is mounted read-only.
-pub(super) fn ext4(dir: &Path, name: &str) -> Result<PathBuf> {
+/// Makes the image of a tree.
+pub(super) fn make(peer: Peer, dir: &Path, name: &str) -> Result<PathBuf> {
+    match peer {
+        Peer::Erofs => erofs(dir, name),
+        Peer::Ext4 => ext4(dir, name),
+    }
+}
+
+/// Makes an ext4 image of `dir`, without a journal: it is mounted read-only.
+fn ext4(dir: &Path, name: &str) -> Result<PathBuf> {
     let image = fresh(&format!("{name}.ext4"))?;
     let mut make = Command::new("mkfs.ext4");
     make.args(["-q", "-b", "4096", "-O", "^has_journal", "-m", "0", "-d"])
@@ -25,9 +34,9 @@ pub(super) fn ext4(dir: &Path, name: &str) -> Result<PathBuf> {
     Ok(image)
 }
 
-/// An EROFS image of `dir`, without inline tails: it cannot map a file in place whose tail lies in its
-/// metadata.
-pub(super) fn erofs(dir: &Path, name: &str) -> Result<PathBuf> {
+/// Makes an EROFS image of `dir`, without inline tails: a file whose tail lies in the metadata cannot
+/// be mapped in place.
+fn erofs(dir: &Path, name: &str) -> Result<PathBuf> {
     let image = fresh(&format!("{name}.erofs"))?;
     let mut make = Command::new("mkfs.erofs");
     process::capture(make.args(["-x2", "-Enoinline_data"]).arg(&image).arg(dir))?;

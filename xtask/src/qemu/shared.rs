@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Memory that several guests share: a file in memory, which is a BAR of a PCI device in each guest, or a
-//! piece of its RAM.
+//! Memory that several guests share: a file in memory, which is a BAR of a PCI device in each guest,
+//! or a part of its RAM.
 //!
-//! The device is QEMU's `ivshmem-plain`, PCI 1af4:1110. Its BAR 2 is the file: what one guest stores,
-//! the others load, and so does whoever reads the file. Firmware aligns a BAR to its size, which is a
-//! power of two; so an image in it lies at a multiple of 2 MiB, as it must.
+//! The device is QEMU's `ivshmem-plain`, PCI 1af4:1110. Its BAR 2 is the file: a store of one guest is
+//! visible to the others, and to readers of the file. Firmware aligns a BAR to its size, which is a
+//! power of two, so an image in it is aligned to 2 MiB.
 
 use std::fs::File;
 use std::io;
@@ -18,10 +18,10 @@ use tempfile::NamedTempFile;
 use super::footprint;
 use crate::workspace;
 
-/// The least length of memory that can hold an image, and what an image is aligned to, in bytes.
+/// The minimal length and the alignment in bytes of memory that holds an image.
 const LEAST: u64 = 2 << 20;
 
-/// Where files are memory.
+/// A directory whose files are memory.
 const MEMORY: &str = "/dev/shm";
 
 /// A file that is memory of several guests; it is removed when the last user drops it.
@@ -32,12 +32,12 @@ pub(crate) struct SharedMemory {
 }
 
 impl SharedMemory {
-    /// Memory for a BAR, with a copy of `image` at its beginning.
+    /// Returns memory for a BAR, with a copy of `image` at its beginning.
     pub(crate) fn holding(image: &Path) -> Result<Arc<Self>> {
         Self::copy(image, u64::next_power_of_two)
     }
 
-    /// Memory for a pmem device, no longer than a copy of `image` needs.
+    /// Returns memory for a pmem device that holds just a copy of `image`.
     pub(crate) fn for_pmem(image: &Path) -> Result<Arc<Self>> {
         Self::copy(image, |length| length.next_multiple_of(LEAST))
     }
@@ -51,7 +51,7 @@ impl SharedMemory {
         Ok(Arc::new(memory))
     }
 
-    /// Memory for a BAR of at least this length, full of zeros.
+    /// Returns memory for a BAR of at least this length, full of zeros.
     pub(crate) fn blank(length: u64) -> Result<Arc<Self>> {
         Self::create(length.next_power_of_two()).map(Arc::new)
     }
@@ -62,22 +62,22 @@ impl SharedMemory {
         Ok(Self { file, size })
     }
 
-    /// The file, which the guests' loads and stores go to.
+    /// Returns the file, which the guests' loads and stores access.
     pub(crate) fn file(&self) -> &File {
         self.file.as_file()
     }
 
-    /// How much memory it takes, in bytes.
+    /// Returns the size in bytes of the memory in use.
     pub(crate) fn allocated(&self) -> Result<u64> {
         footprint::allocated(self.file.path())
     }
 
-    /// Its length in bytes.
+    /// Returns the length in bytes.
     pub(super) const fn size(&self) -> u64 {
         self.size
     }
 
-    /// Makes it the BAR of a device of this guest, which has `number` such devices before it.
+    /// Attaches the memory to a guest as BAR of its device `number`.
     pub(super) fn attach(&self, qemu: &mut Command, number: usize) {
         let id = format!("shared{number}");
         self.back(qemu, &id);
@@ -85,7 +85,7 @@ impl SharedMemory {
             .arg(format!("ivshmem-plain,memdev={id}"));
     }
 
-    /// Makes it memory that devices of this guest can be made of.
+    /// Gives QEMU the memory as a backend for devices of a guest.
     pub(super) fn back(&self, qemu: &mut Command, id: &str) {
         back(qemu, id, self.file.path(), self.size);
     }
@@ -99,7 +99,7 @@ pub(super) fn back(qemu: &mut Command, id: &str, file: &Path, size: u64) {
     ));
 }
 
-/// A file that is memory, if this machine has a place for such files.
+/// Creates a file in memory, or in the scratch directory of a machine without such files.
 pub(super) fn file_in_memory() -> Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix("daxfs-memory-");

@@ -5,10 +5,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use daxfs_vm_protocol::suite::Image;
+use daxfs_vm_protocol::Arguments;
 
 use super::artifacts::Artifacts;
+use super::files::Files;
+use super::initramfs;
 use super::machine::{Machine, Placed, Processor};
-use super::{console, image, initramfs};
+use super::watch::attach;
 use crate::kernel::config::Configuration;
 
 /// Options of `cargo xtask qemu`.
@@ -24,24 +28,21 @@ pub(crate) struct Args {
 impl Args {
     /// Runs the guest until its shell exits.
     pub(crate) fn run(&self) -> Result<ExitCode> {
-        let artifacts = Artifacts::build(Configuration::Plain)?;
+        let mut files = Files::new(Artifacts::build(Configuration::Plain)?);
         let image = match &self.image {
             Some(image) => image.canonicalize()?,
-            None => image::sample(&artifacts)?,
+            None => files.image(Image::Sample)?,
         };
+        let artifacts = &files.artifacts;
         let machine = Machine::new(
-            &artifacts,
-            initramfs::make("shell", &artifacts, None)?,
+            artifacts,
+            initramfs::make("shell", artifacts, &artifacts.module, None)?,
             Placed::Reserved(image),
             Processor::from_flag(self.kvm),
         );
         eprintln!("the image is on /mnt; `exit` ends the guest, as does Ctrl-A X");
-        console::attach(
-            machine
-                .command(&["shell".to_owned()])?
-                .arg("-echr")
-                .arg("1"),
-        )?;
+        let mut command = machine.command(&Arguments::default())?;
+        attach(command.arg("-echr").arg("1"))?;
         Ok(ExitCode::SUCCESS)
     }
 }

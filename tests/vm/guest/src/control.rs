@@ -1,65 +1,22 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Words in memory that two guests and the host share, through which they wait for each other.
-//!
-//! | word | written by | says |
-//! |---|---|---|
-//! | 0, 1 | guest 0, guest 1 | the step that it has come to |
-//! | 2 | the host | the step that both have come to, and may leave; all ones when one is gone |
-//! | 3 | the victim | what the peer shall do, [`Command`] |
-//! | 4 | the peer | the command that it obeys |
-//! | 5 | both guests | a counter |
+//! The control words that two guests and the host share, as a guest uses them. The table of words is
+//! in `daxfs-vm-protocol`.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context, Result};
+pub(crate) use daxfs_vm_protocol::words::Command;
+use daxfs_vm_protocol::words::{Word, GONE, WORDS_BAR};
+use daxfs_vm_protocol::Setting;
 
+use crate::settings;
 use crate::shared::Bar;
 use crate::sys::Map;
 
-/// The environment variable that says which guest this is.
-pub(crate) const GUEST: &str = "DAXFS_GUEST";
-
-/// How long one waits for the other.
+/// The time limit of waiting for another guest.
 const PATIENCE: Duration = Duration::from_secs(240);
-
-const HOST: usize = 2;
-/// What the host says when a guest is gone.
-const NEVER: u32 = u32::MAX;
-
-const COMMAND: usize = 3;
-const ANSWER: usize = 4;
-const COUNTER: usize = 5;
-
-/// What the peer shall do with the image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Command {
-    /// Make it what it was, and leave it alone.
-    Restore,
-    /// Change words and change them back at once.
-    Flicker,
-    /// Change words.
-    Damage,
-    /// Make it what it was, and end.
-    End,
-}
-
-impl Command {
-    fn from_number(number: u32) -> Option<Self> {
-        let all = [Self::Restore, Self::Flicker, Self::Damage, Self::End];
-        all.into_iter().find(|command| command.number() == number)
-    }
-
-    fn number(self) -> u32 {
-        match self {
-            Self::Restore => 1,
-            Self::Flicker => 2,
-            Self::Damage => 3,
-            Self::End => 4,
-        }
-    }
-}
 
 /// The words.
 pub(crate) struct Control {
@@ -68,28 +25,29 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// The second memory that this guest shares.
+    /// Maps the words.
     pub(crate) fn open() -> Result<Self> {
-        let guest = std::env::var(GUEST).context("this guest has no number")?;
+        let guest = settings::get(Setting::Guest)?;
         Ok(Self {
-            map: Bar::nth(1)?.map()?,
+            map: Bar::nth(WORDS_BAR)?.map()?,
             guest: guest.parse().context("the number of this guest")?,
         })
     }
 
-    fn word(&self, number: usize) -> &AtomicU32 {
-        assert!((number + 1) * 4 <= self.map.length(), "outside the memory");
+    fn word(&self, word: Word) -> &AtomicU32 {
+        let end = word.offset() + size_of::<u32>();
+        assert!(end <= self.map.length(), "outside the memory");
         // SAFETY: The word lies in the map, as just checked.
-        let word = unsafe { self.map.address().cast::<u32>().add(number) };
-        // SAFETY: The map begins at a page, so the word is aligned; it lives as long as `self`, and
-        // everybody who uses it does so atomically.
+        let word = unsafe { self.map.address().cast::<u32>().add(word.index()) };
+        // SAFETY: The map begins at a page, so the word is aligned. It lives as long as `self`, and all
+        // accesses to it are atomic.
         unsafe { AtomicU32::from_ptr(word) }
     }
 
-    fn await_word(&self, number: usize, wanted: impl Fn(u32) -> bool, what: &str) -> Result<()> {
+    fn await_word(&self, word: Word, wanted: impl Fn(u32) -> bool, what: &str) -> Result<()> {
         let start = Instant::now();
-        while !wanted(self.word(number).load(Ordering::SeqCst)) {
-            let is_alone = self.word(HOST).load(Ordering::SeqCst) == NEVER;
+        while !wanted(self.word(word).load(Ordering::SeqCst)) {
+            let is_alone = self.word(Word::Host).load(Ordering::SeqCst) == GONE;
             ensure!(
                 !is_alone && start.elapsed() < PATIENCE,
                 "waited in vain for {what}"
@@ -99,42 +57,42 @@ impl Control {
         Ok(())
     }
 
-    /// Waits until both guests have come to this step and the host has looked at them.
+    /// Waits until both guests have reached this step and the host has taken its sample.
     pub(crate) fn step(&self, step: u32) -> Result<()> {
-        self.word(self.guest).store(step, Ordering::SeqCst);
-        let is_there = |there| there >= step && there != NEVER;
-        self.await_word(HOST, is_there, "the other guest")
+        self.word(Word::Step(self.guest))
+            .store(step, Ordering::SeqCst);
+        let is_there = |there| there >= step && there != GONE;
+        self.await_word(Word::Host, is_there, "the other guest")
     }
 
-    /// Has the peer do something else, and waits until it does.
+    /// Sends a command to the peer, and waits until the peer obeys it.
     pub(crate) fn command(&self, command: Command) -> Result<()> {
-        // A number in the upper bits makes each command differ from the one before.
-        let before = self.word(COMMAND).load(Ordering::SeqCst);
-        let word = ((before >> 8) + 1) << 8 | command.number();
-        self.word(COMMAND).store(word, Ordering::SeqCst);
-        self.await_word(ANSWER, |answer| answer == word, "the peer")
+        let before = self.word(Word::Command).load(Ordering::SeqCst);
+        let word = command.word(before);
+        self.word(Word::Command).store(word, Ordering::SeqCst);
+        self.await_word(Word::Answer, |answer| answer == word, "the peer")
     }
 
-    /// The command that is new since the last answer.
+    /// Returns the command that is new since the last answer, and its word.
     pub(crate) fn news(&self) -> Option<(u32, Command)> {
-        let word = self.word(COMMAND).load(Ordering::SeqCst);
-        let is_new = word != self.word(ANSWER).load(Ordering::SeqCst);
-        let command = Command::from_number(word & 0xff)?;
+        let word = self.word(Word::Command).load(Ordering::SeqCst);
+        let is_new = word != self.word(Word::Answer).load(Ordering::SeqCst);
+        let command = Command::parse(word)?;
         is_new.then_some((word, command))
     }
 
-    /// Says that a command is obeyed.
+    /// Acknowledges the word of a command.
     pub(crate) fn answer(&self, word: u32) {
-        self.word(ANSWER).store(word, Ordering::SeqCst);
+        self.word(Word::Answer).store(word, Ordering::SeqCst);
     }
 
-    /// Adds one to the counter.
+    /// Increments the counter.
     pub(crate) fn count(&self) {
-        self.word(COUNTER).fetch_add(1, Ordering::Relaxed);
+        self.word(Word::Counter).fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The counter.
+    /// Returns the counter.
     pub(crate) fn counted(&self) -> u32 {
-        self.word(COUNTER).load(Ordering::SeqCst)
+        self.word(Word::Counter).load(Ordering::SeqCst)
     }
 }

@@ -4,7 +4,7 @@
 use anyhow::{Context, Result};
 use xxhash_rust::xxh64::xxh64;
 
-/// Where things are in a superblock, as docs/format.md says.
+/// Offsets in a superblock, as in docs/format.md.
 const SECTION_COUNT: usize = 12;
 const IMAGE_SIZE: usize = 40;
 const SECTIONS: usize = 192;
@@ -14,7 +14,7 @@ const SECTION_LENGTH: usize = 16;
 const SECTION_SHA256: usize = 32;
 const CHECKSUM: usize = 4088;
 
-/// How much the contents of the endless image are, in bytes.
+/// The stated length in bytes of the contents of the endless image.
 const ENDLESS: u64 = 64 << 30;
 
 /// The first section has another SHA-256 than the superblock states, and the checksum that it states.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Following the kernel's log from inside the guest, where a case makes more messages than a console
-//! can take: the console is turned down, and what it would have shown is looked for here.
+//! The kernel log, followed inside the guest by cases that cause more messages than the console can
+//! print. The console is turned down, and signs of trouble are searched for here.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
@@ -10,13 +10,13 @@ use anyhow::{bail, ensure, Context, Result};
 
 use crate::sys;
 
-/// What messages of the module begin with.
+/// The beginning of the module's messages.
 const OURS: &str = "daxfs: ";
 
 /// The level of a warning; what is worse has a lower number.
 const WARNING: u32 = 4;
 
-/// Records that a slow machine may give reason for, and that of messages left out.
+/// Records that a slow machine may cause, and the record of suppressed messages.
 const HARMLESS: &[&str] = &[
     "interrupt took",
     "clocksource",
@@ -27,7 +27,7 @@ const HARMLESS: &[&str] = &[
     "callbacks suppressed",
 ];
 
-/// What the kernel says of its own mistakes.
+/// Signs of bugs of the kernel.
 const BUGS: &[&str] = &[
     "BUG",
     "WARNING:",
@@ -37,7 +37,7 @@ const BUGS: &[&str] = &[
     "still referenced",
 ];
 
-/// The kernel's log from the moment on at which it was opened.
+/// The kernel log from its opening on.
 pub(crate) struct KernelLog {
     file: File,
     taken: u64,
@@ -58,8 +58,8 @@ impl KernelLog {
         Ok(Self { file, taken: 0 })
     }
 
-    /// What the module has said since the last time. Warnings, and what is worse, may come from nobody
-    /// else; and no record may be lost.
+    /// Returns the messages of the module since the last call. Fails on warnings and errors of others,
+    /// and on lost records.
     pub(crate) fn take(&mut self) -> Result<Vec<String>> {
         let mut ours = Vec::new();
         self.each(|level, text| {
@@ -75,12 +75,12 @@ impl KernelLog {
         Ok(ours)
     }
 
-    /// Gives the host a sign of life, which the console would otherwise not show.
+    /// Writes a line to the console, since the host stops silent guests.
     pub(crate) fn say(&self, words: &str) -> Result<()> {
         fs::write("/dev/console", format!("{words}\n")).context("cannot write to the console")
     }
 
-    /// Hands out the records since the last time: level and text.
+    /// Calls `judge` with level and text of each record since the last call.
     fn each(&mut self, mut judge: impl FnMut(u32, &str) -> Result<()>) -> Result<()> {
         let mut record = [0; 8192];
         loop {
@@ -100,8 +100,8 @@ impl KernelLog {
         }
     }
 
-    /// Reads what was logged since the last time, which may be much where allocations fail; but no
-    /// bug may be among it.
+    /// Reads the records since the last call, and fails on signs of bugs. Failing allocations cause many
+    /// other records.
     pub(crate) fn expect_no_bug(&mut self) -> Result<()> {
         self.each(|_, text| {
             let bug = BUGS.iter().any(|sign| text.contains(sign));
@@ -110,7 +110,7 @@ impl KernelLog {
         })
     }
 
-    /// How many messages of the module were taken.
+    /// Returns the number of messages of the module so far.
     pub(crate) fn taken(&self) -> u64 {
         self.taken
     }
@@ -118,7 +118,7 @@ impl KernelLog {
 
 impl Drop for KernelLog {
     fn drop(&mut self) {
-        // If this fails, the next case is silent, which ends the run.
+        // If this fails, the next case is silent, and the host ends the run.
         let _ = set_console_level(6);
     }
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a kernel that looks for mistakes has found without saying so: memory that nothing points at,
-//! and that it has stopped watching locks.
+//! Findings that the sanitizer kernel does not print: unreferenced memory, and a disabled lock checker.
 
 use std::fs;
 use std::path::Path;
@@ -9,28 +8,24 @@ use std::time::Duration;
 
 use anyhow::{bail, ensure, Context, Result};
 
-use crate::init::read_text;
 use crate::sys;
-
-/// What the search is called among the cases. The kernel prints the names of wanted cases with its command line: no
-/// sign of trouble may be part of it.
-pub(crate) const CASE: &str = "no-memory-is-lost-and-locks-are-watched";
+use crate::sys::read_text;
 
 /// The leak detector.
 const KMEMLEAK: &str = "/sys/kernel/debug/kmemleak";
 
-/// The detector takes no memory for lost that is younger than five seconds.
+/// The detector ignores memory that is younger than five seconds.
 const AGE: Duration = Duration::from_millis(5500);
 
-/// Whether this kernel has the detector.
+/// Returns true if this kernel has the detector.
 pub(crate) fn are_found() -> bool {
     Path::new(KMEMLEAK).exists()
 }
 
-/// Where the detector and what makes allocations fail are.
+/// The file system of the leak detector and of fault injection.
 const DEBUGFS: &str = "/sys/kernel/debug";
 
-/// Forgets what has leaked so far, which has nothing to do with the module.
+/// Discards leaks from before the module was loaded.
 pub(crate) fn begin() -> Result<()> {
     if Path::new(DEBUGFS).is_dir() {
         sys::mount("none", DEBUGFS, "debugfs", 0, "").context("cannot mount debugfs")?;
@@ -42,8 +37,8 @@ pub(crate) fn begin() -> Result<()> {
     Ok(())
 }
 
-/// Returns what the detector reports. It reports nothing at the first scan that finds it lost, only at one that
-/// finds it unchanged since the one before.
+/// Returns the report of the detector. It reports memory at the second scan that finds it lost and
+/// unchanged.
 fn search() -> Result<String> {
     sleep(AGE);
     for _ in 0..2 {
@@ -52,10 +47,10 @@ fn search() -> Result<String> {
     read_text(KMEMLEAK)
 }
 
-/// Fails if memory has leaked or locks are not watched any more.
+/// Fails if memory has leaked or locks are no longer checked.
 ///
-/// Memory that is on its way between two owners may look lost, so a finding counts if it is there after a
-/// second search as well.
+/// Memory that moves between two owners may seem lost, so a finding counts if a second search
+/// confirms it.
 pub(crate) fn expect_none() -> Result<()> {
     if !search()?.is_empty() {
         let found = search()?;

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::init::read_text;
 use crate::sys;
+use crate::sys::read_text;
 
 const LOOP_CLR_FD: u64 = 0x4c01;
 const LOOP_CONFIGURE: u64 = 0x4c0a;
@@ -29,7 +29,7 @@ struct LoopConfig {
     reserved: [u64; 10],
 }
 
-/// How the device gets at the file.
+/// Ways of a device to access its file.
 #[derive(Clone, Copy)]
 pub(crate) enum Access {
     /// Through the page cache.
@@ -88,7 +88,7 @@ impl LoopDevice {
         &self.path
     }
 
-    /// What sysfs says of the device.
+    /// Returns an attribute of the device in sysfs.
     pub(crate) fn attribute(&self, name: &str) -> Result<String> {
         let text = read_text(format!("/sys/block/loop{}/{name}", self.number))?;
         Ok(text.trim().to_owned())

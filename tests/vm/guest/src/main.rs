@@ -3,55 +3,61 @@
 //!
 //! | called as | does |
 //! |---|---|
-//! | process 1 | sets the guest up, runs the cases of a suite, says what came of them, powers off |
-//! | `case NAME` | one case; its exit status is the result, its standard error the reason |
+//! | process 1 | sets the guest up, runs the cases of a suite, reports verdicts, powers off |
+//! | `case NAME` | runs one case; the exit status is the verdict, standard error the reason |
 //! | `manifest DIR` | lists everything in a tree (on the host) |
 //! | `make-tree DIR IMAGE` | makes the tree that the sample image holds, with another image in it (on the host) |
 //! | `make-inner-tree DIR` | makes the tree of that other image (on the host) |
-//! | `report ARGUMENTS` | the cases of a suite, under another process 1 |
-//! | `hello`, `user`, `read FILE` | what the cases execute from the file system under test |
+//! | `report ARGUMENTS` | runs the cases of a suite, under another process 1 |
+//! | `hello`, `user`, `read FILE` | acts as a program on the file system under test |
 //!
-//! A case is a process of its own, so that one that dies takes no other with it.
+//! A case is a process of its own, so that its death does not end others.
 //!
 //! | module | owns |
 //! |---|---|
-//! | [`mod@bench`] | what things cost, on this mount and on others |
+//! | [`mod@bench`] | the cost of operations on this mount and on others |
+//! | [`boot`] | the root file system of the cases |
 //! | [`cases`] | the cases, one file for each part of the file system |
-//! | [`explore`] | everything that can be done with what a mount shows |
-//! | [`forge`] | images that lie |
-//! | [`control`] | words through which two guests and the host wait for each other |
+//! | [`explore`] | walks over a mount and over its image |
+//! | [`forge`] | forged images |
+//! | [`control`] | control words of two guests and the host |
+//! | [`image`] | the image under test, and where it is mounted |
 //! | [`init`] | process 1 |
 //! | [`klog`] | the kernel's log |
-//! | [`leaks`] | what a kernel that looks for mistakes has found |
-//! | [`layered`] | the image below a root that can be written |
+//! | [`leaks`] | the findings of the sanitizer kernel |
 //! | [`loopdev`] | block devices made of files |
 //! | [`manifest`] | lists of everything in a tree |
-//! | [`meminfo`] | what the kernel says of the memory |
-//! | [`pattern`] | contents that tell where they belong |
+//! | [`meminfo`] | the kernel's counts of memory |
+//! | [`overlay`] | overlays with layers in memory |
+//! | [`pattern`] | contents that identify file and offset |
 //! | [`sample`] | the tree that the sample image holds |
+//! | [`settings`] | the settings of the cases |
 //! | [`shared`] | memory that this guest shares with others |
 //! | [`stream`] | directories with positions |
 //! | [`sys`] | system calls that the standard library lacks |
-//! | [`touches`] | how often a mount is touched |
+//! | [`touches`] | counts of accesses to a mount |
 #![allow(
     unsafe_code,
     reason = "the tests make system calls that no safe interface has"
 )]
 
 mod bench;
+mod boot;
 mod cases;
 mod control;
 mod explore;
 mod forge;
+mod image;
 mod init;
 mod klog;
-mod layered;
 mod leaks;
 mod loopdev;
 mod manifest;
 mod meminfo;
+mod overlay;
 mod pattern;
 mod sample;
+mod settings;
 mod shared;
 mod stream;
 mod sys;
@@ -62,7 +68,7 @@ use std::process::ExitCode;
 
 use anyhow::{bail, Result};
 
-/// What `hello` prints.
+/// The output of `hello`.
 const HELLO: &str = "hello from the image";
 
 fn main() -> ExitCode {
@@ -85,10 +91,7 @@ fn main() -> ExitCode {
 fn dispatch(arguments: &[&str]) -> Result<()> {
     match arguments {
         ["case", name] => cases::run(name),
-        ["report", arguments @ ..] => {
-            init::report(arguments);
-            Ok(())
-        }
+        ["report", arguments @ ..] => init::report(arguments),
         ["manifest", dir] => manifest::print(Path::new(dir)),
         ["make-tree", dir, inner] => sample::make(Path::new(dir), Path::new(inner)),
         ["make-inner-tree", dir] => sample::make_inner(Path::new(dir)),

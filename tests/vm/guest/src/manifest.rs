@@ -13,7 +13,7 @@ use xxhash_rust::xxh64::Xxh64;
 
 use crate::sys;
 
-/// How many attribute names or bytes of a value are read.
+/// The maximal length in bytes of attribute names and values.
 const ATTRIBUTE_ROOM: usize = 65536;
 
 /// Prints the list of a tree.
@@ -53,7 +53,7 @@ fn line(root: &Path, path: &Path) -> Result<String> {
 
 fn describe(path: &Path) -> Result<String> {
     let found = fs::symlink_metadata(path)?;
-    // What a directory's size is, is its file system's affair.
+    // Each file system has its own sizes of directories.
     let size = if found.is_dir() { 0 } else { found.len() };
     Ok(format!(
         "{:o} {}:{} {} {size} {}.{:09} {:x} {:x} {:x}",

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the kernel says of the memory.
+//! The kernel's counts of memory.
 
 use anyhow::{Context, Result};
 
-use crate::init::read_text;
+use crate::sys::read_text;
 
-/// The free memory in KiB, with what processors keep in lists of their own: it is as free, and counted
-/// nowhere else. These lists grow and shrink by megabytes.
+/// Returns the free memory in KiB, including the lists of processors, which no other count includes.
+/// These lists grow and shrink by megabytes.
 pub(crate) fn free() -> Result<i64> {
     const PAGE: i64 = 4;
     let zones = read_text("/proc/zoneinfo")?;
@@ -17,12 +17,12 @@ pub(crate) fn free() -> Result<i64> {
     Ok(field("MemFree:")? + pages? * PAGE)
 }
 
-/// A field of `/proc/meminfo` in KiB; its name ends with the colon.
+/// Returns a field of `/proc/meminfo` in KiB; its name ends with the colon.
 pub(crate) fn field(name: &str) -> Result<i64> {
     number(&read_text("/proc/meminfo")?, name)
 }
 
-/// The number behind a name at the beginning of a line.
+/// Returns the number behind a name at the beginning of a line.
 pub(crate) fn number(text: &str, name: &str) -> Result<i64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name));
     let number = line.and_then(|rest| rest.split_whitespace().next());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Contents that tell where they belong: every eight bytes are a function of a file's seed and their
-//! place, so that bytes of another file or another place are recognised.
+//! Contents that identify file and offset: every eight bytes are a function of a file's seed and of
+//! their offset.
 
 use anyhow::{ensure, Result};
 

@@ -7,11 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use libc::{MAP_SHARED, PROT_READ, PROT_WRITE};
 
-use crate::init::read_text;
+use crate::sys::read_text;
 use crate::sys::Map;
-
-/// What the kernel's command line says in the place of an address of the first of them.
-pub(crate) const NAME: &str = "ivshmem";
 
 const DEVICES: &str = "/sys/bus/pci/devices";
 const VENDOR: &str = "0x1af4";
@@ -21,7 +18,7 @@ const DEVICE: &str = "0x1110";
 #[derive(Debug)]
 pub(crate) struct Bar {
     directory: PathBuf,
-    /// Where it begins, a physical address.
+    /// The physical address.
     pub(crate) address: u64,
     /// Its length in bytes.
     pub(crate) size: u64,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! How often something opens, reads or executes a file through one mount, as fanotify(7) tells it: a
-//! test of a file system that never touches it is none.
+//! Counts of opened, read and executed files of one mount, by fanotify(7). They prove that a test has
+//! used the file system.
 
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use anyhow::{anyhow, Context, Result};
 
 use crate::sys;
 
-/// How long it is waited for events before looking whether they are still wanted.
+/// The pause between two reads of events.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Counts events of one mount until it is asked for their number.
@@ -35,9 +35,8 @@ impl Touches {
             | libc::FAN_NONBLOCK
             | libc::FAN_CLOEXEC;
         // SAFETY: Takes two numbers.
-        let fd = sys::check(unsafe { libc::fanotify_init(flags, 0) }).context("fanotify_init")?;
-        // SAFETY: The descriptor is new and ours.
-        let events = unsafe { File::from_raw_fd(i32::try_from(fd)?) };
+        let events = sys::descriptor(unsafe { libc::fanotify_init(flags, 0) });
+        let events = File::from(events.context("fanotify_init")?);
         let path = sys::cstring(path)?;
         // SAFETY: The descriptor is open, the path is a C string.
         sys::check(unsafe {

@@ -14,10 +14,10 @@ use anyhow::{Context, Result};
 use super::{cost, drop_caches, Figures, ROOT};
 use crate::sys;
 
-/// How many small files are opened, and how many absent names are looked up.
+/// The number of small files to open, and of absent names to look up.
 const SAMPLE: usize = 2000;
 
-pub(super) fn measure(figures: &Figures<'_>) -> Result<()> {
+pub(super) fn measure(figures: &Figures) -> Result<()> {
     reads(figures)?;
     let (files, directories) = walk()?;
     stats(figures, &files)?;
@@ -30,12 +30,12 @@ fn per(total: i64, count: usize) -> i64 {
     total / i64::try_from(count.max(1)).unwrap_or(i64::MAX)
 }
 
-fn reads(figures: &Figures<'_>) -> Result<()> {
+fn reads(figures: &Figures) -> Result<()> {
     drop_caches()?;
     let mut buffer = vec![1_u8; 1 << 20];
-    for (number, row) in [
-        (10, "read, 1 MiB calls, per 4 KiB, cold"),
-        (11, "read, 1 MiB calls, per 4 KiB, warm"),
+    for row in [
+        "read, 1 MiB calls, per 4 KiB, cold",
+        "read, 1 MiB calls, per 4 KiB, warm",
     ] {
         let mut file = File::open(format!("{ROOT}/large"))?;
         let (cost, length) = cost(|| -> Result<usize> {
@@ -47,19 +47,19 @@ fn reads(figures: &Figures<'_>) -> Result<()> {
                 }
             }
         });
-        figures.tell(number, row, per(cost, length? / 4096));
+        figures.tell(row, per(cost, length? / 4096));
     }
     let mut file = File::open(format!("{ROOT}/large"))?;
     let small = buffer.get_mut(..4096).context("a short buffer")?;
     let (sequential, result) = cost(|| (0..4096).try_for_each(|_| file.read_exact(small)));
     result?;
-    figures.tell(12, "read, 4 KiB calls", per(sequential, 4096));
+    figures.tell("read, 4 KiB calls", per(sequential, 4096));
     let (random, result) = cost(|| {
         (0..4096_u64)
             .try_for_each(|i| file.read_exact_at(small, i.wrapping_mul(7919) % 16384 * 4096))
     });
     result?;
-    figures.tell(13, "pread at random, 4 KiB calls", per(random, 4096));
+    figures.tell("pread at random, 4 KiB calls", per(random, 4096));
     Ok(())
 }
 
@@ -80,8 +80,7 @@ fn walk() -> Result<(Vec<CString>, Vec<PathBuf>)> {
 }
 
 fn stat_all(paths: &[CString]) -> Result<()> {
-    // SAFETY: All bytes zero are a value of this type.
-    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+    let mut stat: libc::stat = sys::zeroed();
     for path in paths {
         // SAFETY: The path is a C string, the buffer is writable.
         sys::check(unsafe { libc::lstat(path.as_ptr(), &mut stat) })?;
@@ -89,20 +88,17 @@ fn stat_all(paths: &[CString]) -> Result<()> {
     Ok(())
 }
 
-fn stats(figures: &Figures<'_>, paths: &[CString]) -> Result<()> {
+fn stats(figures: &Figures, paths: &[CString]) -> Result<()> {
     drop_caches()?;
-    for (number, row) in [
-        (20, "stat of every entry, cold"),
-        (21, "stat of every entry, warm"),
-    ] {
+    for row in ["stat of every entry, cold", "stat of every entry, warm"] {
         let (cost, result) = cost(|| stat_all(paths));
         result?;
-        figures.tell(number, row, per(cost, paths.len()));
+        figures.tell(row, per(cost, paths.len()));
     }
     Ok(())
 }
 
-/// Reads a directory to its end with getdents64(2), as any program does; returns its entries' bytes.
+/// Reads a directory to its end with getdents64(2); returns the length of its entries in bytes.
 fn list(path: &PathBuf, buffer: &mut [u8]) -> Result<usize> {
     let directory = File::open(path)?;
     let mut all = 0;
@@ -117,12 +113,12 @@ fn list(path: &PathBuf, buffer: &mut [u8]) -> Result<usize> {
     }
 }
 
-fn listings(figures: &Figures<'_>, directories: &[PathBuf], entries: usize) -> Result<()> {
+fn listings(figures: &Figures, directories: &[PathBuf], entries: usize) -> Result<()> {
     let mut buffer = vec![0; 32768];
     drop_caches()?;
-    for (number, row) in [
-        (22, "readdir of all, per entry, cold"),
-        (23, "readdir of all, per entry, warm"),
+    for row in [
+        "readdir of all, per entry, cold",
+        "readdir of all, per entry, warm",
     ] {
         let (cost, result) = cost(|| {
             directories
@@ -130,22 +126,22 @@ fn listings(figures: &Figures<'_>, directories: &[PathBuf], entries: usize) -> R
                 .try_for_each(|path| list(path, &mut buffer).map(drop))
         });
         result?;
-        figures.tell(number, row, per(cost, entries));
+        figures.tell(row, per(cost, entries));
     }
     drop_caches()?;
     let large = PathBuf::from(format!("{ROOT}/many"));
-    for (number, row) in [
-        (24, "readdir of 10,000 names, cold"),
-        (25, "readdir of 10,000 names, warm"),
+    for row in [
+        "readdir of 10,000 names, cold",
+        "readdir of 10,000 names, warm",
     ] {
         let (cost, result) = cost(|| list(&large, &mut buffer));
         result?;
-        figures.tell(number, row, per(cost, 10_000));
+        figures.tell(row, per(cost, 10_000));
     }
     Ok(())
 }
 
-fn opens(figures: &Figures<'_>, paths: &[CString]) -> Result<()> {
+fn opens(figures: &Figures, paths: &[CString]) -> Result<()> {
     let small: Vec<&CString> = paths
         .iter()
         .filter(|path| {
@@ -156,23 +152,19 @@ fn opens(figures: &Figures<'_>, paths: &[CString]) -> Result<()> {
         .take(SAMPLE)
         .collect();
     let mut buffer = [0_u8; 4096];
-    for (number, what, reads) in [
-        (30, "open, close", false),
-        (32, "open, read, close of a small file", true),
+    for (what, reads) in [
+        ("open, close", false),
+        ("open, read, close of a small file", true),
     ] {
         drop_caches()?;
-        for (more, when) in [(0, "cold"), (1, "warm")] {
+        for when in ["cold", "warm"] {
             let (cost, result) = cost(|| {
                 small
                     .iter()
                     .try_for_each(|path| open(path, reads, &mut buffer))
             });
             result?;
-            figures.tell(
-                number + more,
-                &format!("{what}, {when}"),
-                per(cost, small.len()),
-            );
+            figures.tell(&format!("{what}, {when}"), per(cost, small.len()));
         }
     }
     Ok(())
@@ -193,12 +185,12 @@ fn open(path: &CString, reads: bool, buffer: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-fn absent(figures: &Figures<'_>) -> Result<()> {
+fn absent(figures: &Figures) -> Result<()> {
     let names = (0..SAMPLE).map(|i| CString::new(format!("{ROOT}/many/nothing-{i}")));
     let names: Vec<CString> = names.collect::<std::result::Result<_, _>>()?;
     // The directory itself is known.
     stat_all(&[CString::new(format!("{ROOT}/many/name-00000"))?])?;
-    for (number, row) in [(40, "an absent name, first"), (41, "an absent name, again")] {
+    for row in ["an absent name, first", "an absent name, again"] {
         let (cost, found) = cost(|| {
             names
                 .iter()
@@ -206,7 +198,7 @@ fn absent(figures: &Figures<'_>) -> Result<()> {
                 .count()
         });
         anyhow::ensure!(found == 0, "{found} absent names exist");
-        figures.tell(number, row, per(cost, names.len()));
+        figures.tell(row, per(cost, names.len()));
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::sys::{self, Map};
 const LARGE: u64 = 64 << 20;
 const PAGES: i64 = 16384;
 
-pub(super) fn measure(figures: &Figures<'_>) -> Result<()> {
+pub(super) fn measure(figures: &Figures) -> Result<()> {
     touches(figures)?;
     small(figures)?;
     writes(figures)?;
@@ -31,33 +31,24 @@ pub(super) fn touch_all(map: &Map) {
     }
 }
 
-fn touches(figures: &Figures<'_>) -> Result<()> {
+fn touches(figures: &Figures) -> Result<()> {
     drop_caches()?;
-    for (number, what, flags) in [(60, "shared", MAP_SHARED), (64, "private", MAP_PRIVATE)] {
+    for (what, flags) in [("shared", MAP_SHARED), ("private", MAP_PRIVATE)] {
         let map = Map::new(&large()?, 0, LARGE, PROT_READ, flags)?;
         let before = sys::faults()?;
         let (cold, ()) = cost(|| touch_all(&map));
         let faults = sys::faults()? - before;
-        figures.tell(
-            number,
-            &format!("touch 64 MiB {what}, per page"),
-            cold / PAGES,
-        );
-        figures.tell(number + 1, &format!("touch 64 MiB {what}, faults"), faults);
+        figures.tell(&format!("touch 64 MiB {what}, per page"), cold / PAGES);
+        figures.tell(&format!("touch 64 MiB {what}, faults"), faults);
         let (gone, ()) = cost(|| drop(map));
-        figures.tell(
-            number + 2,
-            &format!("unmap 64 MiB {what}, per page"),
-            gone / PAGES,
-        );
+        figures.tell(&format!("unmap 64 MiB {what}, per page"), gone / PAGES);
     }
     Ok(())
 }
 
 /// At an address where no huge entry fits.
-fn small(figures: &Figures<'_>) -> Result<()> {
-    let zero = File::open("/dev/zero")?;
-    let room = Map::new(&zero, 0, LARGE + (4 << 20), PROT_READ, MAP_PRIVATE)?;
+fn small(figures: &Figures) -> Result<()> {
+    let room = Map::anonymous(LARGE + (4 << 20))?;
     let start = (room.address().addr() + (2 << 20)) / (2 << 20) * (2 << 20) + 4096 * 5;
     let file = large()?;
     // SAFETY: The range lies in `room`, which nothing uses.
@@ -79,39 +70,38 @@ fn small(figures: &Figures<'_>) -> Result<()> {
             room.touch(offset + page * 4096);
         }
     });
-    figures.tell(68, "touch 64 MiB by small pages, per page", touched / PAGES);
+    figures.tell("touch 64 MiB by small pages, per page", touched / PAGES);
     figures.tell(
-        69,
         "touch 64 MiB by small pages, faults",
         sys::faults()? - before,
     );
     let (gone, ()) = cost(|| drop(room));
-    figures.tell(70, "unmap 64 MiB of small pages, per page", gone / PAGES);
+    figures.tell("unmap 64 MiB of small pages, per page", gone / PAGES);
     Ok(())
 }
 
-fn writes(figures: &Figures<'_>) -> Result<()> {
+fn writes(figures: &Figures) -> Result<()> {
     let map = Map::new(&large()?, 0, 16 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE)?;
     let (written, ()) = cost(|| {
         for offset in (0..map.length()).step_by(4096) {
             map.write(offset, 1);
         }
     });
-    figures.tell(71, "private write, per page", written / 4096);
+    figures.tell("private write, per page", written / 4096);
     Ok(())
 }
 
-fn fork(figures: &Figures<'_>) -> Result<()> {
+fn fork(figures: &Figures) -> Result<()> {
     let map = Map::new(&large()?, 0, LARGE, PROT_READ, MAP_SHARED)?;
     touch_all(&map);
     let (forked, result) = cost(|| sys::in_child(|| Ok(())));
     result?;
-    figures.tell(72, "fork with 64 MiB mapped", forked);
+    figures.tell("fork with 64 MiB mapped", forked);
     Ok(())
 }
 
 /// Every page of every file of a page or more, each file mapped once.
-fn whole_tree(figures: &Figures<'_>) -> Result<()> {
+fn whole_tree(figures: &Figures) -> Result<()> {
     drop_caches()?;
     let (mut pages, mut spent) = (0_i64, 0_i64);
     let before = sys::faults()?;
@@ -123,10 +113,9 @@ fn whole_tree(figures: &Figures<'_>) -> Result<()> {
         }
         Ok(())
     })?;
-    figures.tell(73, "touch every page of the tree, per page", spent / pages);
-    figures.tell(75, "touch every page of the tree, pages", pages);
+    figures.tell("touch every page of the tree, per page", spent / pages);
+    figures.tell("touch every page of the tree, pages", pages);
     figures.tell(
-        74,
         "touch every page of the tree, faults for 1000 pages",
         (sys::faults()? - before) * 1000 / pages,
     );

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What memory processes, inodes and contents take.
+//! The memory of processes, inodes and contents.
 //!
-//! Each figure is taken twice: what the workers' cgroup is charged with (its anonymous memory, its
-//! page cache, and the kernel's memory for it), and by how much the machine's free memory fell. What
-//! was in memory before the workers came is in neither. A page cache copy counts in both, as it is
-//! made while they run; it is charged to whoever touches a page first.
+//! Each figure is taken twice: the charge of the workers' cgroup (anonymous memory, page cache, and
+//! memory of the kernel), and the decrease of the machine's free memory. Neither includes memory from
+//! before the workers. A copy in the page cache counts in both, since it is made while they run; the
+//! first process that touches a page is charged.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -16,15 +16,15 @@ use anyhow::{ensure, Context, Result};
 use libc::{MAP_PRIVATE, PROT_READ};
 
 use super::{drop_caches, walk, Figures, ROOT};
-use crate::init::read_text;
 use crate::meminfo;
+use crate::sys::read_text;
 use crate::sys::{self, Child, Map};
 
-/// Where cgroups are, and that of the workers.
+/// The directories of all cgroups, and of the workers' cgroup.
 const CGROUPS: &str = "/sys/fs/cgroup";
 const WORKERS: &str = "/sys/fs/cgroup/workers";
 
-/// How many processes share.
+/// The number of processes that share.
 const SHARERS: usize = 4;
 
 /// Makes cgroups count memory.
@@ -34,17 +34,17 @@ pub(super) fn set_up() -> Result<()> {
         .context("cgroups do not count memory")
 }
 
-pub(super) fn measure(figures: &Figures<'_>) -> Result<()> {
+pub(super) fn measure(figures: &Figures) -> Result<()> {
     mappings(figures).context("4 mappings")?;
     pythons(figures).context("4 python3")?;
-    // In tmpfs all inodes and contents are in memory before anybody comes.
+    // In tmpfs all inodes and contents are in memory from the start.
     if figures.column != "tmpfs" {
         walks(figures).context("walks")?;
     }
     Ok(())
 }
 
-/// A cgroup for workers, and the free memory before they came.
+/// A cgroup for workers, and the free memory before they started.
 struct Account {
     free: i64,
 }
@@ -56,15 +56,15 @@ impl Account {
         Ok(Self { free: free()? })
     }
 
-    /// Tells what the workers have taken by now.
-    fn tell(&self, figures: &Figures<'_>, number: u32, what: &str) -> Result<()> {
+    /// Adds the memory of the workers so far.
+    fn tell(&self, figures: &Figures, what: &str) -> Result<()> {
         let taken = self.free - free()?;
-        figures.tell(number, &format!("{what}, kB charged"), charged()?);
-        figures.tell(number + 1, &format!("{what}, kB less free"), taken);
+        figures.tell(&format!("{what}, kB charged"), charged()?);
+        figures.tell(&format!("{what}, kB less free"), taken);
         Ok(())
     }
 
-    /// Takes the cgroup away; its processes are gone.
+    /// Removes the cgroup, whose processes have ended.
     fn close(self) -> Result<()> {
         for _ in 0..100 {
             if fs::remove_dir(WORKERS).is_ok() {
@@ -76,7 +76,7 @@ impl Account {
     }
 }
 
-/// The free memory in kB, with what lies on lists of processors given back.
+/// Returns the free memory in kB, after the lists of processors were emptied.
 fn free() -> Result<i64> {
     // Freed objects come back after a grace period; counters are folded every few seconds.
     thread::sleep(Duration::from_secs(3));
@@ -85,8 +85,7 @@ fn free() -> Result<i64> {
     meminfo::free()
 }
 
-/// What the workers' cgroup is charged with, in kB. The whole, `memory.current`, also holds what is
-/// charged in advance.
+/// Returns the charge of the workers' cgroup in kB. `memory.current` includes charges in advance.
 fn charged() -> Result<i64> {
     let stat = read_text(format!("{WORKERS}/memory.stat"))?;
     let parts = ["anon ", "file ", "kernel "].map(|name| meminfo::number(&stat, name));
@@ -101,7 +100,7 @@ fn join() -> Result<()> {
 }
 
 /// 4 processes map the same 64 MiB privately, and touch all of it.
-fn mappings(figures: &Figures<'_>) -> Result<()> {
+fn mappings(figures: &Figures) -> Result<()> {
     let account = Account::open()?;
     let (ready, end) = sys::pipe()?;
     let mut end = File::from(end);
@@ -112,19 +111,13 @@ fn mappings(figures: &Figures<'_>) -> Result<()> {
                 let map = Map::new(&large()?, 0, LARGE, PROT_READ, MAP_PRIVATE)?;
                 super::maps::touch_all(&map);
                 std::io::Write::write_all(&mut end, b"!")?;
-                loop {
-                    // SAFETY: Waits for a signal.
-                    unsafe { libc::pause() };
-                }
+                sys::wait_for_end()
             })
         })
         .collect::<Result<_>>()?;
     File::from(ready).read_exact(&mut [0; SHARERS])?;
-    account.tell(figures, 120, "4 processes with 64 MiB private")?;
-    for worker in workers {
-        worker.signal(libc::SIGKILL)?;
-        worker.wait()?;
-    }
+    account.tell(figures, "4 processes with 64 MiB private")?;
+    workers.into_iter().try_for_each(Child::kill)?;
     account.close()
 }
 
@@ -134,8 +127,8 @@ fn large() -> Result<File> {
     Ok(File::open(format!("{ROOT}/large"))?)
 }
 
-/// 4 interpreters that stay.
-fn pythons(figures: &Figures<'_>) -> Result<()> {
+/// 4 interpreters that keep running.
+fn pythons(figures: &Figures) -> Result<()> {
     use std::os::unix::process::CommandExt;
     let account = Account::open()?;
     let script = "import sys; print(1, flush=True); sys.stdin.read()";
@@ -163,7 +156,7 @@ fn pythons(figures: &Figures<'_>) -> Result<()> {
             .context("no output")?
             .read_exact(&mut [0])?;
     }
-    account.tell(figures, 122, "4 python3 kept alive")?;
+    account.tell(figures, "4 python3 kept alive")?;
     for mut worker in workers {
         drop(worker.stdin.take());
         ensure!(worker.wait()?.success(), "python3 failed");
@@ -172,10 +165,10 @@ fn pythons(figures: &Figures<'_>) -> Result<()> {
 }
 
 /// After looking at every entry, and then after reading every file.
-fn walks(figures: &Figures<'_>) -> Result<()> {
+fn walks(figures: &Figures) -> Result<()> {
     let account = Account::open()?;
     in_cgroup(|| walk(|_, _| Ok(())))?;
-    account.tell(figures, 124, "memory after stat of every entry")?;
+    account.tell(figures, "memory after stat of every entry")?;
     in_cgroup(|| {
         let mut buffer = vec![0; 1 << 20];
         walk(|path, _| {
@@ -184,7 +177,7 @@ fn walks(figures: &Figures<'_>) -> Result<()> {
             Ok(())
         })
     })?;
-    account.tell(figures, 126, "memory after reading every file")?;
+    account.tell(figures, "memory after reading every file")?;
     account.close()
 }
 

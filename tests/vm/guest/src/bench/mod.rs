@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What things cost, on the image and on file systems beside it.
+//! The cost of operations on the image and on other file systems.
 //!
-//! The clock of this guest counts instructions. Each column is mounted alone, measured, and taken
-//! away, so that what one leaves in memory does not help another.
+//! The clock of this guest counts instructions. Each column is mounted alone, measured, and
+//! unmounted, so that no column profits from the caches of another one.
 //!
 //! | module | rows |
 //! |---|---|
 //! | [`files`] | reading, looking up, listing |
 //! | [`maps`] | mapping, forking |
-//! | [`memory`] | what memory processes, inodes and contents take |
+//! | [`memory`] | memory of processes, inodes and contents |
 //! | [`programs`] | starting programs |
 
 mod files;
@@ -16,130 +16,123 @@ mod maps;
 mod memory;
 mod programs;
 
+use std::cell::RefCell;
 use std::fs;
 use std::path::PathBuf;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{bail, Context, Result};
+use daxfs_vm_protocol::measurement::MOUNT_COLUMNS;
+use daxfs_vm_protocol::Cell;
 
-use crate::init::{mount_image, phys, MOUNT};
+use crate::cases::Case;
+use crate::image::{mount_image, phys, MOUNT};
 use crate::sys;
 
-/// Where the file system under measurement is.
+pub(crate) const CASES: &[Case] = &[("costs", run)];
+
+/// The mount point of the file system under measurement.
 const ROOT: &str = "/tmp/column";
 
-/// A column of the table.
-#[derive(Clone, Copy)]
+/// A file system, as mount(2) takes it.
 struct Column {
     name: &'static str,
     source: &'static str,
     kind: &'static str,
-    options: &'static str,
+    options: String,
+    flags: u64,
 }
 
-const COLUMNS: [Column; 5] = [
-    Column {
-        name: "daxfs",
-        source: "none",
-        kind: "daxfs",
-        options: "",
-    },
-    Column {
-        name: "erofs-dax",
-        source: "/dev/pmem0",
-        kind: "erofs",
-        options: "dax",
-    },
-    Column {
-        name: "erofs",
-        source: "/dev/pmem0",
-        kind: "erofs",
-        options: "",
-    },
-    Column {
-        name: "ext4-dax",
-        source: "/dev/pmem1",
-        kind: "ext4",
-        options: "dax",
-    },
-    Column {
-        name: "tmpfs",
-        source: "none",
-        kind: "tmpfs",
-        options: "size=2G",
-    },
-];
-
-/// The figures of one column.
-struct Figures<'a> {
-    column: &'a str,
-    filter: &'a str,
+impl Column {
+    fn of(name: &'static str) -> Result<Self> {
+        let (source, kind, options) = match name {
+            "daxfs" => ("none", "daxfs", &*format!("phys={}", phys())),
+            "erofs-dax" => ("/dev/pmem0", "erofs", "dax"),
+            "erofs" => ("/dev/pmem0", "erofs", ""),
+            "ext4-dax" => ("/dev/pmem1", "ext4", "dax"),
+            "tmpfs" => ("none", "tmpfs", "size=2G"),
+            _ => bail!("no column is called {name}"),
+        };
+        Ok(Self {
+            name,
+            source,
+            kind,
+            options: options.to_owned(),
+            flags: if kind == "tmpfs" { 0 } else { libc::MS_RDONLY },
+        })
+    }
 }
 
-impl Figures<'_> {
-    /// Tells the host a figure. Rows are printed in the order of `number` where nothing else decides.
-    fn tell(&self, number: u32, row: &str, value: i64) {
-        if row.contains(self.filter) {
-            println!("daxfs-guest: note {number}|{row}|{}|{value}", self.column);
-        }
+/// The figures of one column. They are printed at the end, since the process that reads them runs on
+/// the same processor.
+struct Figures {
+    column: &'static str,
+    cells: RefCell<Vec<String>>,
+}
+
+impl Figures {
+    /// Adds a figure.
+    fn tell(&self, row: &str, value: i64) {
+        let cell = Cell {
+            table: "costs",
+            row,
+            column: self.column,
+            value: &value.to_string(),
+        };
+        self.cells.borrow_mut().push(cell.to_string());
     }
 }
 
 /// Measures every column.
-pub(crate) fn run(filter: &str) -> Result<()> {
+fn run() -> Result<()> {
     sys::unmount(MOUNT, 0)?;
     fs::create_dir_all(ROOT)?;
     memory::set_up()?;
-    for column in COLUMNS {
-        measure(column, filter).with_context(|| format!("cannot measure {}", column.name))?;
+    let mut cells = Vec::new();
+    for name in MOUNT_COLUMNS {
+        let column = Column::of(name)?;
+        cells.extend(measure(&column).with_context(|| format!("cannot measure {name}"))?);
     }
+    cells.iter().for_each(|cell| println!("{cell}"));
     Ok(())
 }
 
-fn measure(column: Column, filter: &str) -> Result<()> {
+fn measure(column: &Column) -> Result<Vec<String>> {
     let figures = Figures {
         column: column.name,
-        filter,
+        cells: RefCell::default(),
     };
     mount(column, &figures)?;
     files::measure(&figures).context("cannot measure files")?;
     maps::measure(&figures).context("cannot measure mappings")?;
     programs::measure(&figures).context("cannot measure programs")?;
     memory::measure(&figures).context("cannot measure memory")?;
-    sys::unmount(ROOT, 0).context("cannot unmount")
+    sys::unmount(ROOT, 0).context("cannot unmount")?;
+    Ok(figures.cells.into_inner())
 }
 
-fn mount(column: Column, figures: &Figures<'_>) -> Result<()> {
-    let own = format!("phys={}", phys());
-    let options = if column.kind == "daxfs" {
-        own.as_str()
-    } else {
-        column.options
-    };
-    let flags = if column.kind == "tmpfs" {
-        0
-    } else {
-        libc::MS_RDONLY
-    };
+fn mount(column: &Column, figures: &Figures) -> Result<()> {
+    let Column {
+        source,
+        kind,
+        options,
+        flags,
+        ..
+    } = column;
     let once = |options: &str| -> Result<i64> {
-        let (cost, result) = cost(|| sys::mount(column.source, ROOT, column.kind, flags, options));
+        let (cost, result) = cost(|| sys::mount(source, ROOT, kind, *flags, options));
         result.with_context(|| format!("cannot mount {}", column.name))?;
         Ok(cost)
     };
     once(options)?;
-    if column.kind == "tmpfs" {
+    if *kind == "tmpfs" {
         return fill();
     }
     sys::unmount(ROOT, 0)?;
-    figures.tell(0, "mount", once(options)?);
-    if column.kind == "daxfs" {
+    figures.tell("mount", once(options)?);
+    if *kind == "daxfs" {
         sys::unmount(ROOT, 0)?;
-        figures.tell(
-            1,
-            "mount with validate",
-            once(&format!("{options},validate"))?,
-        );
+        figures.tell("mount with validate", once(&format!("{options},validate"))?);
         sys::unmount(ROOT, 0)?;
         once(options)?;
     }
@@ -157,7 +150,7 @@ fn fill() -> Result<()> {
     sys::unmount(MOUNT, 0)
 }
 
-/// The instructions that `work` takes, and what it returns.
+/// Returns the instructions that `work` takes, and its result.
 fn cost<T>(work: impl FnOnce() -> T) -> (i64, T) {
     let start = Instant::now();
     let result = work();
@@ -169,15 +162,10 @@ fn cost<T>(work: impl FnOnce() -> T) -> (i64, T) {
 
 /// Forgets cached inodes, names and pages.
 fn drop_caches() -> Result<()> {
-    // What is forgotten is freed after a grace period; the second round finds what the first freed.
-    for _ in 0..2 {
-        fs::write("/proc/sys/vm/drop_caches", "3")?;
-        thread::sleep(Duration::from_millis(200));
-    }
-    Ok(())
+    sys::free_caches(Duration::from_millis(200))
 }
 
-/// Looks at every entry, and does `work` with every regular file, whose length it gets.
+/// Stats every entry, and calls `work` with path and length of every regular file.
 fn walk(mut work: impl FnMut(PathBuf, u64) -> Result<()>) -> Result<()> {
     let mut left = vec![PathBuf::from(ROOT)];
     while let Some(directory) = left.pop() {

@@ -2,42 +2,39 @@
 //! Starting programs.
 
 use std::ffi::CString;
-use std::fs;
 
 use anyhow::{ensure, Context, Result};
 
 use super::{cost, drop_caches, Figures, ROOT};
+use crate::overlay::Overlay;
 use crate::sys;
 
-pub(super) fn measure(figures: &Figures<'_>) -> Result<()> {
-    programs(figures, ROOT, 90, "")?;
+pub(super) fn measure(figures: &Figures) -> Result<()> {
+    programs(figures, ROOT, "")?;
     overlaid(figures)
 }
 
-/// Starts each program after its pages were forgotten, and then thrice more; the best of these counts.
-fn programs(figures: &Figures<'_>, root: &str, first: u32, how: &str) -> Result<()> {
-    for (number, name, line) in [
-        (first, "exec of /bin/true", &["/bin/true"][..]),
-        (
-            first + 4,
-            "python3 -c pass",
-            &["/usr/bin/python3", "-c", "pass"][..],
-        ),
+/// Starts each program after its pages were dropped, and then three times more; the best of these
+/// counts.
+fn programs(figures: &Figures, root: &str, how: &str) -> Result<()> {
+    for (name, line) in [
+        ("exec of /bin/true", &["/bin/true"][..]),
+        ("python3 -c pass", &["/usr/bin/python3", "-c", "pass"][..]),
     ] {
         drop_caches()?;
         let (cold, _) = start(root, line)?;
-        figures.tell(number, &format!("{name}{how}, cold"), cold);
+        figures.tell(&format!("{name}{how}, cold"), cold);
         let runs = (0..3)
             .map(|_| start(root, line))
             .collect::<Result<Vec<_>>>()?;
         let (warm, faults) = runs.into_iter().min().context("no run")?;
-        figures.tell(number + 1, &format!("{name}{how}, warm"), warm);
-        figures.tell(number + 2, &format!("{name}{how}, faults"), faults);
+        figures.tell(&format!("{name}{how}, warm"), warm);
+        figures.tell(&format!("{name}{how}, faults"), faults);
     }
     Ok(())
 }
 
-/// What starting a program below `root` costs until it has ended, and the faults that it took.
+/// Returns the cost of a program below `root` from start to end, and the number of its faults.
 fn start(root: &str, line: &[&str]) -> Result<(i64, i64)> {
     let line: Vec<CString> = line
         .iter()
@@ -62,26 +59,12 @@ fn start(root: &str, line: &[&str]) -> Result<(i64, i64)> {
 }
 
 fn child_faults() -> Result<i64> {
-    // SAFETY: All bytes zero are a value of this type.
-    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-    // SAFETY: The buffer is writable.
-    sys::check(unsafe { libc::getrusage(libc::RUSAGE_CHILDREN, &mut usage) })?;
+    let usage = sys::usage(libc::RUSAGE_CHILDREN)?;
     Ok(usage.ru_minflt + usage.ru_majflt)
 }
 
 /// The same programs through an overlay with an empty upper layer.
-fn overlaid(figures: &Figures<'_>) -> Result<()> {
-    let base = "/tmp/overlay";
-    fs::create_dir_all(base)?;
-    sys::mount("none", base, "tmpfs", 0, "")?;
-    for name in ["upper", "work", "root"] {
-        fs::create_dir_all(format!("{base}/{name}"))?;
-    }
-    let root = format!("{base}/root");
-    let options = format!("lowerdir={ROOT},upperdir={base}/upper,workdir={base}/work");
-    sys::mount("overlay", &root, "overlay", 0, &options)?;
-    let result = programs(figures, &root, 100, " through overlayfs");
-    sys::unmount(&root, 0)?;
-    sys::unmount(base, 0)?;
-    result
+fn overlaid(figures: &Figures) -> Result<()> {
+    let overlay = Overlay::of(ROOT, "/tmp/overlay", "")?;
+    programs(figures, overlay.root(), " through overlayfs")
 }

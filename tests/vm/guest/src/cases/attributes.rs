@@ -7,20 +7,21 @@ use std::path::Path;
 
 use anyhow::{ensure, Result};
 
-use super::{at, sample, Case};
-use crate::init::{read_text, MOUNT};
+use super::{at, Case};
+use crate::image::MOUNT;
 use crate::sample::{acl, long_value, ATTRIBUTE, ATTRIBUTE_VALUE, PAGE, SPARSE_PIECES, USER};
 use crate::sys;
+use crate::sys::read_text;
 
 pub(super) const CASES: &[Case] = &[
-    sample("statx", statx),
-    sample("statfs", statfs),
-    sample("extended-attributes", xattrs),
-    sample("trusted-attributes-are-for-root", trusted),
-    sample("access-control-lists", acls),
-    sample("permissions", permissions),
-    sample("device-nodes-and-fifos", special),
-    sample("nodev-and-nosuid", nodev),
+    ("statx", statx),
+    ("statfs", statfs),
+    ("extended-attributes", xattrs),
+    ("trusted-attributes-are-for-root", trusted),
+    ("access-control-lists", acls),
+    ("permissions", permissions),
+    ("device-nodes-and-fifos", special),
+    ("nodev-and-nosuid", nodev),
 ];
 
 /// statx says which files are mapped in place, and how much memory a file takes.
@@ -74,11 +75,7 @@ fn statx() -> Result<()> {
 }
 
 fn statfs() -> Result<()> {
-    let path = sys::cstring(MOUNT)?;
-    // SAFETY: All bytes zero are a value of this type.
-    let mut stat: libc::statfs = unsafe { std::mem::zeroed() };
-    // SAFETY: The path is a C string, the buffer is writable.
-    sys::check(unsafe { libc::statfs(path.as_ptr(), &mut stat) })?;
+    let stat = sys::statfs(MOUNT)?;
     ensure!(
         stat.f_bfree == 0 && stat.f_bavail == 0 && stat.f_ffree == 0,
         "room in an image"
@@ -233,7 +230,7 @@ fn special() -> Result<()> {
 fn nodev() -> Result<()> {
     let target = "/tmp/nodev";
     fs::create_dir_all(target)?;
-    let options = format!("phys={}", crate::init::phys());
+    let options = format!("phys={}", crate::image::phys());
     sys::mount(
         "none",
         target,

@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! An image in the memory BAR of a device, as one kernel shares it with another.
 
-use std::fs;
 use std::process::Command;
 
 use anyhow::{ensure, Context, Result};
 
-use super::{at, bar, Case};
-use crate::init::{mount_image, MOUNT};
-use crate::sample::{BIG_FILE, HUGE_FILE, WIDE_FILE};
+use super::{at, Case};
+use crate::image::{mount_image, MOUNT};
+use crate::sample::{SampleFile, BIG_FILE, HUGE_FILE, WIDE_FILE};
 use crate::shared::Bar;
 use crate::{pattern, sys};
 
 pub(super) const CASES: &[Case] = &[
-    bar("devices-finds-the-image", devices),
-    bar("files-in-a-bar", files),
-    bar("a-store-into-the-bar-is-seen", store),
+    ("devices-finds-the-image", devices),
+    ("files-in-a-bar", files),
+    ("a-store-into-the-bar-is-seen", store),
 ];
 
 /// `daxfs-inspect devices` says what it is and prints a command that mounts it, and, while it is
@@ -50,7 +49,7 @@ fn devices() -> Result<()> {
     let json = inspect(&["devices", "--json"])?;
     ensure!(json.contains("\"state\":\"image\""), "no image in {json}");
     run(commands[0])?;
-    pattern::expect(&fs::read(at(WIDE_FILE.0))?, WIDE_FILE.1, 0)
+    WIDE_FILE.expect_read()
 }
 
 fn inspect(arguments: &[&str]) -> Result<String> {
@@ -70,10 +69,10 @@ fn run(command: &str) -> Result<()> {
 
 fn files() -> Result<()> {
     for file in [WIDE_FILE, BIG_FILE, HUGE_FILE] {
-        pattern::expect(&fs::read(at(file.0))?, file.1, 0).context(file.0)?;
+        file.expect_read().context(file.name)?;
         for flags in [libc::MAP_SHARED, libc::MAP_PRIVATE] {
-            let map = super::mapping::map(file, libc::PROT_READ, flags)?;
-            pattern::expect(&map.copy(0, map.length())?, file.1, 0).context(file.0)?;
+            let map = file.map(libc::PROT_READ, flags)?;
+            file.expect_map(&map).context(file.name)?;
         }
     }
     let output = Command::new(at("prog")).arg("hello").output()?;
@@ -81,11 +80,11 @@ fn files() -> Result<()> {
     Ok(())
 }
 
-/// What somebody else stores is what a reader and a mapping see: there is one copy.
+/// A store by another program is visible to readers and mappings: there is one copy.
 fn store() -> Result<()> {
-    let (name, seed, _) = HUGE_FILE;
+    let SampleFile { name, seed, .. } = HUGE_FILE;
     let memory = Bar::nth(0)?.map()?;
-    let map = super::mapping::map(HUGE_FILE, libc::PROT_READ, libc::MAP_SHARED)?;
+    let map = HUGE_FILE.map(libc::PROT_READ, libc::MAP_SHARED)?;
     let wanted = pattern::bytes(seed, 0, 4096);
     let mut places = (0..memory.length()).step_by(4096);
     let place = places

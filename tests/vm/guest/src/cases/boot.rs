@@ -5,14 +5,14 @@ use std::process::{Command, Stdio};
 
 use anyhow::{ensure, Context, Result};
 
-use super::{boot, Case};
-use crate::init::read_text;
+use super::Case;
 use crate::sys;
+use crate::sys::read_text;
 
 pub(super) const CASES: &[Case] = &[
-    boot("the-root-is-the-image", root),
-    boot("the-system-checks-itself", check),
-    boot("pivot-root", pivot),
+    ("the-root-is-the-image", root),
+    ("the-system-checks-itself", check),
+    ("pivot-root", pivot),
 ];
 
 fn root() -> Result<()> {
@@ -45,17 +45,8 @@ exec 3</etc/passwd; read -r line <&3; test -n \"$line\"";
 
 fn check() -> Result<()> {
     for line in SCRIPT.lines().skip(1) {
-        let output = Command::new("/bin/bash")
-            .args(["-ec", &format!("set -o pipefail; {line}")])
-            .stdin(Stdio::null())
-            .output()?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(
-            output.status.success(),
-            "{line}: {}: {}",
-            output.status,
-            said.trim()
-        );
+        let line = format!("set -o pipefail; {line}");
+        sys::output(Command::new("/bin/bash").args(["-ec", &line]))?;
     }
     Ok(())
 }
@@ -64,9 +55,7 @@ fn check() -> Result<()> {
 /// the root, and the old root goes.
 fn pivot() -> Result<()> {
     sys::in_child(|| {
-        let flags = usize::try_from(libc::CLONE_NEWNS)?;
-        sys::syscall(libc::SYS_unshare, [flags, 0, 0, 0, 0])?;
-        sys::mount("none", "/", "", libc::MS_REC | libc::MS_PRIVATE, "")?;
+        sys::unshare_mounts()?;
         let root = "/tmp/root";
         std::fs::create_dir_all(root)?;
         sys::mount("/", root, "", libc::MS_BIND, "")?;

@@ -9,39 +9,35 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context, Result};
+use daxfs_vm_protocol::Cell;
 
-use super::targets::output;
 use super::Case;
-use crate::init::read_text;
-use crate::layered::{EXTRA, IMAGE};
+use crate::boot::{EXTRA, IMAGE};
+use crate::sys::read_text;
 use crate::{meminfo, sys};
 
-const fn containers(name: &'static str, run: fn() -> Result<()>) -> Case {
-    Case::new("containers", name, run)
-}
-
 pub(super) const CASES: &[Case] = &[
-    containers("the-lines-of-the-readme", readme),
-    containers("eight-from-the-image", || eight(Layer::Image)),
-    containers("eight-from-erofs-dax", || {
+    ("the-lines-of-the-readme", readme),
+    ("eight-from-the-image", || eight(Layer::Image)),
+    ("eight-from-erofs-dax", || {
         eight(Layer::Erofs("erofs-dax", "dax"))
     }),
-    containers("eight-from-erofs", || eight(Layer::Erofs("erofs", ""))),
-    containers("eight-copies-in-tmpfs", || eight(Layer::Copies)),
+    ("eight-from-erofs", || eight(Layer::Erofs("erofs", ""))),
+    ("eight-copies-in-tmpfs", || eight(Layer::Copies)),
 ];
 
-/// How many containers are started.
+/// The number of containers.
 const COUNT: usize = 8;
 
-/// How long a container may take until its program runs.
+/// The time limit for a container to start its program.
 const PATIENCE: Duration = Duration::from_secs(100);
 
-/// What each of them runs: it writes to its root, and stays.
+/// The program of each container: it writes to its root, and keeps running.
 const PROGRAM: &str = "import asyncio, decimal, json, re, sqlite3, socket, time
 open('/ready', 'w').write(json.dumps(socket.gethostname()))
 time.sleep(100000)";
 
-/// What the roots of the containers are made of.
+/// The file systems below the roots of the containers.
 #[derive(Clone, Copy)]
 enum Layer {
     /// An overlay of the image each.
@@ -90,7 +86,7 @@ fn eight_on(layer: Layer, lower: &str) -> Result<()> {
     let warm = Container::start(layer, lower, COUNT)?;
     warm.ready()?;
     warm.remove()?;
-    drop_caches()?;
+    sys::free_caches(Duration::from_millis(500))?;
     let before = meminfo::free()?;
     let all = (0..COUNT)
         .map(|number| Container::start(layer, lower, number))
@@ -137,10 +133,13 @@ fn tell(layer: Layer, all: &[Container], used: i64) -> Result<()> {
         ("the sum of eight", sum),
         ("the whole guest's difference", used),
     ] {
-        println!(
-            "cell|kB for 8 containers|{row}|{}|{kilobytes}",
-            layer.name()
-        );
+        let cell = Cell {
+            table: "kB for 8 containers",
+            row,
+            column: layer.name(),
+            value: &kilobytes.to_string(),
+        };
+        println!("{cell}");
     }
     Ok(())
 }
@@ -149,7 +148,7 @@ fn tell(layer: Layer, all: &[Container], used: i64) -> Result<()> {
 struct Container {
     name: String,
     directory: PathBuf,
-    /// What is mounted for it, in the order in which it goes.
+    /// The mounts of the container, in the order in which they are unmounted.
     mounts: Vec<String>,
 }
 
@@ -193,7 +192,7 @@ impl Container {
             fs::create_dir(self.directory.join(name))?;
         }
         if matches!(layer, Layer::Copies) {
-            return output(Command::new("cp").args([
+            return sys::output(Command::new("cp").args([
                 "-a",
                 &format!("{lower}/."),
                 &format!("{directory}/rootfs"),
@@ -246,7 +245,7 @@ impl Container {
         Ok(())
     }
 
-    /// Whether it runs, and sees what it wrote and not what others did.
+    /// Fails unless the container runs, and sees its own writes and no others.
     fn is_alone(&self) -> Result<()> {
         let state = self.crun(&["state"])?;
         ensure!(state.contains("\"running\""), "{} is {state}", self.name);
@@ -259,7 +258,7 @@ impl Container {
         Ok(())
     }
 
-    /// What its memory cgroup says that it uses, in kB.
+    /// Returns the memory use of its cgroup in kB.
     fn memory(&self) -> Result<i64> {
         let text = read_text(format!("/sys/fs/cgroup/{}/memory.current", self.name))?;
         Ok(text.trim().parse::<i64>()? / 1024)
@@ -311,15 +310,6 @@ fn cgroups() -> Result<()> {
         .context("cannot turn controllers on")
 }
 
-fn drop_caches() -> Result<()> {
-    // What is forgotten is freed after a grace period; the second round finds what the first freed.
-    for _ in 0..2 {
-        fs::write("/proc/sys/vm/drop_caches", "3")?;
-        thread::sleep(Duration::from_millis(500));
-    }
-    Ok(())
-}
-
 /// Runs what README.md says, as it stands there.
 fn readme() -> Result<()> {
     cgroups()?;
@@ -333,12 +323,12 @@ fn readme() -> Result<()> {
         .stderr(fs::File::options().append(true).open(log)?)
         .status()?;
     ensure!(status.success(), "{status}: {}", read_text(log)?.trim());
-    let list = output(Command::new("crun").arg("list"))?;
+    let list = sys::output(Command::new("crun").arg("list"))?;
     let running = list.lines().filter(|line| line.contains("running"));
     let running = running.count();
     for line in list.lines().skip(1) {
         let name = line.split_whitespace().next().context("no name")?;
-        output(Command::new("crun").args(["delete", "--force", name]))?;
+        sys::output(Command::new("crun").args(["delete", "--force", name]))?;
     }
     ensure!(running == COUNT, "{running} containers run: {list}");
     println!("{COUNT} containers ran");

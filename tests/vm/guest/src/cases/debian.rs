@@ -7,16 +7,18 @@ use std::process::{Command, Stdio};
 
 use anyhow::{ensure, Context, Result};
 
-use super::{debian, Case};
-use crate::init::{read_text, MOUNT};
+use super::Case;
+use crate::image::MOUNT;
+use crate::overlay::Overlay;
+use crate::sys::read_text;
 use crate::{manifest, meminfo, sys};
 
 pub(super) const CASES: &[Case] = &[
-    debian("the-tree-is-what-it-was-made-from", same_tree),
-    debian("programs-in-a-chroot", in_chroot),
-    debian("programs-over-overlayfs", over_overlay),
-    debian("bind-mount-as-root", bind_as_root),
-    debian("four-pythons-share-their-pages", pythons),
+    ("the-tree-is-what-it-was-made-from", same_tree),
+    ("programs-in-a-chroot", in_chroot),
+    ("programs-over-overlayfs", over_overlay),
+    ("bind-mount-as-root", bind_as_root),
+    ("four-pythons-share-their-pages", pythons),
 ];
 
 fn same_tree() -> Result<()> {
@@ -72,19 +74,12 @@ fn run_all_programs(root: &str) -> Result<()> {
 /// Runs the programs with these names.
 pub(super) fn run_programs(root: &str, names: &[&str]) -> Result<()> {
     for (name, script) in PROGRAMS.iter().filter(|(name, _)| names.contains(name)) {
-        let output = Command::new("/bin/busybox")
+        let mut shell = Command::new("/bin/busybox");
+        shell
             .args(["chroot", root, "/bin/bash", "-c", script])
             .env("HOME", "/tmp")
-            .env("LC_ALL", "C")
-            .stdin(Stdio::null())
-            .output()?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(
-            output.status.success(),
-            "{name}: {}: {}",
-            output.status,
-            said.trim()
-        );
+            .env("LC_ALL", "C");
+        sys::output(&mut shell).context(*name)?;
     }
     Ok(())
 }
@@ -119,19 +114,9 @@ fn in_chroot() -> Result<()> {
 }
 
 fn over_overlay() -> Result<()> {
-    let base = "/tmp/layers";
-    fs::create_dir_all(base)?;
-    sys::mount("none", base, "tmpfs", 0, "")?;
-    for name in ["upper", "work", "root"] {
-        fs::create_dir_all(format!("{base}/{name}"))?;
-    }
-    let root = format!("{base}/root");
-    let options = format!("lowerdir={MOUNT},upperdir={base}/upper,workdir={base}/work,index=on,metacopy=on,redirect_dir=on,xino=on");
-    sys::mount("overlay", &root, "overlay", 0, &options)?;
-    let result = programs_and_changes(&root);
-    sys::unmount(&root, libc::MNT_DETACH)?;
-    sys::unmount(base, libc::MNT_DETACH)?;
-    result
+    let options = ",index=on,metacopy=on,redirect_dir=on,xino=on";
+    let overlay = Overlay::of(MOUNT, "/tmp/layers", options)?;
+    programs_and_changes(overlay.root())
 }
 
 fn programs_and_changes(root: &str) -> Result<()> {
@@ -139,12 +124,9 @@ fn programs_and_changes(root: &str) -> Result<()> {
     run_all_programs(root)?;
     let script = "set -e; echo changed >> /etc/passwd; rm -r /usr/share/doc; mv /etc/alternatives /etc/other;
 cp -a /usr/lib/git-core /opt/git-core; ln /usr/bin/perl /usr/bin/perl-again; useradd -m someone; chmod -R go-rx /var/log";
-    let output = Command::new("/bin/busybox")
-        .args(["chroot", root, "/bin/bash", "-c", script])
-        .stdin(Stdio::null())
-        .output()?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "changes: {}", said.trim());
+    let mut shell = Command::new("/bin/busybox");
+    shell.args(["chroot", root, "/bin/bash", "-c", script]);
+    sys::output(&mut shell).context("changes")?;
     ensure!(
         !Path::new(root).join("usr/share/doc").exists(),
         "a removed directory is there"
@@ -160,9 +142,7 @@ cp -a /usr/lib/git-core /opt/git-core; ln /usr/bin/perl /usr/bin/perl-again; use
 /// namespace of its own. The initramfs is no root that `pivot_root` could leave.
 fn bind_as_root() -> Result<()> {
     sys::in_child(|| {
-        let flags = usize::try_from(libc::CLONE_NEWNS)?;
-        sys::syscall(libc::SYS_unshare, [flags, 0, 0, 0, 0])?;
-        sys::mount("none", "/", "", libc::MS_REC | libc::MS_PRIVATE, "")?;
+        sys::unshare_mounts()?;
         let between = "/tmp/between";
         fs::create_dir_all(between)?;
         sys::mount(MOUNT, between, "", libc::MS_BIND, "")?;

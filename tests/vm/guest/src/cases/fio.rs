@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! fio(1) verifies files that it wrote on the host before the image was made: each block carries its
-//! place and a CRC of its content.
+//! fio(1) verifies files that it wrote on the host before the image was made: each block holds its
+//! offset and a CRC of its content.
 
 use std::fs;
 use std::path::Path;
@@ -10,26 +10,22 @@ use anyhow::{bail, ensure, Context, Result};
 
 use super::targets::{self, Target};
 use super::Case;
-use crate::init::read_text;
-use crate::layered::IMAGE;
-
-const fn fio(name: &'static str, run: fn() -> Result<()>) -> Case {
-    Case::new("fio", name, run)
-}
+use crate::boot::IMAGE;
+use crate::sys::read_text;
 
 pub(super) const CASES: &[Case] = &[
-    fio("psync", || verify("psync", Cache::Default)),
-    fio("psync-direct", || verify("psync", Cache::Direct)),
-    fio("preadv2", || verify("pvsync2", Cache::Default)),
-    fio("mmap", || verify("mmap", Cache::Default)),
-    fio("libaio", || verify("libaio", Cache::Default)),
-    fio("libaio-direct", || verify("libaio", Cache::Direct)),
-    fio("io_uring", || verify("io_uring", Cache::Default)),
-    fio("io_uring-direct", || verify("io_uring", Cache::Direct)),
-    fio("a-wrong-byte-is-noticed", wrong_byte),
+    ("psync", || verify("psync", Cache::Default)),
+    ("psync-direct", || verify("psync", Cache::Direct)),
+    ("preadv2", || verify("pvsync2", Cache::Default)),
+    ("mmap", || verify("mmap", Cache::Default)),
+    ("libaio", || verify("libaio", Cache::Default)),
+    ("libaio-direct", || verify("libaio", Cache::Direct)),
+    ("io_uring", || verify("io_uring", Cache::Default)),
+    ("io_uring-direct", || verify("io_uring", Cache::Direct)),
+    ("a-wrong-byte-is-noticed", wrong_byte),
 ];
 
-/// Whether files are opened with `O_DIRECT`.
+/// The use of the page cache: files are opened with or without `O_DIRECT`.
 #[derive(Clone, Copy)]
 enum Cache {
     Default,
@@ -48,7 +44,7 @@ impl Cache {
 /// The file that is wrong in one byte.
 const WRONG: &str = "wrong";
 
-/// A set of files: what they are called, and the options with which fio wrote them.
+/// A set of files: its name, and the options with which fio wrote it.
 struct Files {
     name: String,
     layout: Vec<String>,
@@ -67,7 +63,7 @@ fn sets() -> Result<Vec<Files>> {
     Ok(sets.collect())
 }
 
-/// How the files are read.
+/// The orders of reads.
 const PATTERNS: &[&str] = &["read", "randread"];
 
 fn verify(engine: &str, cache: Cache) -> Result<()> {

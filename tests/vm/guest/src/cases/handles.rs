@@ -3,18 +3,18 @@
 
 use std::fs::{self, File};
 use std::io::Read;
-use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::{ensure, Result};
 
-use super::{at, sample, Case};
+use super::{at, Case};
 use crate::sys::{self, cstring, expect_errno};
 
 pub(super) const CASES: &[Case] = &[
-    sample("handles-survive-an-empty-cache", survive),
-    sample("forged-handles-are-refused", forged),
+    ("handles-survive-an-empty-cache", survive),
+    ("forged-handles-are-refused", forged),
 ];
 
 /// `struct file_handle` with room for one.
@@ -58,9 +58,7 @@ fn open(handle: &Handle) -> Result<File> {
 
 fn open_with(handle: &Handle, flags: i32) -> Result<File> {
     let root = File::open("/mnt")?;
-    let fd = i32::try_from(sys::check(open_raw(&root, handle, flags))?)?;
-    // SAFETY: The descriptor is new and ours.
-    Ok(unsafe { File::from_raw_fd(fd) })
+    Ok(sys::descriptor(open_raw(&root, handle, flags))?.into())
 }
 
 /// open_by_handle_at(2) and nothing else.
@@ -76,7 +74,7 @@ pub(super) fn open_raw(root: &File, handle: &Handle, flags: i32) -> libc::c_long
     }
 }
 
-/// What does not wait, whatever the file is.
+/// Flags for which no file waits.
 const AT_ONCE: i32 = libc::O_RDONLY | libc::O_NONBLOCK;
 
 /// Opens a path by its handle.

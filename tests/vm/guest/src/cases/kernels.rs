@@ -4,28 +4,29 @@
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{ensure, Context, Result};
+use daxfs_vm_protocol::words::two_kernels;
 
-use super::{debian, kernels, Case};
+use super::{debian, Case};
 use crate::control::Control;
-use crate::init::MOUNT;
+use crate::image::MOUNT;
 
 pub(super) const CASES: &[Case] = &[
-    kernels("atomics-reach-the-other-kernel", atomics),
-    kernels("programs-in-both-kernels", programs),
-    kernels("containers-in-both-kernels", containers),
+    ("atomics-reach-the-other-kernel", atomics),
+    ("programs-in-both-kernels", programs),
+    ("containers-in-both-kernels", containers),
 ];
 
-/// How often each guest counts.
+/// The number of increments of each guest.
 const COUNTS: u32 = 100_000;
 
-/// If this fails the emulation is no shared memory, and nothing else means anything.
+/// If this fails, the emulation does not share memory atomically, and no other result counts.
 fn atomics() -> Result<()> {
     let control = Control::open()?;
-    control.step(1)?;
+    control.step(two_kernels::COUNTING)?;
     for _ in 0..COUNTS {
         control.count();
     }
-    control.step(2)?;
+    control.step(two_kernels::COUNTED)?;
     let counted = control.counted();
     ensure!(
         counted == 2 * COUNTS,
@@ -38,16 +39,16 @@ fn atomics() -> Result<()> {
 fn programs() -> Result<()> {
     let control = Control::open()?;
     let _furniture = debian::Furniture::new(MOUNT, &["tmp"])?;
-    control.step(3)?;
+    control.step(two_kernels::PROGRAMS)?;
     let ran = debian::run_programs(MOUNT, &["python", "git", "gcc"]);
-    control.step(4)?;
+    control.step(two_kernels::PROGRAMS_RAN)?;
     ran
 }
 
-/// How many containers a kernel has.
+/// The number of containers of a kernel.
 const CONTAINERS: usize = 4;
 
-/// What a container does: it maps large files privately, looks at every page, and waits.
+/// The program of a container: it maps large files privately, reads every page, and waits.
 const SCRIPT: &str = "
 import glob, json, mmap, os, subprocess
 maps = []
@@ -105,9 +106,9 @@ fn container(root: &str) -> Result<Child> {
 fn containers() -> Result<()> {
     let control = Control::open()?;
     let _furniture = debian::Furniture::new(MOUNT, &["tmp"])?;
-    control.step(5)?;
+    control.step(two_kernels::NO_CONTAINERS)?;
     let containers = Containers::start(MOUNT);
     // The host looks at what both take while the containers are there.
-    control.step(6)?;
+    control.step(two_kernels::CONTAINERS)?;
     containers.map(drop)
 }

@@ -2,50 +2,40 @@
 //! Pages that are in use when mapping and mount are gone.
 
 use std::fs::{self, File};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context, Result};
 use libc::{MAP_PRIVATE, MAP_SHARED, PROT_READ};
 
-use super::mapping::map;
 use super::mounting::{claims, inner_address, refused};
-use super::{at, sample, Case};
-use crate::init::{mount_image, phys, MOUNT};
-use crate::sample::{CLEAN_FILE, HUGE_FILE, PAGE, WIDE_FILE};
+use super::Case;
+use crate::image::{mount_image, phys, MOUNT};
+use crate::meminfo;
+use crate::sample::{SampleFile, CLEAN_FILE, HUGE_FILE, PAGE, WIDE_FILE};
 use crate::sys;
-use crate::{meminfo, pattern};
 
 pub(super) const CASES: &[Case] = &[
-    sample("pages-that-outlive-the-mount", outlive).announcing(PARKED),
-    sample("pages-of-a-former-mount-are-given-back-later", parked).announcing(PARKED),
-    sample("a-part-of-a-former-mount-is-refused", overlap_parked).announcing(PARKED),
-    sample("locked-pages-do-not-hold-the-memory", locked).under_every_policy(),
+    ("pages-that-outlive-the-mount", outlive),
+    ("pages-of-a-former-mount-are-given-back-later", parked),
+    ("a-part-of-a-former-mount-is-refused", overlap_parked),
+    ("locked-pages-do-not-hold-the-memory", locked),
 ];
 
-/// What the module says when it keeps a range for later.
-const PARKED: &[&str] = &["in use after the unmount"];
-
 /// Puts the first `length` bytes of a file into a pipe, as references to the pages of the image.
-fn splice(file: (&str, u64, u64), length: usize) -> Result<OwnedFd> {
+fn splice(file: SampleFile, length: usize) -> Result<OwnedFd> {
     let (read, write) = sys::pipe()?;
-    let map = map(file, PROT_READ, MAP_SHARED)?;
-    let vector = libc::iovec {
-        iov_base: map.address().cast(),
-        iov_len: length,
-    };
-    // SAFETY: The range is mapped; the kernel takes references to its pages.
-    let moved = unsafe { libc::vmsplice(write.as_raw_fd(), &vector, 1, 0) };
-    let moved = usize::try_from(sys::check(i64::try_from(moved)?)?)?;
+    let map = file.map(PROT_READ, MAP_SHARED)?;
+    let moved = map.vmsplice(&write, 0, length)?;
     ensure!(moved == length, "{moved} of {length} bytes are in the pipe");
     Ok(read)
 }
 
 /// Empties a pipe that holds the first `length` bytes of a file.
-fn expect_in_pipe(pipe: OwnedFd, file: (&str, u64, u64), length: usize) -> Result<()> {
+fn expect_in_pipe(pipe: OwnedFd, file: SampleFile, length: usize) -> Result<()> {
     let mut bytes = vec![0; length];
     std::io::Read::read_exact(&mut File::from(pipe), &mut bytes)?;
-    pattern::expect(&bytes, file.1, 0)
+    file.expect(&bytes, 0)
 }
 
 /// A mount takes over what a former one left, though pages are in use and stay what they are.
@@ -64,14 +54,14 @@ fn outlive() -> Result<()> {
     mount_image()
 }
 
-/// What is mapped small and huge is there.
+/// Fails unless files can be read, and mapped by small pages and by huge ones.
 fn expect_files() -> Result<()> {
     for file in [WIDE_FILE, HUGE_FILE] {
         for flags in [MAP_SHARED, MAP_PRIVATE] {
-            let map = map(file, PROT_READ, flags)?;
-            pattern::expect(&map.copy(0, map.length())?, file.1, 0)?;
+            let map = file.map(PROT_READ, flags)?;
+            file.expect_map(&map)?;
         }
-        pattern::expect(&fs::read(at(file.0))?, file.1, 0)?;
+        file.expect_read()?;
     }
     Ok(())
 }
@@ -139,10 +129,13 @@ fn locked() -> Result<()> {
     for unlock in [Unlock::ByExit, Unlock::ByCall] {
         sys::in_child(|| {
             sys::run_on_processor(1)?;
-            let map = map(WIDE_FILE, PROT_READ, MAP_PRIVATE)?;
+            let map = WIDE_FILE.map(PROT_READ, MAP_PRIVATE)?;
             map.lock()?;
             // The last few wait on a list of the processor.
-            let (locked, all) = (locked_memory()? - before, i64::try_from(WIDE_FILE.2 >> 10)?);
+            let (locked, all) = (
+                locked_memory()? - before,
+                i64::try_from(WIDE_FILE.size >> 10)?,
+            );
             ensure!(
                 locked > all / 2,
                 "{locked} of {all} kB are counted as locked"
@@ -174,7 +167,7 @@ enum Unlock {
     ByCall,
 }
 
-/// How much memory is locked, in KiB, as the kernel counts.
+/// Returns the kernel's count of locked memory in KiB.
 fn locked_memory() -> Result<i64> {
     // Processors count for themselves and add their counts up from time to time; this does it now.
     fs::write("/proc/sys/vm/stat_refresh", "1")?;

@@ -21,39 +21,39 @@ use daxfs_hostile::examine::{Examiner, Stage};
 use daxfs_hostile::reference::reference;
 use daxfs_image::hash::Xxh64;
 
-use super::{mutants, Case};
+use super::Case;
 use crate::explore::{self, Findings};
-use crate::init;
 use crate::klog::KernelLog;
+use crate::settings;
 use crate::shared::Bar;
 use crate::stream::Stream;
 use crate::sys;
 
 pub(super) const CASES: &[Case] = &[
-    mutants("mutants-with-validate", with_validate),
-    mutants("mutants-without-validate", without_validate),
-    mutants("a-listing-breaks-off-at-a-broken-entry", broken_listing),
-    mutants("an-acl-of-another-version-is-damage", broken_acl),
-    mutants("two-who-mount-a-broken-root-hear-the-same", broken_root),
+    ("mutants-with-validate", with_validate),
+    ("mutants-without-validate", without_validate),
+    ("a-listing-breaks-off-at-a-broken-entry", broken_listing),
+    ("an-acl-of-another-version-is-damage", broken_acl),
+    ("two-who-mount-a-broken-root-hear-the-same", broken_root),
 ];
 
-/// Where mutants are mounted.
+/// The mount point of mutants.
 const TARGET: &str = "/tmp/mutant";
 
-/// After how many mutants a sign of life is given.
+/// The number of mutants between two lines on the console.
 const SAY_EVERY: u64 = 100;
 
 /// The memory in which mutants are mounted.
 struct Memory {
     bar: Bar,
-    /// What it holds.
+    /// Its content.
     bytes: Vec<u8>,
 }
 
 impl Memory {
     fn find() -> Result<Self> {
         fs::create_dir_all(TARGET)?;
-        // What a mount takes is given back after grace periods, which can be short here.
+        // Mounts release memory after grace periods, which this shortens.
         fs::write("/sys/kernel/rcu_expedited", "1")?;
         let bar = Bar::nth(0)?;
         let bytes = vec![0; usize::try_from(bar.size)?];
@@ -82,7 +82,7 @@ impl Memory {
     }
 }
 
-/// What became of the mutants.
+/// The outcomes of the mutants.
 #[derive(Default)]
 struct Counts {
     accepted: u64,
@@ -101,14 +101,14 @@ impl Counts {
         let refused: u64 = self.refused.values().sum();
         println!(
             "seed {}: {} mutants: {} accepted, {refused} refused; {} objects walked, {messages} messages",
-            init::seed(),
-            init::mutants(),
+            settings::seed(),
+            settings::mutants(),
             self.accepted,
             self.objects,
         );
         for ((stage, number), count) in &self.refused {
             let stage = stage.map_or(String::new(), |stage| format!(" by {}", stage.name()));
-            println!("{count} refused{stage} with {}", name(*number));
+            println!("{count} refused{stage} with {}", sys::errno_name(*number));
         }
         for (error, count) in &self.errors {
             println!("{count} {error}");
@@ -116,18 +116,7 @@ impl Counts {
     }
 }
 
-fn name(number: i32) -> String {
-    match number {
-        libc::EUCLEAN => "EUCLEAN".to_owned(),
-        libc::EOPNOTSUPP => "EOPNOTSUPP".to_owned(),
-        libc::EIO => "EIO".to_owned(),
-        libc::EFAULT => "EFAULT".to_owned(),
-        libc::EINVAL => "EINVAL".to_owned(),
-        other => format!("error {other}"),
-    }
-}
-
-/// A mutant in memory, and what is watched.
+/// A mutant in memory, the kernel log, and the outcomes.
 struct Trial {
     memory: Memory,
     log: KernelLog,
@@ -137,7 +126,7 @@ struct Trial {
 impl Trial {
     /// Does `each` with every mutant.
     fn run(mut each: impl FnMut(&mut Self) -> Result<()>) -> Result<()> {
-        let (drawer, seed, count) = (Drawer::default(), init::seed(), init::mutants());
+        let (drawer, seed, count) = (Drawer::default(), settings::seed(), settings::mutants());
         ensure!(count > 0, "no mutants are asked for");
         let mut trial = Self {
             memory: Memory::find()?,
@@ -191,8 +180,8 @@ fn with_validate() -> Result<()> {
     })
 }
 
-/// What is wrong first with an image that is larger than its memory, which a mount finds out when it has
-/// looked at the rest of the superblock.
+/// Returns the first error of an image that is larger than its memory: a mount compares these when it
+/// has checked the rest of the superblock.
 fn unbounded(memory: &[u8], error: Error) -> Error {
     match error {
         Error::Corrupt(finding) if finding.rule == Rule::ImageTruncated => {
@@ -205,10 +194,10 @@ fn unbounded(memory: &[u8], error: Error) -> Error {
     }
 }
 
-/// Whether the kernel has refused an image as the check has, and has said why.
+/// Fails unless the kernel has refused an image with the error and the message of the check.
 fn refused_alike(error: &Error, found: i32, messages: &[String]) -> Result<()> {
     let (wanted, words) = match error {
-        // The mount compares the length with `size=`, which somebody has chosen.
+        // The mount compares the length with `size=`, an argument.
         Error::Corrupt(finding) if finding.rule == Rule::ImageTruncated => {
             (libc::EINVAL, "is less than the image's".to_owned())
         }
@@ -238,8 +227,8 @@ fn compare(walked: &Findings, image: &Image<&[u8], Xxh64>) -> Result<()> {
     Ok(())
 }
 
-/// Whatever is wrong, the kernel stays well and every operation ends. Which errors there may be is
-/// known: what the module says of damage, and what the VFS says of impossible objects.
+/// Whatever the damage, the kernel does not fail and every operation ends. The possible errors are those
+/// of the module for damage, and those of the VFS for impossible objects.
 fn without_validate() -> Result<()> {
     Trial::run(|trial| {
         let found = trial.memory.mount("");
@@ -260,13 +249,13 @@ fn without_validate() -> Result<()> {
 }
 
 impl Counts {
-    /// An operation has failed: on damage it may.
+    /// Counts a failure, which damage permits.
     fn take(&mut self, place: &str, error: &io::Error) -> Result<()> {
         let what = place.split(' ').next().unwrap_or_default();
         let number = error.raw_os_error();
-        // What a mapping shows and what a read gives are the same bytes, whatever they are.
+        // A mapping and a read give the same bytes, whatever they are.
         ensure!(what != "map" || number.is_some(), "{place}: {error}");
-        let why = number.map_or(error.to_string(), name);
+        let why = number.map_or(error.to_string(), sys::errno_name);
         let entry = format!("times {what} failed with {why}");
         *self.errors.entry(entry).or_default() += 1;
         Ok(())
@@ -292,8 +281,8 @@ fn broken_listing() -> Result<()> {
     told
 }
 
-/// Does something until the module tells of it with this word: it tells of damage so often, and then not
-/// for seconds, of whatever kind that was.
+/// Repeats an operation until a message of the module contains a word: messages about damage are
+/// limited in rate.
 fn until_told(
     log: &mut KernelLog,
     word: &str,
@@ -325,8 +314,7 @@ fn list_twice(names: &[Vec<u8>]) -> Result<()> {
     Ok(())
 }
 
-/// The kernel's functions say of an ACL of another version that there are none; what reads it says that the
-/// image is damaged.
+/// The kernel's functions report an ACL of another version as unsupported; the module reports damage.
 fn broken_acl() -> Result<()> {
     const FILE: &str = "with-acl";
     let mut specimen = Editor::new(reference());
@@ -344,15 +332,14 @@ fn broken_acl() -> Result<()> {
     told
 }
 
-/// Who waits for a mount that fails late, when the image is open, does not find its memory taken, but what
-/// is wrong with the image.
+/// A mount that waits for one that fails late reports the error of the image, not memory in use.
 fn broken_root() -> Result<()> {
     const ROUNDS: usize = 30;
     let mut specimen = Editor::new(reference());
     let file = specimen.ino("empty");
     specimen.superblock().root.set(file);
     let mut memory = Memory::find()?;
-    // Giving the memory back takes its time, in which the other may come.
+    // Releasing memory takes time, during which the other mount can start.
     fs::write("/sys/kernel/rcu_expedited", "0")?;
     memory.put(&specimen.finish())?;
     let mount = || (0..ROUNDS).map(|_| memory.mount("")).collect();

@@ -10,20 +10,20 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{ensure, Context, Result};
 
-use super::{at, sample, Case};
-use crate::init::MOUNT;
+use super::{at, Case};
+use crate::image::MOUNT;
 use crate::sample::{entries, many_name, Entry, Kind, IMAGE_SIZE, MANY};
 use crate::stream::Stream;
 use crate::{pattern, sys};
 
 pub(super) const CASES: &[Case] = &[
-    sample("walk-finds-what-was-packed", walk),
-    sample("absent-names", absent),
-    sample("listing-a-large-directory", list_many),
-    sample("positions-in-a-directory", positions),
-    sample("two-readers-of-a-directory", two_readers),
-    sample("hard-links", hard_links),
-    sample("symlinks", symlinks),
+    ("walk-finds-what-was-packed", walk),
+    ("absent-names", absent),
+    ("listing-a-large-directory", list_many),
+    ("positions-in-a-directory", positions),
+    ("two-readers-of-a-directory", two_readers),
+    ("hard-links", hard_links),
+    ("symlinks", symlinks),
 ];
 
 /// Every entry is there with its metadata and content, and there is nothing else.

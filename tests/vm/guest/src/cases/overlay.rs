@@ -3,52 +3,30 @@
 
 use std::fs;
 use std::os::unix::fs::{symlink, FileExt, MetadataExt};
-use std::path::Path;
 
 use anyhow::{ensure, Result};
 
-use super::{at, sample, Case};
-use crate::sample::{BIG_FILE, SMALL_FILE};
+use super::{at, Case};
+use crate::image::MOUNT;
+use crate::overlay::Overlay;
+use crate::sample::{SampleFile, BIG_FILE, SMALL_FILE};
 use crate::{pattern, sys};
 
 pub(super) const CASES: &[Case] = &[
-    sample("overlayfs-lower-layer", overlay),
-    sample("overlayfs-with-all-features", overlay_features),
-    sample("direct-io-through-overlayfs", direct),
-    sample("bind-mounts", bind),
-    sample("chroot", chroot),
+    ("overlayfs-lower-layer", overlay),
+    ("overlayfs-with-all-features", overlay_features),
+    ("direct-io-through-overlayfs", direct),
+    ("bind-mounts", bind),
+    ("chroot", chroot),
 ];
 
-/// An overlay over the mount, taken away when dropped.
-struct Overlay(&'static str);
-
-impl Overlay {
-    fn new(options: &str) -> Result<Self> {
-        let base = "/tmp/overlay";
-        fs::create_dir_all(base)?;
-        sys::mount("none", base, "tmpfs", 0, "")?;
-        for dir in ["upper", "work", "merged"] {
-            fs::create_dir_all(Path::new(base).join(dir))?;
-        }
-        let options = format!("lowerdir=/mnt,upperdir={base}/upper,workdir={base}/work{options}");
-        sys::mount("overlay", "/tmp/overlay/merged", "overlay", 0, &options)?;
-        Ok(Self("/tmp/overlay/merged"))
-    }
-
-    fn path(&self, name: &str) -> std::path::PathBuf {
-        Path::new(self.0).join(name)
-    }
-}
-
-impl Drop for Overlay {
-    fn drop(&mut self) {
-        let _ = sys::unmount(self.0, 0);
-        let _ = sys::unmount("/tmp/overlay", libc::MNT_DETACH);
-    }
+/// Mounts an overlay of the image with more options.
+fn layered(options: &str) -> Result<Overlay> {
+    Overlay::of(MOUNT, "/tmp/overlay", options)
 }
 
 fn exercise(overlay: &Overlay) -> Result<()> {
-    let (name, seed, size) = BIG_FILE;
+    let SampleFile { name, seed, size } = BIG_FILE;
     let bytes = fs::read(overlay.path(name))?;
     ensure!(u64::try_from(bytes.len())? == size, "{} bytes", bytes.len());
     pattern::expect(&bytes, seed, 0)?;
@@ -90,13 +68,13 @@ fn exercise(overlay: &Overlay) -> Result<()> {
 }
 
 fn overlay() -> Result<()> {
-    exercise(&Overlay::new("")?)
+    exercise(&layered("")?)
 }
 
 /// These need file handles and a file system identity of the lower layer.
 fn overlay_features() -> Result<()> {
-    let overlay = Overlay::new(",index=on,metacopy=on,redirect_dir=on,xino=on")?;
-    let options = crate::init::read_text("/proc/mounts")?;
+    let overlay = layered(",index=on,metacopy=on,redirect_dir=on,xino=on")?;
+    let options = sys::read_text("/proc/mounts")?;
     let line = options
         .lines()
         .find(|line| line.starts_with("overlay"))
@@ -121,8 +99,8 @@ fn overlay_features() -> Result<()> {
 
 /// A read with O_DIRECT of a file that is still the lower layer's.
 fn direct() -> Result<()> {
-    let overlay = Overlay::new("")?;
-    for (name, seed, size) in [BIG_FILE, SMALL_FILE] {
+    let overlay = layered("")?;
+    for SampleFile { name, seed, size } in [BIG_FILE, SMALL_FILE] {
         let file = sys::open(overlay.path(name), libc::O_RDONLY | libc::O_DIRECT)?;
         let mut buffer = vec![0; 1 << 20];
         let length = fs::File::from(file).read_at(&mut buffer, 4096 % size)?;

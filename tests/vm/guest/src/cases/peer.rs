@@ -12,37 +12,38 @@ use anyhow::{Context, Result};
 use daxfs_format::superblock::SuperblockCopy;
 use daxfs_format::{RawInode, SectionKind};
 use daxfs_test_random::Random;
+use daxfs_vm_protocol::words::{hostile_peer, IMAGE_BAR};
 
-use super::{peer, Case};
+use super::Case;
 use crate::control::{Command, Control};
-use crate::init::MOUNT;
+use crate::image::MOUNT;
 use crate::shared::Bar;
 use crate::sys::{self, Map};
 
-pub(super) const CASES: &[Case] = &[peer("scribbling", scribble)];
+pub(super) const CASES: &[Case] = &[("scribbling", scribble)];
 
-/// What fills the memory behind the image. No reader may ever see it, so it must not be in the image:
-/// this program is, and holds the complement only.
+/// Returns the word that fills the memory behind the image, which no reader may ever see. This program
+/// is in the image, so it holds the complement only.
 pub(super) fn canary() -> u64 {
     !std::hint::black_box(0x6b1d_c0de_5afe_0f1e)
 }
 
-/// How far from its beginning a section is hot, in bytes.
+/// The length in bytes of the beginning of a section that is changed often.
 const HOT: u64 = 4096;
 
-/// Where in an inode the length of its file is, and where the place of its bytes, in bytes.
+/// The offsets in bytes of two fields of an inode: size and data offset of its file.
 const WORDS: [usize; 2] = [offset_of!(RawInode, size), offset_of!(RawInode, offset)];
 
-/// How often a word is changed and changed back before the next one has its turn.
+/// The maximal number of times that a word is changed and changed back.
 const FLICKERS: u64 = 600;
 
 fn scribble() -> Result<()> {
-    // The image is somebody else's business.
+    // This guest only writes to the image.
     sys::unmount(MOUNT, 0)?;
     let control = Control::open()?;
-    let seed = u64::from(std::process::id()) ^ crate::init::seed();
-    let mut peer = Peer::new(Bar::nth(0)?.map()?, seed)?;
-    control.step(1)?;
+    let seed = u64::from(std::process::id()) ^ crate::settings::seed();
+    let mut peer = Peer::new(Bar::nth(IMAGE_BAR)?.map()?, seed)?;
+    control.step(hostile_peer::BEGIN)?;
     let start = Instant::now();
     let mut command = Command::Restore;
     while command != Command::End {
@@ -67,7 +68,7 @@ fn scribble() -> Result<()> {
         peer.restores,
         start.elapsed().as_secs()
     );
-    control.step(2)
+    control.step(hostile_peer::END)
 }
 
 /// A part of the image.
@@ -175,7 +176,7 @@ impl Peer {
         self.store(place, self.original(place));
     }
 
-    /// What the image has there.
+    /// Returns the bytes of the image there.
     fn original(&self, place: Place) -> u64 {
         let bytes = self.image.get(place.offset..place.offset + place.width);
         let mut word = [0; 8];
@@ -213,7 +214,7 @@ impl Peer {
         }
     }
 
-    /// Where an inode of the first ones says how long its file is, or where it lies.
+    /// Returns the size or the data offset of one of the first inodes.
     fn extent_of_file(&mut self) -> Place {
         let hot = usize::try_from(self.inodes.length.min(HOT)).unwrap_or(0);
         let inode = self.random.index(hot / size_of::<RawInode>()) * size_of::<RawInode>();
@@ -250,7 +251,7 @@ impl Peer {
         }
     }
 
-    /// What somebody would store there who means harm.
+    /// Returns a harmful value for a word.
     fn value(&mut self, place: Place) -> u64 {
         let old = self.original(place);
         let near = |places: i64| {
@@ -276,7 +277,7 @@ impl Peer {
         }
     }
 
-    /// A page behind the image, near enough for the kernel to have it.
+    /// Returns the offset of a page behind the image that the kernel may have mapped.
     fn behind(&mut self) -> u64 {
         let end = self.image.len().next_multiple_of(4096);
         u64::try_from(end).unwrap_or(0) + 4096 * self.random.below(64)
@@ -288,24 +289,27 @@ impl Peer {
         // SAFETY: The word lies in the map, as just checked.
         let to = unsafe { self.memory.address().add(offset) };
         let [a, b, c, d, ..] = value.to_le_bytes();
-        // A word is stored at once: half a word is what no reader would see of a real writer.
+        // A word is stored at once, as by a real writer.
         match width {
             1 => {
-                // SAFETY: One byte of the map, which is writable and which nobody refers to.
+                // SAFETY: The byte lies in the map, which is writable, and no reference to it exists.
                 unsafe { to.write_volatile(a) };
             }
             2 => {
                 let value = u16::from_le_bytes([a, b]);
-                // SAFETY: As above; offsets are multiples of the width.
+                // SAFETY: The word lies in the map, which is writable; it is aligned, since offsets are
+                // multiples of the width, and no reference to it exists.
                 unsafe { to.cast::<u16>().write_volatile(value) };
             }
             4 => {
                 let value = u32::from_le_bytes([a, b, c, d]);
-                // SAFETY: As above.
+                // SAFETY: The word lies in the map, which is writable; it is aligned, since offsets are
+                // multiples of the width, and no reference to it exists.
                 unsafe { to.cast::<u32>().write_volatile(value) };
             }
             _ => {
-                // SAFETY: As above.
+                // SAFETY: The word lies in the map, which is writable; it is aligned, since offsets are
+                // multiples of the width, and no reference to it exists.
                 unsafe { to.cast::<u64>().write_volatile(value) };
             }
         }

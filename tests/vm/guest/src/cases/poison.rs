@@ -1,27 +1,22 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Memory that the kernel is told is broken, while it is mapped.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
 use anyhow::{ensure, Result};
 use libc::{c_int, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE};
 
-use super::mapping::map;
-use super::{at, sample, Case};
-use crate::init::{mount_image, MOUNT};
-use crate::pattern;
-use crate::sample::{HUGE_FILE, WIDE_FILE};
+use super::Case;
+use crate::image::{mount_image, MOUNT};
+use crate::sample::{SampleFile, HUGE_FILE, WIDE_FILE};
 use crate::sys::{self, Child, End, Map};
 
 pub(super) const CASES: &[Case] = &[
-    sample("broken-memory-in-small-pages", small).announcing(WORDS),
-    sample("broken-memory-under-huge-entries", huge).announcing(WORDS),
+    ("broken-memory-in-small-pages", small),
+    ("broken-memory-under-huge-entries", huge),
 ];
-
-/// What the kernel says of a page, and of a process that touched it.
-const WORDS: &[&str] = &["Memory failure:", "hardware memory corruption", "is broken"];
 
 const MADV_HWPOISON: c_int = 100;
 const PAGE: usize = 4096;
@@ -29,7 +24,7 @@ const PAGE: usize = 4096;
 /// A file whose page with this index breaks.
 #[derive(Clone, Copy)]
 struct Broken {
-    file: (&'static str, u64, u64),
+    file: SampleFile,
     page: usize,
 }
 
@@ -48,8 +43,8 @@ fn huge() -> Result<()> {
 }
 
 fn check(broken: Broken) -> Result<()> {
-    let mine = map(broken.file, PROT_READ, MAP_SHARED)?;
-    pattern::expect(&mine.copy(0, mine.length())?, broken.file.1, 0)?;
+    let mine = broken.file.map(PROT_READ, MAP_SHARED)?;
+    broken.file.expect_map(&mine)?;
     let (other, go) = other_mapper(broken)?;
     let place = mine.address().wrapping_add(broken.page * PAGE);
     // SAFETY: The page is mapped. Nothing of Rust lies in it.
@@ -66,9 +61,9 @@ fn check(broken: Broken) -> Result<()> {
     drop(mine);
     sys::unmount(MOUNT, 0)?;
     mount_image()?;
-    let fresh = map(broken.file, PROT_READ, MAP_SHARED)?;
-    pattern::expect(&fresh.copy(0, fresh.length())?, broken.file.1, 0)?;
-    pattern::expect(&fs::read(at(broken.file.0))?, broken.file.1, 0)
+    let fresh = broken.file.map(PROT_READ, MAP_SHARED)?;
+    broken.file.expect_map(&fresh)?;
+    broken.file.expect_read()
 }
 
 /// A process that has mapped the file, and touches the page when the pipe ends.
@@ -78,8 +73,8 @@ fn other_mapper(broken: Broken) -> Result<(Child, OwnedFd)> {
     let child = Child::fork(|| {
         // The parent's end; the pipe would not end otherwise.
         sys::syscall(libc::SYS_close, [go, 0, 0, 0, 0])?;
-        let map = map(broken.file, PROT_READ, MAP_PRIVATE)?;
-        pattern::expect(&map.copy(0, map.length())?, broken.file.1, 0)?;
+        let map = broken.file.map(PROT_READ, MAP_PRIVATE)?;
+        broken.file.expect_map(&map)?;
         drop(ready.1);
         std::io::copy(&mut File::from(told.0), &mut std::io::sink())?;
         broken.expect_rest(&map)?;
@@ -107,14 +102,14 @@ impl Broken {
     /// Fails unless all other pages are what they were.
     fn expect_rest(self, map: &Map) -> Result<()> {
         let (end, next) = (self.page * PAGE, (self.page + 1) * PAGE);
-        pattern::expect(&map.copy(0, end)?, self.file.1, 0)?;
+        self.file.expect(&map.copy(0, end)?, 0)?;
         let rest = map.copy(next, map.length() - next)?;
-        pattern::expect(&rest, self.file.1, u64::try_from(next)?)
+        self.file.expect(&rest, u64::try_from(next)?)
     }
 
     fn expect_new_mappings(self) -> Result<()> {
         for flags in [MAP_SHARED, MAP_PRIVATE] {
-            let fresh = map(self.file, PROT_READ, flags)?;
+            let fresh = self.file.map(PROT_READ, flags)?;
             self.expect_signal("a new mapping", &fresh, Map::touch)?;
             // One of them at least is in the window that a fault of the page would be in.
             self.expect_signal("a fault beside it", &fresh, |map, at| {
@@ -124,27 +119,28 @@ impl Broken {
             })?;
             self.expect_rest(&fresh)?;
         }
-        let private = map(self.file, PROT_READ | PROT_WRITE, MAP_PRIVATE)?;
+        let private = self.file.map(PROT_READ | PROT_WRITE, MAP_PRIVATE)?;
         self.expect_signal("a private copy", &private, |map, at| map.write(at, 1))
     }
 
     /// A read of the page fails, one that begins before it ends there.
     fn expect_reads(self) -> Result<()> {
-        let file = File::open(at(self.file.0))?;
+        let file = self.file.open()?;
         let begin = u64::try_from(self.page * PAGE)?;
         let mut bytes = vec![0; 3 * PAGE];
         let read = file.read_at(&mut bytes, begin).map_err(Into::into);
         sys::expect_errno("a read of the page", read, libc::EIO)?;
         let log = sys::kernel_log()?;
         ensure!(
-            log.contains(&format!("daxfs: image at phys={}: ", crate::init::phys())),
+            log.contains(&format!("daxfs: image at phys={}: ", crate::image::phys())),
             "the kernel log does not tell which image"
         );
         let before = begin - 2 * u64::try_from(PAGE)?;
         let length = file.read_at(&mut bytes, before)?;
         ensure!(length == 2 * PAGE, "{length} bytes before the page");
-        pattern::expect(&bytes[..length], self.file.1, before)?;
+        self.file.expect(&bytes[..length], before)?;
         let length = file.read_at(&mut bytes, begin + u64::try_from(PAGE)?)?;
-        pattern::expect(&bytes[..length], self.file.1, begin + u64::try_from(PAGE)?)
+        self.file
+            .expect(&bytes[..length], begin + u64::try_from(PAGE)?)
     }
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What stress-ng does only to files that it makes itself, done to files that are there: several
-//! threads read, map, lock, advise, splice, seek and list, and compare what they see with a copy.
+//! Readers of existing files, which stress-ng lacks: several threads read, map, lock, advise, splice,
+//! seek and list, and compare the results with a copy.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Read;
-use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -15,21 +15,20 @@ use anyhow::{anyhow, ensure, Context, Result};
 use daxfs_test_random::Random;
 use libc::{MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE};
 
-use super::stress::stress;
 use super::targets::{self, Target};
 use super::Case;
 use crate::sys::{self, Map};
 
-pub(super) const CASES: &[Case] = &[stress("readers-of-files", readers)];
+pub(super) const CASES: &[Case] = &[("readers-of-files", readers)];
 
-/// How many threads there are, and how often each does something.
+/// The number of threads, and of operations of each.
 const THREADS: u64 = 4;
 const ROUNDS: u64 = 6000;
 
-/// How much is compared at most.
+/// The maximal length in bytes of a comparison.
 const MOST: u64 = 256 << 10;
 
-/// What may be done to a piece of a file.
+/// An operation on a part of a file.
 type Operation = fn(&Piece<'_>) -> Result<()>;
 
 const OPERATIONS: &[(&str, Operation)] = &[
@@ -57,7 +56,7 @@ struct Piece<'a> {
     size: u64,
     offset: u64,
     length: u64,
-    /// A number for what else is left to chance.
+    /// A random number for further choices.
     chance: u64,
 }
 
@@ -191,8 +190,7 @@ fn direct(piece: &Piece<'_>) -> Result<()> {
         .open(piece.path)?;
     let start = piece.offset / 4096 * 4096;
     let room = (piece.offset + piece.length).next_multiple_of(4096) - start;
-    let zero = File::open("/dev/zero")?;
-    let buffer = Map::new(&zero, 0, room, PROT_READ | PROT_WRITE, MAP_PRIVATE)?;
+    let buffer = Map::anonymous(room)?;
     // SAFETY: The descriptor is open, the buffer is writable.
     let length = unsafe {
         libc::pread(
@@ -202,7 +200,7 @@ fn direct(piece: &Piece<'_>) -> Result<()> {
             i64::try_from(start)?,
         )
     };
-    let length = u64::try_from(sys::check(i64::try_from(length)?)?)?;
+    let length = u64::try_from(sys::length(length)?)?;
     let within = piece.offset - start;
     ensure!(length >= within + piece.length, "{length} bytes");
     piece.compare_map(&buffer, usize::try_from(within)?)
@@ -213,7 +211,7 @@ fn mapped(piece: &Piece<'_>, flags: i32) -> Result<()> {
     piece.compare_map(&map, within)
 }
 
-/// What is written is there, and in the file it is not.
+/// A private write is visible in the mapping, and not in the file.
 fn written(piece: &Piece<'_>) -> Result<()> {
     let (map, within) = piece.map(PROT_READ | PROT_WRITE, MAP_PRIVATE)?;
     let changed = !map.touch(within);
@@ -281,7 +279,7 @@ fn ahead(piece: &Piece<'_>) -> Result<()> {
     // SAFETY: The descriptor is open.
     let result =
         unsafe { libc::readahead(piece.file.as_raw_fd(), offset, usize::try_from(length)?) };
-    sys::check(i64::try_from(result)?).context("readahead")?;
+    sys::length(result).context("readahead")?;
     pread(piece)
 }
 
@@ -300,7 +298,7 @@ fn spliced(piece: &Piece<'_>) -> Result<()> {
             libc::SPLICE_F_NONBLOCK,
         )
     };
-    let length = usize::try_from(sys::check(i64::try_from(length)?)?)?;
+    let length = sys::length(length)?;
     ensure!(length > 0, "nothing was spliced");
     let mut bytes = vec![0; length];
     File::from(read).read_exact(&mut bytes)?;
@@ -310,9 +308,8 @@ fn spliced(piece: &Piece<'_>) -> Result<()> {
 
 fn sent(piece: &Piece<'_>) -> Result<()> {
     // SAFETY: The name is a C string.
-    let fd = sys::check(unsafe { libc::memfd_create(c"sent".as_ptr(), libc::MFD_CLOEXEC) })?;
-    // SAFETY: The descriptor is new and ours.
-    let memory = unsafe { File::from_raw_fd(i32::try_from(fd)?) };
+    let memory = unsafe { libc::memfd_create(c"sent".as_ptr(), libc::MFD_CLOEXEC) };
+    let memory = File::from(sys::descriptor(memory)?);
     let mut offset = i64::try_from(piece.offset)?;
     let end = offset + i64::try_from(piece.length)?;
     while offset < end {
@@ -325,7 +322,7 @@ fn sent(piece: &Piece<'_>) -> Result<()> {
                 usize::try_from(end - offset)?,
             )
         };
-        ensure!(sys::check(i64::try_from(length)?)? > 0, "nothing was sent");
+        ensure!(sys::length(length)? > 0, "nothing was sent");
     }
     let mut bytes = vec![0; usize::try_from(piece.length)?];
     memory.read_exact_at(&mut bytes, 0)?;

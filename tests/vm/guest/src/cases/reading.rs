@@ -9,29 +9,28 @@ use std::path::Path;
 
 use anyhow::{ensure, Context, Result};
 
-use super::{at, sample, Case};
+use super::{at, Case};
 use crate::loopdev::{Access, LoopDevice};
+use crate::pattern;
 use crate::sample::{
-    BIG_FILE, HUGE_FILE, MIB, ODD_FILE, PAGE, SMALL_FILE, SPARSE_PIECES, SPARSE_SIZE, VAST_PIECE,
-    VAST_SIZE,
+    SampleFile, BIG_FILE, HUGE_FILE, MIB, ODD_FILE, PAGE, SMALL_FILE, SPARSE_PIECES, SPARSE_SIZE,
+    VAST_PIECE, VAST_SIZE,
 };
-use crate::{pattern, sys};
+use crate::sys::{self, Map};
 
 pub(super) const CASES: &[Case] = &[
-    sample("read-and-pread", reads),
-    sample("reads-at-and-behind-the-end", ends),
-    sample("readv", readv),
-    sample("bad-buffers", bad_buffers),
-    sample("sparse-files", sparse),
-    sample("offsets-beyond-4-gib", vast),
-    sample("direct-io", direct),
-    sample("loop-devices", loop_device),
-    sample("splice-and-sendfile", splice),
-    sample("copying-to-another-file-system", copy),
-    sample("seek-data-and-hole", seek),
-    sample("fiemap", fiemap),
-    sample("leases", leases),
-    sample("a-long-read-ends-with-its-process", long_read),
+    ("read-and-pread", reads),
+    ("reads-at-and-behind-the-end", ends),
+    ("readv", readv),
+    ("bad-buffers", bad_buffers),
+    ("sparse-files", sparse),
+    ("offsets-beyond-4-gib", vast),
+    ("direct-io", direct),
+    ("loop-devices", loop_device),
+    ("splice-and-sendfile", splice),
+    ("copying-to-another-file-system", copy),
+    ("leases", leases),
+    ("a-long-read-ends-with-its-process", long_read),
 ];
 
 /// Up to `length` bytes of a file from `offset` on.
@@ -51,7 +50,7 @@ pub(super) fn read_at(path: &Path, offset: u64, length: usize) -> Result<Vec<u8>
 
 /// Reads of many lengths at many offsets give the bytes of that place.
 fn reads() -> Result<()> {
-    for (name, seed, size) in [SMALL_FILE, ODD_FILE, BIG_FILE, HUGE_FILE] {
+    for SampleFile { name, seed, size } in [SMALL_FILE, ODD_FILE, BIG_FILE, HUGE_FILE] {
         let lengths = [1, 7, 100, 4095, 4096, 4097, 70_000, 2 * MIB + 5];
         let offsets = [0, 1, 4095, 4096, 8191, 2 * MIB - 3, 2 * MIB, size - 1];
         for offset in offsets.into_iter().filter(|offset| *offset < size) {
@@ -71,7 +70,7 @@ fn reads() -> Result<()> {
 }
 
 fn ends() -> Result<()> {
-    let (name, seed, size) = ODD_FILE;
+    let SampleFile { name, seed, size } = ODD_FILE;
     let mut file = File::open(at(name))?;
     let mut all = Vec::new();
     file.read_to_end(&mut all)?;
@@ -99,7 +98,7 @@ fn ends() -> Result<()> {
 }
 
 fn readv() -> Result<()> {
-    let (name, seed, _) = ODD_FILE;
+    let SampleFile { name, seed, .. } = ODD_FILE;
     let mut file = File::open(at(name))?;
     let (mut one, mut two, mut three) = ([0; 3], [0; 5000], [0; 1]);
     let buffers = &mut [
@@ -113,7 +112,7 @@ fn readv() -> Result<()> {
 
 /// A buffer that cannot be written is an error; one that ends early gives a short read.
 fn bad_buffers() -> Result<()> {
-    let file = File::open(at(BIG_FILE.0))?;
+    let file = BIG_FILE.open()?;
     let read = |address: usize, length: usize| {
         let fd = usize::try_from(file.as_raw_fd())?;
         sys::syscall(libc::SYS_pread64, [fd, address, length, 0, 0])
@@ -124,14 +123,7 @@ fn bad_buffers() -> Result<()> {
         read(0xffff_8880_0000_0000, 100),
         libc::EFAULT,
     )?;
-    let zero = File::open("/dev/zero")?;
-    let room = sys::Map::new(
-        &zero,
-        0,
-        2 * PAGE,
-        libc::PROT_READ | libc::PROT_WRITE,
-        libc::MAP_PRIVATE,
-    )?;
+    let room = Map::anonymous(2 * PAGE)?;
     let second = room.address().addr() + usize::try_from(PAGE)?;
     let page = usize::try_from(PAGE)?;
     sys::syscall(libc::SYS_munmap, [second, page, 0, 0, 0])?;
@@ -139,7 +131,7 @@ fn bad_buffers() -> Result<()> {
         read(room.address().addr(), 2 * page)? == i64::try_from(PAGE)?,
         "not one page"
     );
-    pattern::expect(&room.copy(0, page)?, BIG_FILE.1, 0)
+    BIG_FILE.expect(&room.copy(0, page)?, 0)
 }
 
 /// Holes are zeros, pieces are in their places.
@@ -185,7 +177,7 @@ fn vast() -> Result<()> {
 }
 
 fn direct() -> Result<()> {
-    for (name, seed, size) in [BIG_FILE, SMALL_FILE] {
+    for SampleFile { name, seed, size } in [BIG_FILE, SMALL_FILE] {
         let file = File::from(sys::open(at(name), libc::O_RDONLY | libc::O_DIRECT)?);
         let mut buffer = vec![0; 1 << 20];
         let length = file.read_at(&mut buffer, 0)?;
@@ -200,7 +192,7 @@ fn direct() -> Result<()> {
 
 /// A loop device reads a file of the mount, through the page cache and directly.
 fn loop_device() -> Result<()> {
-    let (name, seed, size) = HUGE_FILE;
+    let SampleFile { name, seed, size } = HUGE_FILE;
     let backing = File::open(at(name))?;
     for (access, wanted) in [(Access::Cached, "0"), (Access::Direct, "1")] {
         let device = LoopDevice::read_only(&backing, access)?;
@@ -214,7 +206,7 @@ fn loop_device() -> Result<()> {
 }
 
 fn splice() -> Result<()> {
-    let (name, seed, size) = BIG_FILE;
+    let SampleFile { name, seed, size } = BIG_FILE;
     let file = File::open(at(name))?;
     let (read, write) = sys::pipe()?;
     let mut pipe = File::from(read);
@@ -260,141 +252,6 @@ fn copy() -> Result<()> {
     Ok(())
 }
 
-fn seek() -> Result<()> {
-    let find = |name: &str, offset: u64, whence| {
-        sys::seek(&File::open(at(name))?, i64::try_from(offset)?, whence)
-    };
-    let [(first, first_length), (second, second_length)] = SPARSE_PIECES;
-    for (name, offset, whence, wanted) in [
-        ("sparse", 0, libc::SEEK_DATA, first),
-        ("sparse", 0, libc::SEEK_HOLE, 0),
-        ("sparse", first + 5, libc::SEEK_DATA, first + 5),
-        ("sparse", first + 5, libc::SEEK_HOLE, first + first_length),
-        ("sparse", first + first_length, libc::SEEK_DATA, second),
-        ("sparse", second, libc::SEEK_HOLE, second + second_length),
-        ("big", 0, libc::SEEK_HOLE, BIG_FILE.2),
-        ("big", 77, libc::SEEK_DATA, 77),
-        ("small", 3, libc::SEEK_HOLE, SMALL_FILE.2),
-        ("hole", 3, libc::SEEK_HOLE, 3),
-        ("vast", 0, libc::SEEK_DATA, VAST_PIECE.0),
-    ] {
-        let found = find(name, offset, whence)?;
-        ensure!(
-            u64::try_from(found)? == wanted,
-            "{name} from {offset}: {found}, not {wanted}"
-        );
-    }
-    for (name, offset) in [
-        ("sparse", second + second_length),
-        ("hole", 0),
-        ("big", BIG_FILE.2),
-    ] {
-        sys::expect_errno(name, find(name, offset, libc::SEEK_DATA), libc::ENXIO)?;
-    }
-    sys::expect_errno(
-        "the end",
-        find("big", BIG_FILE.2, libc::SEEK_HOLE),
-        libc::ENXIO,
-    )
-}
-
-/// `struct fiemap` with room for some extents.
-#[repr(C)]
-struct Fiemap {
-    start: u64,
-    length: u64,
-    flags: u32,
-    mapped: u32,
-    count: u32,
-    reserved: u32,
-    extents: [FiemapExtent; 8],
-}
-
-#[repr(C)]
-#[derive(Clone, Copy, Default)]
-struct FiemapExtent {
-    logical: u64,
-    physical: u64,
-    length: u64,
-    reserved: [u64; 2],
-    flags: u32,
-    reserved_2: [u32; 3],
-}
-
-/// Who takes the last of a file's extents for it.
-const FIEMAP_EXTENT_LAST: u32 = 1;
-
-fn extents(name: &str) -> Result<Vec<FiemapExtent>> {
-    const FS_IOC_FIEMAP: u64 = 0xc020_660b;
-    let file = File::open(at(name))?;
-    let mut map = Fiemap {
-        start: 0,
-        length: u64::MAX,
-        flags: 0,
-        mapped: 0,
-        count: 8,
-        reserved: 0,
-        extents: [FiemapExtent::default(); 8],
-    };
-    // SAFETY: The descriptor is open, and the structure has the room that it states.
-    sys::check(unsafe { libc::ioctl(file.as_raw_fd(), FS_IOC_FIEMAP, &raw mut map) })?;
-    Ok(map.extents[..usize::try_from(map.mapped)?].to_vec())
-}
-
-/// Where in physical memory a file begins: an extent tells where it is in the image.
-pub(super) fn physical_address(name: &str) -> Result<u64> {
-    let first = extents(name)?.first().map(|extent| extent.physical);
-    let offset = first.ok_or_else(|| anyhow::anyhow!("{name} has no extents"))?;
-    Ok(super::mounting::parse(&crate::init::phys())? + offset)
-}
-
-fn fiemap() -> Result<()> {
-    let found = extents("sparse")?;
-    let places: Vec<_> = found
-        .iter()
-        .map(|extent| (extent.logical, extent.length))
-        .collect();
-    ensure!(places == SPARSE_PIECES, "sparse has {places:?}");
-    // It ends with a hole, so that no extent reaches its end.
-    let last: Vec<_> = found
-        .iter()
-        .map(|extent| extent.flags & FIEMAP_EXTENT_LAST)
-        .collect();
-    ensure!(last == [0, FIEMAP_EXTENT_LAST], "last extents: {last:?}");
-    let address = super::mounting::parse(&crate::init::phys())?;
-    for name in ["sparse", "huge", "small"] {
-        let beyond = extents(name)?
-            .into_iter()
-            .find(|extent| extent.physical + extent.length > address);
-        ensure!(beyond.is_none(), "{name}: an extent tells an address");
-    }
-    let found = extents("huge")?;
-    ensure!(
-        found.len() == 1 && found[0].length == HUGE_FILE.2,
-        "huge has {} extents",
-        found.len()
-    );
-    ensure!(
-        found[0].flags & FIEMAP_EXTENT_LAST != 0,
-        "the last extent is not marked"
-    );
-    ensure!(
-        found[0].physical % (2 * MIB) == 0,
-        "huge lies at {:#x}",
-        found[0].physical
-    );
-    ensure!(
-        extents("empty")?.is_empty() && extents("hole")?.is_empty(),
-        "extents of nothing"
-    );
-    let twins = [extents("twin1")?, extents("twin2")?];
-    ensure!(
-        twins[0][0].physical == twins[1][0].physical,
-        "equal files are not shared"
-    );
-    Ok(())
-}
-
 /// `struct delegation`: flags, type, padding.
 #[repr(C)]
 struct Delegation(u32, u16, u16);
@@ -429,7 +286,7 @@ fn leases() -> Result<()> {
 }
 
 /// Reads 512 MiB with one call, into the same 2 MiB again and again.
-fn read_vast(file: &File, room: &sys::Map) -> Result<()> {
+fn read_vast(file: &File, room: &Map) -> Result<()> {
     let piece = libc::iovec {
         iov_base: room.address().cast(),
         iov_len: room.length(),
@@ -448,21 +305,13 @@ fn read_vast(file: &File, room: &sys::Map) -> Result<()> {
 /// reads to the end.
 fn long_read() -> Result<()> {
     let file = File::open(at("vast"))?;
-    let room = sys::Map::new(
-        &File::open("/dev/zero")?,
-        0,
-        2 * MIB,
-        libc::PROT_READ | libc::PROT_WRITE,
-        libc::MAP_PRIVATE,
-    )?;
+    let room = Map::anonymous(2 * MIB)?;
     let before = sys::time_of_children()?;
     sys::in_child(|| read_vast(&file, &room))?;
     let whole = sys::time_of_children()? - before;
     let child = sys::Child::fork(|| read_vast(&file, &room))?;
     std::thread::sleep(whole / 20);
-    child.signal(libc::SIGKILL)?;
-    let end = child.wait()?;
-    ensure!(end == sys::End::Signal(libc::SIGKILL), "it got {end:?}");
+    child.kill()?;
     let part = sys::time_of_children()? - before - whole;
     println!("512 MiB take {whole:?}, {part:?} when killed");
     ensure!(part < whole / 2, "it read to the end");

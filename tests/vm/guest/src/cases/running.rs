@@ -6,15 +6,15 @@ use std::process::Command;
 
 use anyhow::{ensure, Result};
 
-use super::{at, sample, Case};
+use super::{at, Case};
 use crate::sample::USER;
 use crate::HELLO;
 
 pub(super) const CASES: &[Case] = &[
-    sample("a-program-starts", program),
-    sample("a-script-starts", script),
-    sample("set-user-id-programs", setuid),
-    sample("file-capabilities", capability),
+    ("a-program-starts", program),
+    ("a-script-starts", script),
+    ("set-user-id-programs", setuid),
+    ("file-capabilities", capability),
 ];
 
 fn expect_hello(command: &mut Command) -> Result<()> {
@@ -39,7 +39,7 @@ fn script() -> Result<()> {
     expect_hello(&mut Command::new(at("script")))
 }
 
-/// What a program from the mount prints, run by a user.
+/// Returns the output of a program from the mount, run by a user.
 fn said_to_user(name: &str, arguments: &[&str], uid: u32) -> Result<String> {
     use std::os::unix::process::CommandExt;
     let output = Command::new(at(name))

@@ -6,7 +6,6 @@
 //! or executes no file of ext4 where it is read-only is named, and counts for nothing.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -14,52 +13,49 @@ use anyhow::{ensure, Context, Result};
 
 use super::targets::{self, Target};
 use super::Case;
+use crate::overlay::Overlay;
 use crate::sys;
 use crate::touches::Touches;
 
-const fn selftests(name: &'static str, run: fn() -> Result<()>) -> Case {
-    Case::new("selftests", name, run)
-}
-
 pub(super) const CASES: &[Case] = &[
-    selftests("exec-execveat", || check("exec", "./execveat")),
-    selftests("exec-load_address", || {
+    ("exec-execveat", || check("exec", "./execveat")),
+    ("exec-load_address", || {
         check("exec", "for program in ./load_address.*; do $program; done")
     }),
-    selftests("exec-null-argv", || check("exec", "./null-argv")),
-    selftests("exec-non-regular", || check("exec", "./non-regular")),
-    selftests("exec-check-exec", || check("exec", "./check-exec")),
-    selftests("exec-check-exec-tests", || {
+    ("exec-null-argv", || check("exec", "./null-argv")),
+    ("exec-non-regular", || check("exec", "./non-regular")),
+    ("exec-check-exec", || check("exec", "./check-exec")),
+    ("exec-check-exec-tests", || {
         check("exec", "./check-exec-tests.sh")
     }),
-    selftests("exec-binfmt_script", || check("exec", "./binfmt_script.py")),
-    selftests("exec-recursion-depth", || {
+    ("exec-binfmt_script", || check("exec", "./binfmt_script.py")),
+    ("exec-recursion-depth", || {
         check("exec", "$PROGRAMS/exec/recursion-depth")
     }),
-    selftests("openat2-openat2_test", || {
+    ("openat2-openat2_test", || {
         check("openat2", "$PROGRAMS/openat2/openat2_test")
     }),
-    selftests("openat2-resolve_test", || {
+    ("openat2-resolve_test", || {
         check("openat2", "$PROGRAMS/openat2/resolve_test")
     }),
-    selftests("openat2-emptypath_test", || {
+    ("openat2-emptypath_test", || {
         check("openat2", "$PROGRAMS/openat2/emptypath_test")
     }),
-    selftests("splice-splice_read", || check("exec", SPLICE_READ)),
-    selftests("splice-default_file_splice_read", || {
+    ("splice-splice_read", || check("exec", SPLICE_READ)),
+    ("splice-default_file_splice_read", || {
         check("exec", SPLICE_ALL)
     }),
-    selftests("mm-pagemap_ioctl", || check("mm", "./pagemap_ioctl")),
-    selftests("mincore-mincore_selftest", || {
+    ("mm-pagemap_ioctl", || check("mm", "./pagemap_ioctl")),
+    ("mincore-mincore_selftest", || {
         check("mincore", "$PROGRAMS/mincore/mincore_selftest")
     }),
-    selftests("overlayfs-dev_in_maps", || {
+    ("overlayfs-dev_in_maps", || {
         check("overlayfs", "$PROGRAMS/overlayfs/dev_in_maps")
     }),
-    selftests("overlayfs-set_layers_via_fds", || {
+    ("overlayfs-set_layers_via_fds", || {
         check("overlayfs", "$PROGRAMS/overlayfs/set_layers_via_fds")
     }),
-    selftests("mount_setattr-mount_setattr_test", || {
+    ("mount_setattr-mount_setattr_test", || {
         check(
             "mount_setattr",
             "$PROGRAMS/mount_setattr/mount_setattr_test",
@@ -84,16 +80,16 @@ const SPLICE_ALL: &str = "for file in *; do
         echo ok $file; else echo not ok $file; fi
 done";
 
-/// Where a copy of the programs is, on no file system under test.
+/// The directory of a copy of the programs, on a file system that is not under test.
 const PROGRAMS: &str = "/tmp/selftests";
 
-/// How long one test may take, in seconds.
+/// The time limit of one test in seconds.
 const LIMIT: &str = "200";
 
-/// What the first way of running a test is called.
+/// The name of the first way to run a test.
 const READ_ONLY: &str = "read-only";
 
-/// What the cases of a test came to, by their names.
+/// The outcomes of the cases of a test, by their names.
 #[derive(Default)]
 struct Outcomes(BTreeMap<String, Outcome>);
 
@@ -151,7 +147,7 @@ impl Outcomes {
             .count()
     }
 
-    /// What passed in `other` and not here.
+    /// Returns the cases that passed in `other` and not here.
     fn lacks<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a str> {
         let passed = other
             .0
@@ -172,11 +168,7 @@ impl Outcomes {
 /// Runs a script in `directory` of each target, twice.
 fn check(directory: &str, script: &str) -> Result<()> {
     if !Path::new(PROGRAMS).exists() {
-        targets::output(Command::new("cp").args([
-            "-a",
-            "/run/image/srv/subject/selftests",
-            PROGRAMS,
-        ]))?;
+        sys::output(Command::new("cp").args(["-a", "/run/image/srv/subject/selftests", PROGRAMS]))?;
     }
     let targets = targets::all()?;
     let mut wrong = Vec::new();
@@ -212,7 +204,7 @@ fn check(directory: &str, script: &str) -> Result<()> {
     Ok(())
 }
 
-/// What a script is called in tables: the directory and the program that it starts.
+/// Returns the name of a script in tables: the directory and the program that it starts.
 fn name_of(script: &str, directory: &str) -> String {
     let program = script
         .split_whitespace()
@@ -227,7 +219,7 @@ fn name_of(script: &str, directory: &str) -> String {
     }
 }
 
-/// How a test is run on a target: returns what came of it, and how often it touched the target.
+/// A way to run a test on a target; returns its outcomes, and the number of accesses to the target.
 type Way = fn(&Target, &str, &str) -> Result<(Outcomes, u64)>;
 
 fn plain(target: &Target, directory: &str, script: &str) -> Result<(Outcomes, u64)> {
@@ -240,24 +232,9 @@ fn plain(target: &Target, directory: &str, script: &str) -> Result<(Outcomes, u6
 }
 
 fn overlaid(target: &Target, directory: &str, script: &str) -> Result<(Outcomes, u64)> {
-    let (upper, merged) = ("/run/upper", "/run/merged");
-    for directory in [upper, merged] {
-        fs::create_dir_all(directory)?;
-    }
-    sys::mount("none", upper, "tmpfs", 0, "")?;
-    for name in ["upper", "work"] {
-        fs::create_dir(format!("{upper}/{name}"))?;
-    }
     let lower = target.root.join("srv/subject/selftests");
-    let options = format!(
-        "lowerdir={},upperdir={upper}/upper,workdir={upper}/work",
-        lower.display()
-    );
-    sys::mount("overlay", merged, "overlay", 0, &options)?;
-    let result = run(&target.root, Path::new(merged), directory, script);
-    sys::unmount(merged, libc::MNT_DETACH)?;
-    sys::unmount(upper, libc::MNT_DETACH)?;
-    result
+    let overlay = Overlay::of(lower, "/run/layers", "")?;
+    run(&target.root, Path::new(overlay.root()), directory, script)
 }
 
 fn run(touched: &Path, base: &Path, directory: &str, script: &str) -> Result<(Outcomes, u64)> {

@@ -4,33 +4,34 @@
 use std::fs;
 use std::process::Command;
 
-use anyhow::{bail, ensure, Context, Result};
+use anyhow::{bail, ensure, Result};
+use daxfs_vm_protocol::{words, Setting};
 
 use super::kernels::Containers;
-use super::{debian, share, Case};
+use super::{debian, Case};
 use crate::control::Control;
-use crate::init::{mount_image, phys, MOUNT};
-use crate::sys;
+use crate::image::{mount_image, phys, MOUNT};
+use crate::{settings, sys};
 
-pub(super) const CASES: &[Case] = &[share("containers", containers)];
+pub(super) const CASES: &[Case] = &[("containers", containers)];
 
-/// Where the containers' root is.
+/// The root of the containers.
 const ROOT: &str = "/tmp/column";
 
 fn containers() -> Result<()> {
     let control = Control::open()?;
     sys::unmount(MOUNT, 0)?;
     fs::create_dir_all(ROOT)?;
-    control.step(1)?;
+    control.step(words::share::IDLE)?;
     mount_column()?;
     let _furniture = debian::Furniture::new(ROOT, &["tmp"])?;
     let containers = Containers::start(ROOT);
-    control.step(2)?;
+    control.step(words::share::CONTAINERS)?;
     containers.map(drop)
 }
 
 fn mount_column() -> Result<()> {
-    let column = std::env::var("DAXFS_COLUMN").context("no column")?;
+    let column = settings::get(Setting::Column)?;
     match column.as_str() {
         "daxfs" => sys::mount("none", ROOT, "daxfs", 0, &format!("phys={}", phys())),
         "erofs-dax" | "erofs-shared" => {

@@ -12,33 +12,29 @@ use super::targets::{self, Target};
 use super::Case;
 use crate::touches::Touches;
 
-pub(super) const fn stress(name: &'static str, run: fn() -> Result<()>) -> Case {
-    Case::new("stress", name, run)
-}
-
 pub(super) const CASES: &[Case] = &[
-    stress("exec", || {
+    ("exec", || {
         check("exec", &["--exec-max", "16"], Files::Opened)
     }),
-    stress("spawn", || check("spawn", &[], Files::Opened)),
-    stress("dynlib", || check("dynlib", &[], Files::Opened)),
-    stress("getdent", || check("getdent", &[], Files::Opened)),
-    stress("fstat", || {
+    ("spawn", || check("spawn", &[], Files::Opened)),
+    ("dynlib", || check("dynlib", &[], Files::Opened)),
+    ("getdent", || check("getdent", &[], Files::Opened)),
+    ("fstat", || {
         check("fstat", &["--fstat-dir", "/usr/bin"], Files::Opened)
     }),
-    stress("sysinfo", || check("sysinfo", &[], Files::Mapped)),
-    stress("fork", || {
+    ("sysinfo", || check("sysinfo", &[], Files::Mapped)),
+    ("fork", || {
         check("fork", &["--fork-max", "16", "--fork-vm"], Files::Mapped)
     }),
-    stress("vfork", || {
+    ("vfork", || {
         check("vfork", &["--vfork-max", "16"], Files::Mapped)
     }),
-    stress("munmap", || check("munmap", &[], Files::Mapped)),
-    stress("mincore", || check("mincore", &[], Files::Mapped)),
-    stress("mprotect", || check("mprotect", &[], Files::Mapped)),
+    ("munmap", || check("munmap", &[], Files::Mapped)),
+    ("mincore", || check("mincore", &[], Files::Mapped)),
+    ("mprotect", || check("mprotect", &[], Files::Mapped)),
 ];
 
-/// What a stressor has to do with files of the file system.
+/// The use that a stressor makes of files of the file system.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Files {
     /// It opens, reads or executes them.

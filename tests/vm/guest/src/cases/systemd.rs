@@ -5,20 +5,15 @@ use std::process::Command;
 
 use anyhow::{ensure, Context, Result};
 
-use super::targets::output;
 use super::Case;
-use crate::init::read_text;
-
-const fn systemd(name: &'static str, run: fn() -> Result<()>) -> Case {
-    Case::new("systemd", name, run)
-}
+use crate::sys::{self, read_text};
 
 pub(super) const CASES: &[Case] = &[
-    systemd("the-root-is-an-overlay-of-the-image", root),
-    systemd("the-system-runs", runs),
-    systemd("no-unit-has-failed", none_failed),
-    systemd("services-start-and-stop", service),
-    systemd("the-journal-has-the-boot", journal),
+    ("the-root-is-an-overlay-of-the-image", root),
+    ("the-system-runs", runs),
+    ("no-unit-has-failed", none_failed),
+    ("services-start-and-stop", service),
+    ("the-journal-has-the-boot", journal),
 ];
 
 fn root() -> Result<()> {
@@ -36,9 +31,9 @@ fn root() -> Result<()> {
     };
     ensure!(on("/") == Some("overlay"), "the root is {:?}", on("/"));
     ensure!(
-        on(crate::layered::IMAGE) == Some("daxfs"),
+        on(crate::boot::IMAGE) == Some("daxfs"),
         "the image is {:?}",
-        on(crate::layered::IMAGE)
+        on(crate::boot::IMAGE)
     );
     Ok(())
 }
@@ -49,7 +44,7 @@ fn runs() -> Result<()> {
         .args(["is-system-running", "--wait"])
         .output()?;
     let state = String::from_utf8_lossy(&said.stdout).trim().to_owned();
-    let target = output(Command::new("systemctl").args(["is-active", "multi-user.target"]))?;
+    let target = sys::output(Command::new("systemctl").args(["is-active", "multi-user.target"]))?;
     println!("{state}, multi-user.target {}", target.trim());
     ensure!(
         state == "running" && target.trim() == "active",
@@ -60,7 +55,7 @@ fn runs() -> Result<()> {
 
 fn none_failed() -> Result<()> {
     let list = |state: &str| {
-        output(Command::new("systemctl").args(["list-units", "--plain", "--no-legend", state]))
+        sys::output(Command::new("systemctl").args(["list-units", "--plain", "--no-legend", state]))
     };
     let failed = list("--state=failed")?;
     println!(
@@ -78,7 +73,7 @@ fn none_failed() -> Result<()> {
 
 /// A service of a user of its own, with a view of the file system of its own.
 fn service() -> Result<()> {
-    let said = output(Command::new("systemd-run").args([
+    let said = sys::output(Command::new("systemd-run").args([
         "--wait",
         "--pipe",
         "--quiet",
@@ -95,7 +90,8 @@ fn service() -> Result<()> {
 }
 
 fn journal() -> Result<()> {
-    let text = output(Command::new("journalctl").args(["--boot", "--no-pager", "--output=cat"]))?;
+    let text =
+        sys::output(Command::new("journalctl").args(["--boot", "--no-pager", "--output=cat"]))?;
     let reached = text
         .lines()
         .find(|line| line.contains("Reached target") && line.contains("Multi-User"));

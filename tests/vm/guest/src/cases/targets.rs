@@ -1,38 +1,45 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One tree on three file systems, all of them read-only: the image, ext4 on a pmem device, tmpfs.
 //!
-//! What a suite of others finds on the image stands beside what it finds on these.
+//! The tables show the results of other projects' suites on the image beside those on the others.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{ensure, Context, Result};
+use daxfs_vm_protocol::Cell;
 
-use crate::layered::IMAGE;
+use crate::boot::IMAGE;
 use crate::sys;
 
 /// A file system with the tree.
 pub(super) struct Target {
-    /// What it is called in tables.
+    /// The name in tables.
     pub(super) name: &'static str,
-    /// Where it is mounted.
+    /// The mount point.
     pub(super) root: PathBuf,
 }
 
 impl Target {
-    /// Whether this is the file system under test.
+    /// Returns true for the file system under test.
     pub(super) fn is_ours(&self) -> bool {
         self.name == "daxfs"
     }
 
-    /// Says what stands in a table of the report.
+    /// Prints a cell of a table.
     pub(super) fn tell(&self, table: &str, row: &str, value: impl std::fmt::Display) {
-        println!("cell|{table}|{row}|{}|{value}", self.name);
+        let cell = Cell {
+            table,
+            row,
+            column: self.name,
+            value: &value.to_string(),
+        };
+        println!("{cell}");
     }
 }
 
-/// The three, ours first; what is not mounted yet is.
+/// Returns the three, the product first. Those that are missing are mounted.
 pub(super) fn all() -> Result<[Target; 3]> {
     let ext4 = Path::new("/run/ext4");
     if !ext4.exists() {
@@ -67,19 +74,4 @@ fn fill(on: &Path) -> Result<()> {
         .status()?;
     ensure!(copy.success(), "cp: {copy}");
     sys::mount("none", &target, "", libc::MS_REMOUNT | libc::MS_RDONLY, "")
-}
-
-/// What a program that had to succeed wrote to standard output.
-pub(super) fn output(command: &mut Command) -> Result<String> {
-    let output = command
-        .output()
-        .with_context(|| format!("cannot start {command:?}"))?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(
-        output.status.success(),
-        "{command:?}: {}: {}",
-        output.status,
-        said.trim()
-    );
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

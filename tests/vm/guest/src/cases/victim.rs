@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The victim of a hostile peer: it mounts and uses an image while another kernel writes over it.
 //!
-//! Contents may be wrong, and operations may fail. Each must end, the kernel must stay well (the
-//! host watches its console), and no byte from behind the image may be seen. What came of the
-//! operations is counted and printed: a run that met no damage, or nothing but damage, has shown
-//! nothing, and fails.
+//! Contents may be wrong, and operations may fail. Each must end, the kernel must not fail (the host
+//! follows its console), and no byte from behind the image may be visible. The outcomes are counted
+//! and printed. A run without damage, or with nothing but damage, proves nothing, and fails.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -13,27 +12,28 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure, Context, Result};
+use daxfs_vm_protocol::words::hostile_peer;
 
 use super::operations::{Died, Operation, Outside, Place, OPERATIONS};
-use super::{at, victim, Case};
+use super::Case;
 use crate::control::{Command, Control};
-use crate::init::{self, phys, MOUNT};
-use crate::pattern;
+use crate::image::{mount_image, phys, MOUNT};
 use crate::sample::{BIG_FILE, HUGE_FILE, WIDE_FILE};
+use crate::settings;
 use crate::sys::{self, Child, End};
 
-pub(super) const CASES: &[Case] = &[victim("living-with-a-hostile-peer", live)];
+pub(super) const CASES: &[Case] = &[("living-with-a-hostile-peer", live)];
 
-/// How long an image is used before it is unmounted.
+/// The time of use between mount and unmount.
 const TURN: Duration = Duration::from_millis(1200);
 
-/// How many processes use it at once.
+/// The number of processes that use the image at the same time.
 const PROCESSES: u64 = 3;
 
-/// How long a process may take to come back from its last operation, and to die.
+/// The time limit of the last operation of a process, and of its end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What the peer does while the image is mounted, with what options, and while it is used.
+/// The command of the peer during the mount, the mount options, and the command during use.
 const WAYS: [(Command, &str, Command); 6] = [
     (Command::Restore, "", Command::Damage),
     (Command::Flicker, "", Command::Flicker),
@@ -43,7 +43,7 @@ const WAYS: [(Command, &str, Command); 6] = [
     (Command::Damage, "", Command::Damage),
 ];
 
-/// How often each operation had each outcome.
+/// The number of outcomes by operation and outcome.
 #[derive(Default)]
 struct Counts(BTreeMap<(String, String), u64>);
 
@@ -57,7 +57,7 @@ impl Counts {
         self.add(operation, &outcome(result), 1);
     }
 
-    /// How often an operation whose name begins like this went well, and how often it did not.
+    /// Returns the numbers of successes and failures of the operations whose names begin so.
     fn of(&self, operation: &str) -> (u64, u64) {
         let mut sums = (0, 0);
         let mine = self
@@ -90,7 +90,7 @@ impl Counts {
 
 const WELL: &str = "ok";
 
-/// What came of an operation, in a word.
+/// Returns the outcome of an operation in one word.
 fn outcome<T>(result: &Result<T>) -> String {
     let Err(error) = result else {
         return WELL.to_owned();
@@ -100,36 +100,14 @@ fn outcome<T>(result: &Result<T>) -> String {
     }
     match sys::errno(error) {
         0 => format!("\"{error:#}\""),
-        number => ERRORS
-            .iter()
-            .find(|(known, _)| *known == number)
-            .map_or_else(|| format!("errno {number}"), |(_, name)| (*name).to_owned()),
+        number => sys::errno_name(number),
     }
 }
-
-/// The errors that are to be expected, by their names.
-const ERRORS: &[(i32, &str)] = &[
-    (libc::EACCES, "EACCES"),
-    (libc::EBUSY, "EBUSY"),
-    (libc::EFAULT, "EFAULT"),
-    (libc::EINVAL, "EINVAL"),
-    (libc::EIO, "EIO"),
-    (libc::ELOOP, "ELOOP"),
-    (libc::ENODATA, "ENODATA"),
-    (libc::ENOENT, "ENOENT"),
-    (libc::ENOEXEC, "ENOEXEC"),
-    (libc::ENOMEM, "ENOMEM"),
-    (libc::ENXIO, "ENXIO"),
-    (libc::EOPNOTSUPP, "EOPNOTSUPP"),
-    (libc::ESRCH, "ESRCH"),
-    (libc::ESTALE, "ESTALE"),
-    (libc::EUCLEAN, "EUCLEAN"),
-];
 
 fn live() -> Result<()> {
     let control = Control::open()?;
     sys::unmount(MOUNT, 0)?;
-    control.step(1)?;
+    control.step(hostile_peer::BEGIN)?;
     let mut counts = Counts::default();
     let result = rounds(&control, &mut counts).and_then(|()| recover(&control));
     counts.print();
@@ -140,11 +118,11 @@ fn live() -> Result<()> {
         ensure!(well > 0, "{operation} never went well");
         ensure!(badly > 0, "{operation} never met damage");
     }
-    control.step(2)
+    control.step(hostile_peer::END)
 }
 
 fn rounds(control: &Control, counts: &mut Counts) -> Result<()> {
-    let (start, seconds) = (Instant::now(), init::seconds());
+    let (start, seconds) = (Instant::now(), settings::seconds());
     let mut said = Duration::ZERO;
     let mut round = 0;
     while start.elapsed() < seconds {
@@ -153,14 +131,14 @@ fn rounds(control: &Control, counts: &mut Counts) -> Result<()> {
         round += 1;
         if start.elapsed() > said + Duration::from_secs(20) {
             said = start.elapsed();
-            // Not to be taken for dead.
+            // The host stops silent guests.
             fs::write("/dev/kmsg", format!("<5>victim: {round} rounds\n"))?;
         }
     }
     println!(
         "{round} rounds in {} s, seed {}",
         start.elapsed().as_secs(),
-        init::seed()
+        settings::seed()
     );
     Ok(())
 }
@@ -175,7 +153,7 @@ fn one_round(
     control.command(mounting)?;
     let kind = format!("mount{options}, peer: {mounting:?}");
     let options = format!("phys={}{options}", phys());
-    // A number that the peer has made up must not open a device of this guest.
+    // A device number that the peer has made up must not open a device of this guest.
     let mounted = sys::mount("none", MOUNT, "daxfs", libc::MS_NODEV, &options);
     counts.take(&kind, &mounted);
     if mounted.is_err() {
@@ -192,9 +170,9 @@ fn one_round(
 /// After everything the image is what it was, and so is what a mount shows.
 fn recover(control: &Control) -> Result<()> {
     control.command(Command::Restore)?;
-    init::mount_image().context("a mount of the restored image")?;
-    for (name, seed, _) in [WIDE_FILE, BIG_FILE, HUGE_FILE] {
-        pattern::expect(&fs::read(at(name))?, seed, 0).context(name)?;
+    mount_image().context("a mount of the restored image")?;
+    for file in [WIDE_FILE, BIG_FILE, HUGE_FILE] {
+        file.expect_read()?;
     }
     sys::unmount(MOUNT, 0)
 }
@@ -207,7 +185,7 @@ struct Worker {
 
 fn use_it(round: u64, counts: &mut Counts) -> Result<()> {
     let workers = (0..PROCESSES)
-        .map(|number| Worker::start(init::seed() + round * PROCESSES + number))
+        .map(|number| Worker::start(settings::seed() + round * PROCESSES + number))
         .collect::<Result<Vec<_>>>()?;
     workers
         .into_iter()
@@ -251,7 +229,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Says where a process hangs that should have ended long ago.
+    /// Fails with the kernel stack of a process that hangs.
     fn give_up(self) -> Result<()> {
         let about = |name: &str| {
             let path = format!("/proc/{}/{name}", self.child.pid());
@@ -295,7 +273,7 @@ fn operate(seed: u64) -> Result<Counts> {
     Ok(counts)
 }
 
-/// Makes the name of an operation the name of this process, for whoever finds it hanging.
+/// Makes the name of an operation the name of this process, for reports about hanging ones.
 fn show_name(name: &str) -> Result<()> {
     let name = std::ffi::CString::new(name)?;
     // SAFETY: The name is a C string.

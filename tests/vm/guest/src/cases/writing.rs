@@ -6,12 +6,12 @@ use std::fs::{self, File};
 
 use anyhow::{Error, Result};
 
-use super::{at, sample, Case};
+use super::{at, Case};
 use crate::sys::{self, expect_errno};
 
 pub(super) const CASES: &[Case] = &[
-    sample("writes-are-refused", refused),
-    sample("remounting-for-writing-is-refused", remount),
+    ("writes-are-refused", refused),
+    ("remounting-for-writing-is-refused", remount),
 ];
 
 fn refused() -> Result<()> {
@@ -65,7 +65,7 @@ fn remount() -> Result<()> {
         libc::EROFS,
     )?;
     sys::mount("none", "/mnt", "daxfs", flags | libc::MS_RDONLY, "")?;
-    let options = format!("phys={}", crate::init::phys());
+    let options = format!("phys={}", crate::image::phys());
     sys::mount("none", "/mnt", "daxfs", flags | libc::MS_RDONLY, &options)?;
     let other = sys::mount("none", "/mnt", "daxfs", flags | libc::MS_RDONLY, "phys=2M");
     expect_errno("another phys", other, libc::EINVAL)
