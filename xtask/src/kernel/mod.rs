@@ -40,11 +40,7 @@ use anyhow::Result;
 
 use config::Configuration;
 
-/// Obtain, configure and build the guest kernel
-///
-/// Fetches the kernel source package of the distribution through this machine's own apt
-/// configuration, with signatures checked, and the toolchain for a kernel with Rust. The result is
-/// kept outside the checkout, so that this takes long only once.
+/// Options of `cargo xtask kernel`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct KernelArgs {
     /// Build this kernel source (a directory, or a tarball) instead of the distribution's
@@ -70,7 +66,7 @@ impl KernelArgs {
     }
 }
 
-/// Build the kernel module daxfs.ko
+/// Options of `cargo xtask kmod`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct KmodArgs {
     /// Build against this configured and built kernel tree (its O= directory) instead of the
