@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `cargo xtask check`: everything that needs no second machine and no large tree.
+//! `cargo xtask check`: all checks that need neither a guest nor a large tree.
 
 use std::process::ExitCode;
 

@@ -21,7 +21,7 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// The command that writes them.
+/// Returns the command that writes them.
 pub(crate) fn command() -> Command {
     let mut command = process::cargo();
     command

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Running `cargo test` and counting what it ran, from the summary line of each test binary.
+//! Running `cargo test` and counting its cases, by the summary line of each test binary.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -11,8 +11,8 @@ use crate::report::{Counts, Log};
 /// Runs a `cargo test` command and adds its cases to the stage.
 ///
 /// # Errors
-/// When the command fails, or when no test binary reported anything: a run without tests must
-/// not look like a good one.
+/// When the command fails, or when no test binary reported a result: a run without tests must not
+/// pass.
 pub(crate) fn run(log: &mut Log, command: &mut Command) -> Result<()> {
     let mut total = Summary::default();
     let mut binaries = 0_u64;
@@ -42,17 +42,17 @@ pub(crate) fn run(log: &mut Log, command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// The name in a line such as `test module::name ... FAILED`.
+/// Returns the name in a line such as `test module::name ... FAILED`.
 fn failed_test(line: &str) -> Option<&str> {
     line.strip_prefix("test ")?.strip_suffix(" ... FAILED")
 }
 
-/// Why a test that passes has tested nothing, in the line that it then prints past the harness.
+/// Returns the reason in the line that a test prints past the harness if it could test nothing.
 fn not_tested_reason(line: &str) -> Option<&str> {
     line.split_once("not tested: ").map(|(_, reason)| reason)
 }
 
-/// What one test binary reported.
+/// The report of one test binary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Summary {
     counts: Counts,

@@ -82,6 +82,10 @@ enum Task {
     /// Install the Debian packages that the other commands use.
     Setup,
     /// Obtain, configure and build the guest kernel.
+    ///
+    /// Fetches the kernel source package of the distribution through this machine's own apt
+    /// configuration, with signatures checked, and the toolchain for a kernel with Rust. The result
+    /// is kept outside the checkout, so that this takes long only once.
     Kernel(kernel::KernelArgs),
     /// Build the kernel module daxfs.ko.
     Kmod(kernel::KmodArgs),

@@ -19,11 +19,11 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     expect_success(command, status)
 }
 
-/// Runs `command` and returns what it wrote to standard output.
+/// Runs `command` and returns its standard output.
 ///
 /// # Errors
-/// When it cannot be started, fails, or does not write UTF-8; what it wrote to standard error
-/// is part of the error.
+/// When it cannot be started, fails, or does not write UTF-8. Its standard error is part of the
+/// error.
 pub(crate) fn capture(command: &mut Command) -> Result<String> {
     let output = command
         .stdin(Stdio::null())
@@ -39,10 +39,10 @@ pub(crate) fn capture(command: &mut Command) -> Result<String> {
         );
     }
     String::from_utf8(output.stdout)
-        .with_context(|| format!("{} wrote something that is not UTF-8", describe(command)))
+        .with_context(|| format!("{} wrote output that is not UTF-8", describe(command)))
 }
 
-/// Runs `command`, handing each line of its standard output to `on_line` as it comes.
+/// Runs `command` and passes each line of its standard output to `on_line` as it comes.
 ///
 /// # Errors
 /// When it cannot be started or does not end with exit status 0.
@@ -61,7 +61,7 @@ pub(crate) fn each_line(command: &mut Command, mut on_line: impl FnMut(&str)) ->
     expect_success(command, status)
 }
 
-/// The path of `program` on `PATH`, if it is installed.
+/// Returns the path of `program` on `PATH`, if it is installed.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)
@@ -69,7 +69,7 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// A `cargo` command in the workspace's root, by the cargo that runs this program.
+/// Returns a `cargo` command in the workspace's root, by the cargo that runs this program.
 pub(crate) fn cargo() -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
@@ -77,7 +77,7 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
-/// The command line as one would type it, for messages.
+/// Returns the command line as a user would type it, for messages.
 pub(crate) fn describe(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let mut line = program

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Stages, their logs, and the final `N passed, N failed`.
 //!
-//! A stage is one counted case. What its programs print goes to a log file, so that a good run
-//! stays short; when a stage fails, its error and the end of its log are shown.
+//! A stage is one counted case. The output of its programs goes to a log file, so that a good run
+//! stays short. When a stage fails, its error and the end of its log are shown.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -15,7 +15,7 @@ use anyhow::{Context, Result};
 
 use crate::{process, workspace};
 
-/// How much of a failed stage's log is shown, in bytes.
+/// Size in bytes of the end of a failed stage's log that is shown.
 const LOG_TAIL: u64 = 16 * 1024;
 
 /// Numbers of test cases that ran.
@@ -34,7 +34,7 @@ impl AddAssign for Counts {
     }
 }
 
-/// What one stage has to say: its log file, the cases it counted, and a note for its line.
+/// The results of one stage: its log file, the cases it counted, and a note for its line.
 pub(crate) struct Log {
     path: PathBuf,
     file: File,
@@ -105,7 +105,7 @@ impl Log {
         self.failed.extend(names);
     }
 
-    /// Sets the remark that stands behind the stage's name.
+    /// Sets the note behind the stage's name.
     pub(crate) fn note(&mut self, text: impl Into<String>) {
         self.note = text.into();
     }
@@ -114,7 +114,7 @@ impl Log {
         Ok(Stdio::from(self.file.try_clone()?))
     }
 
-    /// The end of what was written, for the person who has to find the failure.
+    /// Returns the end of the log.
     fn tail(&self) -> Result<String> {
         let mut file = File::open(&self.path)?;
         let skip = file.metadata()?.len().saturating_sub(LOG_TAIL);
@@ -133,7 +133,7 @@ fn file_name_char(c: char) -> char {
     }
 }
 
-/// The counts of a whole run, and the names of what failed.
+/// The counts of a whole run, and the names of failed stages and cases.
 #[derive(Default)]
 pub(crate) struct Tally {
     counts: Counts,
@@ -141,7 +141,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Runs one stage, counts it, and prints its line. Returns whether it passed.
+    /// Runs one stage, counts it, and prints its line. Returns true if it passed.
     pub(crate) fn stage(&mut self, name: &str, body: impl FnOnce(&mut Log) -> Result<()>) -> bool {
         let start = Instant::now();
         let (log, result) = match Log::create(name) {
@@ -182,7 +182,7 @@ impl Tally {
         }
     }
 
-    /// Prints what failed and, as the last line, the counts; returns the exit code for them.
+    /// Prints the failures and, as the last line, the counts. Returns the exit code for them.
     pub(crate) fn finish(self) -> ExitCode {
         for name in &self.failures {
             println!("failed: {name}");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Room on a disk: a run that would end in its middle for want of it does not start.
+//! Free space on disks: a run that would exhaust it does not start.
 
 use std::path::Path;
 
@@ -8,13 +8,13 @@ use anyhow::{ensure, Context, Result};
 /// Bytes in a GiB.
 const GIB: u64 = 1 << 30;
 
-/// Makes sure that `directory`, which exists, lies where `gib` GiB are free.
+/// Checks that `gib` GiB are free on the disk of `directory`, which must exist.
 ///
 /// # Errors
-/// When there is less; the error says how much, and that it is for `purpose`.
+/// When there is less. The error names the amount and the `purpose`.
 pub(crate) fn ensure(directory: &Path, gib: u64, purpose: &str) -> Result<()> {
     let status = rustix::fs::statvfs(directory)
-        .with_context(|| format!("cannot look at {}", directory.display()))?;
+        .with_context(|| format!("cannot read the free space of {}", directory.display()))?;
     let free = status.f_bavail.saturating_mul(status.f_frsize);
     ensure!(
         free >= gib * GIB,
@@ -30,7 +30,7 @@ struct Gib(u64);
 
 impl std::fmt::Display for Gib {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Tenths, cut off: what is called free is there.
+        // Tenths, rounded down: no more is reported than is free.
         let tenths = self.0.saturating_mul(10) / GIB;
         write!(f, "{}.{}", tenths / 10, tenths % 10)
     }
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn too_little_room_is_told() {
+    fn too_little_space_is_an_error() {
         let here = Path::new("/");
         assert!(ensure(here, 0, "tests").is_ok());
         let error = ensure(here, 1 << 30, "tests").map_err(|error| error.to_string());
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_free_is_not_rounded_up() {
+    fn free_space_is_not_rounded_up() {
         assert_eq!(Gib(GIB * 2 - 1).to_string(), "1.9");
     }
 }

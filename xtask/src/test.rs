@@ -14,7 +14,7 @@ use crate::process::cargo;
 use crate::report::{Counts, Log, Tally};
 use crate::{check, dist, libtest, qemu, readme, room, roundtrip, setup, workspace};
 
-/// How many random trees go through the tools.
+/// Number of random trees that go through the tools.
 const TREES: &str = "2000";
 
 /// Options of `cargo xtask test`.
@@ -51,14 +51,14 @@ impl Args {
     }
 }
 
-/// What a first run writes into the target directory, in GiB.
+/// Size in GiB of what a first run writes into the target directory.
 const TARGET: u64 = 5;
-/// What it writes into the cache directory, in GiB.
+/// Size in GiB of what a first run writes into the cache directory.
 const CACHE: u64 = 5;
-/// What a later run writes, in GiB.
+/// Size in GiB of what a later run writes into each.
 const AGAIN: u64 = 2;
 
-/// Looks whether the disks have room for what a run writes.
+/// Checks that the disks have free space for what a run writes.
 fn room() -> Result<()> {
     let cache = cache::directory()?;
     let (target, cached) = (workspace::scratch_dir()?, cache.join("kernel"));
@@ -83,7 +83,7 @@ fn random_trees(log: &mut Log) -> Result<()> {
         "trees_survive",
     ]);
     command.env(SEED, &seed).env("PROPTEST_CASES", TREES);
-    // Where no image waits for a disk; `check` has sent some trees over one.
+    // In memory if possible: `check` has built some trees on a disk.
     command.env("TMPDIR", workspace::tree_dir()?);
     let result = libtest::run(log, &mut command);
     log.note(format!("{TREES} trees, {SEED}={seed}"));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Where things are: the checkout and cargo's target directory.
+//! Paths: the checkout and cargo's target directory.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -9,38 +9,38 @@ use anyhow::{ensure, Context, Result};
 /// `f_type` of tmpfs, from statfs(2).
 const TMPFS_MAGIC: u64 = 0x0102_1994;
 
-/// The root of the checkout, where the workspace's `Cargo.toml` lies.
+/// Returns the root of the checkout, the directory of the workspace's `Cargo.toml`.
 pub(crate) fn root() -> &'static Path {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     manifest.parent().unwrap_or(manifest)
 }
 
-/// Cargo's target directory.
+/// Returns cargo's target directory.
 pub(crate) fn target_dir() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
-/// A release binary of the workspace by its name; it exists once `cargo build --release` ran.
+/// Returns the path of a release binary, which exists after `cargo build --release`.
 pub(crate) fn release_binary(name: &str) -> PathBuf {
     target_dir().join("release").join(name)
 }
 
-/// The tmpfs that every Linux system has.
+/// Returns `/dev/shm`, the tmpfs that every Linux system has.
 ///
 /// # Errors
-/// When it is none here.
+/// When it is not a tmpfs.
 pub(crate) fn tmpfs() -> Result<&'static Path> {
     let path = Path::new("/dev/shm");
-    let status = rustix::fs::statfs(path).context("cannot look at /dev/shm")?;
+    let status = rustix::fs::statfs(path).context("cannot use /dev/shm")?;
     ensure!(
         u64::try_from(status.f_type)? == TMPFS_MAGIC,
-        "/dev/shm is no tmpfs"
+        "/dev/shm is not a tmpfs"
     );
     Ok(path)
 }
 
-/// Where trees of files are quickly made and removed: on a tmpfs if it keeps their extended
-/// attributes (Linux 6.6 and later), else where [`scratch_dir`] is.
+/// Returns a directory in which trees of files are quickly made and removed: on a tmpfs if it keeps
+/// their extended attributes (Linux 6.6 and later), else [`scratch_dir`].
 ///
 /// # Errors
 /// When no directory can be created.
@@ -56,7 +56,7 @@ pub(crate) fn tree_dir() -> Result<PathBuf> {
     }
 }
 
-/// The directory for logs and scratch files of `cargo xtask`, inside the target directory.
+/// Returns the directory for logs and scratch files of `cargo xtask`, inside the target directory.
 ///
 /// # Errors
 /// When the directory cannot be created.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Making images of real trees, against the peers and the floor.
 //!
-//! All tools run in turn, so that a disturbance meets all of them; the first round warms the
-//! page cache, measures memory, and is not timed. On disk each row stands twice: as the tool ran
+//! All tools run in turn, so that a disturbance affects all of them. The first round warms
+//! the page cache, measures memory, and is not timed. On disk each row stands twice: as the tool ran
 //! (mkdaxfs syncs its image before it gives it its name, the peers sync nothing), and with a sync
-//! of the output included for everyone.
+//! of the output for each tool.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,7 +25,7 @@ use crate::{kernel, process, setup, workspace};
 /// Options of `cargo xtask bench build`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// How often each tool is timed.
+    /// Number of timed runs of each tool.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
     /// Measure this tree only.
@@ -52,7 +52,7 @@ enum TreeName {
     Linux,
 }
 
-/// A tree, and what the ratio of image sizes to mkfs.erofs should be.
+/// A tree, and the goal for the ratio of image sizes to mkfs.erofs.
 struct Subject {
     name: &'static str,
     source: PathBuf,
@@ -60,7 +60,7 @@ struct Subject {
     size_goal: f64,
 }
 
-/// Where output goes.
+/// A directory for output.
 struct Sink {
     name: &'static str,
     dir: PathBuf,
@@ -162,7 +162,7 @@ fn in_directory<T>(dir: &Path, body: impl FnOnce() -> Result<T>) -> Result<T> {
     result
 }
 
-/// What was measured of one contender.
+/// The measurements of one contender.
 struct Measured {
     contender: Contender,
     memory: Memory,
@@ -195,7 +195,7 @@ impl Measured {
     fn timed_run(&mut self, subject: &Subject, sink: &Sink) -> Result<()> {
         self.contender.clean(&sink.dir)?;
         if sink.is_disk {
-            // What earlier runs left to be written must not be charged to this one.
+            // Unwritten output of earlier runs must not be charged to this one.
             measure::sync(&sink.dir)?;
         }
         let plain = measure::time(&mut self.contender.command(&subject.source, &sink.dir))?;
@@ -234,7 +234,7 @@ impl Measured {
     }
 }
 
-/// Prints what the image holds, from the summary that `mkdaxfs --json` gives of a dry run.
+/// Prints sizes within the image, from the summary of `mkdaxfs --dry-run --json`.
 fn print_layout(subject: &Subject, sink: &Sink) -> Result<()> {
     let mut command = Archiver::Daxfs.build(&subject.source, &sink.dir.join("dry-run"));
     let text = process::capture(command.args(["--dry-run", "--json"]))?;
@@ -275,7 +275,7 @@ fn print_floor(subject: &Subject, sink: &Sink, both: Duration) -> Result<()> {
     Ok(())
 }
 
-/// The ratio of wall times that we want to a contender.
+/// Returns the goal for the ratio of wall times to a contender.
 fn time_goal(contender: Contender) -> Option<f64> {
     match contender {
         Contender::Image(Archiver::Erofs) => Some(0.5),
@@ -288,27 +288,27 @@ fn rows(subject: &Subject, sink: &Sink, results: &[Measured], floor: Duration) -
     let Some((ours, others)) = results.split_first() else {
         return Vec::new();
     };
-    let place = format!("{}, {}", subject.name, sink.name);
+    let subject_and_sink = format!("{}, {}", subject.name, sink.name);
     let mut rows = Vec::new();
     for other in others {
         let name = other.contender.name();
         let goal = time_goal(other.contender);
         let (mine, theirs) = (median(&ours.plain), median(&other.plain));
         rows.push(Row::times(
-            format!("{place}: time against {name}"),
+            format!("{subject_and_sink}: time against {name}"),
             mine,
             theirs,
             goal,
         ));
         if sink.is_disk {
             let (mine, theirs) = (median(&ours.synced), median(&other.synced));
-            let what = format!("{place}: time with sync against {name}");
+            let what = format!("{subject_and_sink}: time with sync against {name}");
             rows.push(Row::times(what, mine, theirs, goal));
         } else {
             rows.extend(size_row(subject, ours, other));
         }
     }
-    let what = format!("{place}: time against the floor");
+    let what = format!("{subject_and_sink}: time against the floor");
     rows.push(Row::times(what, median(&ours.plain), floor, None));
     if !sink.is_disk {
         rows.push(memory_row(subject, ours));
@@ -329,7 +329,7 @@ fn size_row(subject: &Subject, ours: &Measured, other: &Measured) -> Option<Row>
     Some(Row::bytes(what, ours.size?, other.size?, goal))
 }
 
-/// Anonymous memory may grow with the number of entries only.
+/// Returns the row of anonymous memory, which may grow with the number of entries only.
 fn memory_row(subject: &Subject, ours: &Measured) -> Row {
     let entries = u64::try_from(subject.records.len()).unwrap_or(u64::MAX);
     let limit = 64 * 1024 * 1024 + 400 * entries;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `daxfs-fsck` and lookups.
+//! Measurements of `daxfs-fsck` and of lookups.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -14,10 +14,10 @@ use super::table::{self, Row};
 use crate::roundtrip::Archiver;
 use crate::{process, workspace};
 
-/// How long the structural check of the kernel source's image may take.
+/// Goal for the structural check of the kernel source's image.
 const CHECK_GOAL: Duration = Duration::from_millis(50);
 
-/// How long a lookup in the large directory may take.
+/// Goal for a lookup in the large directory.
 const LOOKUP_GOAL: Duration = Duration::from_micros(1);
 
 /// Number of names in the large directory.
@@ -85,7 +85,7 @@ pub(super) fn lookups(dir: &Path) -> Result<Vec<Row>> {
     report.lines().map(lookup_row).collect()
 }
 
-/// Reads a line of the `lookup` example: what was looked up, and nanoseconds.
+/// Reads a line of the `lookup` example: the kind of name, and nanoseconds.
 fn lookup_row(line: &str) -> Result<Row> {
     let (what, nanoseconds) = line
         .split_once(' ')

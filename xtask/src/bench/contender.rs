@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The tools that are compared, and where their output goes.
+//! The tools that are compared, and the paths of their output.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,14 +10,14 @@ use anyhow::Result;
 use crate::roundtrip::Archiver;
 use crate::tree;
 
-/// A tool that makes something of a tree.
+/// A tool that archives a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Contender {
     /// A tool that makes file system images.
     Image(Archiver),
     /// `tar cf`, which checks and shares nothing.
     Tar,
-    /// `cp -a`, the copy that users compare with.
+    /// `cp -a`, an ordinary copy.
     Copy,
 }
 
@@ -31,7 +31,7 @@ pub(super) const ALL: [Contender; 5] = [
 ];
 
 impl Contender {
-    /// The command as a user would name it.
+    /// Returns the command as a user would name it.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Image(Archiver::Daxfs) => "mkdaxfs",
@@ -42,7 +42,7 @@ impl Contender {
         }
     }
 
-    /// The path of its output in `dir`.
+    /// Returns the path of its output in `dir`.
     pub(super) fn output(self, dir: &Path) -> PathBuf {
         dir.join(match self {
             Self::Image(archiver) => archiver.name(),
@@ -51,7 +51,7 @@ impl Contender {
         })
     }
 
-    /// The command that makes its output in `dir` of the tree at `source`.
+    /// Returns the command that makes its output in `dir` of the tree at `source`.
     pub(super) fn command(self, source: &Path, dir: &Path) -> Command {
         let output = self.output(dir);
         match self {
@@ -84,7 +84,7 @@ impl Contender {
         }
     }
 
-    /// The size of its output in bytes; none for a directory.
+    /// Returns the size of its output in bytes, or `None` for a directory.
     pub(super) fn size(self, dir: &Path) -> Result<Option<u64>> {
         let metadata = fs::metadata(self.output(dir))?;
         Ok(metadata.is_file().then_some(metadata.len()))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The least that building or verifying an image can cost here.
+//! The least cost of building or verifying an image on this machine.
 //!
 //! An image with content digests has to read every byte, hash it, and write it once. The floor
 //! does this and nothing else: the list of files is given, each goes through a buffer that fits
@@ -20,7 +20,7 @@ use crate::tree::record::{Kind, Record};
 /// Size of the buffer of each processor.
 const BUFFER: usize = 64 * 1024;
 
-/// Which part of the work is done.
+/// The part of the work that is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Work {
     /// Read and write.
@@ -31,7 +31,7 @@ pub(super) enum Work {
     CopyAndHash,
 }
 
-/// One file to be read, and where its bytes go.
+/// One file to be read, and the offset of its bytes in the output.
 struct Item {
     path: PathBuf,
     offset: u64,
@@ -61,7 +61,7 @@ pub(super) fn run(
     Ok(start.elapsed())
 }
 
-/// Hard links once, in the order of the tree, one after the other without gaps.
+/// Returns each file once, in the order of the tree, at offsets without gaps.
 fn items(source: &Path, records: &[Record]) -> (Vec<Item>, u64) {
     let mut offset = 0;
     let mut items = Vec::new();
@@ -98,7 +98,7 @@ fn process(item: &Item, target: &File, work: Work, buffer: &mut [u8]) -> Result<
     Ok(())
 }
 
-/// Hashes the file at `path` in pieces on all processors, and returns the wall time.
+/// Hashes the file at `path` in parts on all processors and returns the wall time.
 ///
 /// # Errors
 /// When the file cannot be read.

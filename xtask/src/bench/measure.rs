@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 
 use crate::process;
 
-/// How often the memory of a running program is looked at.
+/// Interval at which the memory of a running program is read.
 const POLL: Duration = Duration::from_millis(1);
 
 /// Peak memory of a program, in bytes.
@@ -19,21 +19,21 @@ const POLL: Duration = Duration::from_millis(1);
 pub(super) struct Memory {
     /// Resident memory of any kind, pages of mapped files included.
     pub resident: u64,
-    /// Resident anonymous memory: heap, stacks, and what else belongs to the process alone.
+    /// Resident anonymous memory: heap, stacks, and other memory of the process alone.
     pub anonymous: u64,
 }
 
 /// Runs `command` and returns its wall time.
 ///
 /// # Errors
-/// When it cannot be started or fails; what it printed is part of the error.
+/// When it cannot be started or fails. Its output is part of the error.
 pub(super) fn time(command: &mut Command) -> Result<Duration> {
     let start = Instant::now();
     process::capture(command)?;
     Ok(start.elapsed())
 }
 
-/// Runs `command` and returns its peak memory, seen by looking every millisecond.
+/// Runs `command` and returns its peak memory, read every [`POLL`].
 ///
 /// # Errors
 /// When it cannot be started or fails.
@@ -59,14 +59,14 @@ pub(super) fn memory(command: &mut Command) -> Result<Memory> {
     Ok(peak)
 }
 
-/// A field of `/proc/PID/status` in bytes; 0 once the process has none.
+/// Returns a field of `/proc/PID/status` in bytes, or 0 once the process has none.
 fn field(status: &str, name: &str) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
     kib.unwrap_or(0) * 1024
 }
 
-/// Writes what `path` holds through to its device, and returns how long that took.
+/// Syncs `path` to its device and returns the wall time.
 ///
 /// # Errors
 /// When the device reports an error.
@@ -74,7 +74,7 @@ pub(super) fn sync(path: &Path) -> Result<Duration> {
     let start = Instant::now();
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     if file.metadata()?.is_dir() {
-        // A directory has no call that syncs what it holds, but its whole file system has.
+        // No call syncs the files of a directory; the whole file system is synced instead.
         rustix::fs::syncfs(&file)?;
     } else {
         file.sync_all()?;
@@ -82,7 +82,7 @@ pub(super) fn sync(path: &Path) -> Result<Duration> {
     Ok(start.elapsed())
 }
 
-/// The middle of some durations; the longer of the two middle ones where their number is even.
+/// Returns the median, the longer of the two middle durations where their number is even.
 pub(super) fn median(times: &[Duration]) -> Duration {
     let mut sorted = times.to_vec();
     sorted.sort_unstable();

@@ -4,9 +4,9 @@
 //! | module | owns |
 //! |---|---|
 //! | [`build`] | making images of real trees, against the peers and the floor |
-//! | [`check`] | `daxfs-fsck` and lookups |
-//! | [`contender`] | the tools that are compared, and where their output goes |
-//! | [`floor`] | the least that building or verifying an image can cost here |
+//! | [`check`] | measurements of `daxfs-fsck` and of lookups |
+//! | [`contender`] | the tools that are compared, and the paths of their output |
+//! | [`floor`] | the least cost of building or verifying an image on this machine |
 //! | [`measure`] | running a program: wall time, memory, and the sync afterwards |
 //! | [`table`] | rows with goals, printed losses first |
 
@@ -21,16 +21,16 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-/// What to measure.
+/// Subjects of measurements.
 #[derive(clap::Subcommand)]
 pub(crate) enum Bench {
-    /// Building, checking and verifying images of a Debian tree and the Linux source.
+    /// Measure building, checking and verifying images of a Debian tree and the Linux source.
     Build(build::Args),
-    /// Reading, mapping and running from a mount, in a guest, in instructions.
+    /// Measure reading, mapping and running from a mount, in a guest, in instructions.
     Mount(crate::qemu::MountArgs),
-    /// Starting eight containers from one image, in a guest, in memory.
+    /// Measure the memory of eight containers from one image, in a guest.
     Containers(crate::qemu::ContainersArgs),
-    /// The memory of two kernels that run containers from one image.
+    /// Measure the memory of two kernels that run containers from one image.
     Share(crate::qemu::ShareArgs),
 }
 
@@ -38,7 +38,7 @@ impl Bench {
     /// Runs the benchmark and prints its tables.
     ///
     /// # Errors
-    /// When something needed is missing or a program fails; a missed goal is no error.
+    /// When something needed is missing or a program fails; a missed goal is not an error.
     pub(crate) fn run(&self) -> Result<ExitCode> {
         match self {
             Self::Build(arguments) => arguments.run()?,

@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 use std::time::Duration;
 
-/// One comparison: our figure, the one it is held against, and what their ratio should be.
+/// One comparison: our figure, the other figure, and the goal for their ratio.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
     what: String,
@@ -44,7 +44,7 @@ impl Row {
         }
     }
 
-    /// How far the row is from its goal: above 1 it is a loss. Without a goal, parity is one.
+    /// Returns the ratio to the goal; above 1 the row is a loss. Without a goal, parity is the goal.
     fn distance(&self) -> f64 {
         self.ratio / self.goal.unwrap_or(1.0)
     }
@@ -58,7 +58,7 @@ impl Row {
         }
     }
 
-    /// Missed goals come first, then the other losses, each from the largest distance down.
+    /// Orders missed goals first, then the other losses, each from the largest distance down.
     fn order(&self, other: &Self) -> Ordering {
         let class = |row: &Self| (row.distance() <= 1.0, row.goal.is_none());
         class(self)
@@ -85,7 +85,7 @@ pub(super) fn print(title: &str, mut rows: Vec<Row>) {
     }
 }
 
-/// A time, in a unit that leaves about four digits.
+/// Returns a time in a unit that leaves about four digits.
 pub(super) fn time(duration: Duration) -> String {
     match duration.as_nanos() {
         0..10_000 => format!("{} ns", duration.as_nanos()),
@@ -94,7 +94,7 @@ pub(super) fn time(duration: Duration) -> String {
     }
 }
 
-/// An amount of bytes, in decimal units.
+/// Returns an amount of bytes in decimal units.
 pub(super) fn bytes(count: u64) -> String {
     match count {
         0..10_000 => format!("{count} B"),

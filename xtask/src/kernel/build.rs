@@ -19,13 +19,14 @@ pub(crate) struct Kernel {
     pub(crate) out: PathBuf,
     /// The bootable image.
     pub(crate) image: PathBuf,
-    /// Its version, as `uname -r` says it.
+    /// Its version, as `uname -r` prints it.
     pub(crate) release: String,
-    /// What it was built with, for building modules with the same.
+    /// Its toolchain, with which modules must be built.
     pub(crate) toolchain: Toolchain,
 }
 
-/// The kernel of the chosen source (or the distribution's), built if it is not in the cache.
+/// Returns the kernel of the chosen source (or the distribution's), built if it is not in the
+/// cache.
 pub(crate) fn ensure(chosen: Option<&Path>, configuration: Configuration) -> Result<Kernel> {
     let toolchain = Toolchain::ensure()?;
     let source = source::select(chosen)?;
@@ -34,7 +35,7 @@ pub(crate) fn ensure(chosen: Option<&Path>, configuration: Configuration) -> Res
     let key = key.get(..16).unwrap_or(&key);
     let _lock = Lock::acquire(&format!("kernel-{key}"))?;
     let out = cache::subdirectory(&cache::directory()?, "kernel")?.join(key);
-    // What has changed in a directory since, make finds out.
+    // In a directory of the user's, make finds the changes.
     if !source.is_fixed || !out.join("complete").is_file() {
         fs::create_dir_all(&out).with_context(|| format!("cannot create {}", out.display()))?;
         fs::write(out.join("key.txt"), inputs)?;
@@ -52,7 +53,7 @@ pub(crate) fn ensure(chosen: Option<&Path>, configuration: Configuration) -> Res
     })
 }
 
-/// Everything that the build's result depends on, as text.
+/// Returns all inputs on which the build's result depends, as text.
 fn inputs(source: &Source, fragment: &str, toolchain: &Toolchain) -> Result<String> {
     Ok(format!(
         "source {}\nconfig {}\n{}",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Where expensive results are kept, and how they are named.
+//! The directory of expensive results, locks on its entries, and digests that name them.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::tree::record;
 
-/// The cache directory, `$XDG_CACHE_HOME/daxfs` or `~/.cache/daxfs`; it is created.
+/// Creates and returns the cache directory, `$XDG_CACHE_HOME/daxfs` or `~/.cache/daxfs`.
 pub(crate) fn directory() -> Result<PathBuf> {
     let base = match std::env::var_os("XDG_CACHE_HOME").filter(|value| !value.is_empty()) {
         Some(base) => PathBuf::from(base),
@@ -23,7 +23,7 @@ pub(crate) fn directory() -> Result<PathBuf> {
     subdirectory(&base, "daxfs")
 }
 
-/// `parent/name`, created if it does not exist.
+/// Returns `parent/name`, created if it does not exist.
 pub(crate) fn subdirectory(parent: &Path, name: &str) -> Result<PathBuf> {
     let path = parent.join(name);
     fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
@@ -42,7 +42,7 @@ impl Lock {
         Self::on(&directory()?.join(format!("{name}.lock")))
     }
 
-    /// Waits for the lock that a file stands for.
+    /// Waits for the lock on a file.
     pub(crate) fn on(path: &Path) -> Result<Self> {
         let file =
             File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
@@ -52,12 +52,12 @@ impl Lock {
     }
 }
 
-/// The SHA-256 of `bytes`, as 64 hexadecimal digits.
+/// Returns the SHA-256 of `bytes`, as 64 hexadecimal digits.
 pub(crate) fn digest(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// The SHA-256 of a file's content, as 64 hexadecimal digits.
+/// Returns the SHA-256 of a file's content, as 64 hexadecimal digits.
 pub(crate) fn digest_file(path: &Path) -> Result<String> {
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     let digest =

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The kernel configuration: the smallest one that exists, plus a fragment.
 //!
-//! Kconfig drops a symbol whose dependencies are not met without a word, so every line of the
-//! fragment is looked for in the result.
+//! Kconfig silently drops a symbol whose dependencies are not met, so the result must have every
+//! line of the fragment.
 
 use std::fs;
 use std::path::Path;
@@ -13,17 +13,17 @@ use super::step::logged;
 use super::toolchain::Toolchain;
 use crate::process;
 
-/// Which kernel.
+/// A kernel configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Configuration {
-    /// The one that tests and benchmarks run on.
+    /// The configuration for tests and benchmarks.
     Plain,
-    /// The same with everything that finds mistakes: ten times slower.
+    /// The sanitizer kernel: the same with all run-time checks, ten times slower.
     San,
 }
 
 impl Configuration {
-    /// `San` if it is asked for.
+    /// Returns `San` if the flag is set.
     pub(crate) fn from_flag(san: bool) -> Self {
         if san {
             Self::San
@@ -32,7 +32,7 @@ impl Configuration {
         }
     }
 
-    /// What a person calls it.
+    /// Returns its name in messages.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
@@ -40,7 +40,7 @@ impl Configuration {
         }
     }
 
-    /// How long the build takes.
+    /// Returns the duration of its build.
     pub(crate) fn duration(self) -> &'static str {
         match self {
             Self::Plain => "10 to 25 minutes",
@@ -48,7 +48,7 @@ impl Configuration {
         }
     }
 
-    /// What is added to the smallest configuration.
+    /// Returns the fragment that is added to the smallest configuration.
     pub(crate) fn fragment(self) -> &'static str {
         match self {
             Self::Plain => include_str!("plain.config"),
@@ -57,7 +57,7 @@ impl Configuration {
     }
 }
 
-/// Writes `out/.config`: `tinyconfig`, then `fragment`, then the defaults of what is left.
+/// Writes `out/.config`: `tinyconfig`, then `fragment`, then the defaults of all other symbols.
 pub(crate) fn configure(
     toolchain: &Toolchain,
     source: &Path,
@@ -95,7 +95,7 @@ pub(crate) fn configure(
     Ok(())
 }
 
-/// The lines of `fragment` that `config` does not have.
+/// Returns the lines of `fragment` that `config` does not have.
 fn dropped<'a>(fragment: &'a str, config: &str) -> Vec<&'a str> {
     fragment
         .lines()
@@ -103,7 +103,7 @@ fn dropped<'a>(fragment: &'a str, config: &str) -> Vec<&'a str> {
         .collect()
 }
 
-/// Whether `config` does what one line of a fragment says.
+/// Returns true if `config` agrees with one line of a fragment.
 fn holds(config: &str, line: &str) -> bool {
     if line.starts_with("CONFIG_") {
         return config.lines().any(|have| have == line);

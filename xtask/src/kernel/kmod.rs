@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Building `daxfs.ko` against a kernel.
 //!
-//! The kernel's build system writes beside the sources unless it is told otherwise (`MO=`). Each
-//! kernel has a directory of its own for the objects, below `target/kmod/`: what is built against
-//! one does not fit another, and to go from one to the other and back costs no build.
+//! The kernel's build system writes beside the sources unless `MO=` names another directory. Each
+//! kernel has a directory of its own for the objects, below `target/kmod/`: objects for one kernel
+//! do not fit another, and switching between kernels costs no build.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,14 +30,21 @@ pub(crate) fn build_against(kdir: &Path) -> Result<PathBuf> {
     make(&Toolchain::ensure()?, &kdir)
 }
 
-/// Says what a kernel tree lacks, before a compiler says it at length.
+/// Checks that a kernel tree can build the module.
+///
+/// # Errors
+/// When it cannot; the error names the missing settings.
 fn require_rust(kdir: &Path) -> Result<()> {
-    let config = fs::read_to_string(kdir.join(".config"))
-        .with_context(|| format!("{} is no configured kernel build directory", kdir.display()))?;
+    let config = fs::read_to_string(kdir.join(".config")).with_context(|| {
+        format!(
+            "{} is not a configured kernel build directory",
+            kdir.display()
+        )
+    })?;
     if !is_set(&config, "RUST", &["y"]) {
         bail!(
             "the kernel in {} is built without Rust: set CONFIG_RUST=y (`make LLVM=1 rustavailable` \
-             says what that needs), build it, then retry",
+             prints its needs), build it, then retry",
             kdir.display()
         );
     }
@@ -58,7 +65,7 @@ fn require_rust(kdir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What the module needs that a kernel has built in or not at all. `helpers.h` asks for the same.
+/// Settings that the module needs built in. `helpers.h` has the same list.
 const BUILT_IN: &[&str] = &[
     "MODULES",
     "FS_DAX",
@@ -69,10 +76,10 @@ const BUILT_IN: &[&str] = &[
     "ZONE_DEVICE",
 ];
 
-/// What may be a module as well.
+/// Settings that the module needs built in or as a module.
 const BUILT_IN_OR_MODULE: &[&str] = &["CRYPTO_LIB_SHA256", "EXPORTFS", "XXHASH"];
 
-/// The settings that a kernel's configuration lacks, as they would have to be.
+/// Returns the missing settings of a kernel's configuration, with their needed values.
 fn missing(config: &str) -> Vec<String> {
     let wanted = |symbols: &'static [&str], values: &'static [&str], how: &'static str| {
         let lacking = symbols
@@ -85,7 +92,7 @@ fn missing(config: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether a configuration sets a symbol to one of these values.
+/// Returns true if a configuration sets a symbol to one of these values.
 fn is_set(config: &str, symbol: &str, values: &[&str]) -> bool {
     let set = |line: &str| {
         let value = line.strip_prefix("CONFIG_")?.strip_prefix(symbol)?;
@@ -95,7 +102,7 @@ fn is_set(config: &str, symbol: &str, values: &[&str]) -> bool {
 }
 
 fn make(toolchain: &Toolchain, kdir: &Path) -> Result<PathBuf> {
-    // The objects are this checkout's own: others need not wait.
+    // The objects belong to this checkout: other checkouts need not wait.
     let checkout = cache::digest(workspace::root().as_os_str().as_encoded_bytes());
     let _lock = Lock::acquire(&format!("kmod-{}", checkout.get(..16).unwrap_or(&checkout)))?;
     let objects = objects_for(kdir)?;
@@ -124,7 +131,7 @@ fn assign(name: &str, value: &Path) -> std::ffi::OsString {
     text
 }
 
-/// The directory for the objects of a kernel.
+/// Returns the directory for the objects of a kernel.
 fn objects_for(kdir: &Path) -> Result<PathBuf> {
     let digest = cache::digest(kdir.as_os_str().as_encoded_bytes());
     let name = digest.get(..16).unwrap_or(&digest);
@@ -139,7 +146,7 @@ fn objects_for(kdir: &Path) -> Result<PathBuf> {
 mod tests {
     use super::*;
 
-    /// The configuration of a kernel that has all that is needed.
+    /// Returns a configuration with all needed settings.
     fn complete() -> String {
         let built_in = BUILT_IN.iter().map(|symbol| format!("CONFIG_{symbol}=y\n"));
         let either = BUILT_IN_OR_MODULE.iter();
@@ -149,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_configuration_lacks_is_named() {
+    fn missing_settings_are_named() {
         assert_eq!(missing(&complete()), [""; 0]);
         let config = complete()
             .replace("CONFIG_ZONE_DEVICE=y\n", "CONFIG_ZONE_DEVICE_X=y\n")

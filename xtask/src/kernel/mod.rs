@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The kernel that DAXFS runs on: its source, its toolchain, its build, and the module.
 //!
-//! Nothing here writes into the checkout but `target/`. What is expensive lies in
-//! [`cache::directory`], keyed by the content of everything it was made from, so that a fresh
-//! clone finds it again and a changed configuration never meets an old build:
+//! Nothing here writes into the checkout but `target/`. Expensive results lie in
+//! [`cache::directory`], keyed by the content of their inputs, so that a fresh clone finds them
+//! again and a changed configuration never uses an old build:
 //!
 //! ```text
 //! $XDG_CACHE_HOME/daxfs/
@@ -15,14 +15,14 @@
 //!
 //! | module | owns |
 //! |---|---|
-//! | [`cache`] | where caches lie, locking them, digests of inputs |
+//! | [`cache`] | the cache directory, locks on its entries, digests of inputs |
 //! | [`source`] | the kernel source: distribution package, directory or tarball |
 //! | [`toolchain`] | rustc with its library source, LLVM, bindgen, build tools |
-//! | [`config`] | the configurations, and the proof that each symbol stuck |
+//! | [`config`] | the configurations, and the check that Kconfig took each symbol |
 //! | [`build`] | the kernel build |
 //! | [`kmod`] | `daxfs.ko` |
 //! | [`panics`] | a search of the module for ways to panic |
-//! | [`step`] | saying what goes on, how long it took, and what failed |
+//! | [`step`] | messages about long work: its start, its duration, its failure |
 
 pub(crate) mod build;
 pub(crate) mod cache;
@@ -40,16 +40,14 @@ use anyhow::Result;
 
 use config::Configuration;
 
-/// Fetches the kernel source package of the distribution through this machine's own apt
-/// configuration, with signatures checked, and what is needed to build a kernel with Rust. The
-/// result is kept outside the checkout, so that this takes long only once.
+/// Options of `cargo xtask kernel`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct KernelArgs {
     /// Build this kernel source (a directory, or a tarball) instead of the distribution's
     #[arg(long, value_name = "DIR|TARBALL")]
     kernel_src: Option<PathBuf>,
-    /// Build the kernel that looks for mistakes (KASAN, lockdep, kmemleak, fault injection, and
-    /// more) instead of the plain one: 20 to 40 minutes, once. `qemu-test --san` runs on it
+    /// Build the sanitizer kernel (KASAN, lockdep, kmemleak, fault injection, and more) instead of
+    /// the plain one: 20 to 40 minutes, once. `qemu-test --san` runs on it
     #[arg(long)]
     san: bool,
 }
@@ -68,7 +66,7 @@ impl KernelArgs {
     }
 }
 
-/// Build the kernel module daxfs.ko
+/// Options of `cargo xtask kmod`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct KmodArgs {
     /// Build against this configured and built kernel tree (its O= directory) instead of the
@@ -78,7 +76,7 @@ pub(crate) struct KmodArgs {
     /// Build against the kernel of `cargo xtask kernel --san`
     #[arg(long, conflicts_with = "kdir")]
     san: bool,
-    /// Search the module for ways to panic in the format crate's code; fails when there is one
+    /// Search the module for ways to panic in the format crate's code, and fail if there is one
     #[arg(long, conflicts_with = "kdir")]
     panics: bool,
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A search of the built module for ways to panic in the format crate's code.
 //!
-//! A kernel that panics in Rust code stops, so what an image says must never lead there. The format
-//! crate's own object must not refer to the functions of `core` that panic, and neither may the copies
-//! of its generic code in the object of the module proper.
+//! A kernel that panics in Rust code stops, so no image may cause a panic. Neither the object of the
+//! format crate nor the copies of its generic code in the object of the module may refer to the
+//! functions of `core` that panic.
 
 use std::path::Path;
 
@@ -13,27 +13,27 @@ use super::build::Kernel;
 use super::kmod;
 use crate::process;
 
-/// What a reference to a function that panics has in its name.
+/// Part of the name of each function that panics.
 const SIGN: &str = "core::panicking";
 
-/// What the names of the format crate's functions begin with, behind brackets and attributes.
+/// Prefix of the names of the format crate's functions, behind brackets and attributes.
 const CRATE: &str = "daxfs_format::";
 
 /// References to panics in one object.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct References {
-    /// From functions of the format crate: their names.
+    /// Names of functions of the format crate that have one.
     format: Vec<String>,
-    /// How many there are from others.
+    /// Number from other functions.
     others: usize,
-    /// How many functions there are of the format crate.
+    /// Number of functions of the format crate.
     functions: usize,
 }
 
-/// Builds the module and searches it; returns a sentence with the counts.
+/// Builds the module, searches it, and returns a sentence with the counts.
 ///
 /// # Errors
-/// When the format crate can panic, or the search found nothing to look at.
+/// When the format crate can panic, or the search found no function of it.
 pub(crate) fn search(kernel: &Kernel) -> Result<String> {
     let module = kmod::build(kernel)?;
     let objects = module.parent().context("a module without a directory")?;
@@ -80,7 +80,7 @@ fn parse(text: &str) -> References {
     found
 }
 
-/// The function that begins at a line such as `0000000000000010 <name>:`.
+/// Returns the function that begins at a line such as `0000000000000010 <name>:`.
 fn header(line: &str) -> Option<&str> {
     let (address, rest) = line.split_once(" <")?;
     let is_address = !address.is_empty() && address.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -108,7 +108,7 @@ mod tests {
 ";
 
     #[test]
-    fn references_are_told_apart_by_the_function_that_makes_them() {
+    fn references_are_counted_by_the_function_that_makes_them() {
         let found = parse(DUMP);
         let name = "<daxfs_format::superblock::SuperblockCopy>::validate::<daxfs::hash::Xxh64>";
         assert_eq!(found.format, [name]);

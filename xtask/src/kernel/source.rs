@@ -2,10 +2,9 @@
 //! The kernel source.
 //!
 //! By default it is the distribution's package `linux-source-7.2`, which is newer than the stable
-//! distribution that most machines run. It is therefore looked for with an apt configuration of
-//! our own, that takes the mirror from the machine's configuration and the archive's keyring from
-//! the machine's keyrings: nothing of the machine's apt state changes, and apt checks the
-//! signatures as always.
+//! distribution of most machines. So it is fetched with a separate apt configuration, which takes
+//! the mirror from the machine's configuration and the archive's keyring from the machine's
+//! keyrings. Nothing of the machine's apt state changes, and apt checks the signatures as always.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,18 +30,18 @@ const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 pub(crate) struct Source {
     /// Its root directory.
     pub(crate) dir: PathBuf,
-    /// What identifies its content: a package version, or the digest or path of the user's own.
+    /// Identity of its content: a package version, or the digest or path of the user's source.
     pub(crate) identity: String,
-    /// Whether the content is what the identity says for ever; a user's directory may change.
+    /// False for a user's directory, whose content may change under one identity.
     pub(crate) is_fixed: bool,
 }
 
-/// The distribution's kernel source, unpacked in the cache.
+/// Returns the distribution's kernel source, unpacked in the cache.
 pub(crate) fn obtain() -> Result<PathBuf> {
     distribution().map(|source| source.dir)
 }
 
-/// The source that the user named, or else the distribution's.
+/// Returns the source that the user named, or else the distribution's.
 pub(crate) fn select(chosen: Option<&Path>) -> Result<Source> {
     match chosen {
         None => distribution(),
@@ -86,14 +85,14 @@ fn tarball(path: &Path) -> Result<Source> {
 fn require_kernel_tree(dir: &Path) -> Result<()> {
     if !dir.join("rust/kernel").is_dir() || !dir.join("Kbuild").is_file() {
         bail!(
-            "{} is no Linux source tree with Rust support",
+            "{} is not a Linux source tree with Rust support",
             dir.display()
         );
     }
     Ok(())
 }
 
-/// `kernel-src/<name>` in the cache, filled by `fill` if it is not there.
+/// Returns `kernel-src/<name>` in the cache, filled by `fill` if it does not exist.
 fn unpacked(name: &str, fill: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let parent = cache::subdirectory(&cache::directory()?, "kernel-src")?;
     let dir = parent.join(name);
@@ -130,7 +129,7 @@ fn distribution() -> Result<Source> {
     })
 }
 
-/// The newest distribution version of the series that is already unpacked.
+/// Returns the newest distribution version of the series that is already unpacked.
 fn newest_cached() -> Result<Option<Source>> {
     let parent = cache::subdirectory(&cache::directory()?, "kernel-src")?;
     let mut versions = Vec::new();
@@ -148,7 +147,7 @@ fn newest_cached() -> Result<Option<Source>> {
     }))
 }
 
-/// The numbers in a version, for comparing it with others of the same form.
+/// Returns the numbers in a version, for comparing it with others of the same form.
 fn numbers(version: &str) -> Vec<u64> {
     version
         .split(|c: char| !c.is_ascii_digit())
@@ -196,7 +195,7 @@ fn unpack_package(deb: &Path, into: &Path) -> Result<()> {
     Ok(())
 }
 
-/// An apt configuration of our own beside the machine's.
+/// An apt configuration beside the machine's.
 struct Apt {
     dir: PathBuf,
 }
@@ -256,7 +255,7 @@ impl Apt {
     }
 }
 
-/// The base address of the archive that this machine installs from.
+/// Returns the base address of the archive from which this machine installs.
 fn machine_mirror() -> Result<String> {
     let targets = packages::index_targets("$(REPO_URI)")?;
     let mirror = targets

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Long work: saying what goes on and how long it took, with the output kept for a failure.
+//! Messages about long work: its start, its duration, and the end of its output on failure.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -11,10 +11,10 @@ use anyhow::{bail, Context, Result};
 
 use crate::process;
 
-/// How much of a failed command's log is shown, in bytes.
+/// Size in bytes of the end of a failed command's log that is shown.
 const LOG_TAIL: u64 = 6000;
 
-/// Says what is being done, does it, and says how long it took.
+/// Prints `what`, does the work, and prints its duration.
 pub(crate) fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     eprintln!("{what} ...");
     let start = Instant::now();
@@ -23,7 +23,10 @@ pub(crate) fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T>
     Ok(result)
 }
 
-/// Runs `command` with its output in the file `log`; a failure shows the end of it.
+/// Runs `command` with its output in the file `log`.
+///
+/// # Errors
+/// When it fails; the error has the end of the output.
 pub(crate) fn logged(command: &mut Command, log: &Path) -> Result<()> {
     let file = File::create(log).with_context(|| format!("cannot create {}", log.display()))?;
     let errors = file.try_clone().context("cannot share the log file")?;
@@ -44,7 +47,7 @@ pub(crate) fn logged(command: &mut Command, log: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The last [`LOG_TAIL`] bytes of a file.
+/// Returns the last [`LOG_TAIL`] bytes of a file.
 fn tail(log: &Path) -> Result<String> {
     let mut file = File::open(log).with_context(|| format!("cannot open {}", log.display()))?;
     let length = file.metadata()?.len();

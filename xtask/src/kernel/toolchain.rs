@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What builds a kernel with Rust: a rustc with its library source, LLVM, bindgen, and the rest.
+//! The toolchain for a kernel with Rust: rustc with its library source, LLVM, bindgen, and build
+//! tools.
 //!
 //! The kernel compiles Rust's `core` itself, so it needs a compiler *and* the library source of
 //! exactly that compiler. A rustup toolchain with the component `rust-src` has both; where the
@@ -17,16 +18,16 @@ use super::step::{logged, step};
 use crate::packages;
 use crate::process::capture;
 
-/// The release of LLVM that is asked for; the kernel wants 17 or later.
+/// Release of LLVM; the kernel needs 17 or later.
 pub(crate) const LLVM: &str = "19";
 
-/// The bindgen that is installed; the kernel wants 0.71.1 or later, distributions have less.
+/// Version of bindgen; the kernel needs 0.71.1 or later, distributions have older ones.
 const BINDGEN: &str = "0.73.2";
 
-/// Where Debian's compiler is, whatever else is on `PATH`.
+/// Path of Debian's compiler, which need not be the first on `PATH`.
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 
-/// Debian packages, each with a file that tells whether it is installed.
+/// Debian packages, each with a file that exists if it is installed.
 const PACKAGES: &[(&str, &str)] = &[
     ("clang-19", "/usr/lib/llvm-19/bin/clang"),
     ("lld-19", "/usr/lib/llvm-19/bin/ld.lld"),
@@ -44,7 +45,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("zstd", "/usr/bin/zstd"),
 ];
 
-/// The packages for a compiler, where rustup's toolchain cannot build `core`.
+/// Packages for a compiler, used if rustup's toolchain cannot build `core`.
 const RUST_PACKAGES: &[(&str, &str)] = &[
     ("rustc-web", DEBIAN_RUSTC),
     ("rust-web-src", "/usr/lib/rustlib/src/rust/library/core"),
@@ -59,7 +60,7 @@ pub(crate) struct Toolchain {
 }
 
 impl Toolchain {
-    /// Finds the toolchain, and installs what is missing of it.
+    /// Finds the toolchain, and installs its missing parts.
     pub(crate) fn ensure() -> Result<Self> {
         packages::install(PACKAGES)?;
         let (rustc, library) = match rustup_with_source() {
@@ -78,7 +79,7 @@ impl Toolchain {
         })
     }
 
-    /// A `make` in the kernel tree `dir`, with this toolchain.
+    /// Returns a `make` in the kernel tree `dir`, with this toolchain.
     pub(crate) fn make(&self, dir: &Path) -> Command {
         let mut make = Command::new("nice");
         make.args(["-n", "5", "make", "LLVM=1", "BINDGEN=bindgen"])
@@ -96,14 +97,14 @@ impl Toolchain {
         make
     }
 
-    /// A program of this toolchain (LLVM's, or bindgen).
+    /// Returns a program of this toolchain (LLVM's, or bindgen).
     pub(crate) fn program(&self, name: &str) -> Command {
         let mut command = Command::new(name);
         command.env("PATH", self.path());
         command
     }
 
-    /// The versions of everything that the output depends on, one line each.
+    /// Returns the versions on which the output depends, one line each.
     pub(crate) fn versions(&self) -> Result<String> {
         let rustc = capture(Command::new(&self.rustc).arg("--version"))?;
         let clang = capture(self.program("clang").arg("--version"))?;
@@ -131,7 +132,7 @@ fn assign(name: &str, value: &Path) -> OsString {
     text
 }
 
-/// The rustup toolchain in use, if its library source is there.
+/// Returns compiler and library source of the rustup toolchain in use, if it has both.
 fn rustup_with_source() -> Option<(PathBuf, PathBuf)> {
     let rustup = capture(Command::new("rustup").args(["which", "rustc"])).ok()?;
     let rustc = PathBuf::from(rustup.trim());
@@ -139,7 +140,7 @@ fn rustup_with_source() -> Option<(PathBuf, PathBuf)> {
     Some((rustc, library))
 }
 
-/// The library source that belongs to a compiler.
+/// Returns the library source of a compiler.
 fn library_of(rustc: &Path) -> Result<PathBuf> {
     let sysroot = capture(Command::new(rustc).args(["--print", "sysroot"]))?;
     let library = Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library");
@@ -155,7 +156,7 @@ fn library_of(rustc: &Path) -> Result<PathBuf> {
         .with_context(|| format!("cannot use {}", library.display()))
 }
 
-/// Installs a program of a package of the registry in the cache, and returns its root.
+/// Installs a program of a package of the registry in the cache and returns its directory.
 pub(crate) fn install_program(package: &str, program: &str, version: &str) -> Result<PathBuf> {
     let _lock = Lock::acquire(program)?;
     let root = cache::directory()?.join(format!("{program}-{version}"));

@@ -17,7 +17,7 @@ pub(crate) enum Archiver {
     Squashfs,
 }
 
-/// The command that builds our tools for release.
+/// Returns the command that builds our tools for release.
 pub(crate) fn release_build() -> Command {
     let mut command = process::cargo();
     command.args(["build", "--release", "--bins"]);
@@ -27,13 +27,13 @@ pub(crate) fn release_build() -> Command {
     command
 }
 
-/// The release binary of one of our tools.
+/// Returns the path of the release binary of one of our tools.
 pub(crate) fn product(name: &str) -> PathBuf {
     workspace::release_binary(name)
 }
 
 impl Archiver {
-    /// Its name in tables and file names.
+    /// Returns its name in tables and file names.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Daxfs => "daxfs",
@@ -42,7 +42,7 @@ impl Archiver {
         }
     }
 
-    /// The command that makes `image` of the tree at `source`.
+    /// Returns the command that makes `image` of the tree at `source`.
     pub(crate) fn build(self, source: &Path, image: &Path) -> Command {
         match self {
             Self::Daxfs => with(product("mkdaxfs"), &["--quiet"], [source, image]),
@@ -56,7 +56,7 @@ impl Archiver {
         }
     }
 
-    /// Options that leave out what the tool fails on, so that the rest can be compared.
+    /// Returns options that leave out files on which the tool fails, so that the rest can be compared.
     pub(crate) fn exclusions(self) -> &'static [&'static str] {
         match self {
             // mkfs.erofs 1.5 cuts the last byte off such a name, and then does not find the file.
@@ -65,7 +65,7 @@ impl Archiver {
         }
     }
 
-    /// The command that makes the new directory `target` of `image`.
+    /// Returns the command that extracts `image` to the new directory `target`.
     pub(crate) fn extract(self, image: &Path, target: &Path) -> Command {
         match self {
             Self::Daxfs => with(

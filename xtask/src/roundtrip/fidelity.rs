@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What each tool restores of a tree, as a table.
+//! Table of the entries that each tool restores.
 //!
-//! Ours must restore everything. What the others leave out is reported and fails nothing: the
-//! table shows that the comparison finds differences where there are some.
+//! Ours must restore everything. Losses of the others are reported and fail nothing: they show that
+//! the comparison finds differences where there are some.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::tree;
 use crate::tree::compare::{Differences, ASPECTS};
 use crate::tree::record;
 
-/// How many differences the log of a failed stage shows.
+/// Number of differences that the log of a failed stage shows.
 const SHOWN: usize = 100;
 
 /// Compares the tree that our own tools `extracted`, then those of the peers, and prints the table.
@@ -61,7 +61,7 @@ fn of_peer(log: &mut Log, subject: &Subject, peer: Archiver) -> Result<Differenc
     Ok(found)
 }
 
-/// Prints how many entries differ, for each aspect and tool.
+/// Prints the number of entries that differ, for each aspect and tool.
 fn print(subject: &Subject, columns: &[(Archiver, Differences)]) {
     println!(
         "       {}: entries not restored, of {}",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A file of more than 4 GiB that has all of its bytes, into an image and out again.
+//! Round trip of a file of more than 4 GiB without holes.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -15,22 +15,22 @@ use crate::process;
 use crate::report::{Log, Tally};
 use crate::workspace;
 
-/// What is beyond 4 GiB ends in the middle of a page.
+/// Size of the file in bytes: more than 4 GiB, and not a multiple of the page.
 const SIZE: u64 = (4 << 30) + 1_234_567;
-/// How much is written at a time, in bytes.
+/// Size in bytes of one write.
 const CHUNK: usize = 1 << 20;
-/// Each of these pieces of the file is another one, in bytes.
-const PIECE: usize = 4096;
+/// Size in bytes of the parts of the file that all differ.
+const PART: usize = 4096;
 
 /// Adds the stage to `tally`.
 pub(super) fn stage(tally: &mut Tally) {
     tally.stage("a file over 4 GiB survives", |log| {
-        let place = place()?;
-        let source = place.path().join("source");
+        let scratch = scratch()?;
+        let source = scratch.path().join("source");
         fs::create_dir(&source)?;
         let file = source.join("large");
         write(&file).with_context(|| format!("cannot write {}", file.display()))?;
-        let image = place.path().join("image");
+        let image = scratch.path().join("image");
         build(&source, &image)?;
         let mut fsck = Command::new(archiver::product("daxfs-fsck"));
         log.run(fsck.arg("--verify-data").arg(&image))?;
@@ -38,8 +38,8 @@ pub(super) fn stage(tally: &mut Tally) {
     });
 }
 
-/// In memory where there is enough for the file and its image.
-fn place() -> Result<TempDir> {
+/// Makes a scratch directory, in memory if there is enough for the file and its image.
+fn scratch() -> Result<TempDir> {
     let directory = if subject::available_memory()? < subject::ROOM {
         workspace::scratch_dir()?
     } else {
@@ -55,9 +55,9 @@ fn write(path: &Path) -> Result<()> {
     let mut number = 0_u64;
     let mut left = SIZE;
     while left != 0 {
-        for piece in chunk.chunks_exact_mut(PIECE) {
+        for part in chunk.chunks_exact_mut(PART) {
             number += 1;
-            if let Some(head) = piece.first_chunk_mut() {
+            if let Some(head) = part.first_chunk_mut() {
                 *head = number.to_le_bytes();
             }
         }

@@ -4,8 +4,8 @@
 //! | module | owns |
 //! |---|---|
 //! | [`archiver`] | the command lines of the tools that make images and take them apart |
-//! | [`fidelity`] | what each tool restores of a tree, as a table |
-//! | [`reproducible`] | the same image from copies of a tree, whatever the threads |
+//! | [`fidelity`] | a table of the entries that each tool restores |
+//! | [`reproducible`] | the same image from copies of a tree, with any number of threads |
 //! | [`subject`] | the trees, and the scratch space beside them |
 
 mod archiver;
@@ -42,7 +42,7 @@ pub(crate) fn stages(tally: &mut Tally) {
     }
 }
 
-/// All stages over one tree. What an earlier one leaves behind, the later ones use.
+/// Adds all stages over one tree. Later stages use files of earlier ones.
 fn trips(tally: &mut Tally, subject: &Subject) {
     let name = subject.name;
     let image = subject.work.join("daxfs.image");
@@ -79,8 +79,8 @@ fn trips(tally: &mut Tally, subject: &Subject) {
     }
 }
 
-/// Compares by `rsync`, which shares nothing with this program: contents by checksum, and all
-/// that it knows of metadata.
+/// Compares by `rsync`, which shares no code with this program: contents by checksum, and all
+/// metadata that it supports.
 fn rsync(log: &mut Log, subject: &Subject, extracted: &std::path::Path) -> Result<()> {
     let mut command = Command::new("rsync");
     command.args(["-aHAXnci", "--delete", "--numeric-ids"]);

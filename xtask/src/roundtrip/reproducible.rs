@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The same image from copies of a tree, whatever the path, the order of its directories and
-//! the number of threads.
+//! The same image from copies of a tree, with any path, order of directories and number of
+//! threads.
 
 use std::fs;
 use std::path::Path;
@@ -27,8 +27,8 @@ pub(super) fn stages(tally: &mut Tally, subject: &Subject, image: &Path) {
     tally.stage(
         &format!("{}: same image from a reversed copy", subject.name),
         |log| {
-            let place = tempfile::tempdir_in(tmpfs()?)?;
-            let copy = place.path().join("another path");
+            let scratch = tempfile::tempdir_in(tmpfs()?)?;
+            let copy = scratch.path().join("another path");
             replicate::copy(&subject.source, &subject.records, &copy, Order::Reverse)?;
             let difference = Differences::between(&subject.records, &record::read(&copy)?);
             for line in difference.lines().take(20) {
@@ -66,7 +66,7 @@ fn rebuild(
     Ok(())
 }
 
-/// How many directories of `copy` list their entries in another order than in the source.
+/// Number of directories of `copy` that list their entries in another order than in the source.
 fn reordered(subject: &Subject, copy: &Path) -> Result<usize> {
     let mut count = 0;
     for record in subject

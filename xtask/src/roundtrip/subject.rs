@@ -23,15 +23,15 @@ pub(crate) struct Subject {
     pub work: PathBuf,
     /// The recording of the tree.
     pub records: Vec<Record>,
-    /// Removes `work` with the subject, where that is in memory.
+    /// Removes `work` with the subject, if it is in memory.
     _in_memory: Option<TempDir>,
 }
 
-/// Available memory from which on the images and copies of the kernel source are kept in it: they take
-/// half of this. Creating and removing a hundred thousand files is much slower on a disk.
+/// Available memory, in bytes, from which on images and copies of the kernel source are kept in
+/// memory: they take half of it. A disk creates and removes 100,000 files much more slowly.
 pub(super) const ROOM: u64 = 14 << 30;
 
-/// How a tree comes to be: the name of the stage, and the function.
+/// Maker of a tree: the name of the stage, and the function.
 type Prepare = (&'static str, fn(&mut Log) -> Result<Subject>);
 
 impl Subject {
@@ -60,12 +60,12 @@ impl Subject {
         if available_memory()? < ROOM {
             return Self::new(log, "linux", source, work("linux")?);
         }
-        let place = tempfile::Builder::new()
+        let scratch = tempfile::Builder::new()
             .prefix("daxfs-")
             .tempdir_in(workspace::tmpfs()?)?;
-        let subject = Self::new(log, "linux", source, place.path().to_owned())?;
+        let subject = Self::new(log, "linux", source, scratch.path().to_owned())?;
         Ok(Self {
-            _in_memory: Some(place),
+            _in_memory: Some(scratch),
             ..subject
         })
     }
@@ -89,7 +89,7 @@ impl Subject {
     }
 }
 
-/// Memory that can be had without swapping, in bytes.
+/// Returns the memory that is available without swapping, in bytes.
 pub(super) fn available_memory() -> Result<u64> {
     let text = fs::read_to_string("/proc/meminfo")?;
     let line = text
@@ -102,7 +102,7 @@ pub(super) fn available_memory() -> Result<u64> {
         * 1024)
 }
 
-/// An empty scratch directory for the tree `name`.
+/// Makes an empty scratch directory for the tree `name`.
 fn work(name: &str) -> Result<PathBuf> {
     let dir: &Path = &workspace::scratch_dir()?.join("roundtrip").join(name);
     tree::remove(dir)?;

@@ -11,15 +11,15 @@ use anyhow::{ensure, Context, Result};
 use crate::kernel::cache::{self, Lock};
 use crate::{packages, tree};
 
-/// What a tree holds beyond the smallest system that programs can be run from.
+/// Packages of a tree beyond the smallest system that runs programs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Contents {
-    /// What the end of the directory's name is; another list of packages needs another one.
+    /// End of the directory's name; unique for each list of packages.
     suffix: &'static str,
     packages: &'static str,
 }
 
-/// What developers use.
+/// Tools of developers.
 const DEVELOPMENT: Contents = Contents {
     suffix: "",
     packages: "python3,git,build-essential",
@@ -31,24 +31,24 @@ pub(crate) const SUITES: Contents = Contents {
     packages: "python3,fio,stress-ng,systemd-sysv,udev,dbus",
 };
 
-/// A host of containers, and what runs in them.
+/// A host of containers, and the programs in them.
 pub(crate) const CONTAINERS: Contents = Contents {
     suffix: "-containers",
     packages: "python3,crun",
 };
 
-/// The tree that most tests use.
+/// Returns the directory of the tree that most tests use.
 ///
 /// # Errors
-/// When the packages cannot be had, or this is not a Debian machine with root.
+/// When the packages cannot be fetched, or this is not a Debian machine with root.
 pub(crate) fn obtain() -> Result<PathBuf> {
     obtain_with(DEVELOPMENT)
 }
 
-/// The directory of a tree; it is made on the first call and must not be changed by anyone.
+/// Returns the directory of a tree. It is made on the first call and must not be changed.
 ///
 /// # Errors
-/// When the packages cannot be had, or this is not a Debian machine with root.
+/// When the packages cannot be fetched, or this is not a Debian machine with root.
 pub(crate) fn obtain_with(contents: Contents) -> Result<PathBuf> {
     let _lock = Lock::acquire(&format!("debian-tree{}", contents.suffix))?;
     let suite = suite()?;
@@ -58,7 +58,7 @@ pub(crate) fn obtain_with(contents: Contents) -> Result<PathBuf> {
     if !dir.is_dir() {
         ensure!(
             rustix::process::geteuid().is_root(),
-            "a Debian tree can be made by root only"
+            "only root can make a Debian tree"
         );
         let partial = parent.join(format!("{name}.partial"));
         tree::remove(&partial)?;
@@ -68,7 +68,7 @@ pub(crate) fn obtain_with(contents: Contents) -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// The release that this machine runs.
+/// Returns the Debian release of this machine.
 fn suite() -> Result<String> {
     let release = fs::read_to_string("/etc/os-release").context("cannot read /etc/os-release")?;
     let name = release
@@ -88,7 +88,7 @@ fn bootstrap(suite: &str, packages: &str, target: &std::path::Path) -> Result<()
         .arg(suite)
         .arg(target)
         .args(sources(suite)?);
-    // It refuses to run where its locks or progress would go to a terminal that is not there.
+    // mmdebstrap must not use a terminal: there may be none.
     let output = command
         .stdin(Stdio::null())
         .output()
@@ -103,7 +103,7 @@ fn bootstrap(suite: &str, packages: &str, target: &std::path::Path) -> Result<()
     Ok(())
 }
 
-/// The lines of a sources.list for `suite` that apt on this machine uses.
+/// Returns the lines of a sources.list for `suite` that apt on this machine uses.
 fn sources(suite: &str) -> Result<Vec<String>> {
     let format = "deb $(REPO_URI) $(CODENAME) $(COMPONENT)";
     let list = packages::index_targets(format)?;

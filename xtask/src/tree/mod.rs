@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Directory trees as test subjects: obtaining them, and from `daxfs-testtree` recording, comparing
-//! and copying them.
+//! Directory trees as test subjects: obtaining them, and from `daxfs-testtree` recording,
+//! comparing and copying them.
 //!
 //! | module | owns |
 //! |---|---|
@@ -13,7 +13,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 pub(crate) use daxfs_testtree::{compare, oddities, record, replicate};
 
-/// Removes `dir` with everything in it; it need not exist.
+/// Removes `dir` with all its entries, if it exists.
 ///
 /// # Errors
 /// When something in it cannot be removed.

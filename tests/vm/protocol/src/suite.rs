@@ -149,7 +149,7 @@ pub enum Extra {
     DebianManifest,
     /// The program `daxfs-inspect`.
     Inspect,
-    /// The lines of README.md that start containers.
+    /// The commands of docs/guide.md that start containers.
     GuideContainers,
 }
 
