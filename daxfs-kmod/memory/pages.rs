@@ -102,7 +102,13 @@ impl PageMap {
     #[inline]
     pub(super) fn page(&self, index: u64) -> Option<Page<'_>> {
         // SAFETY: The page lies in the range, whose map is borrowed.
-        (index < self.pages).then(|| unsafe { Page::of(Pfn(self.first.0 + index)) })
+        self.contains(index).then(|| unsafe { Page::of(Pfn(self.first.0 + index)) })
+    }
+
+    /// Returns true if the range has a page with this index.
+    #[inline]
+    pub(super) fn contains(&self, index: u64) -> bool {
+        index < self.pages
     }
 
     /// Returns the pages from `first` to `end`, as far as the range has them.
