@@ -38,7 +38,7 @@ impl InodeCache {
         if cache.is_null() {
             return Err(code::ENOMEM);
         }
-        // SAFETY: By the contract of this function nobody else uses the cell.
+        // SAFETY: By the contract of this function nothing else uses the cell.
         unsafe { *CACHE.0.get() = cache };
         Ok(Self(()))
     }
@@ -50,7 +50,7 @@ impl Drop for InodeCache {
         // sleep.
         unsafe { raw::daxfs_rcu_barrier() };
         // SAFETY: By the contract of `create` there is no superblock, and so no inode, which were
-        // all freed by now; nobody else uses the cell.
+        // all freed by now; nothing else uses the cell.
         unsafe { raw::kmem_cache_destroy(*CACHE.0.get()) };
     }
 }
@@ -68,7 +68,7 @@ pub(super) unsafe extern "C" fn allocate<F: FileSystem>(
     // SAFETY: The VFS passes a valid superblock; as long as there is one, the cache exists.
     let inode: *mut Inode<F> = unsafe { raw::daxfs_inode_alloc(*CACHE.0.get(), sb) }.cast();
     if !inode.is_null() {
-        // SAFETY: The object has the size of an `Inode<F>`, and nobody else uses it yet.
+        // SAFETY: The object has the size of an `Inode<F>`, and nothing else uses it yet.
         unsafe { Inode::set_info(inode, F::InodeInfo::default()) };
     }
     inode.cast()
@@ -76,7 +76,7 @@ pub(super) unsafe extern "C" fn allocate<F: FileSystem>(
 
 /// Frees an inode, and the target of a symlink, after the last RCU reader.
 pub(super) unsafe extern "C" fn free(inode: *mut raw::inode) {
-    // SAFETY: The VFS passes an inode that nobody else uses; it is valid until it is freed below.
+    // SAFETY: The VFS passes an inode that nothing else uses; it is valid until it is freed below.
     let mode = u32::from(unsafe { (*inode).i_mode });
     if mode & raw::S_IFMT == raw::S_IFLNK {
         // SAFETY: The inode is valid, and is that of a symlink.

@@ -53,7 +53,7 @@ impl<F: Files> NewInode<F> {
             self.set_file_operations(&Tables::<F>::FILE);
         }
         let operations: &'static raw::address_space_operations = &folio::Tables::<F>::MAPPING;
-        // SAFETY: The inode is new and locked: nobody else accesses its mapping, which is its own,
+        // SAFETY: The inode is new and locked: nothing else accesses its mapping, which is its own,
         // and empty.
         unsafe { (*(*self.as_ptr()).i_mapping).a_ops = operations };
     }

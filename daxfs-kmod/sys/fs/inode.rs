@@ -28,7 +28,7 @@ pub(crate) trait ReadInode: FileSystem {
 ///
 /// # Invariants
 /// A reference is to an inode that [`NewInode::publish`] published, and lives as long as the
-/// reference does: somebody has a count of it.
+/// reference does: it has a count.
 #[repr(C)]
 pub(crate) struct Inode<F: FileSystem> {
     vfs: Opaque<raw::inode>,
@@ -58,14 +58,14 @@ impl<F: FileSystem> Inode<F> {
     /// Returns the state that the file system keeps.
     #[inline]
     pub(crate) fn info(&self) -> &F::InodeInfo {
-        // SAFETY: By the invariant the inode was published, after which nobody writes the cell.
+        // SAFETY: By the invariant the inode was published, after which nothing writes the cell.
         unsafe { &*self.info.get() }
     }
 
     /// Sets the state that the file system keeps, in place of one that needs no drop.
     ///
     /// # Safety
-    /// `inode` is an allocated inode of `F`, and nobody else accesses its state.
+    /// `inode` is an allocated inode of `F`, and nothing else accesses its state.
     pub(super) unsafe fn set_info(inode: *mut Self, info: F::InodeInfo) {
         // SAFETY: By the contract of this function.
         unsafe { UnsafeCell::raw_get(&raw const (*inode).info).write(info) };
@@ -162,8 +162,8 @@ impl<F: FileSystem> NewInode<F> {
         let inode = self.0;
         let ((uid, gid), (seconds, nanoseconds)) = (attributes.owner, attributes.time);
         // SAFETY: By the invariant the inode is new and locked. Look-ups by number read and write
-        // its number, superblock, state, lock and count, none of which is written here; nobody else
-        // accesses it. No Rust reference is made to what they write.
+        // its number, superblock, state, lock and count, none of which is written here; nothing
+        // else accesses it. No Rust reference is made to what they write.
         unsafe {
             (*inode).i_mode = attributes.mode;
             (*inode).i_generation = attributes.generation;
@@ -177,7 +177,7 @@ impl<F: FileSystem> NewInode<F> {
 
     /// Notes that the inode has no ACL, so that the VFS does not ask for one.
     pub(crate) fn set_no_acl(&self) {
-        // SAFETY: By the invariant the inode is valid, and nobody else looks at its ACLs yet.
+        // SAFETY: By the invariant the inode is valid, and nothing else looks at its ACLs yet.
         unsafe { raw::daxfs_inode_has_no_acl(self.0) };
     }
 
@@ -186,7 +186,7 @@ impl<F: FileSystem> NewInode<F> {
     /// # Safety
     /// The table is one of `F` for inodes of this type.
     pub(super) unsafe fn set_operations(&self, table: &'static raw::inode_operations) {
-        // SAFETY: By the invariant the inode is new and locked: nobody else accesses the field.
+        // SAFETY: By the invariant the inode is new and locked: nothing else accesses the field.
         unsafe { (*self.0).i_op = table };
     }
 
@@ -195,14 +195,14 @@ impl<F: FileSystem> NewInode<F> {
     /// # Safety
     /// The table is one of `F` for files of this type.
     pub(super) unsafe fn set_file_operations(&self, table: &'static raw::file_operations) {
-        // SAFETY: By the invariant the inode is new and locked: nobody else accesses the field.
+        // SAFETY: By the invariant the inode is new and locked: nothing else accesses the field.
         unsafe { raw::daxfs_inode_set_file_operations(self.0, table) };
     }
 
     /// Lets others use the inode, with this state.
     pub(crate) fn publish(self, info: F::InodeInfo) -> ARef<Inode<F>> {
         let inode: *mut Inode<F> = core::mem::ManuallyDrop::new(self).0.cast();
-        // SAFETY: By the invariant the inode is valid, and nobody else reads its state until it is
+        // SAFETY: By the invariant the inode is valid, and nothing else reads its state until it is
         // published.
         unsafe { Inode::set_info(inode, info) };
         // SAFETY: By the invariant the inode is marked as new and locked by us.
@@ -214,7 +214,7 @@ impl<F: FileSystem> NewInode<F> {
 }
 
 impl<F: FileSystem> Drop for NewInode<F> {
-    /// Lets those who wait for the inode fail.
+    /// Lets the tasks that wait for the inode fail.
     fn drop(&mut self) {
         // SAFETY: By the invariant the inode is marked as new and locked by us. The function gives
         // up our count.

@@ -115,7 +115,7 @@ impl<F: Mounts> NewSuperblock<F> {
         let export: &'static raw::export_operations = &export::Tables::<F>::EXPORT;
         let handlers: &'static [*const raw::xattr_handler; 4] = &Handlers::<F>::TABLE;
         // SAFETY: By the invariant the superblock is locked, and it has no root. Others find it in
-        // lists, read its flags and count references in it, and wait for its lock; nobody else
+        // lists, read its flags and count references in it, and wait for its lock; nothing else
         // accesses what is written here, and the flags are written by the holder of the lock. No
         // Rust reference is made to what they write. The tables are those of `F`; the UUID has 16
         // bytes.
@@ -138,7 +138,7 @@ impl<F: Mounts> NewSuperblock<F> {
     /// Creates a reference that is cleared before the superblock ends.
     pub(crate) fn downgrade(&self) -> Result<Arc<WeakSuperblock<F>>> {
         // SAFETY: The reference is stored below for `kill_superblock`, which clears it; if that
-        // fails, the reference is dropped here, and nobody has a copy.
+        // fails, the reference is dropped here, and nothing has a copy.
         let weak = unsafe { WeakSuperblock::new(self) }?;
         // SAFETY: The superblock is one of `F`. Its state lives as long as it does; the field is
         // set atomically.
@@ -178,7 +178,7 @@ impl<F: Mounts> FsContext<'_, F> {
         let info = Info::<F> { key, mount: SetOnce::new(), weak: SetOnce::new() };
         let info = KBox::new(info, GFP_KERNEL)?;
         let context = self.as_ptr();
-        // SAFETY: By its invariant the context is valid and not used by anybody else. Its state is
+        // SAFETY: By its invariant the context is valid and used by nothing else. Its state is
         // an `Info<F>`, which `is_same` demands and a new superblock takes over.
         let sb = unsafe {
             (*context).s_fs_info = KBox::into_raw(info).cast();
@@ -198,7 +198,7 @@ impl<F: Mounts> FsContext<'_, F> {
     /// Gives the context a superblock, with its reference and its lock.
     pub(super) fn set_root(&self, superblock: LockedSuperblock<F>) {
         let sb = core::mem::ManuallyDrop::new(superblock).0;
-        // SAFETY: The context is valid and not used by anybody else. The superblock is valid and
+        // SAFETY: The context is valid and used by nothing else. The superblock is valid and
         // locked, and has a root. The context takes over reference and lock.
         unsafe { (*self.as_ptr()).root = raw::daxfs_dget((*sb).s_root) };
     }
@@ -220,7 +220,7 @@ impl<F: Mounts> Tables<F> {
 /// Frees the state that a context had for a superblock, if no superblock took it over.
 ///
 /// # Safety
-/// `context` is a context of `F`, and nobody uses it any more.
+/// `context` is a context of `F`, and nothing uses it any more.
 pub(super) unsafe fn free_info<F: FileSystem>(context: *mut raw::fs_context) {
     // SAFETY: By the contract of this function.
     let info = unsafe { (*context).s_fs_info }.cast::<Info<F>>();
@@ -236,7 +236,8 @@ unsafe extern "C" fn is_same<F: FileSystem>(
     context: *mut raw::fs_context,
 ) -> c_int {
     // SAFETY: The VFS passes a superblock of the context's type, which has a state until it is
-    // freed, and the context of `FsContext::superblock`, which gave it one. Nobody writes the keys.
+    // freed, and the context of `FsContext::superblock`, which gave it one. Nothing writes the
+    // keys.
     let (have, wanted) = unsafe {
         let wanted = (*context).s_fs_info.cast::<Info<F>>();
         ((*Superblock::<F>::info(sb)).key, (*wanted).key)
@@ -248,8 +249,8 @@ unsafe extern "C" fn is_same<F: FileSystem>(
 /// mount with its key waits for its end, and then finds the memory free.
 unsafe extern "C" fn put_super<F: Mounts>(sb: *mut raw::super_block) {
     // SAFETY: The superblock is one of `F`. It is locked for being shut down and has neither inodes
-    // nor mounts, so that nobody has a reference to the field or will get one; others only read the
-    // key.
+    // nor mounts, so that nothing has a reference to the field or will get one; others only read
+    // the key.
     unsafe { (*Superblock::<F>::info(sb)).mount = SetOnce::new() };
 }
 

@@ -83,12 +83,12 @@ impl<F: Mounts> Tables<F> {
 }
 
 unsafe extern "C" fn init_context<F: Mounts>(context: *mut raw::fs_context) -> c_int {
-    // SAFETY: The VFS passes a new context of the type of `F` that nobody else uses.
+    // SAFETY: The VFS passes a new context of the type of `F` that nothing else uses.
     status(unsafe { prepare::<F>(context, &Tables::<F>::CONTEXT) })
 }
 
 unsafe extern "C" fn free_context<F: Mounts>(context: *mut raw::fs_context) {
-    // SAFETY: The VFS passes a context of `F` that nobody uses any more.
+    // SAFETY: The VFS passes a context of `F` that nothing uses any more.
     unsafe {
         free_info::<F>(context);
         free_options::<F>(context);
@@ -100,7 +100,7 @@ unsafe extern "C" fn parse_parameter<F: Mounts>(
     parameter: *mut raw::fs_parameter,
 ) -> c_int {
     // SAFETY: The VFS passes a context that `init_context` prepared, and serialises calls with it;
-    // the parameter is valid, and nobody writes it during the call.
+    // the parameter is valid, and nothing writes it during the call.
     let (mut context, parameter) = unsafe { (FsContext::<F>::from_raw(context), &*parameter) };
     status(context.set(parameter))
 }
