@@ -40,22 +40,22 @@ impl PageMap {
             return None;
         }
         let folio = head.folio();
-        // SAFETY: The pages belong to the map, and to no larger folio. Nobody else writes their
+        // SAFETY: The pages belong to the map, and to no larger folio. Nothing else writes their
         // flags, which the function writes without atomic operations: `FLAGS` is held, and what
         // else sets flags, such as mlock(2), holds a reference. Their counts are zero, and stay so,
-        // since nobody has a reference from which to take another:
+        // since nothing has a reference from which to take another:
         // - Page tables have no entry for them, which would have a reference. Entries are made
         //   under the lock that is held here, or copied from others.
         // - A walk of page tables without locks (`gup_fast`) may still know an entry that has gone,
-        //   where flushing the TLB interrupts nobody (INVLPGB, arm64). It adds to a count unless
-        //   that is zero, and looks at the entry again: until the function sets the head's count it
-        //   fails, after that it puts back what it took. A walk that pins takes 1024 from a page
-        //   and one from a large folio: if it takes the head between the two moments in which the
-        //   function sets its count and makes it large, it puts back one, and the count stays 1023
-        //   too high. Then nobody holds a page of others, but the folio never is idle, and the
-        //   range stays deferred. A grace period here would close this window, and would cost every
-        //   folio milliseconds.
-        // - Those who find pages by their number (/proc/kpage*, page_idle, compaction, DAMON,
+        //   where flushing the TLB interrupts no processor (INVLPGB, arm64). It adds to a count
+        //   unless that is zero, and looks at the entry again: until the function sets the head's
+        //   count it fails, after that it puts back what it took. A walk that pins takes 1024 from
+        //   a page and one from a large folio: if it takes the head between the two moments in
+        //   which the function sets its count and makes it large, it puts back one, and the count
+        //   stays 1023 too high. Then no user holds a page of others, but the folio never is idle,
+        //   and the range stays deferred. A grace period here would close this window, and would
+        //   cost every folio milliseconds.
+        // - Code that finds pages by their number (/proc/kpage*, page_idle, compaction, DAMON,
         //   splitting by debugfs) leave those of devices alone: they are not online.
         // - The pages are on no list and in no mapping, so that neither reclaim nor a look-up finds
         //   them.
@@ -69,14 +69,14 @@ impl PageMap {
     /// has another: then it takes none, and returns false.
     ///
     /// # Safety
-    /// `head` begins an aligned 2 MiB of a map, and nobody can take a reference to an idle page of
+    /// `head` begins an aligned 2 MiB of a map, and nothing can take a reference to an idle page of
     /// it.
     unsafe fn freeze(head: Page<'_>) -> bool {
         // SAFETY: By the contract of this function there are as many pages.
         let page = |index| unsafe { head.add(index) };
         let Some(used) = (0..HUGE_PAGES).find(|&index| !page(index).freeze()) else { return true };
         for index in 0..used {
-            // SAFETY: The page was frozen above, so that nobody has a reference from which to take
+            // SAFETY: The page was frozen above, so that nothing has a reference from which to take
             // one.
             unsafe { page(index).unfreeze() };
         }
@@ -88,14 +88,14 @@ impl PageMap {
     pub(super) fn split_huge(&mut self, index: u64) {
         let Some(head) = self.huge_head(index) else { return };
         let _flags = FLAGS.lock();
-        // SAFETY: The folio is valid. Nobody else has a reference to it, hence no page table has an
-        // entry for it, and a grace period has passed since the last one went, so that no walk
-        // without locks knows one. Nobody else writes flags, since `FLAGS` is held. Those who look
-        // at pages by their number, as /proc/kpageflags does, are prepared for folios that change
+        // SAFETY: The folio is valid. Nothing else has a reference to it, hence no page table has
+        // an entry for it, and a grace period has passed since the last one went, so that no walk
+        // without locks knows one. Nothing else writes flags, since `FLAGS` is held. Code that looks
+        // at pages by number, as /proc/kpageflags does, is prepared for folios that change
         // meanwhile.
         unsafe { raw::dax_folio_reset_order(head.folio()) };
         for page in self.range(index, index + HUGE_PAGES) {
-            // SAFETY: Nobody else has a reference to the page, and nobody can get one by its
+            // SAFETY: Nothing else has a reference to the page, and nothing can get one by its
             // number, since pages of devices are not online.
             unsafe { page.unfreeze() };
         }

@@ -83,12 +83,14 @@ impl KeptFolio<'_> {
         let Some(last) = index.checked_add(count).and_then(|end| end.checked_sub(1)) else {
             return Inserted::Refused;
         };
-        let is_kept = index / HUGE_PAGES == self.number && last / HUGE_PAGES == self.number;
-        match (self.pages.page(index), self.pages.page(last)) {
+        let is_kept = index / HUGE_PAGES == self.number
+            && last / HUGE_PAGES == self.number
+            && self.pages.contains(last);
+        match self.pages.page(index) {
             // SAFETY: All pages from first to last belong to the map, and to one aligned 2 MiB,
             // whose struct pages lie side by side, and whose folios the guard keeps, each with the
             // reference of the map, which lives as long as the mount.
-            (Some(first), Some(_)) if is_kept => unsafe {
+            Some(first) if is_kept => unsafe {
                 fault.insert(lock, address, first.as_ptr(), count)
             },
             _ => Inserted::Refused,

@@ -5,7 +5,7 @@ use kernel::sync::atomic::{Atomic, Relaxed};
 
 use super::page::{Page, Pfn, FLAGS};
 
-/// True if any page of any range was ever marked. Until then nobody looks at marks.
+/// True if any page of any range was ever marked. Until then no code looks at marks.
 static SEEN: Atomic<bool> = Atomic::new(false);
 
 /// Returns true if pages can have marks.
@@ -20,7 +20,7 @@ pub(super) fn seen() -> bool {
 /// They belong to a map that lives.
 pub(super) unsafe fn mark(first: u64, count: u64) {
     let flags = FLAGS.lock();
-    // Those who look for marks under the lock see this.
+    // Code that looks for marks under the lock see this.
     SEEN.store(true, Relaxed);
     for number in first..first.saturating_add(count) {
         // SAFETY: By the contract of this function.

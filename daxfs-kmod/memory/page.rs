@@ -83,14 +83,14 @@ impl Page<'_> {
     /// Makes the reference of the map the only one.
     ///
     /// # Safety
-    /// Nobody else has a reference to the page, or can take one.
+    /// Nothing else has a reference to the page, or can take one.
     pub(super) unsafe fn unfreeze(self) {
         // SAFETY: By the invariant the struct page is valid. By the contract of this function
-        // nobody else writes its count.
+        // nothing else writes its count.
         unsafe { raw::daxfs_set_page_count(self.0, 1) };
     }
 
-    /// Takes a reference, which somebody else will put.
+    /// Takes a reference, which the core will put.
     ///
     /// # Safety
     /// The folio of the page stays what it is meanwhile, so that it has the reference of the map.
@@ -128,9 +128,9 @@ impl Page<'_> {
     /// the last locked mapping goes, but not after munlock(2).
     ///
     /// # Safety
-    /// The folio is idle, and nobody can take a reference to it.
+    /// The folio is idle, and nothing can take a reference to it.
     pub(super) unsafe fn clear_mlocked(self) {
-        // SAFETY: The folio of a valid page is valid. Nobody else counts it as locked, by the
+        // SAFETY: The folio of a valid page is valid. Nothing else counts it as locked, by the
         // contract of this function.
         unsafe { raw::daxfs_folio_forget_mlocked(self.folio()) };
     }

@@ -40,7 +40,7 @@ pub(super) struct PageMap {
 
 // SAFETY: All fields are plain data and pointers to memory that belongs to no thread.
 unsafe impl Send for PageMap {}
-// SAFETY: The methods of `&PageMap` read fields that nobody writes, count references atomically,
+// SAFETY: The methods of `&PageMap` read fields that nothing writes, count references atomically,
 // and take locks for the rest.
 unsafe impl Sync for PageMap {}
 
@@ -66,7 +66,7 @@ impl PageMap {
         // range, and for operations, which live for ever; owner and altmap are optional. The
         // function itself initialises reference count and completion. By the invariants of a claim
         // the range is aligned to the unit in which struct pages are added, lies where they can be,
-        // holds no System RAM, and is claimed by nobody else, so that no driver that claims has a
+        // holds no System RAM, and is claimed by nothing else, so that no driver that claims has a
         // page map for it. For drivers that do not claim the function looks as was done above, and
         // warns. The map stays at its address, on the heap, until `release`.
         let base = from_err_ptr(unsafe { raw::memremap_pages(kernel_map.as_ptr(), node) });
@@ -102,7 +102,13 @@ impl PageMap {
     #[inline]
     pub(super) fn page(&self, index: u64) -> Option<Page<'_>> {
         // SAFETY: The page lies in the range, whose map is borrowed.
-        (index < self.pages).then(|| unsafe { Page::of(Pfn(self.first.0 + index)) })
+        self.contains(index).then(|| unsafe { Page::of(Pfn(self.first.0 + index)) })
+    }
+
+    /// Returns true if the range has a page with this index.
+    #[inline]
+    pub(super) fn contains(&self, index: u64) -> bool {
+        index < self.pages
     }
 
     /// Returns the pages from `first` to `end`, as far as the range has them.
@@ -143,7 +149,7 @@ impl PageMap {
         // SAFETY: By the invariant the map is live. No page has another reference, and none can get
         // one: no page table has an entry for one, which would have a reference, and no walk knows
         // an entry that has gone; no `Page` and no pointer into the kernel's mapping outlives the
-        // map; and those who find pages by their number leave pages that are not online alone, or
+        // map; and code that finds pages by their number leave pages that are not online alone, or
         // hold a reference to the map, for which the function waits.
         unsafe { raw::memunmap_pages(kernel_map.as_ptr()) };
         drop(ManuallyDrop::into_inner(kernel_map));
@@ -157,7 +163,7 @@ impl PageMap {
         while let Some(head) = self.page(index) {
             let order = head.order();
             if head.is_idle() {
-                // SAFETY: The folio is idle, and nobody can take a reference: the map is borrowed
+                // SAFETY: The folio is idle, and nothing can take a reference: the map is borrowed
                 // exclusively, no page table has an entry for it, and no walk knows one.
                 unsafe { head.clear_mlocked() };
                 if order != 0 {

@@ -16,7 +16,7 @@ impl Iter {
     /// Creates a reference from C's.
     ///
     /// # Safety
-    /// `iter` is valid, and nobody else uses it, for `'a`.
+    /// `iter` is valid, and nothing else uses it, for `'a`.
     #[inline]
     pub(super) unsafe fn from_raw<'a>(iter: *mut raw::iov_iter) -> &'a mut Self {
         // INVARIANT: By the contract of this function.

@@ -30,7 +30,7 @@ impl Semaphore {
         unsafe { ReadGuard::take(self.0.get()) }
     }
 
-    /// Waits until nobody holds it.
+    /// Waits until no task holds it.
     pub(crate) fn write(&self) -> WriteGuard<'_> {
         // SAFETY: By the invariant it is initialised; the guard borrows it.
         unsafe { WriteGuard::take(self.0.get()) }
@@ -94,7 +94,7 @@ impl Drop for ReadGuard<'_> {
 pub(crate) struct WriteGuard<'a>(*mut raw::rw_semaphore, PhantomData<&'a Semaphore>);
 
 impl WriteGuard<'_> {
-    /// Waits until nobody holds a semaphore.
+    /// Waits until no task holds a semaphore.
     ///
     /// # Safety
     /// `semaphore` is initialised, and lives as long as the guard. The caller is in process

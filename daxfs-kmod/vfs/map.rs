@@ -17,7 +17,8 @@ use kernel::prelude::*;
 use super::inode::Daxfs;
 use crate::memory::backing::Backing;
 use crate::memory::insert::KeptFolio;
-use crate::sys::fs::fault::{Fault, Inserted, MappedFiles, Outcome, SharedMapping, MAX_INSERT};
+use crate::sys::fs::area::MappedFiles;
+use crate::sys::fs::fault::{Fault, Inserted, Outcome, SharedMapping, MAX_INSERT};
 use crate::sys::num::to_u64;
 use crate::sys::size::{HUGE_PAGES, PAGE_SHIFT, PAGE_SIZE};
 

@@ -31,4 +31,4 @@ mod unmap;
 mod xattr;
 
 /// The registration of the file system type.
-pub(crate) type Registration = crate::sys::fs::mount::Registration<inode::Daxfs>;
+pub(crate) type Registration = crate::sys::fs::registration::Registration<inode::Daxfs>;

@@ -70,8 +70,8 @@ pub(crate) enum Parameter<'a> {
 /// A mount context of `F`.
 ///
 /// # Invariants
-/// The pointer is that to a context that is valid for `'a`, was prepared by [`prepare`], and is not
-/// used by anybody else.
+/// The pointer is that to a context that is valid for `'a`, was prepared by [`prepare`], and
+/// nothing else uses it.
 pub(crate) struct FsContext<'a, F>(*mut raw::fs_context, PhantomData<(&'a mut raw::fs_context, F)>);
 
 impl<'a, F: Parameters> FsContext<'a, F> {
@@ -97,7 +97,7 @@ impl<'a, F: Parameters> FsContext<'a, F> {
 
     /// Returns the values of the parameters.
     pub(crate) fn options(&self) -> &F::Options {
-        // SAFETY: By the invariant `prepare` put a box of options there, and nobody else uses it.
+        // SAFETY: By the invariant `prepare` put a box of options there, and nothing else uses it.
         unsafe { &*(*self.0).fs_private.cast() }
     }
 
@@ -112,7 +112,7 @@ impl<'a, F: Parameters> FsContext<'a, F> {
     /// Takes a parameter.
     pub(super) fn set(&mut self, parameter: &raw::fs_parameter) -> Result {
         let parameter = self.parse(parameter)?;
-        // SAFETY: By the invariant `prepare` put a box of options there, and nobody else uses it.
+        // SAFETY: By the invariant `prepare` put a box of options there, and nothing else uses it.
         let options = unsafe { &mut *(*self.0).fs_private.cast::<F::Options>() };
         F::set(options, parameter, self.log())
     }
@@ -173,12 +173,12 @@ pub(super) unsafe fn prepare<F: Parameters>(
 /// Frees the options of a context.
 ///
 /// # Safety
-/// `context` is a context of `F`, prepared or not, that nobody uses any more.
+/// `context` is a context of `F`, prepared or not, that nothing uses any more.
 pub(super) unsafe fn free_options<F: Parameters>(context: *mut raw::fs_context) {
     // SAFETY: By the contract of this function.
     let options = unsafe { (*context).fs_private }.cast::<F::Options>();
     if !options.is_null() {
-        // SAFETY: `prepare` put the box there, and nobody uses it any more.
+        // SAFETY: `prepare` put the box there, and nothing uses it any more.
         drop(unsafe { KBox::from_raw(options) });
     }
 }

@@ -2,92 +2,31 @@
 //! Page faults.
 
 use core::marker::PhantomData;
-use core::ops::ControlFlow;
 
 use kernel::error::code;
-use kernel::ffi::{c_int, c_uint, c_ulong};
+use kernel::ffi::c_int;
 
 use super::inode::Inode;
 use super::FileSystem;
 use crate::sys::lock::{ReadGuard, WriteGuard};
 use crate::sys::num::{to_u64, to_usize};
 use crate::sys::raw;
-use crate::sys::size::{HUGE_ORDER, HUGE_PAGES, PAGE_SHIFT};
-
-/// Faults in mappings that show the memory itself.
-pub(crate) trait MappedFiles: FileSystem {
-    /// Handles a fault at a page. Continues with the page cache where the memory has no page.
-    fn fault(fault: &Fault<'_, Self>) -> ControlFlow<Outcome>;
-
-    /// Handles a fault with a huge entry.
-    fn huge_fault(fault: &Fault<'_, Self>) -> Outcome;
-}
+use crate::sys::size::{HUGE_PAGES, PAGE_SHIFT};
 
 /// Most pages that one call of [`Fault::insert`] inserts.
 pub(crate) const MAX_INSERT: usize = 16;
-
-pub(super) struct Tables<F>(PhantomData<F>);
-
-impl<F: MappedFiles> Tables<F> {
-    /// Operations of an area that shows the memory everywhere.
-    pub(super) const MEMORY: raw::vm_operations_struct = operations::<F>(map_nothing);
-
-    /// Operations of an area with holes: what the page cache has of them is mapped together.
-    pub(super) const MEMORY_AND_HOLES: raw::vm_operations_struct =
-        operations::<F>(raw::filemap_map_pages);
-}
-
-type MapPages = unsafe extern "C" fn(*mut raw::vm_fault, c_ulong, c_ulong) -> raw::vm_fault_t;
-
-const fn operations<F: MappedFiles>(map_pages: MapPages) -> raw::vm_operations_struct {
-    raw::vm_operations_struct {
-        fault: Some(fault::<F>),
-        huge_fault: Some(huge_fault::<F>),
-        map_pages: Some(map_pages),
-        ..pin_init::zeroed()
-    }
-}
-
-/// Maps nothing: it is called where sleeping, hence inserting, is not allowed. An area that has the
-/// function is faulted in under its own lock instead of `mmap_lock`.
-unsafe extern "C" fn map_nothing(
-    _vmf: *mut raw::vm_fault,
-    _first: c_ulong,
-    _last: c_ulong,
-) -> raw::vm_fault_t {
-    0
-}
-
-unsafe extern "C" fn fault<F: MappedFiles>(vmf: *mut raw::vm_fault) -> raw::vm_fault_t {
-    // SAFETY: The VFS passes a fault of an area of `F`, since it has this table, with the area
-    // locked.
-    let fault = unsafe { Fault::<F>::from_raw(vmf) };
-    match F::fault(&fault) {
-        ControlFlow::Break(Outcome(bits)) => bits,
-        // SAFETY: The fault is the one that the VFS passed; the file has a mapping with
-        // `read_folio`, and no lock is held.
-        ControlFlow::Continue(()) => unsafe { raw::filemap_fault(vmf) },
-    }
-}
-
-unsafe extern "C" fn huge_fault<F: MappedFiles>(
-    vmf: *mut raw::vm_fault,
-    order: c_uint,
-) -> raw::vm_fault_t {
-    if order != HUGE_ORDER {
-        return Outcome::FALLBACK.0;
-    }
-    // SAFETY: The VFS passes a fault of an area of `F`, since it has this table, with the area
-    // locked; for this order it has found the upper table.
-    let fault = unsafe { Fault::<F>::from_raw(vmf) };
-    F::huge_fault(&fault).0
-}
 
 /// The outcome of a fault, for the core.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Outcome(raw::vm_fault_t);
 
 impl Outcome {
+    /// Returns the outcome as C takes it.
+    #[inline]
+    pub(super) fn bits(self) -> raw::vm_fault_t {
+        self.0
+    }
+
     /// The fault has a page, which the core maps or copies.
     pub(crate) const PAGE: Self = Self(0);
     /// Entries were inserted, or the fault is to be repeated.
@@ -169,7 +108,7 @@ impl<'a, F: FileSystem> Fault<'a, F> {
     /// # Safety
     /// `vmf` is what the invariants say.
     #[inline]
-    unsafe fn from_raw(vmf: *mut raw::vm_fault) -> Self {
+    pub(super) unsafe fn from_raw(vmf: *mut raw::vm_fault) -> Self {
         // SAFETY: By the contract of this function the fault is valid.
         let vma = unsafe { (*vmf).__bindgen_anon_1.vma };
         // INVARIANT: By the contract of this function.
@@ -329,8 +268,8 @@ impl<'a, F: FileSystem> Fault<'a, F> {
     /// not lie in the area.
     ///
     /// # Safety
-    /// The folio is valid, has a reference that stays, and has the order [`HUGE_ORDER`] for as
-    /// long.
+    /// The folio is valid, has a reference that stays, and has the order
+    /// [`HUGE_ORDER`](crate::sys::size::HUGE_ORDER) for as long.
     pub(crate) unsafe fn insert_huge(
         &self,
         _lock: &ExclusiveMapping<'_>,

@@ -7,9 +7,9 @@ use kernel::error::code;
 use kernel::ffi::{c_int, c_ulong};
 use kernel::prelude::*;
 
+use super::area::{self, MappedFiles};
 use super::attr::{self, InodeAttributes};
 use super::extents::{self, FileExtents};
-use super::fault::{self, MappedFiles};
 use super::folio::{self, CachedFiles};
 use super::inode::{Inode, NewInode};
 use super::xattr::{self, Xattrs};
@@ -53,7 +53,7 @@ impl<F: Files> NewInode<F> {
             self.set_file_operations(&Tables::<F>::FILE);
         }
         let operations: &'static raw::address_space_operations = &folio::Tables::<F>::MAPPING;
-        // SAFETY: The inode is new and locked: nobody else accesses its mapping, which is its own,
+        // SAFETY: The inode is new and locked: nothing else accesses its mapping, which is its own,
         // and empty.
         unsafe { (*(*self.as_ptr()).i_mapping).a_ops = operations };
     }
@@ -118,8 +118,8 @@ unsafe extern "C" fn mmap_prepare<F: Files>(area: *mut raw::vm_area_desc) -> c_i
         (area, inode)
     };
     let operations: &'static raw::vm_operations_struct = match F::mapping(inode) {
-        Ok(Mapping::Memory) => &fault::Tables::<F>::MEMORY,
-        Ok(Mapping::MemoryAndHoles) => &fault::Tables::<F>::MEMORY_AND_HOLES,
+        Ok(Mapping::Memory) => &area::Tables::<F>::MEMORY,
+        Ok(Mapping::MemoryAndHoles) => &area::Tables::<F>::MEMORY_AND_HOLES,
         // SAFETY: The description is valid, and the file has a mapping with `read_folio`.
         Ok(Mapping::PageCache) => return unsafe { raw::generic_file_readonly_mmap_prepare(area) },
         Err(error) => return status(Err(error)),

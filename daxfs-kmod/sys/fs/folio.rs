@@ -37,7 +37,7 @@ impl<F: CachedFiles> Tables<F> {
 ///
 /// # Invariants
 /// The folio is valid and locked by us, belongs to a file of `F`, and is not up to date: user space
-/// has no mapping of it, and all who find it wait for the lock.
+/// has no mapping of it, and all tasks that find it wait for the lock.
 struct LockedFolio<F>(*mut raw::folio, PhantomData<F>);
 
 impl<F: CachedFiles> LockedFolio<F> {
@@ -76,7 +76,7 @@ unsafe extern "C" fn read_folio<F: CachedFiles>(
 /// One page of a folio, mapped for this processor.
 ///
 /// # Invariants
-/// The address is that of a mapped page, which nobody else uses while the folio is borrowed.
+/// The address is that of a mapped page, which nothing else uses while the folio is borrowed.
 struct LocalMap<'a>(*mut u8, PhantomData<&'a mut ()>);
 
 impl<'a> LocalMap<'a> {
@@ -85,7 +85,7 @@ impl<'a> LocalMap<'a> {
     /// # Safety
     /// `offset` is a multiple of the page size and lies in the folio.
     unsafe fn new<F>(folio: &'a mut LockedFolio<F>, offset: usize) -> Self {
-        // INVARIANT: Nobody else uses a folio that is locked and not up to date.
+        // INVARIANT: Nothing else uses a folio that is locked and not up to date.
         // SAFETY: The folio is valid; the offset is by the contract of this function.
         Self(unsafe { raw::daxfs_kmap_local(folio.0, offset) }.cast(), PhantomData)
     }

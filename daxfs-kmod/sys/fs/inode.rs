@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! In-core inodes, and the cache they come from.
+//! In-core inodes.
 
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
@@ -7,7 +7,6 @@ use core::ops::Range;
 use core::ptr::NonNull;
 
 use kernel::error::code;
-use kernel::ffi::c_void;
 use kernel::prelude::*;
 use kernel::sync::aref::{ARef, AlwaysRefCounted};
 use kernel::types::Opaque;
@@ -29,7 +28,7 @@ pub(crate) trait ReadInode: FileSystem {
 ///
 /// # Invariants
 /// A reference is to an inode that [`NewInode::publish`] published, and lives as long as the
-/// reference does: somebody has a count of it.
+/// reference does: it has a count.
 #[repr(C)]
 pub(crate) struct Inode<F: FileSystem> {
     vfs: Opaque<raw::inode>,
@@ -59,8 +58,17 @@ impl<F: FileSystem> Inode<F> {
     /// Returns the state that the file system keeps.
     #[inline]
     pub(crate) fn info(&self) -> &F::InodeInfo {
-        // SAFETY: By the invariant the inode was published, after which nobody writes the cell.
+        // SAFETY: By the invariant the inode was published, after which nothing writes the cell.
         unsafe { &*self.info.get() }
+    }
+
+    /// Sets the state that the file system keeps, in place of one that needs no drop.
+    ///
+    /// # Safety
+    /// `inode` is an allocated inode of `F`, and nothing else accesses its state.
+    pub(super) unsafe fn set_info(inode: *mut Self, info: F::InodeInfo) {
+        // SAFETY: By the contract of this function.
+        unsafe { UnsafeCell::raw_get(&raw const (*inode).info).write(info) };
     }
 
     /// Returns the number of the inode.
@@ -154,8 +162,8 @@ impl<F: FileSystem> NewInode<F> {
         let inode = self.0;
         let ((uid, gid), (seconds, nanoseconds)) = (attributes.owner, attributes.time);
         // SAFETY: By the invariant the inode is new and locked. Look-ups by number read and write
-        // its number, superblock, state, lock and count, none of which is written here; nobody else
-        // accesses it. No Rust reference is made to what they write.
+        // its number, superblock, state, lock and count, none of which is written here; nothing
+        // else accesses it. No Rust reference is made to what they write.
         unsafe {
             (*inode).i_mode = attributes.mode;
             (*inode).i_generation = attributes.generation;
@@ -169,7 +177,7 @@ impl<F: FileSystem> NewInode<F> {
 
     /// Notes that the inode has no ACL, so that the VFS does not ask for one.
     pub(crate) fn set_no_acl(&self) {
-        // SAFETY: By the invariant the inode is valid, and nobody else looks at its ACLs yet.
+        // SAFETY: By the invariant the inode is valid, and nothing else looks at its ACLs yet.
         unsafe { raw::daxfs_inode_has_no_acl(self.0) };
     }
 
@@ -178,7 +186,7 @@ impl<F: FileSystem> NewInode<F> {
     /// # Safety
     /// The table is one of `F` for inodes of this type.
     pub(super) unsafe fn set_operations(&self, table: &'static raw::inode_operations) {
-        // SAFETY: By the invariant the inode is new and locked: nobody else accesses the field.
+        // SAFETY: By the invariant the inode is new and locked: nothing else accesses the field.
         unsafe { (*self.0).i_op = table };
     }
 
@@ -187,16 +195,16 @@ impl<F: FileSystem> NewInode<F> {
     /// # Safety
     /// The table is one of `F` for files of this type.
     pub(super) unsafe fn set_file_operations(&self, table: &'static raw::file_operations) {
-        // SAFETY: By the invariant the inode is new and locked: nobody else accesses the field.
+        // SAFETY: By the invariant the inode is new and locked: nothing else accesses the field.
         unsafe { raw::daxfs_inode_set_file_operations(self.0, table) };
     }
 
     /// Lets others use the inode, with this state.
     pub(crate) fn publish(self, info: F::InodeInfo) -> ARef<Inode<F>> {
         let inode: *mut Inode<F> = core::mem::ManuallyDrop::new(self).0.cast();
-        // SAFETY: By the invariant the inode is valid; it comes from `allocate`, which wrote a
-        // state that needs no drop. Until the inode is published nobody else reads the cell.
-        unsafe { UnsafeCell::raw_get(&raw const (*inode).info).write(info) };
+        // SAFETY: By the invariant the inode is valid, and nothing else reads its state until it is
+        // published.
+        unsafe { Inode::set_info(inode, info) };
         // SAFETY: By the invariant the inode is marked as new and locked by us.
         unsafe { raw::unlock_new_inode(inode.cast()) };
         // SAFETY: `iget_locked()` took a count for us, which the value takes over; it returned an
@@ -206,7 +214,7 @@ impl<F: FileSystem> NewInode<F> {
 }
 
 impl<F: FileSystem> Drop for NewInode<F> {
-    /// Lets those who wait for the inode fail.
+    /// Lets the tasks that wait for the inode fail.
     fn drop(&mut self) {
         // SAFETY: By the invariant the inode is marked as new and locked by us. The function gives
         // up our count.
@@ -292,81 +300,4 @@ impl Drop for Held {
         // SAFETY: Gives up our count.
         unsafe { raw::iput(self.0.as_ptr()) };
     }
-}
-
-struct CacheCell(UnsafeCell<*mut raw::kmem_cache>);
-
-// SAFETY: The cell is written only by `InodeCache`, before and after superblocks exist.
-unsafe impl Sync for CacheCell {}
-
-static CACHE: CacheCell = CacheCell(UnsafeCell::new(core::ptr::null_mut()));
-
-/// The slab cache of in-core inodes.
-pub(super) struct InodeCache(());
-
-impl InodeCache {
-    /// Creates the cache for inodes of `F`.
-    ///
-    /// # Safety
-    /// There is no other such value, and while it lives no superblock of another file system than
-    /// `F` uses the functions of this module. It is dropped after the last superblock.
-    pub(super) unsafe fn create<F: FileSystem>() -> Result<Self> {
-        const { assert!(!core::mem::needs_drop::<F::InodeInfo>()) };
-        // CAST: The size is some hundred bytes.
-        let size = size_of::<Inode<F>>() as u32;
-        // SAFETY: The name is a C string, and `construct` initialises objects of this size.
-        let cache = unsafe {
-            raw::daxfs_inode_cache_create(c"daxfs_inode".as_char_ptr(), size, Some(construct))
-        };
-        if cache.is_null() {
-            return Err(code::ENOMEM);
-        }
-        // SAFETY: By the contract of this function nobody else uses the cell.
-        unsafe { *CACHE.0.get() = cache };
-        Ok(Self(()))
-    }
-}
-
-impl Drop for InodeCache {
-    fn drop(&mut self) {
-        // SAFETY: The function waits for inodes that are freed after a grace period; the caller may
-        // sleep.
-        unsafe { raw::daxfs_rcu_barrier() };
-        // SAFETY: By the contract of `create` there is no superblock, and so no inode, which were
-        // all freed by now; nobody else uses the cell.
-        unsafe { raw::kmem_cache_destroy(*CACHE.0.get()) };
-    }
-}
-
-/// Initialises an object of the slab cache, once for many inodes.
-unsafe extern "C" fn construct(object: *mut c_void) {
-    // SAFETY: The object has the size of an `Inode`, of which the VFS's inode is the first field.
-    unsafe { raw::inode_init_once(object.cast()) };
-}
-
-/// Allocates an inode for the VFS.
-pub(super) unsafe extern "C" fn allocate<F: FileSystem>(
-    sb: *mut raw::super_block,
-) -> *mut raw::inode {
-    // SAFETY: The VFS passes a valid superblock; as long as there is one, the cache exists.
-    let inode: *mut Inode<F> = unsafe { raw::daxfs_inode_alloc(*CACHE.0.get(), sb) }.cast();
-    if !inode.is_null() {
-        // SAFETY: The object has the size of an `Inode<F>`, and nobody else uses it yet.
-        unsafe { UnsafeCell::raw_get(&raw const (*inode).info).write(F::InodeInfo::default()) };
-    }
-    inode.cast()
-}
-
-/// Frees an inode, and the target of a symlink, after the last RCU reader.
-pub(super) unsafe extern "C" fn free(inode: *mut raw::inode) {
-    // SAFETY: The VFS passes an inode that nobody else uses; it is valid until it is freed below.
-    let mode = u32::from(unsafe { (*inode).i_mode });
-    if mode & raw::S_IFMT == raw::S_IFLNK {
-        // SAFETY: The inode is valid, and is that of a symlink.
-        let target = unsafe { raw::daxfs_inode_link(inode) };
-        // SAFETY: The target of a symlink is null, or was allocated by `kmalloc()` and published.
-        unsafe { raw::kfree(target.cast()) };
-    }
-    // SAFETY: `allocate` took the inode from this cache, which exists as long as inodes do.
-    unsafe { raw::kmem_cache_free(*CACHE.0.get(), inode.cast()) };
 }

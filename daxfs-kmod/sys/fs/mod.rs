@@ -8,27 +8,32 @@
 //! The safety of these functions rests on one fact: **only objects of `F` have tables of `F`.** A
 //! superblock gets its table from [`NewSuperblock::set_up`](mount::NewSuperblock::set_up), an inode
 //! from the methods of [`NewInode`](inode::NewInode). Both values exist only for superblocks that
-//! [`get_tree`](mount) made for the type that a [`Registration`](mount::Registration) of `F`
-//! registered. The VFS calls a table's function with objects that have the table, and keeps these
-//! valid during the call.
+//! [`FsContext::superblock`](context::FsContext::superblock) made for the type that a
+//! [`Registration`](registration::Registration) of `F` registered. The VFS calls a table's function
+//! with objects that have the table, and keeps these valid during the call.
 //!
 //! | module | owns |
 //! |---|---|
 //! | [`superblock`] | superblocks, and their state |
-//! | [`inode`] | in-core inodes, and the cache they come from |
+//! | [`inode`] | in-core inodes |
+//! | [`cache`] | the slab cache of in-core inodes |
 //! | [`attr`] | attributes of stat(2), ACLs, inodes of devices, FIFOs and sockets |
 //! | [`xattr`] | extended attributes |
 //! | [`symlink`] | symbolic links |
 //! | [`dir`] | directories |
 //! | [`fault`] | page faults |
+//! | [`area`] | areas of memory that are mapped in place |
 //! | [`file`] | regular files: opening, reading, mapping |
 //! | [`extents`] | regular files: seeking, the map of extents |
 //! | [`folio`] | folios of the page cache |
 //! | [`export`] | file handles |
 //! | [`context`] | mount contexts and their parameters |
-//! | [`mount`] | the file system type; making, filling and ending superblocks |
+//! | [`mount`] | making, filling and ending superblocks |
+//! | [`registration`] | the file system type, and the functions of its mount contexts |
 
+pub(crate) mod area;
 pub(crate) mod attr;
+mod cache;
 pub(crate) mod context;
 pub(crate) mod dir;
 pub(crate) mod export;
@@ -38,6 +43,7 @@ pub(crate) mod file;
 pub(crate) mod folio;
 pub(crate) mod inode;
 pub(crate) mod mount;
+pub(crate) mod registration;
 pub(crate) mod superblock;
 pub(crate) mod symlink;
 pub(crate) mod xattr;

@@ -1,26 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The file system type; making, filling and ending superblocks.
+//! Making, filling and ending superblocks.
 
-use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::ops::Deref;
 
-use kernel::error::{code, from_err_ptr, to_result};
+use kernel::error::{code, from_err_ptr};
 use kernel::ffi::{c_int, c_long, c_void};
 use kernel::prelude::*;
 use kernel::sync::aref::ARef;
 use kernel::sync::{Arc, SetOnce};
 
-use super::context::{free_options, prepare, FsContext, Parameters, READ_ONLY};
+use super::cache::{allocate, free};
+use super::context::{FsContext, Parameters, READ_ONLY};
 use super::export::{self, FileHandles};
-use super::inode::{allocate, free, Inode, InodeCache, ReadInode};
+use super::inode::{Inode, ReadInode};
 use super::superblock::{Info, Superblock, WeakSuperblock};
 use super::xattr::{Handlers, Xattrs};
 use super::FileSystem;
 use crate::sys::errno::status;
-use crate::sys::module::this_module;
 use crate::sys::num::to_usize;
-use crate::sys::once::Once;
 use crate::sys::raw;
 use crate::sys::size::{PAGE_SHIFT, PAGE_SIZE};
 
@@ -117,7 +115,7 @@ impl<F: Mounts> NewSuperblock<F> {
         let export: &'static raw::export_operations = &export::Tables::<F>::EXPORT;
         let handlers: &'static [*const raw::xattr_handler; 4] = &Handlers::<F>::TABLE;
         // SAFETY: By the invariant the superblock is locked, and it has no root. Others find it in
-        // lists, read its flags and count references in it, and wait for its lock; nobody else
+        // lists, read its flags and count references in it, and wait for its lock; nothing else
         // accesses what is written here, and the flags are written by the holder of the lock. No
         // Rust reference is made to what they write. The tables are those of `F`; the UUID has 16
         // bytes.
@@ -140,7 +138,7 @@ impl<F: Mounts> NewSuperblock<F> {
     /// Creates a reference that is cleared before the superblock ends.
     pub(crate) fn downgrade(&self) -> Result<Arc<WeakSuperblock<F>>> {
         // SAFETY: The reference is stored below for `kill_superblock`, which clears it; if that
-        // fails, the reference is dropped here, and nobody has a copy.
+        // fails, the reference is dropped here, and nothing has a copy.
         let weak = unsafe { WeakSuperblock::new(self) }?;
         // SAFETY: The superblock is one of `F`. Its state lives as long as it does; the field is
         // set atomically.
@@ -180,7 +178,7 @@ impl<F: Mounts> FsContext<'_, F> {
         let info = Info::<F> { key, mount: SetOnce::new(), weak: SetOnce::new() };
         let info = KBox::new(info, GFP_KERNEL)?;
         let context = self.as_ptr();
-        // SAFETY: By its invariant the context is valid and not used by anybody else. Its state is
+        // SAFETY: By its invariant the context is valid and used by nothing else. Its state is
         // an `Info<F>`, which `is_same` demands and a new superblock takes over.
         let sb = unsafe {
             (*context).s_fs_info = KBox::into_raw(info).cast();
@@ -198,9 +196,9 @@ impl<F: Mounts> FsContext<'_, F> {
     }
 
     /// Gives the context a superblock, with its reference and its lock.
-    fn set_root(&self, superblock: LockedSuperblock<F>) {
+    pub(super) fn set_root(&self, superblock: LockedSuperblock<F>) {
         let sb = core::mem::ManuallyDrop::new(superblock).0;
-        // SAFETY: The context is valid and not used by anybody else. The superblock is valid and
+        // SAFETY: The context is valid and used by nothing else. The superblock is valid and
         // locked, and has a root. The context takes over reference and lock.
         unsafe { (*self.as_ptr()).root = raw::daxfs_dget((*sb).s_root) };
     }
@@ -209,14 +207,6 @@ impl<F: Mounts> FsContext<'_, F> {
 struct Tables<F>(PhantomData<F>);
 
 impl<F: Mounts> Tables<F> {
-    const CONTEXT: raw::fs_context_operations = raw::fs_context_operations {
-        free: Some(free_context::<F>),
-        parse_param: Some(parse_parameter::<F>),
-        get_tree: Some(get_tree::<F>),
-        reconfigure: Some(reconfigure::<F>),
-        ..pin_init::zeroed()
-    };
-
     const SUPER: raw::super_operations = raw::super_operations {
         alloc_inode: Some(allocate::<F>),
         free_inode: Some(free),
@@ -227,100 +217,17 @@ impl<F: Mounts> Tables<F> {
     };
 }
 
-struct TypeCell(UnsafeCell<raw::file_system_type>);
-
-// SAFETY: `Registration` writes the type before it is registered; after that the VFS accesses it,
-// under its own locks.
-unsafe impl Sync for TypeCell {}
-
-static TYPE: TypeCell = TypeCell(UnsafeCell::new(pin_init::zeroed()));
-static ONCE: Once = Once::new();
-
-/// The registration of the file system type. Fields are dropped in order.
-pub(crate) struct Registration<F> {
-    _type: RegisteredType,
-    _inodes: InodeCache,
-    _system: PhantomData<F>,
-}
-
-struct RegisteredType(());
-
-impl<F: Mounts> Registration<F> {
-    /// Registers the type. Returns `EBUSY` on every call but the first.
-    pub(crate) fn new() -> Result<Self> {
-        ONCE.claim()?;
-        // SAFETY: `ONCE` makes this the only cache, and `F` the only file system. The cache is
-        // dropped after the type is unregistered, when there is no superblock.
-        let inodes = unsafe { InodeCache::create::<F>() }?;
-        let system = raw::file_system_type {
-            owner: this_module(),
-            name: F::NAME.as_char_ptr(),
-            // CAST: A flag, which is not the uppermost.
-            fs_flags: raw::FS_ALLOW_IDMAP as c_int,
-            init_fs_context: Some(init_context::<F>),
-            parameters: F::SPECIFICATIONS.as_ptr().cast(),
-            kill_sb: Some(kill_superblock::<F>),
-            ..pin_init::zeroed()
-        };
-        // SAFETY: `ONCE` makes this the only access before the type is registered. It lives as long
-        // as the module, and the functions are those of `F`.
-        to_result(unsafe {
-            *TYPE.0.get() = system;
-            raw::register_filesystem(TYPE.0.get())
-        })?;
-        Ok(Self { _type: RegisteredType(()), _inodes: inodes, _system: PhantomData })
-    }
-}
-
-impl Drop for RegisteredType {
-    fn drop(&mut self) {
-        // SAFETY: The type was registered. The module is being unloaded, so that there is no
-        // superblock.
-        unsafe { raw::unregister_filesystem(TYPE.0.get()) };
-    }
-}
-
-unsafe extern "C" fn init_context<F: Mounts>(context: *mut raw::fs_context) -> c_int {
-    // SAFETY: The VFS passes a new context of the type of `F` that nobody else uses.
-    status(unsafe { prepare::<F>(context, &Tables::<F>::CONTEXT) })
-}
-
-unsafe extern "C" fn free_context<F: Mounts>(context: *mut raw::fs_context) {
-    // SAFETY: The VFS passes a context of `F` that nobody uses any more.
-    let info = unsafe {
-        free_options::<F>(context);
-        (*context).s_fs_info.cast::<Info<F>>()
-    };
+/// Frees the state that a context had for a superblock, if no superblock took it over.
+///
+/// # Safety
+/// `context` is a context of `F`, and nothing uses it any more.
+pub(super) unsafe fn free_info<F: FileSystem>(context: *mut raw::fs_context) {
+    // SAFETY: By the contract of this function.
+    let info = unsafe { (*context).s_fs_info }.cast::<Info<F>>();
     if !info.is_null() {
-        // SAFETY: `FsContext::superblock` put the box there, and no superblock took it over.
+        // SAFETY: `FsContext::superblock` put the box there.
         drop(unsafe { KBox::from_raw(info) });
     }
-}
-
-unsafe extern "C" fn parse_parameter<F: Mounts>(
-    context: *mut raw::fs_context,
-    parameter: *mut raw::fs_parameter,
-) -> c_int {
-    // SAFETY: The VFS passes a context that `init_context` prepared, and serialises calls with it;
-    // the parameter is valid, and nobody writes it during the call.
-    let (mut context, parameter) = unsafe { (FsContext::<F>::from_raw(context), &*parameter) };
-    status(context.set(parameter))
-}
-
-unsafe extern "C" fn get_tree<F: Mounts>(context: *mut raw::fs_context) -> c_int {
-    // SAFETY: The VFS passes a context that `init_context` prepared, and serialises calls with it.
-    let context = unsafe { FsContext::<F>::from_raw(context) };
-    status(F::get_tree(&context).map(|superblock| context.set_root(superblock)))
-}
-
-unsafe extern "C" fn reconfigure<F: Mounts>(context: *mut raw::fs_context) -> c_int {
-    // SAFETY: The VFS passes a context that `init_context` prepared, and serialises calls with it.
-    // Such a context has a root, of a superblock of `F`, whose `s_umount` the VFS holds.
-    let (context, superblock) = unsafe {
-        let sb = (*(*context).root).d_sb;
-        (FsContext::<F>::from_raw(context), Superblock::<F>::from_raw(sb))
-    };
-    status(superblock.mount().and_then(|mount| F::reconfigure(&context, mount)))
 }
 
 /// Returns true if a superblock has the key that a context asks for.
@@ -329,7 +236,8 @@ unsafe extern "C" fn is_same<F: FileSystem>(
     context: *mut raw::fs_context,
 ) -> c_int {
     // SAFETY: The VFS passes a superblock of the context's type, which has a state until it is
-    // freed, and the context of `FsContext::superblock`, which gave it one. Nobody writes the keys.
+    // freed, and the context of `FsContext::superblock`, which gave it one. Nothing writes the
+    // keys.
     let (have, wanted) = unsafe {
         let wanted = (*context).s_fs_info.cast::<Info<F>>();
         ((*Superblock::<F>::info(sb)).key, (*wanted).key)
@@ -341,13 +249,13 @@ unsafe extern "C" fn is_same<F: FileSystem>(
 /// mount with its key waits for its end, and then finds the memory free.
 unsafe extern "C" fn put_super<F: Mounts>(sb: *mut raw::super_block) {
     // SAFETY: The superblock is one of `F`. It is locked for being shut down and has neither inodes
-    // nor mounts, so that nobody has a reference to the field or will get one; others only read the
-    // key.
+    // nor mounts, so that nothing has a reference to the field or will get one; others only read
+    // the key.
     unsafe { (*Superblock::<F>::info(sb)).mount = SetOnce::new() };
 }
 
 /// Ends a superblock.
-unsafe extern "C" fn kill_superblock<F: Mounts>(sb: *mut raw::super_block) {
+pub(super) unsafe extern "C" fn kill_superblock<F: Mounts>(sb: *mut raw::super_block) {
     // SAFETY: The VFS passes a locked superblock of `F`. Its state is valid until it is freed
     // below.
     let info = unsafe { Superblock::<F>::info(sb) };

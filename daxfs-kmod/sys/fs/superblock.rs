@@ -25,7 +25,7 @@ pub(super) struct Info<F: FileSystem> {
 ///
 /// # Invariants
 /// A reference is to a valid superblock whose `s_fs_info` points to an [`Info<F>`], and which is
-/// not shut down while the reference lives: somebody holds an inode, a dentry or an active
+/// not shut down while the reference lives: a task holds an inode, a dentry or an active
 /// reference of it, or its `s_umount`.
 #[repr(transparent)]
 pub(crate) struct Superblock<F>(Opaque<raw::super_block>, PhantomData<F>);

@@ -57,7 +57,8 @@ impl<F: FileSystem> Inode<F> {
         if before.is_null() {
             return target.cast();
         }
-        // SAFETY: Another task was faster. Nobody has seen our target, which `kmalloc()` allocated.
+        // SAFETY: Another task was faster. Nothing has seen this target, which `kmalloc()`
+        // allocated.
         unsafe { raw::kfree(target.cast()) };
         before
     }

@@ -52,7 +52,7 @@ const fn handler<F: Xattrs>((prefix, number): (&'static CStr, u8)) -> raw::xattr
 /// Returns the caller's buffer, whose bytes may be uninitialised.
 ///
 /// # Safety
-/// `size` bytes from `buffer` on may be written, and nobody else uses them, for `'a`.
+/// `size` bytes from `buffer` on may be written, and nothing else uses them, for `'a`.
 unsafe fn buffer_of<'a>(buffer: *mut c_void, size: usize) -> Buffer<'a> {
     if size == 0 {
         return None;
