@@ -54,8 +54,8 @@ impl Footprint {
 
     /// Gives a guest `size` bytes of RAM with `shared` at `address`, which is not counted.
     ///
-    /// The three parts are the memory of NUMA nodes, which QEMU lays out one after the other. None may
-    /// lie behind the memory of devices.
+    /// The three parts are the memory of NUMA nodes, which QEMU lays out one after the other. None
+    /// may lie behind the memory of devices.
     ///
     /// # Errors
     /// When `shared` does not end before the RAM does.

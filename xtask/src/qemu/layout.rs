@@ -12,7 +12,8 @@ const GIB: u64 = 1 << 30;
 /// The alignment of images in memory, in bytes.
 const ALIGNMENT: u64 = 2 * MIB;
 
-/// The first address of images: low enough for any machine, high enough for the kernel to lie below.
+/// The first address of images: low enough for any machine, high enough for the kernel to lie
+/// below.
 const FIRST: u64 = 512 * MIB;
 
 /// The addresses of the initramfs, which `initrd_addr_max` of the kernel's header ends.
@@ -33,7 +34,8 @@ impl Layout {
         Self { end: FIRST }
     }
 
-    /// Takes memory for an image of `length` bytes; returns the address and the size taken, in bytes.
+    /// Takes memory for an image of `length` bytes; returns the address and the size taken, in
+    /// bytes.
     pub(super) fn take(&mut self, length: u64) -> (u64, u64) {
         let size = length.next_multiple_of(ALIGNMENT);
         let mut address = self.end;
@@ -52,8 +54,8 @@ impl Layout {
         self.end <= DEVICES.start
     }
 
-    /// Returns the size in MiB of the machine's memory that leaves the kernel `above` bytes behind the
-    /// images.
+    /// Returns the size in MiB of the machine's memory that leaves the kernel `above` bytes behind
+    /// the images.
     pub(super) fn memory(&self, above: u64) -> u64 {
         let devices = if self.end > DEVICES.end {
             DEVICES.end - DEVICES.start

@@ -27,9 +27,10 @@ const fn memory_above(configuration: Configuration) -> u64 {
     }
 }
 
-/// Additional kernel parameters of a configuration. The sanitizer kernel is ten times slower, so its
-/// watchdogs need longer limits. It must not use page tables of five levels: KASAN asks the processor's
-/// features for them, and an interrupt while the kernel reads these finds an invalid address.
+/// Additional kernel parameters of a configuration. The sanitizer kernel is ten times slower, so
+/// its watchdogs need longer limits. It must not use page tables of five levels: KASAN asks the
+/// processor's features for them, and an interrupt while the kernel reads these finds an invalid
+/// address.
 const fn patience(configuration: Configuration) -> &'static str {
     match configuration {
         Configuration::Plain => "",

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Guests: machines in QEMU that boot the guest kernel with an image in their memory.
 //!
-//! A guest is a kernel, an initramfs with one static program (`tests/vm/guest`), and memory that the
-//! kernel does not use, into which QEMU loads an image. QEMU emulates (TCG), so only processor time
-//! of the host affects a guest. `daxfs-vm-protocol` has the table of suites, and everything else that
-//! host and guests agree on.
+//! A guest is a kernel, an initramfs with one static program (`tests/vm/guest`), and memory that
+//! the kernel does not use, into which QEMU loads an image. QEMU emulates (TCG), so only processor
+//! time of the host affects a guest. `daxfs-vm-protocol` has the table of suites, and everything
+//! else that host and guests agree on.
 //!
 //! A run passes the modules in this order: a command ([`mod@test`], [`mod@bench`], [`trials`],
-//! [`shell`]) takes suites from the table; [`files`] makes what their guests need; [`session`] starts
-//! the guests of a suite ([`machine`]) and follows their consoles ([`watch`]); [`report`] has the
-//! verdicts.
+//! [`shell`]) takes suites from the table; [`files`] makes what their guests need; [`session`]
+//! starts the guests of a suite ([`machine`]) and follows their consoles ([`watch`]); [`report`]
+//! has the verdicts.
 //!
 //! | module | owns |
 //! |---|---|

@@ -34,8 +34,8 @@ fn ext4(dir: &Path, name: &str) -> Result<PathBuf> {
     Ok(image)
 }
 
-/// Makes an EROFS image of `dir`, without inline tails: a file whose tail lies in the metadata cannot
-/// be mapped in place.
+/// Makes an EROFS image of `dir`, without inline tails: a file whose tail lies in the metadata
+/// cannot be mapped in place.
 fn erofs(dir: &Path, name: &str) -> Result<PathBuf> {
     let image = fresh(&format!("{name}.erofs"))?;
     let mut make = Command::new("mkfs.erofs");

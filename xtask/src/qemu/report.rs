@@ -2,8 +2,8 @@
 //! The verdicts of a guest, read from its console.
 //!
 //! The program in the guest prints lines of the protocol; all others come from the kernel. A run is
-//! good only if each selected case has a verdict, the guest prints the end marker once, and the kernel
-//! prints no sign of trouble that the case has not announced.
+//! good only if each selected case has a verdict, the guest prints the end marker once, and the
+//! kernel prints no sign of trouble that the case has not announced.
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -111,8 +111,8 @@ impl Report {
         }
     }
 
-    /// Fails if the kernel did not print the words that a case announced. Must be called when the next
-    /// case starts, since the console may lag behind.
+    /// Fails if the kernel did not print the words that a case announced. Must be called when the
+    /// next case starts, since the console may lag behind.
     fn settle_announcements(&mut self) {
         let announced = std::mem::take(&mut self.announced);
         for missing in announced.iter().filter(|announced| !announced.seen) {
@@ -148,7 +148,8 @@ impl Report {
         self.trouble.as_deref().or_else(|| failures.next())
     }
 
-    /// Returns the parts of the console that failed cases printed, and its end if the run has failed.
+    /// Returns the parts of the console that failed cases printed, and its end if the run has
+    /// failed.
     pub(crate) fn excerpts(&self) -> String {
         let mut text = String::new();
         for case in self.cases.iter().filter(|case| case.failure.is_some()) {

@@ -120,7 +120,8 @@ impl Session {
 }
 
 impl Outcome {
-    /// Fails with the console of the first guest that has failed, for commands that need all figures.
+    /// Fails with the console of the first guest that has failed, for commands that need all
+    /// figures.
     pub(super) fn expect_success(&self) -> Result<()> {
         for report in &self.reports {
             let failure = report.failure().unwrap_or_default();

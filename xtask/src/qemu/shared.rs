@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Memory that several guests share: a file in memory, which is a BAR of a PCI device in each guest,
-//! or a part of its RAM.
+//! Memory that several guests share: a file in memory, which is a BAR of a PCI device in each
+//! guest, or a part of its RAM.
 //!
-//! The device is QEMU's `ivshmem-plain`, PCI 1af4:1110. Its BAR 2 is the file: a store of one guest is
-//! visible to the others, and to readers of the file. Firmware aligns a BAR to its size, which is a
-//! power of two, so an image in it is aligned to 2 MiB.
+//! The device is QEMU's `ivshmem-plain`, PCI 1af4:1110. Its BAR 2 is the file: a store of one guest
+//! is visible to the others, and to readers of the file. Firmware aligns a BAR to its size, which
+//! is a power of two, so an image in it is aligned to 2 MiB.
 
 use std::fs::File;
 use std::io;

@@ -56,8 +56,8 @@ impl Trials {
         kmod::build_copy(&ground.kernel, source, objects)
     }
 
-    /// Runs some cases of a suite on a module; returns those that fail, with their reasons. A sign of
-    /// trouble fails the case that runs then, and the rest runs in another guest.
+    /// Runs some cases of a suite on a module; returns those that fail, with their reasons. A sign
+    /// of trouble fails the case that runs then, and the rest runs in another guest.
     pub(crate) fn failing(
         &mut self,
         suite: &str,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The root file system of the cases: the initramfs, the image itself, or an overlay of it as hosts of
-//! containers have it.
+//! The root file system of the cases: the initramfs, the image itself, or an overlay of it as hosts
+//! of containers have it.
 
 use std::fs;
 use std::os::unix::process::CommandExt;

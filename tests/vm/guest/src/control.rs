@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The control words that two guests and the host share, as a guest uses them. The table of words is
-//! in `daxfs-vm-protocol`.
+//! The control words that two guests and the host share, as a guest uses them. The table of words
+//! is in `daxfs-vm-protocol`.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -39,8 +39,8 @@ impl Control {
         assert!(end <= self.map.length(), "outside the memory");
         // SAFETY: The word lies in the map, as just checked.
         let word = unsafe { self.map.address().cast::<u32>().add(word.index()) };
-        // SAFETY: The map begins at a page, so the word is aligned. It lives as long as `self`, and all
-        // accesses to it are atomic.
+        // SAFETY: The map begins at a page, so the word is aligned. It lives as long as `self`, and
+        // all accesses to it are atomic.
         unsafe { AtomicU32::from_ptr(word) }
     }
 

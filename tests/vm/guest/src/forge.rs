@@ -17,7 +17,8 @@ const CHECKSUM: usize = 4088;
 /// The stated length in bytes of the contents of the endless image.
 const ENDLESS: u64 = 64 << 30;
 
-/// The first section has another SHA-256 than the superblock states, and the checksum that it states.
+/// The first section has another SHA-256 than the superblock states, and the checksum that it
+/// states.
 pub(crate) fn wrong_digest(mut image: Vec<u8>) -> Result<Vec<u8>> {
     let byte = image.get_mut(SECTIONS + SECTION_SHA256);
     *byte.context("no superblock")? ^= 1;

@@ -55,7 +55,8 @@ pub(crate) fn is_mounted() -> bool {
     targets.any(|target| target == Some(MOUNT))
 }
 
-/// Mounts the image again where a failed case has left nothing, so that the next ones do not fail too.
+/// Mounts the image again where a failed case has left nothing, so that the next ones do not fail
+/// too.
 pub(crate) fn put_back() {
     if !is_mounted() {
         // The module is mostly still there. If the mount fails, the next case reports it.

@@ -58,8 +58,8 @@ impl KernelLog {
         Ok(Self { file, taken: 0 })
     }
 
-    /// Returns the messages of the module since the last call. Fails on warnings and errors of others,
-    /// and on lost records.
+    /// Returns the messages of the module since the last call. Fails on warnings and errors of
+    /// others, and on lost records.
     pub(crate) fn take(&mut self) -> Result<Vec<String>> {
         let mut ours = Vec::new();
         self.each(|level, text| {
@@ -100,8 +100,8 @@ impl KernelLog {
         }
     }
 
-    /// Reads the records since the last call, and fails on signs of bugs. Failing allocations cause many
-    /// other records.
+    /// Reads the records since the last call, and fails on signs of bugs. Failing allocations cause
+    /// many other records.
     pub(crate) fn expect_no_bug(&mut self) -> Result<()> {
         self.each(|_, text| {
             let bug = BUGS.iter().any(|sign| text.contains(sign));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Findings that the sanitizer kernel does not print: unreferenced memory, and a disabled lock checker.
+//! Findings that the sanitizer kernel does not print: unreferenced memory, and a disabled lock
+//! checker.
 
 use std::fs;
 use std::path::Path;

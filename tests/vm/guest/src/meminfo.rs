@@ -5,8 +5,8 @@ use anyhow::{Context, Result};
 
 use crate::sys::read_text;
 
-/// Returns the free memory in KiB, including the lists of processors, which no other count includes.
-/// These lists grow and shrink by megabytes.
+/// Returns the free memory in KiB, including the lists of processors, which no other count
+/// includes. These lists grow and shrink by megabytes.
 pub(crate) fn free() -> Result<i64> {
     const PAGE: i64 = 4;
     let zones = read_text("/proc/zoneinfo")?;

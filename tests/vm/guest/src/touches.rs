@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Counts of opened, read and executed files of one mount, by fanotify(7). They prove that a test has
-//! used the file system.
+//! Counts of opened, read and executed files of one mount, by fanotify(7). They prove that a test
+//! has used the file system.
 
 use std::fs::File;
 use std::io::Read;
@@ -25,8 +25,8 @@ pub(crate) struct Touches {
 }
 
 impl Touches {
-    /// Counts from now on what happens through the mount that holds `path`. What an overlay does with a file
-    /// below it does not count: it has a mount of its own.
+    /// Counts from now on what happens through the mount that holds `path`. What an overlay does
+    /// with a file below it does not count: it has a mount of its own.
     pub(crate) fn of(path: &Path) -> Result<Self> {
         // Events come with handles, which spares a descriptor for each.
         let flags = libc::FAN_CLASS_NOTIF
@@ -57,7 +57,7 @@ impl Touches {
         })
     }
 
-    /// The number of events so far; equal ones that nobody had read yet count once.
+    /// Returns the number of events so far. Equal events that were not read yet count once.
     pub(crate) fn end(self) -> Result<u64> {
         self.stop.store(true, Ordering::Release);
         self.reader

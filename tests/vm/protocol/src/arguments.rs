@@ -142,8 +142,8 @@ impl Arguments {
         words
     }
 
-    /// Returns the arguments that words give. The kernel passes on what it does not know, so unknown
-    /// words are ignored.
+    /// Returns the arguments that words give. The kernel passes on what it does not know, so
+    /// unknown words are ignored.
     #[must_use]
     pub fn parse<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
         let (mut suite, mut selection) = (None, Selection::All);

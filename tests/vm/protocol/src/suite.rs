@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The types of the table: a suite is a list of guests that run at the same time, and each guest runs
-//! a list of cases.
+//! The types of the table: a suite is a list of guests that run at the same time, and each guest
+//! runs a list of cases.
 
 use std::time::Duration;
 

@@ -24,7 +24,8 @@ pub(crate) use containers::Args as ContainersArgs;
 pub(crate) use mount::Args as MountArgs;
 pub(crate) use share::Args as ShareArgs;
 
-/// Runs a whole suite, with machines and arguments that `adapt` has changed. All its cases must pass.
+/// Runs a whole suite, with machines and arguments that `adapt` has changed. All its cases must
+/// pass.
 fn run(
     suite: &str,
     files: &mut Files,

@@ -2,8 +2,8 @@
 //! `cargo xtask bench mount`: the cost of reading, mapping and running from a mount, in one guest,
 //! beside EROFS (with and without DAX), ext4 with DAX, and tmpfs, from the same tree.
 //!
-//! The guest's clock counts instructions, so the figures do not depend on the load of the host. They
-//! are not times: caches and memory cost nothing there.
+//! The guest's clock counts instructions, so the figures do not depend on the load of the host.
+//! They are not times: caches and memory cost nothing there.
 
 use anyhow::{ensure, Result};
 use daxfs_vm_protocol::measurement::MOUNT_COLUMNS;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `cargo xtask bench share`: the memory of two kernels that run four containers each from one root
-//! file system, beside EROFS (with DAX from a pmem device of each kernel and from one that both share,
-//! and through the page cache from a disk) and tmpfs.
+//! file system, beside EROFS (with DAX from a pmem device of each kernel and from one that both
+//! share, and through the page cache from a disk) and tmpfs.
 //!
-//! The host counts every page of their RAM that the guests have touched, including freed ones. A disk
-//! costs nothing here.
+//! The host counts every page of their RAM that the guests have touched, including freed ones. A
+//! disk costs nothing here.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -21,7 +21,8 @@ use super::files;
 use crate::kernel::step::step;
 use crate::{process, tree, workspace};
 
-/// The number of names in the large directory of the benchmark, and the size in bytes of its large file.
+/// The number of names in the large directory of the benchmark, and the size in bytes of its large
+/// file.
 const MANY: u32 = 10_000;
 const LARGE: u64 = 64 << 20;
 

@@ -23,8 +23,8 @@ const FIO_FILES: &[(&str, &[&str])] = &[
 const WRONG: (&str, &[&str]) = ("wrong", &["--bs=4k", "--filesize=1m", "--nrfiles=1"]);
 const WRONG_BYTE: u64 = 500_000;
 
-/// Makes the tree of the suites: Debian, with the files that the suites work on in `/srv/subject`. An
-/// existing tree is kept while its inputs are the same.
+/// Makes the tree of the suites: Debian, with the files that the suites work on in `/srv/subject`.
+/// An existing tree is kept while its inputs are the same.
 pub(super) fn obtain() -> Result<PathBuf> {
     let dir = workspace::scratch_dir()?.join("suites-tree");
     let debian = tree::debian::obtain_with(tree::debian::SUITES)?;

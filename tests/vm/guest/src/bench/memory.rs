@@ -2,9 +2,9 @@
 //! The memory of processes, inodes and contents.
 //!
 //! Each figure is taken twice: the charge of the workers' cgroup (anonymous memory, page cache, and
-//! memory of the kernel), and the decrease of the machine's free memory. Neither includes memory from
-//! before the workers. A copy in the page cache counts in both, since it is made while they run; the
-//! first process that touches a page is charged.
+//! memory of the kernel), and the decrease of the machine's free memory. Neither includes memory
+//! from before the workers. A copy in the page cache counts in both, since it is made while they
+//! run; the first process that touches a page is charged.
 
 use std::fs::{self, File};
 use std::io::Read;

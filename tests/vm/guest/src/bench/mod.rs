@@ -63,8 +63,8 @@ impl Column {
     }
 }
 
-/// The figures of one column. They are printed at the end, since the process that reads them runs on
-/// the same processor.
+/// The figures of one column. They are printed at the end, since the process that reads them runs
+/// on the same processor.
 struct Figures {
     column: &'static str,
     cells: RefCell<Vec<String>>,

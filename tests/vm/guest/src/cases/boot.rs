@@ -51,8 +51,8 @@ fn check() -> Result<()> {
     Ok(())
 }
 
-/// As a container runtime does it: in a mount namespace of its own, a bind mount of the image becomes
-/// the root, and the old root goes.
+/// As a container runtime does it: in a mount namespace of its own, a bind mount of the image
+/// becomes the root, and the old root goes.
 fn pivot() -> Result<()> {
     sys::in_child(|| {
         sys::unshare_mounts()?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Containers from one image: crun(1) starts eight, each with an overlay of its own, and each runs a
-//! python3 that stays alive. What they cost stands beside EROFS and copies in tmpfs.
+//! Containers from one image: crun(1) starts eight, each with an overlay of its own, and each runs
+//! a python3 that stays alive. What they cost stands beside EROFS and copies in tmpfs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -92,7 +92,8 @@ fn eight_on(layer: Layer, lower: &str) -> Result<()> {
         .map(|number| Container::start(layer, lower, number))
         .collect::<Result<Vec<_>>>()?;
     all.iter().try_for_each(Container::ready)?;
-    // Processors keep pages that are free on lists of their own, and processes that have ended are freed late.
+    // Processors keep pages that are free on lists of their own, and processes that have ended are
+    // freed late.
     thread::sleep(Duration::from_secs(3));
     let used = before - meminfo::free()?;
     all.iter().try_for_each(Container::is_alone)?;
@@ -212,7 +213,8 @@ impl Container {
         crun.args(arguments)
             .arg(&self.name)
             .current_dir(&self.directory);
-        // A program that stays would keep a pipe of ours open, so that only a file can take what is said.
+        // A program that stays would keep a pipe of ours open, so that only a file can take what is
+        // said.
         let log = self.directory.join("log");
         let status = crun
             .stdin(Stdio::null())

@@ -139,7 +139,7 @@ cp -a /usr/lib/git-core /opt/git-core; ln /usr/bin/perl /usr/bin/perl-again; use
 }
 
 /// As a simple container does it: a bind mount of the image is the root of a process in a mount
-/// namespace of its own. The initramfs is no root that `pivot_root` could leave.
+/// namespace of its own. `pivot_root` cannot leave the initramfs.
 fn bind_as_root() -> Result<()> {
     sys::in_child(|| {
         sys::unshare_mounts()?;

@@ -66,8 +66,8 @@ fn expect_files() -> Result<()> {
     Ok(())
 }
 
-/// A page that stays in a pipe for long neither delays the unmount, nor is the memory lost: it is given
-/// back when the page is free, and the module stays loaded until then.
+/// A page that stays in a pipe for long neither delays the unmount, nor is the memory lost: it is
+/// given back when the page is free, and the module stays loaded until then.
 fn parked() -> Result<()> {
     const LENGTH: usize = 4096;
     const HELD: Duration = Duration::from_secs(11);
@@ -95,8 +95,8 @@ fn parked() -> Result<()> {
     mount_image()
 }
 
-/// While pages of a former mount are in use, neither an image within its range can be mounted, nor one
-/// around it. When the pages are free, both can.
+/// While pages of a former mount are in use, neither an image within its range can be mounted, nor
+/// one around it. When the pages are free, both can.
 fn overlap_parked() -> Result<()> {
     let outer = format!("phys={}", phys());
     let inner = format!("phys={:#x}", inner_address()?);

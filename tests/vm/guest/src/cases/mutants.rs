@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Mutants of the reference image in memory, each mounted, walked, read and mapped. The generator is
-//! that of `daxfs-hostile`; seed and number name a mutant on any machine.
+//! Mutants of the reference image in memory, each mounted, walked, read and mapped. The generator
+//! is that of `daxfs-hostile`; seed and number name a mutant on any machine.
 //!
-//! The memory is the BAR of a device, which this program writes through sysfs while nothing is mounted.
-//! Behind a mutant it is zero; the checks in this process see what the kernel sees.
+//! The memory is the BAR of a device, which this program writes through sysfs while nothing is
+//! mounted. Behind a mutant it is zero; the checks in this process see what the kernel sees.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -159,8 +159,8 @@ impl Trial {
     }
 }
 
-/// The kernel accepts and refuses exactly as the check in this process does, for the same rule in the same
-/// place, and shows of what it accepts exactly what the readers in this process find.
+/// The kernel accepts and refuses exactly as the check in this process does, for the same rule in
+/// the same place, and shows of what it accepts exactly what the readers in this process find.
 fn with_validate() -> Result<()> {
     let mut examiner = Examiner::default();
     Trial::run(|trial| {
@@ -180,8 +180,8 @@ fn with_validate() -> Result<()> {
     })
 }
 
-/// Returns the first error of an image that is larger than its memory: a mount compares these when it
-/// has checked the rest of the superblock.
+/// Returns the first error of an image that is larger than its memory: a mount compares these when
+/// it has checked the rest of the superblock.
 fn unbounded(memory: &[u8], error: Error) -> Error {
     match error {
         Error::Corrupt(finding) if finding.rule == Rule::ImageTruncated => {
@@ -227,8 +227,8 @@ fn compare(walked: &Findings, image: &Image<&[u8], Xxh64>) -> Result<()> {
     Ok(())
 }
 
-/// Whatever the damage, the kernel does not fail and every operation ends. The possible errors are those
-/// of the module for damage, and those of the VFS for impossible objects.
+/// Whatever the damage, the kernel does not fail and every operation ends. The possible errors are
+/// those of the module for damage, and those of the VFS for impossible objects.
 fn without_validate() -> Result<()> {
     Trial::run(|trial| {
         let found = trial.memory.mount("");
@@ -262,8 +262,8 @@ impl Counts {
     }
 }
 
-/// A listing gives every name before a broken entry, then the error, and both again whoever asks again:
-/// it neither skips the entry nor takes it for the end.
+/// A listing gives every name before a broken entry, then the error, and both again whoever asks
+/// again: it neither skips the entry nor takes it for the end.
 fn broken_listing() -> Result<()> {
     const BROKEN: usize = 20;
     let mut specimen = Editor::new(reference());
@@ -276,14 +276,14 @@ fn broken_listing() -> Result<()> {
     let (mut memory, mut log) = (Memory::find()?, KernelLog::follow()?);
     memory.put(&specimen.finish())?;
     ensure!(memory.mount("") == 0, "cannot mount");
-    let told = until_told(&mut log, "entry-name", || list_twice(&names[..BROKEN]));
+    let logged = until_logged(&mut log, "entry-name", || list_twice(&names[..BROKEN]));
     sys::unmount(TARGET, 0)?;
-    told
+    logged
 }
 
 /// Repeats an operation until a message of the module contains a word: messages about damage are
 /// limited in rate.
-fn until_told(
+fn until_logged(
     log: &mut KernelLog,
     word: &str,
     mut provoke: impl FnMut() -> Result<()>,
@@ -295,11 +295,11 @@ fn until_told(
         }
         thread::sleep(Duration::from_millis(100));
     }
-    bail!("nothing told of {word}")
+    bail!("no message about {word}")
 }
 
-/// A stream has these names behind the dots, and then an error as often as it is asked; and again when
-/// it begins anew.
+/// A stream has these names behind the dots, and then an error as often as it is asked; and again
+/// when it begins anew.
 fn list_twice(names: &[Vec<u8>]) -> Result<()> {
     let mut stream = Stream::open(Path::new(TARGET))?;
     for _ in 0..2 {
@@ -314,7 +314,8 @@ fn list_twice(names: &[Vec<u8>]) -> Result<()> {
     Ok(())
 }
 
-/// The kernel's functions report an ACL of another version as unsupported; the module reports damage.
+/// The kernel's functions report an ACL of another version as unsupported; the module reports
+/// damage.
 fn broken_acl() -> Result<()> {
     const FILE: &str = "with-acl";
     let mut specimen = Editor::new(reference());
@@ -324,12 +325,12 @@ fn broken_acl() -> Result<()> {
     memory.put(&specimen.finish())?;
     ensure!(memory.mount("") == 0, "cannot mount");
     let path = Path::new(TARGET).join(FILE);
-    let told = until_told(&mut log, "ACL", || {
+    let logged = until_logged(&mut log, "ACL", || {
         let read = sys::getxattr(&path, "system.posix_acl_access", 100);
         sys::expect_errno("reading the ACL", read, libc::EUCLEAN)
     });
     sys::unmount(TARGET, 0)?;
-    told
+    logged
 }
 
 /// A mount that waits for one that fails late reports the error of the image, not memory in use.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A hostile peer: a kernel that writes over an image while another one has it mounted.
 //!
-//! It needs no module: it stores through the BAR of the device. Where it stores and what is chosen at
-//! random, but not evenly: mostly into metadata, often at the beginning of a section, and mostly
+//! It needs no module: it stores through the BAR of the device. Where it stores and what is chosen
+//! at random, but not evenly: mostly into metadata, often at the beginning of a section, and mostly
 //! values that are near what a reader expects.
 
 use std::mem::{offset_of, size_of};
@@ -22,8 +22,8 @@ use crate::sys::{self, Map};
 
 pub(super) const CASES: &[Case] = &[("scribbling", scribble)];
 
-/// Returns the word that fills the memory behind the image, which no reader may ever see. This program
-/// is in the image, so it holds the complement only.
+/// Returns the word that fills the memory behind the image, which no reader may ever see. This
+/// program is in the image, so it holds the complement only.
 pub(super) fn canary() -> u64 {
     !std::hint::black_box(0x6b1d_c0de_5afe_0f1e)
 }
@@ -292,24 +292,25 @@ impl Peer {
         // A word is stored at once, as by a real writer.
         match width {
             1 => {
-                // SAFETY: The byte lies in the map, which is writable, and no reference to it exists.
+                // SAFETY: The byte lies in the map, which is writable, and no reference to it
+                // exists.
                 unsafe { to.write_volatile(a) };
             }
             2 => {
                 let value = u16::from_le_bytes([a, b]);
-                // SAFETY: The word lies in the map, which is writable; it is aligned, since offsets are
-                // multiples of the width, and no reference to it exists.
+                // SAFETY: The word lies in the map, which is writable; it is aligned, since offsets
+                // are multiples of the width, and no reference to it exists.
                 unsafe { to.cast::<u16>().write_volatile(value) };
             }
             4 => {
                 let value = u32::from_le_bytes([a, b, c, d]);
-                // SAFETY: The word lies in the map, which is writable; it is aligned, since offsets are
-                // multiples of the width, and no reference to it exists.
+                // SAFETY: The word lies in the map, which is writable; it is aligned, since offsets
+                // are multiples of the width, and no reference to it exists.
                 unsafe { to.cast::<u32>().write_volatile(value) };
             }
             _ => {
-                // SAFETY: The word lies in the map, which is writable; it is aligned, since offsets are
-                // multiples of the width, and no reference to it exists.
+                // SAFETY: The word lies in the map, which is writable; it is aligned, since offsets
+                // are multiples of the width, and no reference to it exists.
                 unsafe { to.cast::<u64>().write_volatile(value) };
             }
         }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Memory that the kernel is told is broken, while it is mapped.
+//! Memory that is marked as broken while it is mapped.
 
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -68,21 +68,21 @@ fn check(broken: Broken) -> Result<()> {
 
 /// A process that has mapped the file, and touches the page when the pipe ends.
 fn other_mapper(broken: Broken) -> Result<(Child, OwnedFd)> {
-    let (ready, told) = (sys::pipe()?, sys::pipe()?);
-    let go = usize::try_from(told.1.as_raw_fd())?;
+    let (ready, start) = (sys::pipe()?, sys::pipe()?);
+    let go = usize::try_from(start.1.as_raw_fd())?;
     let child = Child::fork(|| {
         // The parent's end; the pipe would not end otherwise.
         sys::syscall(libc::SYS_close, [go, 0, 0, 0, 0])?;
         let map = broken.file.map(PROT_READ, MAP_PRIVATE)?;
         broken.file.expect_map(&map)?;
         drop(ready.1);
-        std::io::copy(&mut File::from(told.0), &mut std::io::sink())?;
+        std::io::copy(&mut File::from(start.0), &mut std::io::sink())?;
         broken.expect_rest(&map)?;
         map.touch(broken.page * PAGE);
         Ok(())
     })?;
     std::io::copy(&mut File::from(ready.0), &mut std::io::sink())?;
-    Ok((child, told.1))
+    Ok((child, start.1))
 }
 
 impl Broken {

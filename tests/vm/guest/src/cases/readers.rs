@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Readers of existing files, which stress-ng lacks: several threads read, map, lock, advise, splice,
-//! seek and list, and compare the results with a copy.
+//! Readers of existing files, which stress-ng lacks: several threads read, map, lock, advise,
+//! splice, seek and list, and compare the results with a copy.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;

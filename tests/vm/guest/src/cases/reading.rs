@@ -301,8 +301,8 @@ fn read_vast(file: &File, room: &Map) -> Result<()> {
     Ok(())
 }
 
-/// A process that is killed in the middle of a long read takes less time on its processor than one that
-/// reads to the end.
+/// A process that is killed in the middle of a long read takes less time on its processor than one
+/// that reads to the end.
 fn long_read() -> Result<()> {
     let file = File::open(at("vast"))?;
     let room = Map::anonymous(2 * MIB)?;

@@ -52,7 +52,7 @@ fn said_to_user(name: &str, arguments: &[&str], uid: u32) -> Result<String> {
     Ok(String::from_utf8_lossy(&said).trim().to_owned())
 }
 
-/// Whoever starts it, it runs as its owner.
+/// A set-user-id program runs as its owner.
 fn setuid() -> Result<()> {
     let found = std::fs::metadata(at("setuid"))?;
     ensure!(found.mode() & 0o7777 == 0o4755, "mode {:o}", found.mode());
@@ -63,7 +63,7 @@ fn setuid() -> Result<()> {
     );
     ensure!(
         said_to_user("prog", &["user"], other)? == other.to_string(),
-        "a plain program runs as somebody else"
+        "a plain program runs as another user"
     );
     Ok(())
 }

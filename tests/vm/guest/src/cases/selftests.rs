@@ -2,8 +2,8 @@
 //! The kernel's own tests, as far as they touch a file on the mount.
 //!
 //! Each runs in a directory of the image, of ext4 and of tmpfs, once read-only and once through an
-//! overlay that can be written. What passes on ext4 must pass on the image. A test that opens, reads
-//! or executes no file of ext4 where it is read-only is named, and counts for nothing.
+//! overlay that can be written. What passes on ext4 must pass on the image. A test that opens,
+//! reads or executes no file of ext4 where it is read-only is named, and counts for nothing.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Containers from one root file system, on one of several file systems; the host counts what they take.
+//! Containers from one root file system, on one of several file systems; the host counts what they
+//! take.
 
 use std::fs;
 use std::process::Command;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The victim of a hostile peer: it mounts and uses an image while another kernel writes over it.
 //!
-//! Contents may be wrong, and operations may fail. Each must end, the kernel must not fail (the host
-//! follows its console), and no byte from behind the image may be visible. The outcomes are counted
-//! and printed. A run without damage, or with nothing but damage, proves nothing, and fails.
+//! Contents may be wrong, and operations may fail. Each must end, the kernel must not fail (the
+//! host follows its console), and no byte from behind the image may be visible. The outcomes are
+//! counted and printed. A run without damage, or with nothing but damage, proves nothing, and
+//! fails.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

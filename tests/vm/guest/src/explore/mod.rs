@@ -2,8 +2,8 @@
 //! A walk over a mount that uses each object in every way, and a list of the objects that the image
 //! states, made in this process without the mount. The two must be equal.
 //!
-//! The walk continues after errors, and is bounded in every direction, since the image may be hostile
-//! and unchecked.
+//! The walk continues after errors, and is bounded in every direction, since the image may be
+//! hostile and unchecked.
 //!
 //! | module | owns |
 //! |---|---|

@@ -47,8 +47,8 @@ fn create(root: &Path, entry: &Entry, inner: &Path) -> Result<()> {
         Kind::Text(text) => fs::write(&path, text)?,
         Kind::Program => drop(fs::copy(std::env::current_exe()?, &path)?),
         Kind::Image => {
-            // Zeros, not a hole: a file with holes has no place of its own. The largest of all files
-            // is placed first, which makes sure of a place at 2 MiB.
+            // Zeros, not a hole: a file with holes has no place of its own. The largest of all
+            // files is placed first, which makes sure of a place at 2 MiB.
             let mut inner = fs::read(inner)?;
             soil(&mut inner)?;
             fs::write(&path, images(&inner)?)?;

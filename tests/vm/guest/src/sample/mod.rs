@@ -104,8 +104,8 @@ pub(crate) const WIDE_FILE: SampleFile = SampleFile::new("wide", 15, 160 * PAGE)
 pub(crate) const SPARSE_SIZE: u64 = 3 * MIB + 77;
 pub(crate) const SPARSE_PIECES: [(u64, u64); 2] = [(MIB, 64 * 1024), (2 * MIB + PAGE, PAGE)];
 
-/// A sparse file with an extent that is long enough for a huge entry, and one that ends with the file,
-/// within a page.
+/// A sparse file with an extent that is long enough for a huge entry, and one that ends with the
+/// file, within a page.
 pub(crate) const HOLED_PIECES: [(u64, u64); 2] = [(0, 5 * MIB), (6 * MIB, 3 * PAGE + 50)];
 pub(crate) const HOLED_SIZE: u64 = 6 * MIB + 3 * PAGE + 50;
 
@@ -124,7 +124,7 @@ pub(crate) const WRONG_DIGEST: u64 = HUGE;
 pub(crate) const ENDLESS: u64 = 2 * HUGE;
 pub(crate) const INNER_FILE: (&str, &str) = ("inside", "within another image");
 
-/// Files of the inner image: behind the end of the first, in its last page, there is a byte that is not
-/// zero.
+/// Files of the inner image: behind the end of the first, in its last page, there is a byte that is
+/// not zero.
 pub(crate) const DIRTY_FILE: SampleFile = SampleFile::new("dirty", 41, 2 * PAGE + 100);
 pub(crate) const CLEAN_FILE: SampleFile = SampleFile::new("clean", 42, 2 * PAGE + 100);

@@ -17,8 +17,8 @@ use crate::pattern;
 pub(crate) enum Kind {
     /// A directory.
     Directory,
-    /// A file whose bytes are those of a pattern: offset and length of each piece; zeros between them
-    /// up to the size.
+    /// A file whose bytes are those of a pattern: offset and length of each piece; zeros between
+    /// them up to the size.
     File {
         seed: u64,
         pieces: Vec<(u64, u64)>,
@@ -153,8 +153,8 @@ fn files() -> Vec<Entry> {
     ]
 }
 
-/// Small files, 2 MiB together: they can fill each gap before a file that huge pages map, so that all of these are
-/// aligned, however long the program is that lies between them.
+/// Small files, 2 MiB together: they can fill each gap before a file that huge pages map, so that
+/// all of these are aligned, however long the program is that lies between them.
 fn fillers() -> impl Iterator<Item = Entry> {
     const COUNT: u64 = 64;
     let files = (0..COUNT).map(|i| full(&format!("fill/{i}"), 100 + i, HUGE / COUNT));

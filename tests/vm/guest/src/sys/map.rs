@@ -69,8 +69,8 @@ impl Map {
         let mut out = vec![0; length];
         // SAFETY: The offset lies in the mapping.
         let from = unsafe { self.address.add(offset) };
-        // SAFETY: The bytes lie in the mapping, which the caller has made readable; pages that do not
-        // exist end the process, which is what some tests want.
+        // SAFETY: The bytes lie in the mapping, which the caller has made readable; pages that do
+        // not exist end the process, as some tests expect.
         unsafe { ptr::copy_nonoverlapping(from, out.as_mut_ptr(), length) };
         Ok(out)
     }
@@ -85,8 +85,8 @@ impl Map {
         assert!(offset < self.length, "outside the mapping");
         // SAFETY: The byte lies in the mapping.
         let byte = unsafe { self.address.add(offset) };
-        // SAFETY: The byte lies in the mapping, which the caller has made readable. A page that does
-        // not exist ends the process, as some tests want.
+        // SAFETY: The byte lies in the mapping, which the caller has made readable. A page that
+        // does not exist ends the process, as some tests want.
         unsafe { byte.read_volatile() }
     }
 
@@ -95,8 +95,8 @@ impl Map {
         assert!(offset < self.length, "outside the mapping");
         // SAFETY: The byte lies in the mapping.
         let byte = unsafe { self.address.add(offset) };
-        // SAFETY: The byte lies in the mapping, which the caller has made writable, and no reference to
-        // it exists.
+        // SAFETY: The byte lies in the mapping, which the caller has made writable, and no
+        // reference to it exists.
         unsafe { byte.write_volatile(value) };
     }
 

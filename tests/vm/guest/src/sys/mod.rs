@@ -51,8 +51,8 @@ pub(crate) fn length(result: isize) -> io::Result<usize> {
 /// Turns the result of a call that returns a new descriptor or -1 into the descriptor.
 pub(crate) fn descriptor(result: impl Into<i64>) -> Result<OwnedFd> {
     let fd = RawFd::try_from(check(result)?)?;
-    // SAFETY: The callers pass the result of a call that has just made this descriptor, so it is open
-    // and has no other owner.
+    // SAFETY: The callers pass the result of a call that has just made this descriptor, so it is
+    // open and has no other owner.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 

@@ -148,7 +148,8 @@ pub(crate) fn read_memory(pid: libc::pid_t, address: usize, count: usize) -> Res
         iov_base: ptr::without_provenance_mut(address),
         iov_len: count,
     };
-    // SAFETY: Both vectors are one. The local buffer is writable, and the kernel checks the remote one.
+    // SAFETY: Both vectors are one. The local buffer is writable, and the kernel checks the remote
+    // one.
     let read = unsafe { libc::process_vm_readv(pid, &local, 1, &remote, 1, 0) };
     bytes.truncate(length(read)?);
     Ok(bytes)

@@ -23,8 +23,8 @@ pub const RANGE_IS_KEPT: &str = "in use after the unmount";
 /// The words of the module when it meets a page of broken memory.
 pub const PAGE_IS_BROKEN: &str = "is broken";
 
-/// The case that ends each guest of `qemu-test` on the sanitizer kernel. The kernel prints the names
-/// of selected cases with its command line, so no name may contain a sign of trouble.
+/// The case that ends each guest of `qemu-test` on the sanitizer kernel. The kernel prints the
+/// names of selected cases with its command line, so no name may contain a sign of trouble.
 pub const LEAK_CHECK: &str = "no-memory-is-lost-and-locks-are-watched";
 
 /// One case has its whole guest to itself.

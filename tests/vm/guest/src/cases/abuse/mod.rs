@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Unusual uses of a mapping: by other processes, direct I/O, pipes, core dumps, concurrent changes.
+//! Unusual uses of a mapping: by other processes, direct I/O, pipes, core dumps, concurrent
+//! changes.
 //!
 //! | module | owns |
 //! |---|---|

@@ -135,7 +135,8 @@ fn advise_remote(pid: libc::pid_t, address: usize, length: usize) -> Result<()> 
         libc::MADV_COLLAPSE,
     ] {
         let advice = usize::try_from(advice)?;
-        // Some advice is refused for some mappings; what matters is what the mapping shows after it.
+        // Some advice is refused for some mappings; what matters is what the mapping shows after
+        // it.
         let _ = sys::syscall(
             libc::SYS_process_madvise,
             [fd, sys::address_of(&range), 1, advice, 0],
@@ -230,12 +231,12 @@ pub(super) fn poke() -> Result<()> {
         // SAFETY: The status is writable.
         sys::check(unsafe { libc::waitpid(pid, &mut status, 0) })?;
         let value = 0x0123_4567_89ab_cdef_i64;
-        // SAFETY: The kernel checks the address.
+        // SAFETY: The process is traced and stopped, and the kernel checks the address.
         sys::check(unsafe { libc::ptrace(libc::PTRACE_POKEDATA, pid, holder.address, value) })?;
-        // SAFETY: As above.
+        // SAFETY: The process is traced and stopped, and the kernel checks the address.
         let found = unsafe { libc::ptrace(libc::PTRACE_PEEKDATA, pid, holder.address, 0) };
         ensure!(found == value, "read back {found:#x}");
-        // SAFETY: As above.
+        // SAFETY: The process is traced and stopped.
         sys::check(unsafe { libc::ptrace(libc::PTRACE_DETACH, pid, 0, 0) })?;
         let bytes = read_at(&file.path(), 0, 4096)?;
         file.expect(&bytes, 0).context("the image has changed")?;

@@ -107,7 +107,8 @@ pub(super) fn race() -> Result<()> {
                         // private, and both threads write what they read.
                         let value = unsafe { byte.read_volatile() };
                         if (offset / 4096 + round) % 11 == thread {
-                            // SAFETY: As above.
+                            // SAFETY: The byte lies in the mapping, which outlives the scope and is
+                            // writable; both threads write what they read.
                             unsafe { byte.write_volatile(value) };
                         }
                     }
@@ -120,8 +121,9 @@ pub(super) fn race() -> Result<()> {
     Ok(())
 }
 
-/// One thread faults pages in, another takes them out, and with the last one of a page table the kernel takes the table.
-/// A fault that misses it is no lack of memory, of which the kernel's log would tell.
+/// One thread faults pages in, another takes them out, and with the last one of a page table the
+/// kernel takes the table. A fault that misses it is no lack of memory, of which the kernel's log
+/// would tell.
 pub(super) fn empty_tables() -> Result<()> {
     const ROUNDS: usize = 20_000;
     let mut log = KernelLog::follow()?;
@@ -134,7 +136,8 @@ pub(super) fn empty_tables() -> Result<()> {
             while !done.load(Ordering::Relaxed) {
                 for offset in (0..length).step_by(16 * 4096) {
                     let byte: *mut u8 = std::ptr::with_exposed_provenance_mut(start + offset);
-                    // SAFETY: The byte lies in the mapping, which outlives the scope and which nobody writes.
+                    // SAFETY: The byte lies in the mapping, which outlives the scope and which
+                    // nobody writes.
                     unsafe { byte.read_volatile() };
                 }
             }

@@ -39,8 +39,8 @@ impl Injector {
         })
     }
 
-    /// Calls `act` with the failure of allocation `nth`. Returns its result or error number, and true if
-    /// that allocation was reached.
+    /// Calls `act` with the failure of allocation `nth`. Returns its result or error number, and
+    /// true if that allocation was reached.
     pub(super) fn attempt(
         &self,
         nth: u32,
@@ -100,8 +100,8 @@ fn code_of(function: &str) -> Result<(u64, u64)> {
     Ok((start, end))
 }
 
-/// Failure of every page table allocation of this thread, until it is dropped. Pages that are set aside
-/// before a fault reaches the file system are not affected.
+/// Failure of every page table allocation of this thread, until it is dropped. Pages that are set
+/// aside before a fault reaches the file system are not affected.
 pub(super) struct NoTables {
     file: File,
     pub(super) log: KernelLog,

@@ -73,8 +73,8 @@ impl Area {
         self.protection & PROT_WRITE != 0
     }
 
-    /// Touches the first pages, and one in each table behind them. Returns the offset of a page that is
-    /// not the `wanted` one.
+    /// Touches the first pages, and one in each table behind them. Returns the offset of a page
+    /// that is not the `wanted` one.
     fn touch(&self, map: &Map, wanted: &[u8]) -> Option<usize> {
         let near = (0..map.length().min(64 * 4096)).step_by(4096);
         let far = (0..map.length()).step_by(2 << 20);

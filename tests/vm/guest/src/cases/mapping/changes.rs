@@ -144,8 +144,8 @@ pub(super) fn shared_pages() -> Result<()> {
     Ok(())
 }
 
-/// A marker of userfaultfd stands where a page table would have an entry. A read maps the page in its
-/// place, and does not fault for ever.
+/// A marker of userfaultfd stands where a page table would have an entry. A read maps the page in
+/// its place, and does not fault for ever.
 pub(super) fn markers() -> Result<()> {
     for file in [WIDE_FILE, SampleFile::new("holed", 26, 5 * MIB)] {
         let whole = file.map(PROT_READ | PROT_WRITE, MAP_PRIVATE)?;

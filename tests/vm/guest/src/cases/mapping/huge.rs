@@ -15,7 +15,8 @@ pub(super) fn stretches(start: u64, length: u64) -> u64 {
     ((start + length) / HUGE).saturating_sub(start.div_ceil(HUGE))
 }
 
-/// One fault maps 2 MiB where file, memory and address agree, and the kernel chooses the address so.
+/// One fault maps 2 MiB where file, memory and address agree, and the kernel chooses the address
+/// so.
 pub(super) fn huge() -> Result<()> {
     let entries = i64::try_from(HUGE_FILE.size / HUGE)?;
     for flags in [MAP_SHARED, MAP_PRIVATE] {
@@ -72,7 +73,8 @@ const TWINS: [SampleFile; 2] = [
     SampleFile::new("twin2", 22, TWIN_SIZE),
 ];
 
-/// Mounts the image anew, so that no folio has been made yet. Nothing may be left of the mount before.
+/// Mounts the image anew, so that no folio has been made yet. Nothing may be left of the mount
+/// before.
 fn mount_anew() -> Result<()> {
     sys::unmount(MOUNT, 0)?;
     let claims = read_text("/proc/iomem")?;

@@ -29,14 +29,14 @@ pub(super) fn bad_arguments() -> Result<()> {
     let again = context.set("phys=0x4000000");
     sys::expect_errno("a second address", again, libc::EINVAL)?;
     context.create().context("with the first address")?;
-    // mount(2), which mount(8) of many systems uses, has no context with a log. The kernel log is used
-    // then.
-    let told =
+    // mount(2), which mount(8) of many systems uses, has no context with a log. The kernel log is
+    // used then.
+    let is_logged =
         || Ok::<_, anyhow::Error>(sys::kernel_log()?.contains("daxfs: unknown option branch"));
-    ensure!(!told()?, "the kernel log repeats messages of contexts");
+    ensure!(!is_logged()?, "the kernel log repeats messages of contexts");
     let old = sys::mount("none", "/tmp", "daxfs", 0, &format!("phys={here},branch=x"));
     sys::expect_errno("mount(2)", old, libc::EINVAL)?;
-    ensure!(told()?, "an unknown option is not in the kernel log");
+    ensure!(is_logged()?, "an unknown option is not in the kernel log");
     Ok(())
 }
 
@@ -52,8 +52,9 @@ const FORGED: &str = "unheard\nforged";
 /// The number of mounts that a user tries with it.
 const TRIES: usize = 200;
 
-/// The root user of a user namespace gets messages about options in the mount context only. Messages
-/// about mount(2) reach the kernel log at a limited rate, and no option can forge a line there.
+/// The root user of a user namespace gets messages about options in the mount context only.
+/// Messages about mount(2) reach the kernel log at a limited rate, and no option can forge a line
+/// there.
 pub(super) fn kernel_log_of_users() -> Result<()> {
     let mut log = KernelLog::follow()?;
     sys::in_child(mount_in_vain)?;
@@ -87,7 +88,7 @@ fn misuse_contexts() -> Result<()> {
     become_root_of_nothing()?;
     for (option, says) in [
         (FORGED, "unknown option unheard\\x0aforged\n"),
-        ("phys=1", "is no multiple"),
+        ("phys=1", "multiple of 2 MiB"),
         ("phys", "Bad value for 'phys'"),
         ("validate=1", "Unexpected value for 'validate'"),
     ] {

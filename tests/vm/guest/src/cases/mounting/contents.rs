@@ -88,7 +88,8 @@ fn refused_for_its_digest(option: impl Fn(&str) -> Result<String>) -> Result<()>
     asked
 }
 
-/// A mount of an image of a few kilobytes that states a size of 64 GiB claims and allocates nothing.
+/// A mount of an image of a few kilobytes that states a size of 64 GiB claims and allocates
+/// nothing.
 pub(super) fn endless() -> Result<()> {
     let place = format!("{:#x}", inner_address()? + ENDLESS);
     sys::unmount(MOUNT, 0)?;

@@ -64,8 +64,8 @@ fn inodes() -> Result<u64> {
     })
 }
 
-/// Returns the free memory in kB when it no longer grows: much is freed only some time after its last
-/// use.
+/// Returns the free memory in kB when it no longer grows: much is freed only some time after its
+/// last use.
 fn free_memory() -> Result<i64> {
     const QUIET: u32 = 5;
     let (mut most, mut quiet) = (0, 0);

@@ -50,7 +50,8 @@ pub(super) const CASES: &[Case] = &[
     ("unloading-gives-everything-back", lifecycle::unload),
 ];
 
-/// Tries to create a mount with these options; returns the error number (0 for none) and the messages.
+/// Tries to create a mount with these options; returns the error number (0 for none) and the
+/// messages.
 pub(super) fn attempt(options: &str) -> Result<(i32, String)> {
     let context = MountContext::open()?;
     let mut result = Ok(());

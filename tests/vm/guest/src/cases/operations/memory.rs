@@ -160,7 +160,8 @@ pub(super) fn execute(place: &mut Place) -> Result<()> {
     Ok(())
 }
 
-/// Reads and maps the last bytes of a file: what has become longer than it is ends behind the image.
+/// Reads and maps the last bytes of a file: what has become longer than it is ends behind the
+/// image.
 pub(super) fn read_end(place: &mut Place) -> Result<()> {
     const LENGTH: u64 = 65536;
     let file = open(place.file())?;

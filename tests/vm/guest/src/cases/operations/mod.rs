@@ -131,7 +131,8 @@ impl Place {
     }
 }
 
-/// Opens a file to read. Whatever the peer has made of it, a FIFO for example, the call does not wait.
+/// Opens a file to read. Whatever the peer has made of it, a FIFO for example, the call does not
+/// wait.
 fn open(path: PathBuf) -> Result<File> {
     open_with(path, 0)
 }
