@@ -87,20 +87,20 @@ impl Args {
         for name in [TreeName::Debian, TreeName::Linux] {
             if self.tree.is_none_or(|chosen| chosen == name) {
                 let subject = subject(name)?;
-                for sink in sinks.iter().filter(|sink| self.wants(sink)) {
+                for sink in sinks.iter().filter(|sink| self.includes(sink)) {
                     rows.extend(in_directory(&sink.dir, || self.compare(&subject, sink))?);
                 }
             }
         }
         let [memory, _] = &sinks;
-        if self.wants(memory) {
+        if self.includes(memory) {
             rows.extend(in_directory(&memory.dir, || check::lookups(&memory.dir))?);
         }
         table::print("All rows", rows);
         Ok(())
     }
 
-    fn wants(&self, sink: &Sink) -> bool {
+    fn includes(&self, sink: &Sink) -> bool {
         match self.output {
             None => true,
             Some(SinkName::Tmpfs) => !sink.is_disk,

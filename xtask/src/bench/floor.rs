@@ -83,14 +83,14 @@ fn process(item: &Item, target: &File, work: Work, buffer: &mut [u8]) -> Result<
     let mut offset = item.offset;
     loop {
         let count = file.read(buffer)?;
-        let Some(piece) = buffer.get(..count).filter(|piece| !piece.is_empty()) else {
+        let Some(chunk) = buffer.get(..count).filter(|chunk| !chunk.is_empty()) else {
             break;
         };
         if work != Work::Copy {
-            hasher.update(piece);
+            hasher.update(chunk);
         }
         if work != Work::Hash {
-            target.write_all_at(piece, offset)?;
+            target.write_all_at(chunk, offset)?;
         }
         offset += u64::try_from(count)?;
     }
@@ -103,26 +103,26 @@ fn process(item: &Item, target: &File, work: Work, buffer: &mut [u8]) -> Result<
 /// # Errors
 /// When the file cannot be read.
 pub(super) fn hash_file(path: &Path) -> Result<Duration> {
-    const PIECE: u64 = 4 * 1024 * 1024;
+    const CHUNK: u64 = 4 * 1024 * 1024;
     let start = Instant::now();
     let file = File::open(path)?;
-    let pieces = file.metadata()?.len().div_ceil(PIECE);
-    (0..pieces).into_par_iter().try_for_each_init(
+    let chunks = file.metadata()?.len().div_ceil(CHUNK);
+    (0..chunks).into_par_iter().try_for_each_init(
         || vec![0; BUFFER],
-        |buffer, index| hash_piece(&file, index * PIECE, PIECE, buffer),
+        |buffer, index| hash_chunk(&file, index * CHUNK, CHUNK, buffer),
     )?;
     Ok(start.elapsed())
 }
 
-fn hash_piece(file: &File, start: u64, length: u64, buffer: &mut [u8]) -> Result<()> {
+fn hash_chunk(file: &File, start: u64, length: u64, buffer: &mut [u8]) -> Result<()> {
     let mut hasher = Sha256::new();
     let mut offset = start;
     while offset < start + length {
         let count = file.read_at(buffer, offset)?;
-        let Some(piece) = buffer.get(..count).filter(|piece| !piece.is_empty()) else {
+        let Some(chunk) = buffer.get(..count).filter(|chunk| !chunk.is_empty()) else {
             break;
         };
-        hasher.update(piece);
+        hasher.update(chunk);
         offset += u64::try_from(count)?;
     }
     std::hint::black_box(hasher.finalize());
