@@ -153,31 +153,34 @@ const ENTRIES: &[Entry] = &[
         examples: &[],
     },
     Entry {
-        command: "breaks tools",
-        needs: "cargo, root, 2 GiB of disk",
-        takes: "hours for the whole list",
-        examples: &[("breaks tools fsck", "the changes whose words contain fsck")],
+        command: "mutants",
+        needs: "cargo",
+        takes: "minutes for a change; many hours for all shards",
+        examples: &[
+            (
+                "mutants --in-diff origin/main",
+                "the lines that a change touches",
+            ),
+            (
+                "mutants --package mkdaxfs --shard 0/40",
+                "a fortieth of a package",
+            ),
+        ],
     },
     Entry {
-        command: "breaks guest",
+        command: "module-patches check",
+        needs: "cargo",
+        takes: "a second",
+        examples: &[],
+    },
+    Entry {
+        command: "module-patches run",
         needs: GUEST,
         takes: "hours for the whole list",
         examples: &[(
-            "breaks guest readdir",
-            "the changes whose words contain readdir",
+            "module-patches run readdir",
+            "the patches whose words contain readdir",
         )],
-    },
-    Entry {
-        command: "breaks check",
-        needs: "cargo",
-        takes: "a second",
-        examples: &[],
-    },
-    Entry {
-        command: "breaks document",
-        needs: "cargo",
-        takes: "a second",
-        examples: &[],
     },
     Entry {
         command: "bench build",
