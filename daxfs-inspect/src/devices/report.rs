@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! How candidates are printed.
+//! Printing candidates.
 
 use anyhow::Result;
 use daxfs_cli::json::Bytes;
@@ -13,7 +13,7 @@ use crate::console::Console;
 /// Prints the candidates.
 ///
 /// # Errors
-/// What the output says.
+/// Those of the output.
 pub fn print(candidates: &[Candidate], as_json: bool, console: &mut Console<'_>) -> Result<()> {
     for candidate in candidates {
         if as_json {
@@ -78,7 +78,7 @@ fn contents(contents: &Contents, console: &Console<'_>) -> String {
     }
 }
 
-/// The command that mounts what lies there, unless something is in the way.
+/// The command that mounts the memory, unless there is an obstacle.
 fn mount_command(candidate: &Candidate) -> Option<String> {
     let phys = candidate.phys()?;
     Some(format!("mount -t daxfs -o phys={phys:#x} none /mnt"))
