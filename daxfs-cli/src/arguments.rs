@@ -32,7 +32,7 @@ pub struct Threads {
 }
 
 impl Threads {
-    /// The number of threads: the one that was asked for, or one for each processor.
+    /// The number of threads: the one from the command line, or one for each processor.
     #[must_use]
     pub fn count(self) -> NonZeroUsize {
         let processors = || thread::available_parallelism().ok();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! JSON Lines: one object a line, in ASCII.
 //!
-//! Names and values are any bytes, JSON strings are not. A name that is UTF-8 is a string, any other
-//! name is an object `{"hex": "..."}`. Each JSON value stands for one name only.
+//! Names and values are any bytes, JSON strings are not. A name that is UTF-8 is a string, any
+//! other name is an object `{"hex": "..."}`. Each JSON value stands for one name only.
 
 use std::fmt;
 use std::io::{self, Write};

@@ -36,7 +36,7 @@ pub fn size_and_bytes(bytes: u64) -> String {
     format!("{} ({bytes} bytes)", size(bytes))
 }
 
-/// A size in the form that was asked for.
+/// A size in one of the two forms.
 #[must_use]
 pub fn size_as(bytes: u64, exact: Exact) -> String {
     match exact {

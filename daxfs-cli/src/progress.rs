@@ -56,8 +56,8 @@ impl Bar {
         self.0.inc(bytes);
     }
 
-    /// Prints a line on standard error, above the bar. A failure to print it is ignored: it cannot be
-    /// reported anywhere.
+    /// Prints a line on standard error, above the bar. A failure to print it is ignored: it cannot
+    /// be reported anywhere.
     pub fn print(&self, line: impl Display) {
         self.0.suspend(|| {
             let _ = writeln!(io::stderr(), "{line}");

@@ -6,8 +6,9 @@
 //! 4  entries: 0 tag u16    2 permissions u16    4 id u32
 //! ```
 //!
-//! Entries come in the order owner, named users, owning group, named groups, mask, others; named
-//! users or groups call for a mask and have an id that is not 2^32 - 1. See `acl(5)` and `include/uapi/linux/posix_acl_xattr.h`.
+//! Entries come in the order owner, named users, owning group, named groups, mask, others. A list
+//! with named users or groups has a mask; their id is not 2^32 - 1. See `acl(5)` and
+//! `include/uapi/linux/posix_acl_xattr.h`.
 
 const HEADER: [u8; 4] = [2, 0, 0, 0];
 const ENTRY: usize = 8;
@@ -19,7 +20,7 @@ const GROUP: u16 = 0x08;
 const MASK: u16 = 0x10;
 const OTHER: u16 = 0x20;
 
-/// A checker that takes a value piece by piece, so that no buffer need hold all of it.
+/// A checker that takes a value in parts, so that no buffer need hold all of it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AclCheck {
     last_tag: u16,
@@ -32,9 +33,9 @@ pub struct AclCheck {
 }
 
 impl AclCheck {
-    /// The length in bytes of the header, the first piece.
+    /// The length in bytes of the header, the first part.
     pub const HEADER: u32 = 4;
-    /// The length in bytes of every further piece, an entry.
+    /// The length in bytes of an entry, every further part.
     pub const ENTRY: u32 = 8;
 
     /// Takes the header.
@@ -63,8 +64,8 @@ impl AclCheck {
         self.seen |= tag;
     }
 
-    /// The permissions in a mode of a file with this access list: those of the owner, of the mask or
-    /// else of the owning group, and of others.
+    /// The permissions in the mode of a file with this access list: those of the owner, of the mask
+    /// (of the owning group if there is no mask), and of others.
     #[must_use]
     pub fn permissions(&self) -> u16 {
         let group = if self.seen & MASK != 0 {
@@ -75,7 +76,7 @@ impl AclCheck {
         (self.owner << 6) | (group << 3) | self.others
     }
 
-    /// Whether the entries so far are a whole list.
+    /// Returns true if the entries so far are a whole list.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         let base = USER_OBJ | GROUP_OBJ | OTHER;
@@ -84,7 +85,7 @@ impl AclCheck {
     }
 }
 
-/// Whether an attribute value is a well-formed list.
+/// Returns true if an attribute value is a well-formed list.
 #[must_use]
 pub fn is_valid_acl(value: &[u8]) -> bool {
     let mut check = AclCheck::default();
@@ -184,9 +185,9 @@ mod tests {
             !is_valid_acl(&acl(&[(USER_OBJ, 7), (3, 7), (GROUP_OBJ, 5), (OTHER, 0)])),
             "tag"
         );
-        let mut nobody = acl(&good);
-        nobody[16..20].fill(0xff);
-        assert!(!is_valid_acl(&nobody), "id");
+        let mut unnamed = acl(&good);
+        unnamed[16..20].fill(0xff);
+        assert!(!is_valid_acl(&unnamed), "id");
         assert!(!is_valid_acl(&[1, 0, 0, 0]), "version");
         assert!(!is_valid_acl(&[2, 0, 0]), "header");
         let mut ragged = acl(&good);

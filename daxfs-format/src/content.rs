@@ -12,12 +12,12 @@ use crate::rule::Rule;
 
 /// The digest of a content, read through `buffer`.
 ///
-/// It is the SHA-256 of the bytes. For a sparse file it is the SHA-256 of its size, and then for each
-/// extent of file offset, length and bytes, numbers as 64-bit little-endian: holes of any length cost
-/// nothing, and two files have one digest only if their holes agree too.
+/// It is the SHA-256 of the bytes. For a sparse file it is the SHA-256 of its size, followed by
+/// file offset, length and bytes of each extent, numbers as 64-bit little-endian. Holes of any
+/// length cost nothing, and two files have the same digest only if their holes agree too.
 ///
 /// # Errors
-/// A rule that an extent breaks, or the memory's own.
+/// A rule that an extent breaks, or a fault of the memory.
 pub fn content_digest<S: Sha256, M: Memory, X: Xxh64>(
     image: &Image<M, X>,
     data: &FileData,
@@ -34,8 +34,8 @@ pub fn content_digest<S: Sha256, M: Memory, X: Xxh64>(
         }
         FileData::Sparse(list) => {
             hash.update(&size.to_le_bytes());
-            // Extents that lie apart fit the data section together. Those that do not could make the
-            // digest of a small image take days.
+            // Extents that do not overlap fit the data section together. Overlapping ones could
+            // make the digest of a small image take days.
             let (_, mut left) = image.superblock().sections().range(SectionKind::Data);
             for index in 0..list.count() {
                 if let Some(extent) = image.extent(&list, index)? {
@@ -53,7 +53,7 @@ pub fn content_digest<S: Sha256, M: Memory, X: Xxh64>(
     Ok(hash.finish())
 }
 
-/// What the digest of a sparse file takes before the bytes of an extent.
+/// The bytes that the digest of a sparse file takes before those of an extent.
 #[must_use]
 pub fn extent_header(extent: &Extent) -> [u8; 16] {
     let mut header = [0; 16];

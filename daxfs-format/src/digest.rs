@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Contents and the digests that name them.
 //!
-//! Every regular file with bytes has a content number. Files with the same number share their bytes.
-//! The digest section, where there is one, is an array of 32-byte slots: the header in slot 0, then
-//! the digest of content N in slot N.
+//! Every regular file with bytes has a content number. Files with the same number share their
+//! bytes. The digest section, where there is one, is an array of 32-byte slots: the header in slot
+//! 0, then the digest of content N in slot N.
 //!
 //! ```text
 //! 0  algorithm u32    4  block_size u32    8  reserved [u8; 24]
@@ -27,7 +27,7 @@ pub const DIGEST_SIZE: u64 = 32;
 pub struct RawDigestHeader {
     /// [`ALGORITHM_SHA256`].
     pub algorithm: U32,
-    /// What one digest covers: [`BLOCK_WHOLE`].
+    /// The size of the block that a digest covers: [`BLOCK_WHOLE`].
     pub block_size: U32,
     /// Zero.
     pub reserved_8: [u8; 24],
@@ -36,7 +36,7 @@ pub struct RawDigestHeader {
 const _: () = assert!(size_of::<RawDigestHeader>() == 32);
 
 impl RawDigestHeader {
-    /// Checks that digests are of the kind that is known. `at` is the header's place in the image.
+    /// Checks that digests are of the known kind. `at` is the offset of the header in the image.
     pub(crate) fn validate(&self, at: u64) -> Result<()> {
         let fail = |field: u64, value| {
             Finding::new(
@@ -59,8 +59,8 @@ impl RawDigestHeader {
     }
 }
 
-/// SHA-256.
+/// The number of SHA-256.
 pub const ALGORITHM_SHA256: u32 = 1;
 
-/// A digest covers the whole content.
+/// The block size of digests that cover whole contents.
 pub const BLOCK_WHOLE: u32 = 0;

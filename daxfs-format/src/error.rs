@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What can go wrong, where, and by which rule.
+//! Errors: findings with the rule, object and offset that they are about, and faults of the memory.
 
 use core::fmt;
 
@@ -12,41 +12,42 @@ use crate::rule::Rule;
 /// The result of reading an image.
 pub type Result<T> = core::result::Result<T, Error>;
 
-/// Why something could not be read from an image.
+/// The reason for which something could not be read from an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
     /// The image breaks a rule of the format.
     Corrupt(Finding),
     /// The image uses something that this version does not know.
     Unsupported(Finding),
-    /// The memory did not give its bytes.
+    /// A read of the memory failed.
     Memory(ReadFault),
 }
 
 /// A rule that an object breaks.
 ///
-/// `value` is what the image says, never what it should say: the field at `offset`, little-endian in its
-/// one, two, four or eight bytes, or the byte at `offset` where a rule is about bytes. Some findings have no
-/// such field, and have instead
+/// `value` is the stated value, never the one that the rule calls for: the field at `offset`,
+/// little-endian in its one, two, four or eight bytes, or the byte at `offset` where a rule is
+/// about bytes. Some findings are about no such field. Their value is,
 ///
-/// - about a section as a whole, what the section table states of it: its XXH64 ([`Rule::SectionChecksum`]),
-///   the first eight bytes of its SHA-256 as they are written ([`Rule::SectionDigest`]), or its length
-///   (objects that do not fill it, [`Rule::DigestCount`]),
-/// - about a content that has not the digest that the image states, the first eight bytes of that digest
-///   ([`Rule::ContentDigest`]),
-/// - about a number that names nothing, which a reader was given, that number; `offset` is where the object
-///   would be ([`Rule::InodeNumber`], [`Rule::InodeXattrs`], [`Rule::DigestCount`]),
-/// - about memory that ends within the superblock, its length ([`Rule::ImageTruncated`]),
-/// - about bytes that belong to two objects, found by a reader that reads them once only, their place.
+/// - for a section as a whole, the value in the section table: its XXH64
+///   ([`Rule::SectionChecksum`]), the first eight bytes of its SHA-256 as they are written
+///   ([`Rule::SectionDigest`]), or its length (objects that do not fill it, [`Rule::DigestCount`]);
+/// - for a content with another digest than the stated one, the first eight bytes of the stated
+///   digest ([`Rule::ContentDigest`]);
+/// - for a number that a reader was given and that names nothing, that number; `offset` is where
+///   the object would be ([`Rule::InodeNumber`], [`Rule::InodeXattrs`], [`Rule::DigestCount`]);
+/// - for memory that ends within the superblock, its length ([`Rule::ImageTruncated`]);
+/// - for an object that overlaps another one, found by a reader that reads no byte twice, the
+///   offset of the shared bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What breaks the rule.
+    /// The object that breaks the rule.
     pub object: Object,
-    /// Where the offending bytes begin, in bytes from the start of the image.
+    /// The offset of the offending bytes, from the start of the image.
     pub offset: u64,
     /// The rule.
     pub rule: Rule,
-    /// What the image says there, which breaks the rule.
+    /// The stated value, which breaks the rule.
     pub value: u64,
 }
 
@@ -140,7 +141,7 @@ impl Finding {
     }
 }
 
-/// The first eight bytes of a digest, as a finding has them: read as they are written.
+/// The value of a finding about a digest: its first eight bytes, read as they are written.
 #[must_use]
 pub const fn digest_value(digest: &[u8; 32]) -> u64 {
     let [a, b, c, d, e, f, g, h, ..] = *digest;
@@ -175,7 +176,7 @@ impl fmt::Display for Object {
     }
 }
 
-/// A sentence that cannot be read as if the rule held.
+/// A sentence that cannot be taken to mean that the rule holds.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {

@@ -29,9 +29,9 @@ pub const EXTENT_SIZE: u64 = 32;
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct RawExtent {
-    /// Where in the file it begins, in bytes.
+    /// The offset in the file, in bytes.
     pub file_offset: U64,
-    /// Where in the image it begins, in bytes.
+    /// The offset in the image, in bytes.
     pub offset: U64,
     /// Its length in bytes.
     pub length: U64,
@@ -41,16 +41,16 @@ pub struct RawExtent {
 
 const _: () = assert!(size_of::<RawExtent>() == 32);
 
-/// A piece of a sparse file that has bytes.
+/// A contiguous part of a sparse file that has bytes.
 ///
 /// # Invariants
-/// `offset` and `length`, rounded up to pages, lie in the data section; both offsets are page aligned;
-/// the extent ends within its file.
+/// `offset` and `length`, rounded up to pages, lie in the data section; both offsets are page
+/// aligned; the extent ends within its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
-    /// Where in the file it begins, in bytes.
+    /// The offset in the file, in bytes.
     pub file_offset: u64,
-    /// Where in the image it begins, in bytes.
+    /// The offset in the image, in bytes.
     pub offset: u64,
     /// Its length in bytes, never 0.
     pub length: u64,
@@ -64,7 +64,7 @@ impl Extent {
     }
 }
 
-/// Where a sparse file's extents are listed.
+/// The list of a sparse file's extents, by its location.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExtentList {
     pub(crate) file: Ino,
@@ -75,25 +75,25 @@ pub struct ExtentList {
 }
 
 impl ExtentList {
-    /// How many extents there are.
+    /// The number of extents.
     #[must_use]
     pub fn count(&self) -> u32 {
         self.count
     }
 
-    /// How many pages of the data section the extents have, as the inode states it.
+    /// The number of pages of the data section that the extents take, as stated in the inode.
     #[must_use]
     pub fn pages(&self) -> u32 {
         self.pages
     }
 
-    /// Where the list lies in the image, in bytes; 0 when it is empty.
+    /// The offset of the list in the image, in bytes; 0 if it is empty.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Where the record `index` lies in the image.
+    /// The offset of record `index` in the image.
     pub(crate) fn at(&self, index: u32) -> u64 {
         self.offset
             .saturating_add(u64::from(index).saturating_mul(EXTENT_SIZE))

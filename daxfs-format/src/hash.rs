@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The seams for the two hash functions, and the hash that sorts names.
+//! Traits for the two hash functions, and the hash that sorts names.
 //!
-//! User space brings well-kept crates, the kernel module brings the kernel's own code; neither is
-//! known here.
+//! User space implements them by well-kept crates, the kernel module by the kernel's own code.
 
 /// XXH64 with seed 0, incrementally. Specification: <https://github.com/Cyan4973/xxHash>.
 pub trait Xxh64 {
@@ -39,7 +38,7 @@ pub trait Sha256 {
     fn finish(self) -> [u8; 32];
 }
 
-/// What directory entries are sorted by: the low 32 bits of the name's XXH64.
+/// The sort key of directory entries: the low 32 bits of the name's XXH64.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NameHash(pub u32);
 

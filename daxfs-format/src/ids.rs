@@ -11,7 +11,7 @@ use crate::limits::MAX_INO;
 pub struct Ino(NonZeroU32);
 
 impl Ino {
-    /// The number, if it can be one.
+    /// The inode with this number, if it is in range.
     #[inline]
     #[must_use]
     pub fn new(number: u32) -> Option<Self> {

@@ -114,7 +114,7 @@ impl SectionKind {
         }
     }
 
-    /// The place of the kind in [`Self::ALL`].
+    /// The index of the kind in [`Self::ALL`].
     pub(crate) const fn slot(self) -> usize {
         match self {
             Self::Inodes => 0,
@@ -134,13 +134,14 @@ impl SectionKind {
         Self::ALL.into_iter().find(|kind| kind.number() == number)
     }
 
-    /// Whether the section describes files and does not hold their contents.
+    /// Returns true if the section describes files, false if it holds their contents.
     #[must_use]
     pub const fn is_metadata(self) -> bool {
         !matches!(self, Self::Packed | Self::Data)
     }
 
-    /// The alignment of the section's start, as a power of two; the data section has the image's page.
+    /// The alignment of the section's start, as a power of two; the data section has the image's
+    /// page.
     #[must_use]
     pub fn align_shift(self, page_shift: u32) -> u32 {
         if matches!(self, Self::Data) {
@@ -150,7 +151,7 @@ impl SectionKind {
         }
     }
 
-    /// What the length in bytes is a multiple of, as a power of two.
+    /// The unit of the length in bytes, as a power of two.
     pub(crate) fn length_shift(self, page_shift: u32) -> u32 {
         match self {
             Self::Inodes => 6,

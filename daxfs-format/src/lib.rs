@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The on-media format of DAXFS.
 //!
-//! This crate is the only place that knows what an image looks like: every structure, every reader
-//! and every rule is here, and the builder, the checker, the inspector, the kernel module and the
-//! fuzzers share it. `docs/format.md` is the normative text; each rule there has a [`Rule`] here.
+//! Every structure, every reader and every rule of the format is in this crate. The builder, the
+//! checker, the inspector, the kernel module and the fuzzers share it. `docs/format.md` is the
+//! normative text; each rule there has a [`Rule`] here.
 //!
-//! An image is one contiguous piece of byte-addressable memory:
+//! An image is one contiguous range of byte-addressable memory:
 //!
 //! ```text
 //! 0        superblock, with the section table                4096 bytes
@@ -16,23 +16,28 @@
 //!
 //! | module | owns |
 //! |---|---|
+//! | [`limits`], [`ids`], [`kinds`] | limits, numbers of objects, kinds of files and sections |
+//! | [`text`] | hexadecimal digits, UUIDs, digests, the identity of an image |
 //! | [`memory`] | the copy-out trait through which everything is read |
-//! | [`hash`] | the seams for XXH64 and SHA-256, and the name hash |
-//! | [`superblock`], [`section`] | the first 4 KiB |
-//! | [`inode`] | inodes: raw, and validated by type and layout |
-//! | [`directory`] | directory units: lookup and iteration |
-//! | [`xattr`], [`acl`] | extended attribute sets |
+//! | [`hash`] | traits for XXH64 and SHA-256, and the name hash |
+//! | [`rule`], [`error`] | rules, and the findings and faults that are errors |
+//! | [`section`], [`superblock`] | the first 4 KiB |
+//! | [`acl`], [`xattr`] | extended attribute sets |
 //! | [`extent`] | the extent lists of sparse files |
+//! | [`directory`] | directory units: lookup and iteration |
+//! | [`inode`] | inodes: raw, and validated by type and layout |
 //! | [`digest`] | the digests that name contents |
 //! | [`image`] | an opened image, from which the objects are read |
+//! | [`content`] | computing the digest of a content |
 //! | [`check`] | the complete structural check |
-//! | [`error`], [`rule`] | what can be wrong, where, and by which rule |
 //!
-//! # What the crate promises
+//! A module imports only from modules that are listed before it.
 //!
-//! The memory may change at any time under a reader, and may hold anything. So every value is
-//! copied out once, validated, and only the copy is used. No call panics, recurses, allocates or
-//! loops for longer than the lengths it has validated; no read goes outside the memory given.
+//! # Guarantees
+//!
+//! The memory may change at any time during a read, and may hold anything. So every value is copied
+//! out once, validated, and only the copy is used. No call panics, recurses, allocates or loops for
+//! longer than the lengths it has validated. No read goes outside the given memory.
 #![cfg_attr(not(any(MODULE, test)), no_std)]
 #![forbid(unsafe_code)]
 #![cfg_attr(

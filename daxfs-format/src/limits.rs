@@ -4,7 +4,7 @@
 /// The largest image, in bytes (256 TiB): every sum of two valid offsets fits 64 bits.
 pub const MAX_IMAGE_SIZE: u64 = 1 << 48;
 
-/// The largest inode number; the numbers above belong to the branches of a region.
+/// The largest inode number. The numbers above are for the branches of a region.
 pub const MAX_INO: u32 = (1 << 31) - 1;
 
 /// The largest file size in bytes, `loff_t` of Linux.
@@ -22,7 +22,7 @@ pub const MAX_PACKED: u64 = 64 * 1024;
 /// The longest directory unit in bytes: its name offsets have 32 bits.
 pub const MAX_DIRECTORY: u64 = 0xffff_ffff;
 
-/// The most extents of one sparse file.
+/// The largest number of extents of one sparse file.
 pub const MAX_EXTENTS: u32 = 1 << 20;
 
 /// The longest extended attribute name with its prefix, in bytes (`XATTR_NAME_MAX` of Linux).
@@ -37,5 +37,5 @@ pub const MAX_XATTR_LIST: u64 = 65536;
 /// The smallest and largest page shift: alignment of 4 KiB to 64 KiB.
 pub const PAGE_SHIFTS: core::ops::RangeInclusive<u8> = 12..=16;
 
-/// The huge page that the builder aligns to, in bytes.
+/// The huge page in bytes: the alignment of large contents, and of an image in memory.
 pub const HUGE_PAGE: u64 = 2 << 20;

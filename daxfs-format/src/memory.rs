@@ -9,28 +9,28 @@ use zerocopy::{FromBytes, IntoBytes};
 
 use crate::num::{from_usize, len64, offsets_from, to_usize};
 
-/// Memory that holds an image, and that somebody else may be writing at this moment.
+/// Memory that holds an image, and that others may write at any time.
 ///
-/// There is no way to borrow from it: bytes are copied out, and two reads of one place may differ.
-/// Implementations check bounds themselves, and turn what goes wrong, a poisoned line of memory
-/// included, into an error.
+/// Nothing can be borrowed from it: bytes are copied out, and two reads of the same bytes may
+/// differ. Implementations check bounds and report every failure, including poisoned memory, as an
+/// error.
 pub trait Memory {
-    /// How many bytes there are. The value must not grow during the life of an [`Image`](crate::Image).
+    /// The size in bytes. It must not grow during the life of an [`Image`](crate::Image).
     fn size(&self) -> u64;
 
     /// Fills `into` with the bytes from `offset` on.
     ///
     /// # Errors
-    /// [`ReadFault`] when any of the bytes lies outside the memory or cannot be had.
+    /// [`ReadFault`] if any of the bytes lies outside the memory or cannot be read.
     fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadFault>;
 }
 
-/// Bytes that could not be read: outside the memory, or refused by what lies beneath.
+/// Bytes that could not be read: outside the memory, or refused by the layer below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadFault {
-    /// Where the read began, in bytes from the start of the image.
+    /// The offset of the read, in bytes from the start of the image.
     pub offset: u64,
-    /// How many bytes were wanted.
+    /// The number of requested bytes.
     pub length: u64,
 }
 
@@ -95,10 +95,10 @@ where
     Ok(value)
 }
 
-/// Hands the bytes of a range to `each`, a buffer's worth at a time.
+/// Passes the bytes of a range to `each`, in parts that fill the buffer.
 ///
 /// # Errors
-/// [`ReadFault`] from the memory; an empty `buffer` is a fault too, as no byte can be had through it.
+/// [`ReadFault`] from the memory, or for an empty `buffer`, through which no byte can be read.
 pub fn for_each_chunk<M: Memory + ?Sized>(
     memory: &M,
     offset: u64,
@@ -112,7 +112,7 @@ pub fn for_each_chunk<M: Memory + ?Sized>(
     })
 }
 
-/// As [`for_each_chunk`]; `each` also hears where the bytes are, and can end it.
+/// As [`for_each_chunk`]; `each` also gets the offset of the bytes, and can end the loop.
 fn try_each_chunk<M: Memory + ?Sized>(
     memory: &M,
     offset: u64,
@@ -139,7 +139,7 @@ fn try_each_chunk<M: Memory + ?Sized>(
     Ok(())
 }
 
-/// The offset of the first byte in a range that is not zero, and its value.
+/// Finds the first byte in a range that is not zero: its offset and its value.
 ///
 /// # Errors
 /// [`ReadFault`] as [`for_each_chunk`].
@@ -162,8 +162,8 @@ pub fn find_nonzero<M: Memory + ?Sized>(
     Ok(found)
 }
 
-/// Whether all bytes are zero. The folds have no early exit, so that they are done in registers as
-/// wide as the processor has; a kernel has none wider than a word.
+/// Returns true if all bytes are zero. The folds have no early exit, so that the compiler can use
+/// the widest registers of the processor; in a kernel that is a word.
 fn is_zero(bytes: &[u8]) -> bool {
     let mut words = bytes.chunks_exact(size_of::<u64>());
     let all = words.by_ref().fold(0, |all, word| {
@@ -178,8 +178,8 @@ fn is_zero(bytes: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// Words are looked at, so each place in a word counts, and equal bytes of two words must not cancel
-    /// each other.
+    /// The search goes by words: each index in a word matters, and equal bytes of two words must
+    /// not cancel each other.
     #[test]
     fn the_first_byte_that_is_not_zero_is_found_where_it_is() {
         for (length, at) in (0..50_usize).flat_map(|length| (0..length).map(move |at| (length, at)))

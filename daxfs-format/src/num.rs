@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Conversions that cannot lose anything, rounding, and what `core` would panic in.
+//! Lossless conversions, rounding, and operations in which those of `core` would panic.
 
 use core::ops::RangeInclusive;
 
@@ -17,19 +17,20 @@ pub(crate) const fn from_usize(value: usize) -> u64 {
     value as u64
 }
 
-/// A media size as a host size; what does not fit saturates, and then fails every bounds check.
+/// A media size as a host size. A value that does not fit saturates, and then fails every bounds
+/// check.
 pub(crate) fn to_usize(value: u64) -> usize {
     usize::try_from(value).unwrap_or(usize::MAX)
 }
 
-/// `value` rounded up to a multiple of `1 << shift`, or `None` when that exceeds 64 bits.
+/// `value` rounded up to a multiple of `1 << shift`, or `None` if that exceeds 64 bits.
 pub(crate) fn round_up(value: u64, shift: u32) -> Option<u64> {
     let mask = 1_u64.checked_shl(shift)?.checked_sub(1)?;
     Some(value.checked_add(mask)? & !mask)
 }
 
-/// The offsets from `start` on. An open range would panic at its end where overflow is checked, as it
-/// is in kernels.
+/// The offsets from `start` on. An open range would panic at its end if overflow is checked, as in
+/// kernels.
 pub(crate) fn offsets_from(start: u64) -> RangeInclusive<u64> {
     start..=u64::MAX
 }
@@ -40,7 +41,7 @@ pub(crate) fn rough_root(value: u32) -> u32 {
     value.wrapping_shr(bits >> 1)
 }
 
-/// Whether `value` is a multiple of `1 << shift`.
+/// Returns true if `value` is a multiple of `1 << shift`.
 pub(crate) fn is_aligned(value: u64, shift: u32) -> bool {
     1_u64
         .checked_shl(shift)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The rules that an image obeys, one variant each. `docs/format.md` lists them under the same names.
+//! The rules that an image obeys, one variant each. `docs/format.md` lists them under the same
+//! names.
 
 use core::fmt;
 
@@ -22,7 +23,7 @@ macro_rules! rules {
                 match self { $(Self::$variant => $id,)* }
             }
 
-            /// What the rule says.
+            /// The text of the rule in the specification.
             #[must_use]
             pub const fn text(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
@@ -122,8 +123,8 @@ rules! {
 }
 
 impl Rule {
-    /// Whether breaking the rule means that the image is of a kind that this version does not know,
-    /// and not that it is damaged.
+    /// Returns true if an image that breaks the rule may be valid for a newer version, false if it
+    /// is damaged.
     #[must_use]
     pub const fn is_support(self) -> bool {
         matches!(

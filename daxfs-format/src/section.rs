@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The section table: which sections there are and where they lie.
+//! The section table: the sections of an image and their locations.
 //!
 //! ```text
 //! 0  kind u32     4  flags u32     8  offset u64
@@ -7,9 +7,9 @@
 //! 32 sha256 [u8; 32]
 //! ```
 //!
-//! A section that is empty does not exist. Sections ascend by kind, in the table as in the image, so
-//! that the metadata come before the contents. A section of an unknown kind without the mandatory flag
-//! obeys the same rules; only what it holds is left alone.
+//! An empty section does not exist. Sections ascend by kind, in the table as in the image, so that
+//! the metadata come before the contents. A section of an unknown kind without the mandatory flag
+//! obeys the same rules; only its contents are not interpreted.
 
 use core::mem::{offset_of, size_of};
 
@@ -30,7 +30,7 @@ pub struct RawSection {
     pub kind: U32,
     /// [`Self::MANDATORY`] and [`Self::HASHED`].
     pub flags: U32,
-    /// Where the section begins, in bytes from the start of the image.
+    /// The offset of the section, in bytes from the start of the image.
     pub offset: U64,
     /// Its length in bytes.
     pub length: U64,
@@ -70,12 +70,12 @@ impl SectionKind {
 /// A section of a known kind.
 ///
 /// # Invariants
-/// It lies within the image, and begins and is long as its kind allows.
+/// It lies within the image. Offset and length are such as its kind allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Section {
     /// The kind.
     pub kind: SectionKind,
-    /// Where it begins, in bytes from the start of the image.
+    /// The offset, in bytes from the start of the image.
     pub offset: u64,
     /// Its length in bytes, never 0.
     pub length: u64,
@@ -88,7 +88,7 @@ impl Section {
         self.offset.saturating_add(self.length)
     }
 
-    /// Whether `length` bytes at the image offset `offset` lie in the section.
+    /// Returns true if `length` bytes at the image offset `offset` lie in the section.
     #[must_use]
     pub fn holds(&self, offset: u64, length: u64) -> bool {
         offset >= self.offset
@@ -101,7 +101,7 @@ impl Section {
 /// The sections of the known kinds.
 ///
 /// # Invariants
-/// As those of [`Section`], for each that has a length.
+/// Those of [`Section`], for each range with a length.
 #[derive(Clone, Debug, Default)]
 pub struct Sections {
     /// Offset and length, by [`SectionKind::slot`]; no length, no section.
@@ -127,7 +127,7 @@ impl Sections {
             .filter_map(|kind| self.get(kind))
     }
 
-    /// Where a section lies, as (offset, length); one that does not exist has no bytes.
+    /// The offset and length of a section; the length is 0 if it does not exist.
     #[inline]
     pub(crate) fn range(&self, kind: SectionKind) -> (u64, u64) {
         self.ranges.get(kind.slot()).copied().unwrap_or_default()

@@ -45,8 +45,8 @@ impl fmt::Display for Digest<'_> {
 
 /// The identity of an image: the SHA-256 of its superblock.
 ///
-/// It covers the section table, hence the digest of every metadata section, hence the digests of all
-/// contents. In text it is `sha256:` and 64 hexadecimal digits.
+/// It covers the section table, hence the digest of every metadata section, hence the digests of
+/// all contents. In text it is `sha256:` and 64 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Identity([u8; 32]);
 

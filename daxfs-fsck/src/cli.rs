@@ -13,11 +13,11 @@ use crate::status;
 
 /// Checks a DAXFS image.
 ///
-/// Every rule of the format but the digests of contents is checked, and all checksums and digests of
-/// the metadata are compared; with --verify-data also the digests of all contents. Each
-/// finding names the object, its offset in the image, its path where it has one, the rule, and the
-/// value that breaks it: what the image says, and not what it should say. Superblock and section table say
-/// where all else is; if they break a rule, nothing else is checked. The image is never changed.
+/// Checks every rule of the format except the digests of contents, and compares all checksums and
+/// digests of the metadata; with --verify-data also the digests of all contents. Each finding names
+/// the object, its offset in the image, its path if it has one, the rule, and the stated value that
+/// breaks it. If superblock or section table break a rule, nothing else can be located and nothing
+/// else is checked. The image is never changed.
 #[derive(Debug, Parser)]
 #[command(name = "daxfs-fsck", version, after_long_help = AFTER_HELP)]
 #[expect(
@@ -28,29 +28,29 @@ pub struct Options {
     /// The image: a regular file or a block device
     pub image: PathBuf,
 
-    /// Compare the digests of all contents, too
+    /// Compare the digests of all contents too
     #[arg(long)]
     pub verify_data: bool,
 
     /// Accept exactly the image with this identity, as mkdaxfs and daxfs-inspect print it
     ///
-    /// The identity is the SHA-256 of the superblock. It covers the digests of all metadata, which are
-    /// always compared, and through them those of the contents: with --verify-data every byte
-    /// of the image is known to be right.
+    /// The identity is the SHA-256 of the superblock. It covers the digests of all metadata, which
+    /// are always compared, and through them those of the contents: with --verify-data every byte
+    /// of the image is verified.
     #[arg(long, value_name = "sha256:HEX")]
     pub identity: Option<Identity>,
 
-    /// Write the tree of the image to DIR, which is made, or is empty
+    /// Write the tree of the image to DIR, which is created or must be empty
     ///
-    /// Restored are owners, modes, times, extended attributes, hard links, holes, device nodes, FIFOs
-    /// and sockets, for which it takes root. What cannot be restored, as a time that the file system of DIR
-    /// cannot hold, is told. An image with findings is not extracted. Whatever
-    /// the image holds, nothing outside of DIR is written to. What is there when the extraction
-    /// fails, stays there.
+    /// Restores owners, modes, times, extended attributes, hard links, holes, device nodes, FIFOs
+    /// and sockets; some of these require root. Attributes that cannot be restored, such as a time
+    /// that the file system of DIR cannot hold, are reported. An image with findings is not
+    /// extracted. Whatever the image holds, nothing outside of DIR is written. Files that were
+    /// extracted before a failure remain.
     #[arg(long, value_name = "DIR")]
     pub extract: Option<PathBuf>,
 
-    /// Extract to a DIR that is not empty: directories are used again, other files replaced
+    /// Extract to a DIR that is not empty: directories are reused, other files are replaced
     #[arg(short, long, requires = "extract")]
     pub force: bool,
 
@@ -70,17 +70,17 @@ pub struct Options {
     #[command(flatten)]
     pub threads: Threads,
 
-    /// The most memory for tables, of which an image with N inodes takes 8 N bytes
+    /// Limit of the memory for tables; an image with N inodes needs 8 N bytes
     ///
-    /// It keeps a hostile image from taking whatever there is.
+    /// The limit keeps a hostile image from exhausting memory.
     #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = arguments::parse_size)]
     pub max_memory: u64,
 }
 
 const AFTER_HELP: &str = "\
-Exit status, as in fsck(8); bits may come together:
+Exit status, as in fsck(8); bits may be combined:
    0  the image is clean
-   4  the image breaks a rule of the format, is no image, or not the one with the identity
+   4  the image breaks a rule, is not a DAXFS image, or has another identity
    8  the check or the extraction could not be completed
   16  the command line is wrong";
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a report is made of, in the form in which it is printed.
+//! The parts of a report, in the form in which they are printed.
 
 use daxfs_cli::json::Text;
 use daxfs_image::check::DataSummary;
@@ -8,7 +8,7 @@ use daxfs_image::format::Finding;
 use daxfs_image::FileImage;
 use serde::Serialize;
 
-/// What the superblock says of an image.
+/// The properties of an image that the superblock states.
 #[derive(Debug, Serialize)]
 pub struct Description {
     /// The identity.
@@ -19,7 +19,7 @@ pub struct Description {
     pub label: Text,
     /// The length of the image in bytes.
     pub bytes: u64,
-    /// How many inodes there are.
+    /// The number of inodes.
     pub inodes: u32,
 }
 
@@ -28,26 +28,26 @@ pub struct Description {
 pub struct Located {
     /// The object.
     pub object: String,
-    /// Where the offending bytes begin, in bytes from the start of the image.
+    /// The offset of the offending bytes, from the start of the image.
     pub offset: u64,
-    /// The path, where there is one.
+    /// The path, if there is one.
     pub path: Option<Text>,
     /// The name of the rule.
     pub rule: &'static str,
-    /// What the rule says.
+    /// The text of the rule.
     pub text: &'static str,
-    /// The value that breaks it: what the image says, as [`Finding`] defines it.
+    /// The stated value that breaks it, as [`Finding`] defines it.
     pub value: u64,
-    /// Whether a later version of the format may allow this.
+    /// True if a newer version of the format may allow this.
     pub newer: bool,
 }
 
-/// What was verified.
+/// The extent of a verification.
 #[derive(Debug, Serialize)]
 pub struct Verified {
-    /// Contents whose digests were compared.
+    /// The number of contents whose digests were compared.
     pub contents: u64,
-    /// Their bytes, and those that belong to no file.
+    /// The number of their bytes.
     pub bytes: u64,
 }
 
@@ -100,7 +100,7 @@ impl Located {
             newer,
         } = self;
         let newer = if *newer {
-            "; a newer version may know it"
+            "; a newer version may support it"
         } else {
             ""
         };

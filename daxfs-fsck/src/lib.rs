@@ -6,8 +6,8 @@
 //! | [`cli`] | the options |
 //! | [`run`] | the order of the steps |
 //! | [`status`] | the exit status |
-//! | [`report`] | what was found, as text and as JSON |
-//! | [`facts`] | findings and descriptions in the form in which they are printed |
+//! | [`report`] | the report, as text and as JSON |
+//! | [`facts`] | the parts of a report, in the form in which they are printed |
 //! | [`extract`] | the tree of an image as files |
 
 pub mod cli;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What was found, as text and as JSON.
+//! The report, as text and as JSON.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -25,29 +25,29 @@ const PROGRAM: Program = Program::new("daxfs-fsck");
 /// The result of a run. Its fields are those of the JSON object.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// The image as it was named.
+    /// The image, as named on the command line.
     pub image: Text,
-    /// What the superblock says.
+    /// The properties that the superblock states.
     pub description: Option<Description>,
-    /// The identity that was asked for, if the image has another one.
+    /// The identity that was given, if the image has another one.
     #[serde(serialize_with = "display")]
     pub identity_wanted: Option<Identity>,
-    /// Whether the check was completed: not after an error, and not of an image whose superblock or
-    /// section table break a rule, for nothing behind them can be found then.
+    /// True if the check was completed. It is not after an error, nor for an image whose superblock
+    /// or section table break a rule: nothing else can be located then.
     pub checked: bool,
-    /// The length in bytes of a file that could not be opened as an image for such a rule.
+    /// The length in bytes of a file that could not be opened because it breaks such a rule.
     pub file_bytes: Option<u64>,
-    /// How many findings there are.
+    /// The number of findings.
     pub total: u64,
-    /// The first of them.
+    /// The first findings.
     pub findings: Vec<Located>,
-    /// What `--verify-data` has compared.
+    /// The extent of `--verify-data`.
     pub verified: Option<Verified>,
-    /// What `--extract` has written.
+    /// The result of `--extract`.
     pub extracted: Option<Summary>,
-    /// Why the run could not be completed.
+    /// The error for which the run could not be completed.
     pub error: Option<String>,
-    /// How long each step took, in seconds: an object.
+    /// The duration of each step in seconds: an object.
     #[serde(serialize_with = "map")]
     pub seconds: Vec<(&'static str, f64)>,
 }
@@ -71,13 +71,13 @@ impl Report {
         }
     }
 
-    /// Whether nothing is wrong with the image, as far as is known.
+    /// Returns true if no defect of the image is known.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.total == 0 && self.identity_wanted.is_none()
     }
 
-    /// Notes how long a step took that began at `started`.
+    /// Records the duration of a step that began at `started`.
     pub fn took(&mut self, step: &'static str, started: Instant) {
         self.seconds.push((step, started.elapsed().as_secs_f64()));
     }
@@ -111,13 +111,13 @@ impl Report {
         let mut text: String = self.findings.iter().map(Located::line).collect();
         if let Some(bytes) = self.file_bytes {
             text += &format!(
-                "nothing else was checked, for superblock and section table say where the rest is; \
+                "nothing else was checked: superblock and section table locate the rest; \
                  the file has {bytes} bytes\n"
             );
         }
         if let (Some(wanted), Some(image)) = (self.identity_wanted, &self.description) {
             let found = &image.identity;
-            text += &format!("the identity is {found}, and not {wanted} as asked for\n");
+            text += &format!("the identity is {found}, not {wanted}\n");
         }
         if options.verbose {
             self.describe(&mut text);
@@ -149,12 +149,12 @@ impl Report {
         let result = match total {
             _ if !self.checked && self.is_clean() => "not known to be clean".to_owned(),
             0 if self.is_clean() => "clean".to_owned(),
-            0 => "not the image that was asked for".to_owned(),
+            0 => "not the image with that identity".to_owned(),
             1 => "1 finding".to_owned(),
             _ if total > shown => format!("{total} findings, of which the first {shown} are shown"),
             _ => format!("{total} findings"),
         };
-        // Writing to a string cannot fail, here and below.
+        // Writing to a string cannot fail.
         let _ = write!(text, "{image}: {result}");
         if let Some(Description { bytes, inodes, .. }) = self.description {
             let _ = write!(text, ", {inodes} inodes, {}", size(bytes));
@@ -183,7 +183,7 @@ impl Report {
     }
 }
 
-/// The JSON object: the report, and what follows from it.
+/// The JSON object: the report with its conclusions.
 #[derive(Serialize)]
 struct Status<'a> {
     status: u8,

@@ -16,10 +16,10 @@ use crate::extract::{self, Target};
 use crate::facts::{Description, Located};
 use crate::report::Report;
 
-/// How many findings are printed.
+/// The number of findings that are printed.
 const SHOWN: usize = 1000;
 
-/// Does what the options ask for, prints the result and returns the exit status.
+/// Runs the steps that the options ask for, prints the report and returns the exit status.
 #[must_use]
 pub fn run(options: &Options) -> ExitCode {
     let mut report = Report::new(&options.image);
@@ -56,7 +56,8 @@ fn steps(options: &Options, report: &mut Report) -> Result<()> {
     }
 }
 
-/// Opens the image; `None` if it breaks a rule already, which is then in the report.
+/// Opens the image. `None` if superblock or section table break a rule, which is then in the
+/// report.
 fn open(options: &Options, report: &mut Report) -> Result<Option<FileImage>> {
     match file::open(&options.image) {
         Ok(image) => {
@@ -111,7 +112,7 @@ fn verify(
     Ok(())
 }
 
-/// Adds what the user can do.
+/// Adds the remedy to an error.
 fn explain(error: CheckError) -> anyhow::Error {
     let hint = match error {
         CheckError::Limit { .. } => "allow more with --max-memory if the image is known",
@@ -121,7 +122,7 @@ fn explain(error: CheckError) -> anyhow::Error {
     anyhow!("{error}; {hint}")
 }
 
-/// Puts the findings into the report, with their paths.
+/// Adds the findings to the report, with their paths.
 fn locate(
     image: &FileImage,
     structure: Option<&Structure>,
@@ -149,7 +150,7 @@ fn extract(
 ) -> Result<()> {
     ensure!(
         report.is_clean(),
-        "nothing was extracted, for the image is not clean"
+        "nothing was extracted: the image is not clean"
     );
     let started = Instant::now();
     let bytes = extract::content_bytes(image);

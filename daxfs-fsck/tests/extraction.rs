@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Extraction: everything comes back, and nothing lands elsewhere. Takes root, as owners and devices do.
+//! Extraction restores everything, and writes nothing elsewhere. Requires root for owners and
+//! devices.
 #![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
 mod support;
@@ -54,7 +55,7 @@ fn every_type_of_file_comes_back_as_it_was() {
         result.stdout
     );
     assert_same(&source, &target);
-    // Again over what is there: the same, and nothing is left of the first time.
+    // A second extraction over the first gives the same, and leaves nothing of the first.
     fs::write(target.join("srv/oddities/sizes/0"), b"changed").unwrap();
     fs::remove_file(target.join("srv/oddities/links/b-first")).unwrap();
     let again = extract(&image, &target, &["-q", "--force"]);
@@ -62,7 +63,7 @@ fn every_type_of_file_comes_back_as_it_was() {
     assert_same(&source, &target);
 }
 
-/// An ACL of the place where the target is made must not rub off on what is made in it.
+/// An ACL of the parent of the target must not be inherited by the tree.
 #[test]
 fn inherited_acls_are_not_added() {
     let scratch = Scratch::new();
@@ -154,14 +155,14 @@ fn what_is_in_the_way_is_replaced_and_never_followed() {
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 1);
     assert_eq!(fs::read(outside.join("victim")).unwrap(), b"untouched");
 
-    // A directory with something in it is not thrown away for a file.
+    // A directory that is not empty is not replaced by a file.
     fs::remove_file(target.join("small")).unwrap();
     fs::create_dir(target.join("small")).unwrap();
     fs::write(target.join("small/kept"), b"kept").unwrap();
     let result = extract(&image, &target, &["--force"]);
     assert_eq!(result.status, 8);
     assert!(
-        result.stderr.contains("/small: cannot make the file"),
+        result.stderr.contains("/small: cannot create the file"),
         "{}",
         result.stderr
     );
@@ -184,7 +185,7 @@ fn an_image_with_findings_is_not_extracted() {
         "{}",
         result.stderr
     );
-    // The contents are looked at only when that is asked for.
+    // Contents are read only with --verify-data.
     assert_eq!(extract(&image, &target, &[]).status, 0);
 }
 
@@ -214,7 +215,7 @@ fn no_name_leads_out_of_the_target() {
         assert_eq!(fs::read_dir(&target).unwrap().count(), 0);
         assert_eq!(fs::read_dir(scratch.join("a/b/c")).unwrap().count(), 1);
     }
-    // Names of one and two bytes become the dots.
+    // Names of one and two bytes become `.` and `..`.
     for (good, dots) in [("q", "."), ("qq", "..")] {
         let scratch = Scratch::new();
         fs::create_dir(scratch.source().join(good)).unwrap();
@@ -231,7 +232,8 @@ fn no_name_leads_out_of_the_target() {
     }
 }
 
-/// A symlink and a directory with one name: what is in the directory must not go through the symlink.
+/// A symlink and a directory with one name: the entries of the directory must not go through the
+/// symlink.
 #[test]
 fn a_symlink_of_the_image_is_not_followed() {
     for reuse in [false, true] {
@@ -256,8 +258,8 @@ fn a_symlink_of_the_image_is_not_followed() {
     }
 }
 
-/// Directories with several names, which a check would have found, are entered once: else a short
-/// image makes a tree without end.
+/// Directories with several names, which a check would have found, are entered once: otherwise a
+/// short image would make an endless tree.
 #[test]
 fn no_directory_is_entered_twice() {
     for (name, other, expected) in [
@@ -319,13 +321,14 @@ fn a_deep_tree_takes_neither_descriptors_nor_stack() {
     openat(&at, "bottom", OFlags::RDONLY, Mode::empty()).unwrap();
 }
 
-/// A directory above those that are kept open is moved out of the target: the way up would lead there.
+/// A directory above those that are kept open is moved out of the target: `..` would lead out of
+/// it.
 #[test]
 fn the_way_back_up_is_checked() {
     let scratch = Scratch::new();
     let bottom = (0..100).fold(scratch.source().join("top"), |path, _| path.join("d"));
     fs::create_dir_all(&bottom).unwrap();
-    // More than wait for another thread, so that contents are written on the way.
+    // More files than the queue holds, so that contents are written by the first thread too.
     for index in 0..40 {
         fs::write(bottom.join(format!("{index}")), b"x").unwrap();
     }
@@ -343,7 +346,7 @@ fn the_way_back_up_is_checked() {
     assert_eq!(fs::metadata(&outside).unwrap().mode() & 0o7777, 0o700);
 }
 
-/// An ordinary user gets the files, is told what is missing, and gets no set-ID program.
+/// An ordinary user gets the files and a report of what is missing, and no set-ID program.
 #[test]
 fn without_privilege_the_rest_is_restored() {
     let scratch = Scratch::new();
@@ -378,7 +381,7 @@ fn without_privilege_the_rest_is_restored() {
         result.stderr
     );
     assert!(
-        result.stderr.contains(": cannot make the node"),
+        result.stderr.contains(": cannot create the node"),
         "{}",
         result.stderr
     );
@@ -432,7 +435,7 @@ fn a_time_that_the_file_system_has_not_kept_is_told() {
         lost += i32::from(kept != wanted);
     }
     if lost == 0 {
-        // Past the harness, which keeps to itself what a test prints that passes.
+        // Past the harness, which hides the output of a test that passes.
         let _ = writeln!(
             io::stdout(),
             "not tested: the file system of TMPDIR keeps every time"
@@ -463,7 +466,7 @@ fn a_full_disk_is_an_error() {
     let result = run(command.arg("--extract").arg(&target).arg(&image));
     assert_eq!(result.status, 8);
     assert!(
-        result.stderr.contains("/large: cannot write it"),
+        result.stderr.contains("/large: cannot write the file"),
         "{}",
         result.stderr
     );

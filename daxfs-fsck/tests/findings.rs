@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is found in damaged and hostile images, and where it is said to be.
+//! Findings in damaged and hostile images, and their offsets.
 #![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
 mod support;
@@ -17,7 +17,7 @@ use mkdaxfs::{Existing, Keep};
 use support::{check, damage, field, find, forge, inode, open, section, Scratch};
 use zerocopy::{FromZeros, IntoBytes};
 
-/// Where the bytes of a file in one piece begin.
+/// The offset of the bytes of a contiguous file.
 fn place(image: &std::path::Path, path: &str) -> usize {
     match inode(image, path).kind {
         InodeKind::Regular(FileData::Direct { offset } | FileData::Packed { offset }) => {
@@ -71,7 +71,7 @@ fn a_flipped_bit_of_any_content_is_found_with_its_path() {
     assert_eq!(check(&image, &["-q", "--verify-data"]).status, 0);
 }
 
-/// The structural check puts the ends of files off, and must come back to them.
+/// The structural check defers the ends of files, and must examine them later.
 #[test]
 fn bytes_after_the_end_of_a_file_are_found() {
     let scratch = Scratch::new();
@@ -114,7 +114,7 @@ fn bytes_in_pages_of_nobody_are_found() {
 fn bytes_in_pages_of_nobody(image: &std::path::Path) {
     let end = section(image, SectionKind::Data).end;
     forge(image, |bytes| {
-        // One page more, at the end of the data section and the image.
+        // One more page, at the end of the data section and of the image.
         bytes.resize(end + 4096, 0);
         bytes[end + 4000] = 5;
         let longer = |bytes: &mut Vec<u8>, at: usize| {
@@ -239,7 +239,7 @@ fn overlapping_contents_are_not_hashed_again_and_again() {
     assert!(run.stderr.contains("contents overlap"), "{}", run.stderr);
 }
 
-/// A superblock that promises two billion inodes, in a file that is one hole.
+/// A superblock that states two billion inodes, in a file that is one hole.
 #[test]
 fn the_memory_of_a_check_is_limited() {
     let scratch = Scratch::new();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The exit status, and what goes where.
+//! The exit status, and the streams that messages go to.
 #![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
 mod support;
@@ -109,7 +109,7 @@ fn what_is_no_image_is_4() {
     }
 }
 
-/// One finding about a superblock looked as if all the rest was sound.
+/// A single finding about a superblock must not look as if the rest was sound.
 #[test]
 fn what_was_not_checked_is_said() {
     let scratch = Scratch::new();
@@ -120,7 +120,7 @@ fn what_was_not_checked_is_said() {
         let run = check(&image, arguments);
         assert_eq!(run.status, 4);
         let said = run.stdout.lines().nth(1).unwrap();
-        assert!(said.starts_with("nothing else was checked, "), "{said}");
+        assert!(said.starts_with("nothing else was checked: "), "{said}");
         assert!(
             said.ends_with(&format!("; the file has {size} bytes")),
             "{said}"
@@ -144,7 +144,7 @@ fn what_was_not_checked_is_said() {
     assert_eq!(whole["file_bytes"], serde_json::Value::Null);
 }
 
-/// A label was escaped twice.
+/// A label must be escaped once only.
 #[test]
 fn labels_and_names_are_escaped_once() {
     let scratch = Scratch::new();
@@ -193,7 +193,7 @@ fn a_truncated_image_is_found_out_at_every_length() {
         assert_eq!((run.status, &*run.stderr), (4, ""), "{length} bytes");
         assert!(run.stdout.contains("[image-truncated]"), "{}", run.stdout);
     }
-    // What comes after the image belongs to somebody else.
+    // Bytes after the image are not part of it.
     fs::write(&path, [bytes, vec![0xff; 100]].concat()).unwrap();
     assert_eq!(check(&path, &["--verify-data"]).status, 0);
 }
@@ -290,7 +290,7 @@ fn json_holds_everything() {
     assert!(json["error"].as_str().unwrap().contains("absent"));
 }
 
-/// Whoever reads the output may stop: `daxfs-fsck IMAGE | head -1`.
+/// The reader of the output may stop: `daxfs-fsck IMAGE | head -1`.
 #[test]
 fn a_reader_that_goes_away_changes_nothing() {
     let scratch = Scratch::new();
@@ -301,7 +301,7 @@ fn a_reader_that_goes_away_changes_nothing() {
     let run = run(fsck().arg(&image).stdout(OwnedFd::from(writer)));
     assert_eq!((run.status, &*run.stderr), (4, ""));
 
-    // A full disk is another matter.
+    // A full disk is a failure.
     let full = File::options().write(true).open("/dev/full").unwrap();
     let run = support::run(fsck().arg(&image).stdout(full));
     assert_eq!(run.status, 4 | 8);

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use daxfs_image::format::{Cookie, Directory, InodeKind, ListBuf};
 use daxfs_image::{path, MappedImage};
 
-/// How often the whole set of names is looked up; the first round also warms the caches.
+/// The number of rounds over the whole set of names. The first one also warms the caches.
 const ROUNDS: usize = 5;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let image = map(&File::open(image)?)?;
     let inode = path::resolve(image.image(), directory.as_encoded_bytes())?;
     let InodeKind::Directory(directory) = inode.kind else {
-        return Err("the path names no directory".into());
+        return Err("the path does not name a directory".into());
     };
     let present = shuffled(names(&image, &directory)?);
     let absent: Vec<Vec<u8>> = present.iter().map(|name| changed(name)).collect();
@@ -58,7 +58,7 @@ fn names(image: &MappedImage, directory: &Directory) -> Result<Vec<Vec<u8>>, Box
     Ok(names)
 }
 
-/// The names in an order that has nothing to do with that of the directory, the same each time.
+/// The names in an order that is independent of the directory, and the same each time.
 fn shuffled(mut names: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     for last in (1..names.len()).rev() {

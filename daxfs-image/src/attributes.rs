@@ -23,7 +23,7 @@ impl<'a, M: Memory, X: Xxh64> Attributes<'a, M, X> {
     /// The attributes of a set.
     ///
     /// # Errors
-    /// A rule that the table of sets breaks, or the memory's own.
+    /// A rule that the table of sets breaks, or a fault of the memory.
     pub fn new(image: &'a Image<M, X>, set: XattrSetId) -> Result<Self, Error> {
         let walk = image.xattrs(set)?.walk();
         Ok(Self { image, walk })
@@ -51,7 +51,7 @@ fn read<M: Memory, X: Xxh64>(image: &Image<M, X>, xattr: &Xattr) -> Result<Attri
 /// The name of an attribute with its prefix.
 ///
 /// # Errors
-/// A rule that the name breaks, or the memory's own.
+/// A rule that the name breaks, or a fault of the memory.
 pub fn full_name<M: Memory, X: Xxh64>(
     image: &Image<M, X>,
     xattr: &Xattr,

@@ -2,8 +2,8 @@
 //! The memory of a device as the memory of an image: the BAR of a PCI device through sysfs, a DAX
 //! device, reserved memory through `/dev/mem`.
 //!
-//! Such files can be mapped, but not read. Nothing is lent out of the map: bytes are copied, each by
-//! one load that the compiler can neither repeat nor leave out.
+//! Such files can be mapped, but not read. Nothing is borrowed from the map: each byte is copied by
+//! one load, which the compiler can neither repeat nor omit.
 
 use std::fmt;
 use std::fs::File;
@@ -19,7 +19,7 @@ impl DeviceMemory {
     /// Maps `length` bytes from `offset` on, which is a multiple of the page size.
     ///
     /// # Errors
-    /// What the operating system says of the map.
+    /// Those of `mmap`.
     pub fn map(file: &File, offset: u64, length: usize) -> io::Result<Self> {
         let mut options = MmapOptions::new();
         options.offset(offset).len(length);
@@ -47,18 +47,20 @@ impl Memory for DeviceMemory {
 }
 
 impl DeviceMemory {
-    /// One byte; `at` lies in the map.
+    /// Loads one byte. Panics if `at` is outside the map.
     #[allow(
         unsafe_code,
         reason = "memory that others write is read through a raw pointer"
     )]
     fn load(&self, at: usize) -> u8 {
         assert!(at < self.0.len(), "outside the map");
-        // SAFETY: `at` is less than the length of the map, which is one allocation.
+        // SAFETY: `at` is less than the length of the map, as was asserted. The map is one
+        // allocation, so the offset stays within it and does not overflow.
         let byte = unsafe { self.0.as_ptr().add(at) };
-        // SAFETY: The byte lies in a map that was made readable and lives as long as `self`; a byte
-        // has no alignment. No reference points there, and a volatile load of one byte yields some
-        // value whoever writes it. A page that is gone ends the process with a signal.
+        // SAFETY: the byte lies in a map that was made readable and lives as long as `self`. A `u8`
+        // has no alignment and every value of it is valid. No reference to the map exists, and a
+        // volatile load of one byte yields some value, whatever writes to it. A missing page raises
+        // a signal.
         unsafe { byte.read_volatile() }
     }
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Bytes as text that no terminal and no script can misread.
 //!
-//! Names in an image are any bytes. Both forms write what is not printed as it is as `\xHH`, and a
-//! backslash as `\\`; so a text stands for one name only.
+//! Names in an image are any bytes. Both forms write bytes that are not printed as they are as
+//! `\xHH`, and a backslash as `\\`, so that a text stands for one name only.
 
 use std::fmt::Write as _;
 
-/// What a terminal can print.
+/// The characters that a terminal can print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Charset {
     /// ASCII only.
@@ -16,7 +16,7 @@ pub enum Charset {
 }
 
 impl Charset {
-    /// What the locale says: the first of `LC_ALL`, `LC_CTYPE` and `LANG` that is set.
+    /// The charset of the locale: of the first of `LC_ALL`, `LC_CTYPE` and `LANG` that is set.
     #[must_use]
     pub fn from_locale(variable: impl Fn(&str) -> Option<String>) -> Self {
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
@@ -31,7 +31,7 @@ impl Charset {
     }
 }
 
-/// The form for people: characters that the terminal can print are printed.
+/// The form for terminals: characters that the terminal can print are printed.
 /// Control characters, invisible ones and those that change the direction of writing are escaped.
 #[must_use]
 pub fn shown(bytes: &[u8], charset: Charset) -> String {
@@ -54,7 +54,7 @@ fn push_shown(text: &mut String, character: char, charset: Charset) {
     match character {
         '\\' => text.push_str("\\\\"),
         ' '..='~' => text.push(character),
-        // What the standard library would escape in a debug form is not fit for a terminal.
+        // Characters that the standard library escapes in a debug form are not fit for a terminal.
         _ if charset == Charset::Utf8 && character.escape_debug().len() == 1 => {
             text.push(character);
         }
@@ -69,7 +69,7 @@ fn push_escaped(text: &mut String, bytes: &[u8]) {
     }
 }
 
-/// The form of the dump: ASCII within double quotes, and one way only to write each byte.
+/// The form of the dump: ASCII within double quotes, with a single way to write each byte.
 #[must_use]
 pub fn quoted(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().saturating_add(2));
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn different_bytes_have_different_texts() {
-        // A text of these letters is what a line's end is written as.
+        // The escape of a line's end consists of these letters.
         let alphabet = [b'\\', b'x', b'0', b'a', b'\n', b'"', b' ', 0xc3, 0xbc, 0xff];
         let mut names = vec![Vec::new()];
         for length in 0..4 {

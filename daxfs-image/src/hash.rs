@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The two hash functions of the format, from the crates that user space has for them.
+//! The two hash functions of the format, by crates for user space.
 
 use daxfs_sha256::update_all;
 
@@ -25,12 +25,13 @@ impl daxfs_format::Xxh64 for Xxh64 {
     }
 }
 
-/// SHA-256 by `daxfs-sha256`, which uses the processor's instructions for it where there are any.
+/// SHA-256 by `daxfs-sha256`, which uses the SHA instructions of the processor if it has them.
 #[derive(Clone)]
 pub struct Sha256(daxfs_sha256::Sha256);
 
 impl Sha256 {
-    /// Has each hash take the bytes beside it, several at a time, which is faster than one by one.
+    /// Updates each hash with the bytes beside it, several at a time, which is faster than one by
+    /// one.
     pub fn update_all<'a>(messages: impl IntoIterator<Item = (&'a mut Self, &'a [u8])>) {
         update_all(
             messages

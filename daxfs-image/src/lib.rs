@@ -5,20 +5,20 @@
 //! |---|---|
 //! | [`check`] | checking whole images in parallel: structure, contents, findings with paths |
 //! | [`device`] | the memory of a device: BARs, DAX devices, reserved memory |
-//! | [`hash`] | XXH64 and SHA-256, for the seams of the format crate |
-//! | [`mod@file`] | an image in a file that is read: survives a file that shrinks or changes |
+//! | [`hash`] | XXH64 and SHA-256, for the traits of the format crate |
+//! | [`mod@file`] | an image in a file that is read, and that may shrink or change |
 //! | [`mapped`] | an image in a file that is mapped: contents without copies |
-//! | [`escape`] | names as text that no terminal and no script misreads |
+//! | [`escape`] | names as text that is safe for terminals and scripts |
 //! | [`Opened`] | an image together with the copy of its superblock |
 //! | [`path`], [`names`] | paths to inodes, and inodes to paths |
-//! | [`inodes`], [`sharing`] | sets of inodes, contents that several of them have |
+//! | [`inodes`], [`sharing`] | sets of inodes, contents that several inodes share |
 //! | [`attributes`] | extended attributes with their full names |
-//! | [`ranges`] | what must lie apart, so that no reader takes for ever |
+//! | [`ranges`] | ranges without overlap, which bound the time of readers |
 //! | [`walk`] | the whole tree, in the order of the image or of its names |
 //! | [`seal`] | checksums of an image that was changed, for builders and tests |
 //!
-//! The tools read through [`mod@file`], because an image under examination is not to be trusted to stay
-//! as long as it was. Programs that want file contents in place use [`mapped`].
+//! The tools read through [`mod@file`], because an image under examination may be truncated at any
+//! time. Programs that need file contents in place use [`mapped`].
 
 pub mod attributes;
 pub mod check;

@@ -8,10 +8,10 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let file = File::open("weights.daxfs")?;
-//! // SAFETY: nobody writes to this image or truncates it while it is mapped.
+//! // SAFETY: no process writes to this image or truncates it while it is mapped.
 //! let image = unsafe { MappedImage::map(&file)? };
 //! let inode = path::resolve(image.image(), b"/layers/0.bin")?;
-//! let weights: &[u8] = image.contents(&inode).ok_or("not in one piece")?;
+//! let weights: &[u8] = image.contents(&inode).ok_or("not contiguous")?;
 //! println!("{} bytes, not one of them copied", weights.len());
 //! # Ok(())
 //! # }
@@ -42,12 +42,12 @@ impl Memory for MappedMemory {
 /// An image that is mapped.
 pub struct MappedImage(Opened<MappedMemory>);
 
-/// Why a file could not be mapped as an image.
+/// The reason for which a file could not be mapped as an image.
 #[derive(Debug)]
 pub enum MapError {
     /// The operating system refused to map the file.
     Io(io::Error),
-    /// It is not an image, or one that is broken or of an unknown version.
+    /// The file is not an image, is damaged, or has an unknown version.
     Image(Error),
 }
 
@@ -70,12 +70,12 @@ impl std::error::Error for MapError {
 }
 
 impl MappedImage {
-    /// Maps a file or block device and opens the image in it. Verified are superblock and section
-    /// table; an image from elsewhere should be checked first.
+    /// Maps a file or block device and opens the image in it. Superblock and section table are
+    /// verified. An image of unknown origin should be checked first.
     ///
     /// # Safety
-    /// While the map exists, nobody changes or truncates the file: the contents are lent out as slices,
-    /// and a page that is gone is a `SIGBUS`. [`crate::file`] has no such condition.
+    /// While the map exists, the file must not change or be truncated: contents are borrowed as
+    /// slices, and a missing page raises `SIGBUS`. [`crate::file`] has no such condition.
     ///
     /// # Errors
     /// [`MapError`].
@@ -90,7 +90,8 @@ impl MappedImage {
             usize::try_from(length).map_err(|_| MapError::Io(ErrorKind::FileTooLarge.into()))?;
         let mut options = MmapOptions::new();
         options.len(length);
-        // SAFETY: the caller promises what `map` asks for: the file stays as it is.
+        // SAFETY: `map` requires that the file is neither changed nor truncated while the map
+        // exists. The caller of this function guarantees that.
         let map = unsafe { options.map(file) }.map_err(MapError::Io)?;
         let image = Opened::open(MappedMemory(map));
         image.map(Self).map_err(MapError::Image)

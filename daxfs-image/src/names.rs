@@ -3,10 +3,10 @@
 
 use daxfs_format::{Directory, Image, Ino, InodeKind, Memory, Xxh64};
 
-use crate::path::trail::{self, MAX_PATH};
+use crate::path::current::{self, MAX_PATH};
 use crate::walk::{Listings, Problems};
 
-/// A name for each inode, of a few bytes more than the name.
+/// A name for each inode, at a cost of a few bytes more than the name.
 #[derive(Debug)]
 pub struct Names {
     root: Ino,
@@ -22,8 +22,8 @@ struct Slot {
 }
 
 impl Names {
-    /// Reads all directories. Of several names of an inode the one counts that is stored first;
-    /// entries that cannot be read are left out and reported.
+    /// Reads all directories. Of several names of an inode, the one that is stored first is kept.
+    /// Entries that cannot be read are left out and reported.
     pub fn read<M: Memory, X: Xxh64>(image: &Image<M, X>, problems: &mut dyn Problems) -> Self {
         let slots = usize::try_from(image.inode_count())
             .unwrap_or(usize::MAX)
@@ -36,7 +36,7 @@ impl Names {
         };
         let mut listings = Listings::new(image);
         for ino in image.inode_numbers() {
-            // Inodes that cannot be read are reported by whoever looks at them.
+            // Inodes that cannot be read are reported by the code that examines inodes.
             if let Ok(inode) = image.inode(ino) {
                 if let InodeKind::Directory(directory) = inode.kind {
                     names.read_directory(&mut listings, &directory, problems);
@@ -74,8 +74,8 @@ impl Names {
         self.bytes.extend_from_slice(name);
     }
 
-    /// The path of an inode; `<N>` stands for what has no name, and for the upper end of a path that
-    /// is too long to print.
+    /// The path of an inode. `<N>` stands for an inode without a name, and for the upper part of a
+    /// path that is too long to print.
     #[must_use]
     pub fn path(&self, ino: Ino) -> Vec<u8> {
         let mut names = Vec::new();
@@ -94,11 +94,11 @@ impl Names {
                     length += name.len() + 1;
                     at = parent;
                 }
-                None => break trail::by_number(at),
+                None => break current::by_number(at),
             }
         };
         for name in names.into_iter().rev() {
-            trail::append(&mut path, name);
+            current::append(&mut path, name);
         }
         path
     }

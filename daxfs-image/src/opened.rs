@@ -25,7 +25,7 @@ impl<M: Memory> Opened<M> {
     /// else.
     ///
     /// # Errors
-    /// The first rule that superblock or section table break, or the memory's own.
+    /// The first rule that superblock or section table break, or a fault of the memory.
     pub fn open(memory: M) -> Result<Self, Error> {
         let mut copy = Box::new(SuperblockCopy::zeroed());
         copy.fill(&memory)?;
@@ -43,12 +43,12 @@ impl<M: Memory> Opened<M> {
         Ok(Self { image, copy })
     }
 
-    /// The same image, read through another memory. The superblock is not read again, so views of an
-    /// image in several threads agree.
+    /// The same image, read through another memory. The superblock is not read again, so views of
+    /// an image in several threads agree.
     ///
     /// # Errors
-    /// [`Rule::ImageTruncated`](daxfs_format::Rule::ImageTruncated) if the memory is shorter than the
-    /// image.
+    /// [`Rule::ImageTruncated`](daxfs_format::Rule::ImageTruncated) if the memory is shorter than
+    /// the image.
     pub fn over<N: Memory>(&self, memory: N) -> Result<Opened<N>, Error> {
         let image = Image::with_superblock(memory, self.image.superblock().clone())?;
         let copy = Arc::clone(&self.copy);
@@ -75,7 +75,8 @@ impl<M: Memory> Opened<M> {
         check::verify_checksums(&self.image, &self.copy, buffer, sink)
     }
 
-    /// Compares the SHA-256 of every section that states one. See [`check::verify_section_digests`].
+    /// Compares the SHA-256 of every section that states one. See
+    /// [`check::verify_section_digests`].
     ///
     /// # Errors
     /// [`check::Stop`] if the check could not be completed.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Ranges of an image that lie apart.
+//! Ranges of an image that do not overlap.
 //!
-//! What lies apart fits the image together, whatever its parts are. So who reads no byte for two
-//! objects is done in a time, and takes memory, that the length of the image bounds.
+//! Ranges without overlap fit the image together. So a reader that reads no byte for two objects
+//! needs time and memory that the length of the image bounds.
 
 use std::collections::BTreeMap;
 
@@ -14,8 +14,8 @@ pub struct Ranges {
 }
 
 impl Ranges {
-    /// Adds `length` bytes from `start` on, unless one of them lies in a range that is there; returns
-    /// whether they were added. No bytes lie apart from everything.
+    /// Adds `length` bytes from `start` on, unless one of them lies in a range that was added
+    /// before. Returns true if they were added. An empty range overlaps nothing.
     pub fn insert(&mut self, start: u64, length: u64) -> bool {
         let end = start.saturating_add(length);
         let before = self.ends.range(..end).next_back();
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_that_share_a_byte_do_not_lie_apart() {
+    fn ranges_that_share_a_byte_overlap() {
         let mut ranges = Ranges::default();
         for (start, length) in [(10, 10), (30, 10), (20, 10), (5, 5), (0, 0), (15, 0)] {
             assert!(ranges.insert(start, length), "{start} {length}");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The checksums of an image in memory.
 //!
-//! A builder seals what it has built; a test seals what it has changed, so that the change is found
-//! by the rule that it breaks and not by a checksum.
+//! A builder seals the image that it has built. A test seals an image that it has changed, so that
+//! the change is found by the rule that it breaks and not by a checksum.
 
 use daxfs_format::section::RawSection;
 use daxfs_format::superblock::{RawSuperblock, SUPERBLOCK_SIZE};
@@ -11,8 +11,8 @@ use zerocopy::FromBytes as _;
 
 use crate::hash::{Sha256, Xxh64};
 
-/// Recomputes the hashes of every section that states them, and the superblock's checksum, as far as
-/// the table makes sense.
+/// Recomputes the hashes of every section that states them, and the superblock's checksum, as far
+/// as the table makes sense.
 pub fn seal(image: &mut [u8]) {
     let Some((block, _)) = image.split_at_checked(SUPERBLOCK_SIZE) else {
         return;

@@ -31,8 +31,8 @@ impl Sharing {
         sharing
     }
 
-    /// Counts one more inode with a content, and returns their number; 1 for a number that no content
-    /// of the image can have.
+    /// Counts one more inode with a content, and returns their number; 1 for a number that no
+    /// content of the image can have.
     pub fn add(&mut self, content: ContentId) -> u32 {
         self.counts.get_mut(slot(content)).map_or(1, |count| {
             *count += 1;

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Which messages go side by side: up to four, and when one ends, the next one takes its lane.
+//! The choice of the messages that are interleaved: up to four. When one ends, the next takes its
+//! lane.
 
 use sha2::block_api::compress256;
 
 use crate::{Block, Sha256, State};
 
-/// How many messages are taken at a time.
+/// The number of messages that are interleaved.
 const LANES: usize = 4;
 
-/// A message on its way.
+/// A message that is being hashed.
 struct Lane<'a> {
     state: &'a mut State,
     blocks: &'a [Block],
@@ -23,9 +24,9 @@ impl<'a> Lane<'a> {
     }
 }
 
-/// Has each hash take the bytes beside it, several at a time. The result is that of one
-/// [`Sha256::update`] for each; it takes about half the time if there are at least four that are of
-/// similar lengths, or many.
+/// Updates each hash with the bytes beside it, several at a time. The result is that of one
+/// [`Sha256::update`] for each. It takes about half the time for at least four messages of similar
+/// lengths, or for many.
 pub fn update_all<'a>(messages: impl IntoIterator<Item = (&'a mut Sha256, &'a [u8])>) {
     let mut waiting = messages.into_iter().filter_map(Lane::new);
     let mut lanes: Vec<Lane<'_>> = Vec::with_capacity(LANES);
@@ -39,7 +40,7 @@ pub fn update_all<'a>(messages: impl IntoIterator<Item = (&'a mut Sha256, &'a [u
     }
 }
 
-/// Takes at least one lane to its end.
+/// Hashes at least one lane to its end.
 fn advance(lanes: &mut [Lane<'_>]) {
     #[cfg(target_arch = "x86_64")]
     if let Some(instructions) = crate::x86::Instructions::detect() {
@@ -55,7 +56,7 @@ fn advance(lanes: &mut [Lane<'_>]) {
     }
 }
 
-/// Takes lanes as far as the shortest of them goes.
+/// Hashes lanes up to the end of the shortest.
 #[cfg(target_arch = "x86_64")]
 fn together<const N: usize>(instructions: crate::x86::Instructions, mut lanes: [&mut Lane<'_>; N]) {
     let count = lanes

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! SHA-256 of several messages at once on one processor.
 //!
-//! Each round of SHA-256 waits for the one before it, so the instructions that processors have for
-//! it idle most of the time while one message is hashed. [`update_all`] puts up to four messages
-//! through them side by side. Everything else, and every processor without these instructions, uses
-//! the compression function of `sha2`.
+//! The SHA instructions have long latencies: one message uses little more than half of their
+//! throughput. [`update_all`] interleaves up to four messages. Everything else, and every processor
+//! without these instructions, uses the compression function of `sha2`.
 //!
 //! ```
 //! use daxfs_sha256::{update_all, Sha256};
@@ -18,7 +17,7 @@
 //!
 //! | module | owns |
 //! |---|---|
-//! | `lanes` | which messages go side by side |
+//! | `lanes` | the choice of the messages that are interleaved |
 //! | `x86` | the rounds, for processors with SHA instructions |
 
 mod lanes;
@@ -29,9 +28,9 @@ use sha2::block_api::compress256;
 
 pub use lanes::update_all;
 
-/// The bytes that the compression function takes at a time.
+/// The size in bytes of a block of the compression function.
 const BLOCK: usize = 64;
-/// Where the last block states the length of the message.
+/// The offset of the length of the message in the last block.
 const LENGTH: usize = BLOCK - 8;
 
 type Block = [u8; BLOCK];
@@ -49,7 +48,7 @@ const INITIAL: State = [
     0x5be0_cd19,
 ];
 
-/// The hash of a message that comes in pieces.
+/// The hash of a message that is passed in parts.
 ///
 /// # Invariants
 /// The first `held` bytes of `rest` are the end of the message, and `held` is below 64.
@@ -69,7 +68,7 @@ impl Default for Sha256 {
 }
 
 impl Sha256 {
-    /// The hash of a message of which nothing has come yet.
+    /// The hash of an empty message.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -80,13 +79,13 @@ impl Sha256 {
         }
     }
 
-    /// Takes the next bytes of the message.
+    /// Appends bytes to the message.
     pub fn update(&mut self, bytes: &[u8]) {
         let blocks = self.take(bytes);
         compress256(&mut self.state, blocks);
     }
 
-    /// The hash of the message that ends here.
+    /// Ends the message and returns its hash.
     #[must_use]
     pub fn finish(mut self) -> [u8; 32] {
         let bits = self.length.wrapping_mul(8);
@@ -105,7 +104,7 @@ impl Sha256 {
         digest
     }
 
-    /// Takes bytes, and returns the whole blocks of them, which the state has yet to go through.
+    /// Appends bytes, and returns their whole blocks, which are still to be compressed.
     fn take<'a>(&mut self, mut bytes: &'a [u8]) -> &'a [Block] {
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.length = self.length.wrapping_add(length);

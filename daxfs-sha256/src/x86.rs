@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The compression function by the SHA instructions of x86, for several messages at once.
 //!
-//! An instruction does two rounds of one message, and waits for the one before it. Those of the
-//! other messages come in between. The names are those of FIPS 180-4; the instructions want the
-//! words of the state in the order `ABEF` and `CDGH`, from the highest to the lowest.
+//! An instruction does two rounds of one message, and depends on the one before it. Instructions
+//! for the other messages fill the time between. The names are those of FIPS 180-4. The
+//! instructions take the words of the state in the order `ABEF` and `CDGH`, from the highest to the
+//! lowest.
 
 use std::arch::is_x86_feature_detected;
 use std::arch::x86_64::{
@@ -34,10 +35,10 @@ const K: [[u32; 4]; 16] = [
     [0x90be_fffa, 0xa450_6ceb, 0xbef9_a3f7, 0xc671_78f2],
 ];
 
-/// The instructions.
+/// Proof that the processor has the instructions.
 ///
 /// # Invariants
-/// One of these exists only where the processor has what [`compress`] is compiled for.
+/// A value exists only if the processor has the features for which [`compress`] is compiled.
 #[derive(Clone, Copy)]
 pub(crate) struct Instructions(());
 
@@ -51,19 +52,20 @@ impl Instructions {
         has_all.then_some(Self(()))
     }
 
-    /// Takes each state through the blocks of its message, of which there are equally many.
+    /// Compresses the blocks of each message into its state. All messages have equally many blocks.
     #[allow(
         unsafe_code,
-        reason = "a function that is compiled for more than every processor has"
+        reason = "a function that is compiled for features that not every processor has"
     )]
     pub(crate) fn compress<const N: usize>(self, states: &mut [State; N], messages: [&[Block]; N]) {
-        // SAFETY: `compress` asks for nothing but these features of the processor, and that `self`
-        // exists says that it has them.
+        // SAFETY: `compress` is unsafe to call only because it is compiled for the features sha,
+        // sse2, ssse3 and sse4.1. The invariant of `Self` is that the processor has all of them.
         unsafe { compress(states, messages) }
     }
 }
 
-/// Has each lane do the rounds of each row of constants. Unrolled this is a tenth faster than in a loop.
+/// Does the rounds of each row of constants for each lane. The unrolled form is a tenth faster than
+/// a loop.
 macro_rules! rounds {
     ($lanes:ident.$rounds:ident: $($row:literal)*) => {$(
         for lane in &mut $lanes {
@@ -72,7 +74,7 @@ macro_rules! rounds {
     )*};
 }
 
-/// What one message has in registers.
+/// The state of one message in registers.
 #[derive(Clone, Copy)]
 struct Registers {
     abef: __m128i,
@@ -131,8 +133,8 @@ impl Registers {
         [a, b, c, d, e, f, g, h]
     }
 
-    /// Four rounds with the first four words of the schedule. After two rounds what was `ABEF` is
-    /// `CDGH`, so the two change places.
+    /// Four rounds with the first four words of the schedule. After two rounds, `ABEF` has become
+    /// `CDGH`, so the two swap their roles.
     #[inline]
     #[target_feature(enable = "sha,sse2")]
     fn four_rounds(&mut self, k: [u32; 4]) {
@@ -149,7 +151,7 @@ impl Registers {
         self.schedule();
     }
 
-    /// Four of the last rounds, for which all words are there.
+    /// Four of the last rounds, whose words are all known.
     #[inline]
     #[target_feature(enable = "sha,sse2")]
     fn last_rounds(&mut self, k: [u32; 4]) {
@@ -168,7 +170,7 @@ impl Registers {
     }
 }
 
-/// The sixteen words of a block, which has them in big-endian order.
+/// The sixteen words of a block, which holds them in big-endian order.
 #[inline]
 #[target_feature(enable = "sse2,ssse3")]
 fn words(block: &Block) -> [__m128i; 4] {
@@ -238,8 +240,8 @@ mod tests {
     #[test]
     fn lanes_do_not_disturb_each_other() {
         let Some(instructions) = Instructions::detect() else {
-            // There is nothing to be compared; `lanes` does without. Who runs the tests is told, past the
-            // harness, which keeps to itself what a test prints that passes.
+            // Nothing can be compared; `lanes` works without. The message goes past the harness,
+            // which hides the output of a test that passes.
             let _ = writeln!(
                 io::stdout(),
                 "not tested: the processor has no SHA instructions"

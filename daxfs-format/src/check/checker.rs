@@ -16,17 +16,17 @@ use crate::memory::Memory;
 use crate::num::{from_usize, to_usize};
 use crate::rule::Rule;
 
-/// The pass over all inodes, and what it has seen so far.
+/// The pass over all inodes, with the state that it keeps.
 pub(super) struct Checker<'a, 's, 'k, M, X> {
     pub(super) image: &'a Image<M, X>,
     pub(super) scratch: &'a mut Scratch<'s>,
     pub(super) sink: &'a mut Sink<'k>,
-    /// Where the next unit, target, list and packed content begin.
+    /// The expected offsets of the next unit, target, list and packed content.
     directories: Cursor,
     symlinks: Cursor,
     extents: Cursor,
     packed: Cursor,
-    /// How many attribute sets there are, and the highest number used.
+    /// The number of attribute sets, and the highest one used.
     pub(super) sets: u32,
     pub(super) sets_used: u32,
     /// The highest content number used.
@@ -63,9 +63,9 @@ impl<'a, 's, 'k, M: Memory, X: Xxh64> Checker<'a, 's, 'k, M, X> {
         report_error(self.sink, error)
     }
 
-    /// Takes the bytes from `offset` to `end`, which `ino` refers to in its offset field, as the next
-    /// object of a section. The answer is whether they may be looked at: bytes before the cursor have
-    /// been, so that the whole check looks at each byte once, however many inodes refer to it.
+    /// Takes the bytes from `offset` to `end`, to which the offset field of `ino` refers, as the
+    /// next object of a section. Returns true if they may be read: bytes before the cursor have
+    /// been, so the whole check reads each byte once, however many inodes refer to it.
     pub(super) fn take(
         &mut self,
         kind: SectionKind,
@@ -90,7 +90,7 @@ impl<'a, 's, 'k, M: Memory, X: Xxh64> Checker<'a, 's, 'k, M, X> {
         Ok(offset >= expected)
     }
 
-    /// Sections end where their last objects end, and all that is numbered has been used.
+    /// Checks that sections end with their last objects, and that every number has been used.
     pub(super) fn check_ends(&mut self) -> Outcome {
         let cursors = [self.directories, self.symlinks, self.extents, self.packed];
         for cursor in cursors {
@@ -114,7 +114,7 @@ impl<'a, 's, 'k, M: Memory, X: Xxh64> Checker<'a, 's, 'k, M, X> {
     }
 }
 
-/// Where the next object of a section must begin.
+/// The expected offset of the next object of a section.
 #[derive(Clone, Copy)]
 struct Cursor {
     kind: SectionKind,

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Contents of regular files: numbers, sharing, overlap, packing, extent lists and tails.
 //!
-//! Contents are numbered by their first use. So the first file with a number must have a place of its
-//! own, every other one must have that same place, and one bit a page tells whether two places meet.
+//! Contents are numbered by their first use. So the first file with a number must have an extent of
+//! its own, every other one must have the same extent, and one bit a page shows whether two extents
+//! overlap.
 
 use core::mem::offset_of;
 
@@ -42,7 +43,7 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
         }
     }
 
-    /// A further file with a content has the place and size of the first.
+    /// Checks that a further file with a content has the extent and size of the first.
     fn check_shared(
         &mut self,
         inode: &Inode,
@@ -62,7 +63,7 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
         self.report(self.inode_finding(inode.ino, field, Rule::ContentShared, value))
     }
 
-    /// The first file with a content has a place of its own.
+    /// Checks that the first file with a content has an extent of its own.
     fn check_first(&mut self, inode: &Inode, content: ContentId, data: &FileData) -> Outcome {
         match *data {
             FileData::Empty => Ok(()),
@@ -80,7 +81,8 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
         }
     }
 
-    /// The pages of `length` bytes at `offset` hold nothing else, and zeros after the bytes.
+    /// Checks that the pages of `length` bytes at `offset` hold nothing else, and zeros after the
+    /// bytes.
     fn check_pages(
         &mut self,
         (object, field): (Object, u64),
@@ -98,7 +100,7 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
                 .unwrap_or_default()
         };
         if !mark(self.scratch.pages, page(offset), page(page_end)) {
-            // The tail belongs to the first: so no page is read twice, however many claim it.
+            // The first content has checked the tail: no page is read twice, however many claim it.
             let (rule, value) = (Rule::ContentOverlap, offset);
             return self.report(Finding::new(object, field, rule, value));
         }
@@ -145,8 +147,8 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
                 file: inode.ino,
                 index,
             };
-            let place = (object, list.at(index).saturating_add(8));
-            self.check_pages(place, content, extent.offset, extent.length)?;
+            let field = (object, list.at(index).saturating_add(8));
+            self.check_pages(field, content, extent.offset, extent.length)?;
         }
         if bytes >= inode.size {
             let (field, value) = (offset_of!(RawInode, count), list.count.into());
@@ -160,8 +162,8 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
     }
 }
 
-/// Sets the bits `start` to `end` and returns whether all of them were clear; it ends at the first
-/// word with one that was not, so that nobody pays twice for a page.
+/// Sets the bits `start` to `end` and returns true if all of them were clear. Stops at the first
+/// word with a bit that was set, so that no page is paid for twice.
 fn mark(words: &mut [u64], start: u64, end: u64) -> bool {
     let mut at = start;
     while at < end {

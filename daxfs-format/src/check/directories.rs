@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Directory units: their place and shape, their entries, and the tree that they make.
+//! Directory units: their offset and shape, their entries, and the tree that they make.
 //!
 //! A directory has a higher number than its parent and is named once, by its parent. So the
-//! directories form a tree, whatever else the image says, and nothing has to be walked to know it.
+//! directories form a tree, whatever else the image states, and no walk is needed to establish
+//! that.
 
 use core::mem::offset_of;
 
@@ -18,16 +19,16 @@ use crate::memory::Memory;
 use crate::num::round_up;
 use crate::rule::Rule;
 
-/// What the entries of a unit so far lead to expect of the next one.
+/// The state of the pass over the entries of a unit.
 struct Progress<'a> {
-    /// Where its name begins, from the start of the unit.
+    /// The expected offset of the next name, from the start of the unit.
     name_offset: u64,
-    /// What it comes after.
+    /// The hash and name of the last entry.
     hash: NameHash,
     name: &'a mut NameBuf,
-    /// Room for its name; the two take turns.
+    /// A buffer for the next name. The two take turns.
     room: &'a mut NameBuf,
-    /// How many entries have been directories.
+    /// The number of entries that are directories.
     subdirectories: u32,
 }
 
@@ -60,7 +61,8 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
         Ok(())
     }
 
-    /// Whether the entries are to be looked at: they are in a place of their own.
+    /// Checks the offset of a unit. Returns true if its entries may be read: no other unit overlaps
+    /// it.
     fn check_place(&mut self, directory: &Directory) -> Result<bool, Stop> {
         if directory.is_empty() {
             return Ok(true);

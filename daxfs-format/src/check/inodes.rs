@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Inodes one by one, what hangs on them, and at the end their link counts.
+//! Inodes one by one with the objects that they refer to, and at the end their link counts.
 
 use core::mem::offset_of;
 

@@ -6,17 +6,17 @@
 //! | [`verify_checksums`] | every metadata section | the metadata, once |
 //! | [`verify_section_digests`] | every metadata section | the metadata, once |
 //! | [`check_structure`] | all metadata, the ends of files, gaps between sections | the metadata, a few times |
-//! | [`check_data_padding`] | the pages of the data section that no file has | that padding, once; a word of the map for 64 pages |
+//! | [`check_data_padding`] | the pages of the data section that hold no content | that padding, once; a word of the map for 64 pages |
 //! | [`content_digest`](crate::digest::content_digest) | one content | its bytes |
 //!
-//! Findings go to a sink, which says whether to go on. The checks allocate nothing: the caller lends
-//! a [`Scratch`], whose size is known beforehand. They are iterative, and the order in which an image
-//! stores its objects makes most rules a comparison with a running cursor. No byte is looked at more
-//! than a few times, also in an image whose objects overlap.
+//! Findings go to a sink, which may end the check. The checks allocate nothing: the caller lends a
+//! [`Scratch`], whose size is known beforehand. They are iterative, and the order in which an image
+//! stores its objects makes most rules a comparison with a running cursor. No byte is read more
+//! than a few times, even in an image whose objects overlap.
 //!
 //! | module | rules |
 //! |---|---|
-//! | `report`, `scratch` | none: the way of findings, the memory that a check works in |
+//! | `report`, `scratch` | none: passing findings on, the memory that a check works in |
 //! | `structure`, `checker` | the order of the others, sections that objects must fill |
 //! | `inodes` | inodes by themselves, link counts, symlinks |
 //! | `directories` | units, entries, the tree |

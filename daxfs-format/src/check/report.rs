@@ -9,15 +9,15 @@ use crate::image::Image;
 use crate::memory::{find_nonzero, Memory, ReadFault};
 use crate::rule::Rule;
 
-/// Who hears of findings. The answer says whether to go on.
+/// The receiver of findings. Its answer may end the check.
 pub type Sink<'a> = dyn FnMut(Finding) -> ControlFlow<()> + 'a;
 
-/// Why a check ended before it was complete.
+/// The reason for which a check ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// The sink asked for it.
     Sink,
-    /// The memory did not give its bytes.
+    /// A read of the memory failed.
     Memory(ReadFault),
     /// A part of the scratch memory is shorter than [`ScratchSize`] says.
     Scratch,
@@ -29,7 +29,7 @@ impl From<ReadFault> for Stop {
     }
 }
 
-/// The result of a check: whether it was completed. Findings have gone to the sink.
+/// The result of a check: `Ok` if it was completed. Findings have gone to the sink.
 pub type Outcome = Result<(), Stop>;
 
 pub(super) fn report(sink: &mut Sink<'_>, finding: Finding) -> Outcome {

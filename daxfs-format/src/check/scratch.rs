@@ -9,7 +9,7 @@ use crate::memory::Memory;
 use crate::num::{from_usize, to_usize};
 use crate::xattr;
 
-/// How much scratch memory the check of an image takes.
+/// The size of the scratch memory for the check of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScratchSize {
     /// Elements of [`Scratch::links`] and [`Scratch::owners`]: one for each inode.
@@ -21,9 +21,9 @@ pub struct ScratchSize {
 }
 
 impl ScratchSize {
-    /// What the check of `image` takes. It grows with the length of the inode section (an eighth of
-    /// it), of the xattr section (a twelfth) and of the data section (a 32768th), which the memory
-    /// bounds.
+    /// The size for the check of `image`. It grows with the length of the inode section (an eighth
+    /// of it), of the xattr section (a twelfth) and of the data section (a 32768th), which the
+    /// memory bounds.
     #[must_use]
     pub fn of<M: Memory, X: Xxh64>(image: &Image<M, X>) -> Self {
         let superblock = image.superblock();
@@ -53,19 +53,19 @@ impl ScratchSize {
     }
 }
 
-/// Memory that a check works in. What it holds before does not matter.
+/// Memory that a check works in. Its contents beforehand do not matter.
 #[derive(Debug)]
 pub struct Scratch<'a> {
-    /// Counts the directory entries that name each inode.
+    /// The number of directory entries that name each inode.
     pub links: &'a mut [u32],
-    /// Remembers the first inode of each content.
+    /// The first inode of each content.
     pub owners: &'a mut [u32],
-    /// Remembers which access control lists each attribute set has.
+    /// The access control lists that each attribute set has.
     pub acls: &'a mut [u16],
-    /// Marks the pages of the data section that hold contents; afterwards the input of
-    /// [`check_data_padding`].
+    /// One bit for each page of the data section that holds a content; afterwards the input of
+    /// [`check_data_padding`](super::check_data_padding).
     pub pages: &'a mut [u64],
-    /// For bytes on their way; at least [`Scratch::BUFFER`] of them.
+    /// A buffer for reads, of at least [`Scratch::BUFFER`] bytes.
     pub buffer: &'a mut [u8],
 }
 

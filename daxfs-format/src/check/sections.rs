@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Sections as a whole: checksums, digests, and the bytes between and in them that nothing owns.
+//! Sections as a whole: checksums, digests, and the bytes between and in them that belong to
+//! nothing.
 
 use super::report::{check_zero, report, Outcome, Sink};
 use crate::digest::{RawDigestHeader, DIGEST_SIZE};
@@ -13,8 +14,8 @@ use crate::rule::Rule;
 use crate::section::RawSection;
 use crate::superblock::{SuperblockCopy, SUPERBLOCK_SIZE};
 
-/// Compares the XXH64 of every section that states one, also of unknown kinds, with the section table
-/// in `superblock`, which is the copy that the image was opened with. Reads through `buffer`.
+/// Compares the XXH64 of every section that states one, also of unknown kinds, with the section
+/// table in `superblock`, which is the copy that the image was opened with. Reads through `buffer`.
 ///
 /// # Errors
 /// [`Stop`](super::Stop) when the check could not be completed.
@@ -66,7 +67,7 @@ struct HashedSection<'a> {
 }
 
 impl HashedSection<'_> {
-    /// Hands all of its bytes to `take`, through `buffer`.
+    /// Passes all of its bytes to `take`, through `buffer`.
     fn read<M: Memory>(&self, memory: &M, buffer: &mut [u8], take: impl FnMut(&[u8])) -> Outcome {
         Ok(for_each_chunk(
             memory,
@@ -104,7 +105,7 @@ fn hashed_sections(superblock: &SuperblockCopy) -> impl Iterator<Item = HashedSe
         })
 }
 
-/// The bytes between sections, and after the last one, are zero.
+/// Checks that the bytes between sections, and after the last one, are zero.
 pub(super) fn check_gaps<M: Memory, X: Xxh64>(
     image: &Image<M, X>,
     superblock: &SuperblockCopy,
@@ -126,7 +127,7 @@ pub(super) fn check_gaps<M: Memory, X: Xxh64>(
     )
 }
 
-/// There is a digest for each of the `contents`, and nothing else in the section.
+/// Checks that the section holds a digest for each of the `contents`, and nothing else.
 pub(super) fn check_digests<M: Memory, X: Xxh64>(
     image: &Image<M, X>,
     contents: u32,
@@ -151,7 +152,7 @@ pub(super) fn check_digests<M: Memory, X: Xxh64>(
     Ok(())
 }
 
-/// The pages of the data section that hold no content are zero. `pages` is the map that
+/// Checks that the pages of the data section that hold no content are zero. `pages` is the map that
 /// [`check_structure`](super::check_structure) has left in its scratch memory.
 ///
 /// # Errors
@@ -165,7 +166,7 @@ pub fn check_data_padding<M: Memory, X: Xxh64>(
     let (data, length) = image.superblock().sections().range(SectionKind::Data);
     let shift = image.superblock().page_shift();
     let count = length.checked_shr(shift).unwrap_or_default();
-    // What the map does not have is used.
+    // A page that the map lacks counts as used.
     let used = |index: u64| pages.get(to_usize(index)).copied().unwrap_or(u64::MAX);
     let unused = |index: u64| !used(index);
     let offset_of = |page: u64| data.saturating_add(page.checked_shl(shift).unwrap_or_default());
@@ -179,8 +180,9 @@ pub fn check_data_padding<M: Memory, X: Xxh64>(
     Ok(())
 }
 
-/// The first bit from `start` on, before `end`, that is set in words of 64; `end` if none is. A word is asked for once:
-/// memory is not read here, where a caller would wait for others and for signals.
+/// The first bit from `start` on, before `end`, that is set in words of 64 bits; `end` if none is.
+/// Asks for each word once. It reads no memory, so it needs no point at which a caller could
+/// reschedule.
 fn first_set(mut word: impl FnMut(u64) -> u64, start: u64, end: u64) -> u64 {
     let mut at = start;
     while at < end {
@@ -197,7 +199,7 @@ fn first_set(mut word: impl FnMut(u64) -> u64, start: u64, end: u64) -> u64 {
 mod tests {
     use super::first_set;
 
-    /// All maps of a few runs: the bit is the one that a look at each finds, and no word is looked at twice.
+    /// Maps of a few runs: the bit is the one that a look at each finds, and no word is read twice.
     #[test]
     fn the_first_bit_that_is_set_is_found_a_word_at_a_time() {
         for (first, last) in [

@@ -17,7 +17,7 @@ use crate::xattr::{
 
 use super::report::{check_zero, report, report_error, Outcome, Sink, Stop};
 
-/// What an attribute set says about access: which ACLs it has, and the permissions of the access ACL.
+/// The access control of an attribute set: the ACLs that it has, the permissions of the access ACL.
 #[derive(Clone, Copy)]
 pub(super) struct Acls(u16);
 
@@ -25,12 +25,12 @@ impl Acls {
     const ACCESS: u16 = 1 << 15;
     const DEFAULT: u16 = 1 << 14;
 
-    /// As it was kept in scratch memory.
+    /// The value that was kept in scratch memory.
     pub(super) fn from_scratch(bits: u16) -> Self {
         Self(bits)
     }
 
-    /// Whether a file of this type and mode may have them.
+    /// Returns true if a file of this type and mode may have them.
     pub(super) fn allow(self, file_type: FileType, mode: u16) -> bool {
         let access = self.0 & Self::ACCESS == 0
             || (file_type != FileType::Symlink && self.0 & 0o777 == mode & 0o777);
@@ -46,8 +46,8 @@ impl Acls {
     }
 }
 
-/// Checks the section, keeps the [`Acls`] of each set in `acls`, and returns how many sets there are
-/// to be referred to.
+/// Checks the section, keeps the [`Acls`] of each set in `acls`, and returns the number of sets
+/// that inodes may refer to.
 pub(super) fn check<M: Memory, X: Xxh64>(
     image: &Image<M, X>,
     acls: &mut [u16],
@@ -63,8 +63,8 @@ pub(super) fn check<M: Memory, X: Xxh64>(
         let (offset, rule) = (section.saturating_add(field), Rule::XattrTable);
         Finding::new(object, offset, rule, value)
     };
-    // A section too short for the header has no room for the table either. It begins at a multiple of 64
-    // bytes, so that what is read in place of the rest of a header lies in the image's last page.
+    // A section too short for the header has no room for the table either. It begins at a multiple
+    // of 64 bytes, so the bytes that are read after its end lie in the image's last page.
     let header: RawXattrHeader = read_struct(image.memory(), section)?;
     let count = header.count.get();
     let table = u64::from(count)
@@ -79,10 +79,10 @@ pub(super) fn check<M: Memory, X: Xxh64>(
     if let Err(finding) = zero {
         report(sink, finding)?;
     }
-    let mut place = section.saturating_add(table);
+    let mut expected = section.saturating_add(table);
     for id in (1..=count).filter_map(XattrSetId::new) {
         let found = match image.xattrs(id) {
-            Ok(set) => check_place(image, &set, &mut place, buffer, sink)?,
+            Ok(set) => check_offset(image, &set, &mut expected, buffer, sink)?,
             Err(error) => {
                 report_error(sink, error)?;
                 Acls(0)
@@ -94,33 +94,34 @@ pub(super) fn check<M: Memory, X: Xxh64>(
         }
     }
     let end = section.saturating_add(length);
-    if place != end {
+    if expected != end {
         let rule = Rule::XattrPlace;
-        report(sink, Finding::new(object, place, rule, length))?;
+        report(sink, Finding::new(object, expected, rule, length))?;
     }
     Ok(count)
 }
 
-/// Checks a set that must begin at `place`. One that lies before it is not looked into: so no byte is
-/// looked at twice, however many sets claim it.
-fn check_place<M: Memory, X: Xxh64>(
+/// Checks a set that must begin at `expected`. One that lies before it is not read: no byte is read
+/// twice, however many sets claim it.
+fn check_offset<M: Memory, X: Xxh64>(
     image: &Image<M, X>,
     set: &XattrSet,
-    place: &mut u64,
+    expected: &mut u64,
     buffer: &mut [u8],
     sink: &mut Sink<'_>,
 ) -> Result<Acls, Stop> {
-    if set.offset != *place {
+    if set.offset != *expected {
         report(sink, misplaced(image, set))?;
     }
-    if set.offset < *place {
+    if set.offset < *expected {
         return Ok(Acls(0));
     }
-    *place = set.end;
+    *expected = set.end;
     check_set(image, set, buffer, sink)
 }
 
-/// The finding of a set that is not where the one before it ends: at its entry in the table.
+/// The finding of a set that does not begin where the one before it ends: at its entry in the
+/// table.
 fn misplaced<M: Memory, X: Xxh64>(image: &Image<M, X>, set: &XattrSet) -> Finding {
     let (section, _) = image.superblock().sections().range(SectionKind::Xattrs);
     Finding {
@@ -139,7 +140,7 @@ fn check_set<M: Memory, X: Xxh64>(
 ) -> Result<Acls, Stop> {
     let mut acls = Acls(0);
     let mut walk = set.walk();
-    // Two names take turns in two places.
+    // Two names take turns in two buffers.
     let (mut previous, mut current) = (&mut [0; 255], &mut [0; 255]);
     let mut last: Option<(Namespace, usize)> = None;
     loop {
@@ -188,7 +189,7 @@ fn check_padding<M: Memory, X: Xxh64>(
     check_zero(image, (xattr.end(), next), rule, buffer, sink)
 }
 
-/// The access control list that is the value of an attribute, if it is one.
+/// The access control list in the value of an attribute, if it holds one.
 fn read_acl<M: Memory, X: Xxh64>(
     image: &Image<M, X>,
     xattr: &Xattr,

@@ -9,7 +9,7 @@ use crate::hash::NameHash;
 pub struct Cookie {
     /// The hash of the entry.
     pub hash: NameHash,
-    /// How many entries with the same hash come before it.
+    /// The number of entries with the same hash before it.
     pub rank: u32,
 }
 
@@ -34,7 +34,7 @@ impl Cookie {
     /// Ranks 0 and 1 of hash 0 stand for `.` and `..`.
     const DOTS: u32 = 2;
 
-    /// The position as a directory offset of Linux: 2 and above, within `loff_t`.
+    /// The position as a directory offset of Linux: at least 2, within `loff_t`.
     #[inline]
     #[must_use]
     pub fn to_offset(self) -> u64 {
@@ -55,11 +55,11 @@ impl Cookie {
     }
 }
 
-/// Where an iteration over a directory stands.
+/// The state of an iteration over a directory.
 ///
 /// # Invariants
-/// What comes next does not come before `floor`, so that cookies only ever grow, from one call of
-/// an iteration to the next as well, whatever the entries say.
+/// The next entry does not come before `floor`, so cookies only ever grow, from one call of an
+/// iteration to the next as well, whatever the entries state.
 #[derive(Clone, Copy, Debug)]
 pub struct Position {
     /// The next entry.
@@ -68,22 +68,22 @@ pub struct Position {
 }
 
 impl Position {
-    /// The position behind the entry that was come to last, or the one that was sought.
+    /// The position after the last entry of the iteration, or the one that was sought.
     #[inline]
     #[must_use]
     pub fn cookie(&self) -> Cookie {
         self.floor
     }
 
-    /// Whether nothing comes after this position in its directory.
+    /// Returns true if no entry follows in the directory.
     #[inline]
     #[must_use]
     pub fn is_at_end(&self, directory: &Directory) -> bool {
         self.index >= directory.count
     }
 
-    /// Takes an entry with this hash at this position and returns its cookie, or `None` if the entry
-    /// comes before what was sought or seen.
+    /// Takes an entry with this hash at this position and returns its cookie, or `None` if the
+    /// entry comes before the position that was sought or an entry that was seen.
     #[inline]
     pub(crate) fn take(&mut self, hash: NameHash) -> Option<Cookie> {
         let rank = if hash > self.floor.hash {

@@ -13,39 +13,39 @@ use crate::limits::MAX_NAME;
 use crate::memory::{Memory, ReadFault};
 use crate::num::{from_usize, to_usize};
 
-/// An entry that an iteration has come to.
+/// An entry of an iteration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listed<'b> {
     /// The entry.
     pub entry: DirEntry,
     /// Its position.
     pub cookie: Cookie,
-    /// Its name, which can be one.
+    /// Its name, which is valid.
     pub name: &'b [u8],
 }
 
-/// Room for what an iteration reads ahead: entries, and their names.
+/// A buffer for the entries that an iteration reads ahead, and for their names.
 ///
 /// Entries and names of a directory follow each other in order, so one copy of some hundred bytes
-/// serves many of them. The room remembers what it holds by its place in the image, hence it serves
-/// several directories in turn, but of one image only.
+/// serves many of them. The buffer records the image offset of its bytes, hence it serves several
+/// directories in turn, but of one image only.
 #[derive(Clone, Debug)]
 pub struct ListBuf {
     entries: Window<ENTRY_ROOM>,
     names: Window<NAME_ROOM>,
-    /// Whether no byte that is held in `names` is one that no name has.
+    /// True if `names` holds no byte that is invalid in a name.
     plain: bool,
 }
 
-/// How many bytes of entries and of names are copied at once. Names are shorter than 48 bytes as a
-/// rule. A kernel has all this on its stack.
+/// The number of bytes of entries and of names that are copied at once. Names are shorter than 48
+/// bytes as a rule. A kernel holds the buffer on its stack.
 const ENTRY_ROOM: usize = 256;
 const NAME_ROOM: usize = 768;
 
 const _: () = assert!(NAME_ROOM >= MAX_NAME);
 
 impl ListBuf {
-    /// Room that holds nothing.
+    /// An empty buffer.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -62,20 +62,20 @@ impl Default for ListBuf {
     }
 }
 
-/// A copy of a contiguous piece of memory.
+/// A copy of contiguous bytes of an image.
 #[derive(Clone, Debug)]
 struct Window<const N: usize> {
     bytes: [u8; N],
-    /// Where the piece begins in the image.
+    /// The offset of the bytes in the image.
     start: u64,
     length: usize,
 }
 
-/// The fault for bytes that a window has no room for, which is asked for none.
+/// The fault of a request for more bytes than a window has room for. There is no such request.
 #[cold]
-fn lost(place: usize, length: usize) -> Error {
+fn lost(at: usize, length: usize) -> Error {
     let fault = ReadFault {
-        offset: from_usize(place),
+        offset: from_usize(at),
         length: from_usize(length),
     };
     fault.into()
@@ -90,16 +90,16 @@ impl<const N: usize> Window<N> {
         }
     }
 
-    /// Where in the window the `length` bytes at `offset` are held, if they are.
+    /// The index in the window of the `length` bytes at `offset`, if it holds them.
     #[inline]
-    fn place(&self, offset: u64, length: usize) -> Option<usize> {
+    fn index_of(&self, offset: u64, length: usize) -> Option<usize> {
         let start = to_usize(offset.wrapping_sub(self.start));
         let end = start.checked_add(length)?;
         (end <= self.length).then_some(start)
     }
 
-    /// Where in the window the `length` bytes at `offset` are held. If they are not, `fill` copies them to
-    /// its beginning.
+    /// The index in the window of the `length` bytes at `offset`. If it does not hold them, `fill`
+    /// copies them to its beginning.
     #[inline]
     fn hold(
         &mut self,
@@ -107,26 +107,26 @@ impl<const N: usize> Window<N> {
         length: usize,
         fill: impl FnOnce(&mut Self) -> Result<()>,
     ) -> Result<usize> {
-        match self.place(offset, length) {
-            Some(place) => Ok(place),
+        match self.index_of(offset, length) {
+            Some(index) => Ok(index),
             None => fill(self).map(|()| 0),
         }
     }
 
-    /// The bytes at a place.
+    /// The bytes at an index.
     #[inline]
-    fn bytes(&self, place: usize, length: usize) -> Result<&[u8]> {
-        let rest = self.bytes.get(place..).unwrap_or_default();
-        rest.get(..length).ok_or_else(|| lost(place, length))
+    fn bytes(&self, at: usize, length: usize) -> Result<&[u8]> {
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        rest.get(..length).ok_or_else(|| lost(at, length))
     }
 
-    /// All that is held.
+    /// All bytes in the window.
     fn all(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
     }
 
-    /// Copies as much from `offset` on as there is room for, but nothing from `end` on. There must be
-    /// `wanted` bytes.
+    /// Copies bytes from `offset` on as far as there is room, but none from `end` on. There must be
+    /// at least `wanted` bytes.
     #[inline(never)]
     fn fill<M: Memory + ?Sized>(
         &mut self,
@@ -150,7 +150,7 @@ impl<const N: usize> Window<N> {
 }
 
 impl Directory {
-    /// Copies out entry `index`, through room that holds those after it as well.
+    /// Copies out entry `index`, through a buffer that holds those after it as well.
     #[inline]
     pub(crate) fn list_entry<'b, M: Memory + ?Sized>(
         &self,
@@ -161,15 +161,15 @@ impl Directory {
         const LENGTH: usize = size_of::<RawDirEntry>();
         let at = self.entry_at(index);
         let entries = &mut buffer.entries;
-        let place = entries.hold(at, LENGTH, |entries| {
+        let index = entries.hold(at, LENGTH, |entries| {
             entries.fill(memory, at, LENGTH, self.entry_at(self.count))
         })?;
-        let bytes = entries.bytes(place, LENGTH)?;
-        RawDirEntry::ref_from_bytes(bytes).map_err(|_| lost(place, LENGTH))
+        let bytes = entries.bytes(index, LENGTH)?;
+        RawDirEntry::ref_from_bytes(bytes).map_err(|_| lost(index, LENGTH))
     }
 
-    /// Copies out the name of an entry of this directory, through room that holds those after it as
-    /// well, and checks that it can be one.
+    /// Copies out the name of an entry of this directory, through a buffer that holds those after
+    /// it as well, and checks that it is valid.
     #[inline]
     pub(crate) fn list_name<'b, M: Memory + ?Sized>(
         &self,
@@ -180,15 +180,15 @@ impl Directory {
         let at = self.offset.saturating_add(entry.name_offset.into());
         let length = entry.name_length.into();
         let ListBuf { names, plain, .. } = buffer;
-        let place = names.hold(at, length, |names| {
+        let index = names.hold(at, length, |names| {
             let end = self.offset.saturating_add(self.length);
             names.fill(memory, at, length, end)?;
-            // All their bytes are looked at once.
+            // All their bytes are examined once.
             *plain = !has_separator(names.all());
             Ok(())
         })?;
-        let name = names.bytes(place, length)?;
-        // A longer one is no dots, and has no more bytes than any name.
+        let name = names.bytes(index, length)?;
+        // A longer name is neither `.` nor `..`, and its length has 8 bits.
         if length < 3 || !*plain {
             self.check_name(entry, name)?;
         }
@@ -220,17 +220,17 @@ mod tests {
         let memory = Counting(&bytes, core::cell::Cell::new(0));
         let mut window = Window::<16>::new();
         let mut get = |offset, length, end| {
-            let place = window.hold(offset, length, |window| {
+            let index = window.hold(offset, length, |window| {
                 window.fill(&memory, offset, length, end)
             });
-            let held = place.and_then(|place| window.bytes(place, length).map(<[u8]>::to_vec));
+            let held = index.and_then(|index| window.bytes(index, length).map(<[u8]>::to_vec));
             (held, memory.1.get())
         };
         assert_eq!(get(10, 3, 30), (Ok(vec![10, 11, 12]), 1));
         assert_eq!(get(23, 3, 30), (Ok(vec![23, 24, 25]), 1), "still held");
         assert_eq!(get(24, 3, 30), (Ok(vec![24, 25, 26]), 2), "a byte more");
         assert_eq!(get(29, 1, 30), (Ok(vec![29]), 2), "held up to the end");
-        assert_eq!(get(30, 1, 31), (Ok(vec![30]), 3), "nothing beyond it");
+        assert_eq!(get(30, 1, 31), (Ok(vec![30]), 3), "nothing after it");
         assert_eq!(get(5, 2, 30), (Ok(vec![5, 6]), 4), "before what is held");
         assert!(get(99, 2, 101).0.is_err(), "outside the memory");
         assert_eq!(get(99, 1, 100).0, Ok(vec![99]), "and usable after that");

@@ -10,17 +10,17 @@
 //! the entries; `name_offset` counts from the start of the unit. `.` and `..` are not stored.
 //!
 //! # Lookup
-//! Hashes are spread evenly, so the place of one is guessed by interpolation; after a few guesses
+//! Hashes are spread evenly, so the index of one is guessed by interpolation. After a few guesses
 //! the search bisects, so that no choice of names makes it much slower than a binary search.
 //!
 //! # Cookies
-//! A position is (hash, rank among equal hashes) and not an index, so that it still means something
-//! in a directory to which a branch has added names.
+//! A position is (hash, rank among equal hashes) and not an index, so that it stays valid in a
+//! directory to which a branch has added names.
 //!
 //! | module | owns |
 //! |---|---|
 //! | `unit` | the unit and its entries, raw and validated |
-//! | `name` | room for a name, and the bytes that a name may have |
+//! | `name` | buffers for names, and the bytes that a name may have |
 //! | `cookie` | positions in a directory |
 //! | `search` | lookup by name, and by cookie |
 //! | `listing` | iteration, with copies of the entries ahead |

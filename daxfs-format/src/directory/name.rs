@@ -3,7 +3,7 @@
 
 use crate::limits::MAX_NAME;
 
-/// Room for a name.
+/// A buffer for a name.
 #[derive(Clone, Debug)]
 pub struct NameBuf {
     pub(super) length: u8,
@@ -11,7 +11,7 @@ pub struct NameBuf {
 }
 
 impl NameBuf {
-    /// Room that holds no name.
+    /// An empty buffer.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -35,15 +35,15 @@ impl Default for NameBuf {
     }
 }
 
-/// Whether a directory entry may have this name.
+/// Returns true if a directory entry may have this name.
 #[inline]
 #[must_use]
 pub fn is_valid_name(name: &[u8]) -> bool {
     !matches!(name, b"" | b"." | b"..") && name.len() <= MAX_NAME && !has_separator(name)
 }
 
-/// Whether any byte is a NUL or a slash. Bytes are looked at word by word, without an end to look for on the
-/// way: a listing spent as much time here as on all the rest.
+/// Returns true if any byte is a NUL or a slash. Takes word by word without an early exit: byte by
+/// byte, a listing spent as much time here as on all the rest.
 pub(super) fn has_separator(bytes: &[u8]) -> bool {
     let mut words = bytes.chunks_exact(8);
     let whole = words.by_ref().fold(0, |found, word| {
@@ -60,8 +60,8 @@ pub(super) fn has_separator(bytes: &[u8]) -> bool {
             .any(|&byte| byte == 0 || byte == b'/')
 }
 
-/// The upper bit of the lowest byte of a word that is a NUL, and of the lowest that is a slash, and perhaps
-/// of some above these.
+/// A mask with the upper bit of the lowest byte of a word that is a NUL, of the lowest byte that is
+/// a slash, and perhaps of some above these.
 #[inline]
 fn separators(word: u64) -> u64 {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
@@ -84,7 +84,7 @@ mod tests {
         }
     }
 
-    /// Words of eight bytes are looked at, so each place in a word and each length counts.
+    /// The search goes by words of eight bytes: each index in a word and each length matters.
     #[test]
     fn a_separator_is_found_wherever_it_is() {
         for length in 3..40 {
@@ -100,7 +100,7 @@ mod tests {
                     name[at] = byte;
                     assert!(!is_valid_name(&name), "{name:?}");
                 }
-                // Two at the same place of neighbouring words must not cancel each other.
+                // Two at the same index of neighbouring words must not cancel each other.
                 let mut twice = name.clone();
                 twice[at] = b'/';
                 if let Some(byte) = twice.get_mut(at + 8) {

@@ -11,13 +11,14 @@ use crate::hash::NameHash;
 use crate::memory::Memory;
 use crate::num::rough_root;
 
-/// How often a search guesses by interpolation before it bisects.
+/// The number of guesses by interpolation before a search bisects.
 const GUESSES: u32 = 6;
 
 impl Directory {
-    /// The index of the first entry for which `order` is not `Less`, and the entry if it is `Equal`.
+    /// The index of the first entry for which `order` is not `Less`, and the entry if it is
+    /// `Equal`.
     ///
-    /// `order` compares an entry with what is sought, and must agree with `hash`.
+    /// `order` compares an entry with the target, and must agree with `hash`.
     fn search<M: Memory + ?Sized>(
         &self,
         memory: &M,
@@ -69,8 +70,8 @@ impl Directory {
         Ok(index)
     }
 
-    /// Whether a position is behind the last entry, as far as can be told by a look at the last two: every
-    /// listing ends at the one after the last.
+    /// Returns true if a position is after the last entry, as far as the last two entries show it.
+    /// Every listing ends at the position after the last entry.
     fn ends_before<M: Memory + ?Sized>(&self, memory: &M, cookie: Cookie) -> Result<bool> {
         let hash_of = |back| -> Result<Option<u32>> {
             let index = self.count.checked_sub(back);
@@ -105,7 +106,7 @@ impl Directory {
     }
 }
 
-/// The part of a directory that may still hold what is sought.
+/// The part of a directory that may still hold the target.
 ///
 /// # Invariants
 /// `low <= high`; every step makes the range shorter, whatever the hashes are.
@@ -118,7 +119,7 @@ struct SearchRange {
     missed: Missed,
 }
 
-/// On which side of the last guess the target is.
+/// The side of the last guess on which the target is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Missed {
     Nothing,
@@ -153,10 +154,10 @@ impl SearchRange {
         Some(self.low.saturating_add(steps))
     }
 
-    /// How far into `length` entries the hash lies if hashes are spread evenly.
+    /// The expected index of a hash among `length` entries whose hashes are spread evenly.
     ///
-    /// Guesses tend to fall short on the same side again and again. After a miss the next one
-    /// therefore goes beyond the target, by what an even spread deviates from itself.
+    /// Guesses tend to fall short on the same side again and again. After a miss the next guess
+    /// therefore overshoots the target by the deviation of an even spread.
     fn interpolate(&self, hash: NameHash, length: u32) -> u32 {
         let last = length.saturating_sub(1);
         let into = u64::from(hash.0.saturating_sub(self.low_hash));
@@ -192,7 +193,7 @@ impl SearchRange {
 mod tests {
     use super::*;
 
-    /// With the mean of plain interpolation but without a margin, one lookup in a hundred took as
+    /// Plain interpolation without a margin has the same mean, but one lookup in a hundred takes as
     /// many probes as a bisection.
     #[test]
     fn lookups_in_a_large_directory_take_few_probes() {

@@ -26,7 +26,7 @@ pub struct RawDirEntry {
     pub hash: U32,
     /// The inode number.
     pub inode: U32,
-    /// Where the name begins, in bytes from the start of the unit.
+    /// The offset of the name, in bytes from the start of the unit.
     pub name_offset: U32,
     /// The length of the name in bytes.
     pub name_length: U16,
@@ -38,7 +38,7 @@ pub struct RawDirEntry {
 
 const _: () = assert!(size_of::<RawDirEntry>() == 16);
 
-/// Where a directory's entries are.
+/// The unit of a directory: the location of its entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Directory {
     pub(crate) ino: Ino,
@@ -54,13 +54,13 @@ pub struct Directory {
 /// The name has 1 to 255 bytes and lies in the unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DirEntry {
-    /// The inode that it names.
+    /// The number of the inode that it names.
     pub ino: Ino,
     /// The type of that inode.
     pub file_type: FileType,
     /// The hash of the name.
     pub hash: NameHash,
-    /// Its place among the entries.
+    /// Its index among the entries.
     pub(crate) index: u32,
     pub(crate) name_offset: u32,
     pub(crate) name_length: u8,
@@ -79,19 +79,19 @@ impl Directory {
         self.parent
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     #[must_use]
     pub fn len(&self) -> u32 {
         self.count
     }
 
-    /// Whether there are no entries.
+    /// Returns true if there are no entries.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// Where the unit begins, in bytes from the start of the image; 0 without entries.
+    /// The offset of the unit, in bytes from the start of the image; 0 without entries.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.offset
@@ -103,7 +103,7 @@ impl Directory {
         self.length
     }
 
-    /// Where entry `index` lies in the image.
+    /// The offset of entry `index` in the image.
     #[inline]
     pub(crate) fn entry_at(&self, index: u32) -> u64 {
         self.offset
@@ -161,7 +161,7 @@ impl Directory {
         })
     }
 
-    /// Checks that the name of an entry of this directory can be one.
+    /// Checks that the name of an entry of this directory is valid.
     #[inline]
     pub(crate) fn check_name(&self, entry: &DirEntry, name: &[u8]) -> Result<()> {
         if is_valid_name(name) {
@@ -170,7 +170,8 @@ impl Directory {
         Err(self.name_finding(entry, name).into())
     }
 
-    /// The finding of a name that is none: at its first byte that no name has, or that it begins with.
+    /// The finding of an invalid name: at its first byte that is invalid in a name, or at its first
+    /// byte.
     #[cold]
     fn name_finding(&self, entry: &DirEntry, name: &[u8]) -> Finding {
         let at = name.iter().position(|byte| matches!(byte, 0 | b'/'));

@@ -13,41 +13,41 @@ use crate::memory::{find_nonzero, read_struct, Memory};
 use crate::num::{is_aligned, len64, round_up, to_usize};
 use crate::rule::Rule;
 
-/// A piece of a file: where it begins and ends, and where its bytes are.
+/// A contiguous part of a file: data or a hole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Segment {
-    /// The file offset of its first byte, at most the offset that was asked for.
+    /// The file offset of its first byte, at most the requested one.
     pub start: u64,
-    /// The file offset of the byte after the piece, beyond the offset that was asked for.
+    /// The file offset of the byte after it, greater than the requested one.
     pub end: u64,
-    /// The image offset of the byte that was asked for, or `None` in a hole.
+    /// The image offset of the requested byte, or `None` in a hole.
     pub data: Option<u64>,
 }
 
-/// A walk over the pieces of a file, each read once.
+/// A walk over the segments of a file, each read once.
 ///
 /// # Invariants
-/// A step moves `at` on, and takes an extent or leads to the one that the next step takes. So a walk
-/// over a list has at most two steps for each extent and one at the end, whatever the list says.
+/// A step advances `at`, and takes an extent or keeps it for the next step. So a walk over a list
+/// has at most two steps for each extent and one at the end, whatever the list states.
 #[derive(Clone, Copy, Debug)]
 pub struct SegmentWalk {
     data: FileData,
     size: u64,
     at: u64,
-    /// The extent to be read next.
+    /// The index of the next extent to read.
     index: u32,
-    /// The extent behind the hole that was the last piece.
+    /// The extent after the hole that was the last segment.
     extent: Option<Extent>,
 }
 
-/// The length of the buffer through which tails are looked at, in bytes: on a stack.
+/// The size in bytes of the buffer for tails, which is on the stack.
 const TAIL_BUFFER: usize = 256;
 
 impl<M: Memory, X: Xxh64> Image<M, X> {
     /// Copies out and validates the extent `index` of a list, or `None` past the end.
     ///
     /// # Errors
-    /// A rule that the extent breaks by itself, or the memory's own.
+    /// A rule that the extent breaks by itself, or a fault of the memory.
     pub fn extent(&self, list: &ExtentList, index: u32) -> Result<Option<Extent>> {
         if index >= list.count {
             return Ok(None);
@@ -55,10 +55,10 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
         list.read(&self.memory, &self.superblock, index).map(Some)
     }
 
-    /// The piece of a file of `size` bytes that `offset` lies in, or `None` at or past the end.
+    /// The segment that holds `offset` of a file of `size` bytes, or `None` at or past the end.
     ///
     /// # Errors
-    /// A rule that an extent on the way breaks, or the memory's own.
+    /// A rule that an extent on the way breaks, or a fault of the memory.
     #[inline]
     pub fn segment(&self, data: &FileData, size: u64, offset: u64) -> Result<Option<Segment>> {
         if offset >= size {
@@ -77,7 +77,7 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
         }
     }
 
-    // Out of line: what remains of `segment` is a few instructions of every read and fault.
+    // Out of line: the rest of `segment` is a few instructions of every read and fault.
     #[inline(never)]
     fn sparse_segment(&self, list: &ExtentList, offset: u64) -> Result<Segment> {
         let found = self.find_extent(list, offset)?;
@@ -85,7 +85,7 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
         sparse_segment(list, &found, extent, offset).map_err(Error::from)
     }
 
-    /// Finds the first extent that ends beyond `offset`.
+    /// Finds the first extent that ends after `offset`.
     fn find_extent(&self, list: &ExtentList, offset: u64) -> Result<FoundExtent> {
         let (mut low, mut high) = (0, list.count);
         let mut before = 0;
@@ -102,10 +102,10 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
         Ok(FoundExtent { index: low, before })
     }
 
-    /// A walk over the pieces of a file of `size` bytes, from the one that `offset` lies in on.
+    /// A walk over the segments of a file of `size` bytes, from the one that holds `offset`.
     ///
     /// # Errors
-    /// A rule that an extent on the way breaks, or the memory's own.
+    /// A rule that an extent on the way breaks, or a fault of the memory.
     pub fn segments(&self, data: &FileData, size: u64, offset: u64) -> Result<SegmentWalk> {
         let index = match data {
             FileData::Sparse(list) => self.find_extent(list, offset)?.index,
@@ -120,11 +120,11 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
         })
     }
 
-    /// The next piece of a walk, which begins where the last one ended, or `None` at the end of the
-    /// file.
+    /// The next segment of a walk, which begins where the last one ended, or `None` at the end of
+    /// the file.
     ///
     /// # Errors
-    /// A rule that the extent breaks, or the memory's own.
+    /// A rule that the extent breaks, or a fault of the memory.
     pub fn next_segment(&self, walk: &mut SegmentWalk) -> Result<Option<Segment>> {
         let FileData::Sparse(list) = walk.data else {
             let segment = self.segment(&walk.data, walk.size, walk.at)?;
@@ -153,11 +153,11 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
     }
 
     /// Checks that the bytes between the end of a file of `size` bytes and the end of its page are
-    /// zero, which whoever maps that page will see.
+    /// zero. Mappings of that page expose them.
     ///
     /// # Errors
-    /// [`Rule::ContentTail`] at the first byte that is not, a rule that an extent on the way breaks, or
-    /// the memory's own.
+    /// [`Rule::ContentTail`] at the first byte that is not, a rule that an extent on the way
+    /// breaks, or a fault of the memory.
     pub fn check_tail(&self, ino: Ino, data: &FileData, size: u64) -> Result<()> {
         let shift = self.superblock.page_shift();
         let (Some(last), false) = (size.checked_sub(1), is_aligned(size, shift)) else {
@@ -184,11 +184,11 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
         }
     }
 
-    /// Copies bytes of a file of `size` bytes, from `offset` on, into `buffer`, and returns how many:
-    /// fewer than asked for only at the end of the file.
+    /// Copies bytes of a file of `size` bytes, from `offset` on, into `buffer`. Returns their
+    /// number, which is smaller than the buffer only at the end of the file.
     ///
     /// # Errors
-    /// A rule that an extent on the way breaks, or the memory's own.
+    /// A rule that an extent on the way breaks, or a fault of the memory.
     pub fn read(
         &self,
         data: &FileData,
@@ -201,24 +201,24 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
         while let Some(segment) = self.segment(data, size, at)? {
             let room = buffer.get_mut(done..).unwrap_or_default();
             let length = to_usize(segment.end.saturating_sub(at)).min(room.len());
-            let Some(piece) = room.get_mut(..length).filter(|piece| !piece.is_empty()) else {
+            let Some(part) = room.get_mut(..length).filter(|part| !part.is_empty()) else {
                 break;
             };
             match segment.data {
-                Some(place) => self.memory.read(place, piece)?,
-                None => piece.fill(0),
+                Some(data) => self.memory.read(data, part)?,
+                None => part.fill(0),
             }
-            at = at.saturating_add(len64(piece));
+            at = at.saturating_add(len64(part));
             done = done.saturating_add(length);
         }
         Ok(done)
     }
 
-    /// The SHA-256 that the image states for a content, if it states digests.
+    /// The SHA-256 stated for a content, if the image states digests.
     ///
     /// # Errors
-    /// [`Rule::DigestHeader`] if digests are of a kind that is not known, [`Rule::DigestCount`] if there is
-    /// none with this number, or the memory's own.
+    /// [`Rule::DigestHeader`] if digests are of a kind that is not known, [`Rule::DigestCount`] if
+    /// there is none with this number, or a fault of the memory.
     pub fn digest(&self, content: ContentId) -> Result<Option<[u8; 32]>> {
         let Some(section) = self.superblock.sections().get(SectionKind::Digests) else {
             return Ok(None);
@@ -237,16 +237,16 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
     }
 }
 
-/// The first extent of a list that ends beyond some offset.
+/// The first extent of a list that ends after some offset.
 struct FoundExtent {
     /// Its index, or the number of extents if there is none.
     index: u32,
-    /// Where the extent before it ends, or 0.
+    /// The end of the extent before it, or 0.
     before: u64,
 }
 
-/// The piece of a sparse file that `offset` lies in: of `extent`, which was read at `found`, or of the
-/// hole before it.
+/// The segment of a sparse file that holds `offset`: of `extent`, which was read at `found`, or of
+/// the hole before it.
 fn sparse_segment(
     list: &ExtentList,
     found: &FoundExtent,
@@ -269,7 +269,7 @@ fn sparse_segment(
             data: None,
         },
     };
-    // A list that changes under a search must not send the caller back.
+    // A list that changes during a search must not move the caller backwards.
     if segment.end <= offset {
         let value = extent.map_or(list.size, |extent| extent.file_offset);
         return Err(list.finding(found.index, 0, Rule::ExtentOrder, value));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! An opened image, from which the objects are read.
 //!
-//! Every method copies what it needs out of the memory, validates the copy and returns it. What a
-//! method was given (a [`Directory`], an [`Inode`]) was validated when it was read, and is used as
-//! it is: the place in memory that it came from is not read again.
+//! Every method copies bytes out of the memory, validates the copy and returns it. An argument such
+//! as a [`Directory`](crate::Directory) or an [`Inode`](crate::Inode) was validated when it was
+//! read. It is used as it is: the memory that it came from is not read again.
 //!
 //! | module | reads |
 //! |---|---|

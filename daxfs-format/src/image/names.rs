@@ -10,10 +10,10 @@ use crate::memory::Memory;
 use crate::rule::Rule;
 
 impl<M: Memory, X: Xxh64> Image<M, X> {
-    /// The entry with this name. `.` and `..` are not stored, and never found.
+    /// Finds the entry with this name. `.` and `..` are not stored, and never found.
     ///
     /// # Errors
-    /// A rule that an entry on the way breaks, or the memory's own.
+    /// A rule that an entry on the way breaks, or a fault of the memory.
     pub fn lookup(&self, directory: &Directory, name: &[u8]) -> Result<Option<DirEntry>> {
         directory.find(&self.memory, name, NameHash::of::<X>(name))
     }
@@ -61,21 +61,22 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
         }
     }
 
-    /// The position that a cookie stands for: that of the first entry that does not come before it.
+    /// The position of a cookie: that of the first entry that does not come before it.
     ///
     /// # Errors
-    /// The memory's own.
+    /// A fault of the memory.
     pub fn seek(&self, directory: &Directory, cookie: Cookie) -> Result<Position> {
         directory.seek(&self.memory, cookie)
     }
 
-    /// Copies out and validates the entry at `position` with its name, and moves on, also on an
-    /// error; `None` at the end. Cookies ascend, from one call to the next and from one [`Self::seek`]
-    /// to the next. `buffer` holds copies of what comes next, for the calls that follow.
+    /// Copies out and validates the entry at `position` with its name, and advances, also on an
+    /// error; `None` at the end. Cookies ascend, from one call to the next and from one
+    /// [`Self::seek`] to the next. `buffer` holds copies of the next entries, for the calls that
+    /// follow.
     ///
     /// # Errors
-    /// A rule that the entry breaks by itself, [`Rule::EntryOrder`], [`Rule::EntryName`], or the memory's
-    /// own.
+    /// A rule that the entry breaks by itself, [`Rule::EntryOrder`], [`Rule::EntryName`], or the
+    /// memory's own.
     #[inline]
     pub fn next_entry<'b>(
         &self,
@@ -101,11 +102,11 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
         }))
     }
 
-    /// Copies out and validates the entry `index`, in the order in which entries are stored, or
-    /// returns `None` past the end. One that is broken does not hide those after it.
+    /// Copies out and validates entry `index`, in the order in which entries are stored, or returns
+    /// `None` past the end. A broken entry does not hide those after it.
     ///
     /// # Errors
-    /// A rule that the entry breaks by itself, or the memory's own.
+    /// A rule that the entry breaks by itself, or a fault of the memory.
     pub fn entry(&self, directory: &Directory, index: u32) -> Result<Option<DirEntry>> {
         if index >= directory.count {
             return Ok(None);
@@ -114,10 +115,10 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
         directory.validate(&raw, index).map(Some)
     }
 
-    /// Copies the name of an entry of `directory` into `buffer` and checks that it can be one.
+    /// Copies the name of an entry of `directory` into `buffer` and checks that it is valid.
     ///
     /// # Errors
-    /// [`Rule::EntryName`], or the memory's own.
+    /// [`Rule::EntryName`], or a fault of the memory.
     pub fn name<'a>(
         &self,
         directory: &Directory,
@@ -133,7 +134,7 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
     /// fits has [`Symlink::length`] bytes. It holds no NUL.
     ///
     /// # Errors
-    /// [`Rule::SymlinkTarget`], or the memory's own.
+    /// [`Rule::SymlinkTarget`], or a fault of the memory.
     pub fn read_link<'a>(&self, link: &Symlink, buffer: &'a mut [u8]) -> Result<&'a [u8]> {
         let length = usize::from(link.length).min(buffer.len());
         let target = buffer.get_mut(..length).unwrap_or_default();

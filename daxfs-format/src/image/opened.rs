@@ -27,15 +27,15 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
     /// with the section table. No checksum but the superblock's is verified; see [`crate::check`].
     ///
     /// # Errors
-    /// The first rule that superblock or section table break, or the memory's own.
+    /// The first rule that superblock or section table break, or a fault of the memory.
     pub fn open(memory: M, copy: &mut SuperblockCopy) -> Result<Self> {
         copy.fill(&memory)?;
         let superblock = copy.validate::<X>(memory.size())?;
         Self::with_superblock(memory, superblock)
     }
 
-    /// The image that `superblock` describes, which was validated before and is not read again. Views
-    /// of one image in several threads then agree, whatever becomes of the memory.
+    /// The image that `superblock` describes. The superblock was validated before and is not read
+    /// again, so views of one image in several threads agree, whatever happens to the memory.
     ///
     /// # Errors
     /// [`Rule::ImageTruncated`] if the memory is shorter than the image.
@@ -45,7 +45,7 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
             return Err(Finding::new(Object::Superblock, 40, Rule::ImageTruncated, value).into());
         }
         let (inodes, length) = superblock.sections().range(SectionKind::Inodes);
-        // Inode 0 has a place and no inode.
+        // Slot 0 holds no inode.
         let slots = length.checked_div(INODE_SIZE).unwrap_or_default();
         let inode_count = u32::try_from(slots.saturating_sub(1)).unwrap_or(crate::limits::MAX_INO);
         Ok(Self {
@@ -67,7 +67,7 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
         &self.superblock
     }
 
-    /// How many inodes there are: their numbers are 1 to this one.
+    /// The number of inodes. They are numbered from 1.
     pub fn inode_count(&self) -> u32 {
         self.inode_count
     }
@@ -77,16 +77,16 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
         (1..=self.inode_count).filter_map(Ino::new)
     }
 
-    /// Where an inode lies, in bytes from the start of the image.
+    /// The offset of an inode, in bytes from the start of the image.
     pub fn inode_offset(&self, ino: Ino) -> u64 {
         self.inodes
             .saturating_add(u64::from(ino.get()).saturating_mul(INODE_SIZE))
     }
 
-    /// Copies out an inode as it lies in the image, without validating it.
+    /// Copies out an inode as it lies in the image, without validation.
     ///
     /// # Errors
-    /// [`Rule::InodeNumber`] for a number without inode, and the memory's own.
+    /// [`Rule::InodeNumber`] for a number without inode, and a fault of the memory.
     pub fn raw_inode(&self, ino: Ino) -> Result<RawInode> {
         let at = self.inode_offset(ino);
         if ino.get() > self.inode_count {
@@ -100,7 +100,7 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
     /// Copies out and validates an inode.
     ///
     /// # Errors
-    /// The first rule that the inode breaks by itself, or the memory's own.
+    /// The first rule that the inode breaks by itself, or a fault of the memory.
     pub fn inode(&self, ino: Ino) -> Result<Inode> {
         let raw = self.raw_inode(ino)?;
         Inode::validate(&raw, ino, self.inode_offset(ino), &self.superblock)

@@ -15,7 +15,7 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
     ///
     /// # Errors
     /// [`Rule::InodeXattrs`] if there is none with this number, [`Rule::XattrTable`] if it does not
-    /// lie in its section, or the memory's own.
+    /// lie in its section, or a fault of the memory.
     pub fn xattrs(&self, id: XattrSetId) -> Result<XattrSet> {
         XattrSet::locate(&self.memory, &self.superblock, id)
     }
@@ -23,7 +23,7 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
     /// Copies out and validates the next attribute of a walk; `None` at the end.
     ///
     /// # Errors
-    /// A rule that the attribute breaks, or the memory's own.
+    /// A rule that the attribute breaks, or a fault of the memory.
     pub fn next_xattr(&self, walk: &mut XattrWalk) -> Result<Option<Xattr>> {
         walk.next(&self.memory)
     }
@@ -31,7 +31,7 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
     /// The attribute of a set with this namespace and name (what follows the prefix).
     ///
     /// # Errors
-    /// A rule that an attribute on the way breaks, or the memory's own.
+    /// A rule that an attribute on the way breaks, or a fault of the memory.
     pub fn find_xattr(
         &self,
         set: &XattrSet,
@@ -44,7 +44,7 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
     /// Copies the name of an attribute, without the namespace's prefix, into `buffer`.
     ///
     /// # Errors
-    /// [`Rule::XattrName`] for a name with a NUL, or the memory's own.
+    /// [`Rule::XattrName`] for a name with a NUL, or a fault of the memory.
     pub fn xattr_name<'a>(&self, xattr: &Xattr, buffer: &'a mut [u8; 255]) -> Result<&'a [u8]> {
         let name = xattr.read_name(&self.memory, buffer)?;
         let object = Object::XattrSet(xattr.set);
@@ -56,7 +56,7 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
     /// are [`Xattr::value_length`].
     ///
     /// # Errors
-    /// The memory's own.
+    /// A fault of the memory.
     pub fn xattr_value<'a>(&self, xattr: &Xattr, buffer: &'a mut [u8]) -> Result<&'a [u8]> {
         let length = to_usize(xattr.value_length.into()).min(buffer.len());
         let value = buffer.get_mut(..length).unwrap_or_default();

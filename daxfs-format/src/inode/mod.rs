@@ -9,7 +9,7 @@
 //! ```
 //!
 //! `offset` counts from the start of the image, so that a byte of a file is found by one addition.
-//! What it means depends on the type and, for a regular file, on the layout:
+//! Its meaning depends on the type and, for a regular file, on the layout:
 //!
 //! | type | layout | size | offset | count | link |
 //! |---|---|---|---|---|---|
@@ -25,7 +25,7 @@
 //! | module | owns |
 //! |---|---|
 //! | `raw` | an inode as it lies in the image |
-//! | `validated` | an inode of which everything is known that its 64 bytes can tell |
+//! | `validated` | a validated inode |
 //! | `device` | device numbers |
 //! | `validate` | the validation of one copy of an inode |
 

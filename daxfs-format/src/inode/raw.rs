@@ -23,11 +23,12 @@ pub struct RawInode {
     pub uid: U32,
     /// The group that owns the file.
     pub gid: U32,
-    /// How many directory entries name the inode; for a directory 2 and one for each subdirectory.
+    /// The number of directory entries that name the inode; for a directory 2 plus its
+    /// subdirectories.
     pub link_count: U32,
     /// The size in bytes.
     pub size: U64,
-    /// Where the bytes are, from the start of the image.
+    /// The offset of the bytes, from the start of the image.
     pub offset: U64,
     /// The modification time, in seconds since 1970-01-01 00:00 UTC.
     pub mtime_s: I64,
@@ -39,9 +40,9 @@ pub struct RawInode {
     pub content: U32,
     /// The device number, a directory's parent, or the pages of a sparse file's extents.
     pub link: U32,
-    /// How many entries or extents there are.
+    /// The number of entries or extents.
     pub count: U32,
-    /// Where `offset` is: 0 is this image.
+    /// The space of `offset`: 0 is this image.
     pub space: U16,
     /// Zero.
     pub reserved_62: U16,
@@ -60,11 +61,11 @@ const _: () = {
     assert!(offset_of!(RawInode, reserved_62) == 62);
 };
 
-/// The layout of everything that is not a regular file with bytes.
+/// The layout of all inodes but regular files with bytes.
 pub const LAYOUT_NONE: u8 = 0;
-/// One page-aligned extent.
+/// The layout of one page-aligned extent.
 pub const LAYOUT_DIRECT: u8 = 1;
-/// Byte aligned, beside others.
+/// The layout of a small file, byte aligned beside others.
 pub const LAYOUT_PACKED: u8 = 2;
-/// A list of extents with holes between them.
+/// The layout of a list of extents with holes between them.
 pub const LAYOUT_SPARSE: u8 = 3;

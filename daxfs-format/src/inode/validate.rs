@@ -57,7 +57,7 @@ impl Validator<'_> {
         Finding::new(Object::Inode(self.ino.get()), offset, rule, value).into()
     }
 
-    /// `Ok` when `holds`, else the finding.
+    /// Returns `Ok` if `holds`, else the finding.
     fn require(&self, holds: bool, rule: Rule, field: usize, value: u64) -> Result<()> {
         if holds {
             Ok(())
@@ -66,7 +66,7 @@ impl Validator<'_> {
         }
     }
 
-    /// The fields that all types have.
+    /// Validates the fields that all types have.
     fn common(&self) -> Result<FileType> {
         let raw = self.raw;
         let mode = raw.mode.get();
@@ -146,8 +146,9 @@ impl Validator<'_> {
         self.require(offset == 0, Rule::InodeOffset, 24, offset)
     }
 
-    /// `length` bytes at the inode's offset lie in the section, at a multiple of `1 << shift`.
-    fn place(&self, kind: SectionKind, length: u64, shift: u32) -> Result<u64> {
+    /// Checks that `length` bytes at the inode's offset lie in the section, at a multiple of
+    /// `1 << shift`, and returns the offset.
+    fn offset_in(&self, kind: SectionKind, length: u64, shift: u32) -> Result<u64> {
         let offset = self.raw.offset.get();
         let held = self
             .image
@@ -173,16 +174,16 @@ impl Validator<'_> {
             }
             (LAYOUT_DIRECT, 1..) => {
                 let shift = self.image.page_shift();
-                // PANIC-FREE: a size near 2^63 rounds up within 64 bits; `place` refuses it.
+                // PANIC-FREE: a size near 2^63 rounds up within 64 bits; `offset_in` refuses it.
                 let length = round_up(size, shift).unwrap_or(u64::MAX);
                 Ok(FileData::Direct {
-                    offset: self.place(SectionKind::Data, length, shift)?,
+                    offset: self.offset_in(SectionKind::Data, length, shift)?,
                 })
             }
             (LAYOUT_PACKED, 1..) => {
                 self.require(size <= MAX_PACKED, Rule::InodeSize, 16, size)?;
                 Ok(FileData::Packed {
-                    offset: self.place(SectionKind::Packed, size, 0)?,
+                    offset: self.offset_in(SectionKind::Packed, size, 0)?,
                 })
             }
             (LAYOUT_SPARSE, 1..) => self.extents().map(FileData::Sparse),
@@ -199,7 +200,7 @@ impl Validator<'_> {
             offset
         } else {
             let length = u64::from(count).saturating_mul(EXTENT_SIZE);
-            self.place(SectionKind::Extents, length, 5)?
+            self.offset_in(SectionKind::Extents, length, 5)?
         };
         Ok(ExtentList {
             file: self.ino,
@@ -213,7 +214,7 @@ impl Validator<'_> {
     fn directory(&self) -> Result<Directory> {
         let raw = self.raw;
         let parent = Ino::new(raw.link.get()).filter(|&parent| {
-            // No ring of directories can be read: on the way up the numbers descend to the root.
+            // No cycle of directories can be read: towards the root the numbers descend.
             if self.ino == self.image.root() {
                 parent == self.ino
             } else {
@@ -234,7 +235,7 @@ impl Validator<'_> {
                 16,
                 size,
             )?;
-            self.place(SectionKind::Directories, size, 4)?;
+            self.offset_in(SectionKind::Directories, size, 4)?;
         }
         Ok(Directory {
             ino: self.ino,
@@ -251,7 +252,7 @@ impl Validator<'_> {
             .ok()
             .filter(|_| (1..=MAX_SYMLINK).contains(&size));
         let length = length.ok_or_else(|| self.fail(Rule::InodeSize, 16, size))?;
-        let offset = self.place(SectionKind::Symlinks, size, 0)?;
+        let offset = self.offset_in(SectionKind::Symlinks, size, 0)?;
         Ok(Symlink {
             ino: self.ino,
             offset,

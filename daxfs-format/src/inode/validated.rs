@@ -16,22 +16,22 @@ pub struct Timestamp {
     pub nanoseconds: u32,
 }
 
-/// Where the bytes of a regular file are.
+/// The location of the bytes of a regular file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileData {
-    /// There are none.
+    /// No bytes.
     Empty,
     /// One extent at this page-aligned image offset; the rest of its last page is zero.
     Direct {
         /// From the start of the image, in bytes.
         offset: u64,
     },
-    /// Beside others, at this image offset.
+    /// Bytes beside those of other files, at this image offset.
     Packed {
         /// From the start of the image, in bytes.
         offset: u64,
     },
-    /// In extents, with holes that read as zeros.
+    /// Extents, with holes that read as zeros.
     Sparse(ExtentList),
 }
 
@@ -56,7 +56,7 @@ pub struct Symlink {
 }
 
 impl Symlink {
-    /// Where the target begins, in bytes from the start of the image.
+    /// The offset of the target, in bytes from the start of the image.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.offset
@@ -69,7 +69,7 @@ impl Symlink {
     }
 }
 
-/// What only files of one type have.
+/// The type of a file, with the properties of that type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InodeKind {
     /// A regular file.
@@ -107,8 +107,8 @@ impl InodeKind {
 /// A validated inode.
 ///
 /// # Invariants
-/// All that can be known from the 64 bytes and the section table: every place that it names lies in
-/// the section for it, and numbers are within their limits.
+/// Everything that the 64 bytes and the section table can show: every extent lies in the section
+/// for it, and numbers are within their limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Inode {
     /// The number.
@@ -129,7 +129,7 @@ pub struct Inode {
     pub xattrs: Option<XattrSetId>,
     /// The content, if the file has bytes.
     pub content: Option<ContentId>,
-    /// What only files of its type have.
+    /// The type, with the properties of that type.
     pub kind: InodeKind,
 }
 

@@ -22,22 +22,22 @@ use crate::rule::Rule;
 use crate::section::{RawSection, SectionTable};
 use crate::text::Identity;
 
-/// A copy of an image's superblock, and the place where it is validated.
+/// A copy of an image's superblock, from which it is validated.
 ///
 /// It is separate from [`Superblock`] because 4 KiB are too much for a kernel stack: the caller
-/// decides where they live.
+/// provides the memory.
 #[derive(Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(transparent)]
 pub struct SuperblockCopy(RawSuperblock);
 
 impl SuperblockCopy {
-    /// Room for a superblock.
+    /// A buffer for a superblock.
     #[must_use]
     pub fn zeroed() -> Self {
         Self(RawSuperblock::new_zeroed())
     }
 
-    /// The copy, which nothing has validated.
+    /// The copy, without validation.
     #[must_use]
     pub fn raw(&self) -> &RawSuperblock {
         &self.0
@@ -53,8 +53,8 @@ impl SuperblockCopy {
     /// Copies the superblock out of `memory`.
     ///
     /// # Errors
-    /// When the memory is shorter than a superblock, [`Rule::SuperblockMagic`] if it begins with another
-    /// magic, and else [`Rule::ImageTruncated`]; and the memory's own.
+    /// If the memory is shorter than a superblock, [`Rule::SuperblockMagic`] if it begins with
+    /// another magic, else [`Rule::ImageTruncated`]; and a fault of the memory.
     pub fn fill<M: Memory + ?Sized>(&mut self, memory: &M) -> Result<()> {
         let size = memory.size();
         if size < from_usize(SUPERBLOCK_SIZE) {
@@ -109,7 +109,7 @@ impl SuperblockCopy {
         })
     }
 
-    /// What must hold before any other field means anything.
+    /// Checks the fields without which no other field means anything.
     fn check_envelope<X: Xxh64>(&self) -> Result<()> {
         let raw = &self.0;
         check_magic(raw.magic)?;
@@ -164,13 +164,13 @@ impl SuperblockCopy {
     }
 }
 
-/// Where the entry `index` of the section table lies in the image.
+/// The offset of entry `index` of the section table in the image.
 fn entry_offset(index: u32) -> u64 {
     let distance = u64::from(index).saturating_mul(from_usize(size_of::<RawSection>()));
     from_usize(HEADER_SIZE).saturating_add(distance)
 }
 
-/// An entry beyond the used ones is zero.
+/// Checks that an entry after the used ones is zero.
 fn check_unused(index: u32, at: u64, section: &RawSection) -> Result<()> {
     let object = Object::SectionEntry(index);
     Finding::require_zero(object, Rule::SectionUnused, at, section.as_bytes())?;

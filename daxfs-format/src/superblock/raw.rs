@@ -14,7 +14,7 @@ use crate::section::RawSection;
 pub const SUPERBLOCK_SIZE: usize = 4096;
 
 /// The first bytes of an image. The byte above 127, the line ends and the end-of-file character
-/// between them show a transfer that was not binary, as in the PNG signature (RFC 2083, 12.11).
+/// reveal a transfer that was not binary, as in the PNG signature (RFC 2083, 12.11).
 pub const MAGIC: [u8; 8] = [0xda, b'D', b'A', b'X', b'\r', b'\n', 0x1a, b'\n'];
 
 /// The major version: readers refuse all others.
@@ -43,13 +43,13 @@ pub struct RawSuperblock {
     pub version_major: U16,
     /// [`VERSION_MINOR`] of the writer.
     pub version_minor: U16,
-    /// How many entries of `sections` are used.
+    /// The number of used entries of `sections`.
     pub section_count: U32,
     /// Features that any reader may ignore.
     pub compatible: U64,
     /// Features that a reader may ignore and a writer may not.
     pub read_only_compatible: U64,
-    /// Features that nobody may ignore.
+    /// Features that no reader may ignore.
     pub incompatible: U64,
     /// The length of the image in bytes.
     pub image_size: U64,
@@ -57,7 +57,7 @@ pub struct RawSuperblock {
     pub uuid: [u8; 16],
     /// The label, padded with zeros.
     pub label: [u8; 64],
-    /// The page that data is aligned to, as a power of two.
+    /// The page size of the data alignment, as a power of two.
     pub page_shift: u8,
     /// Zero.
     pub reserved_129: [u8; 3],
@@ -88,7 +88,7 @@ const _: () = {
 };
 
 impl RawSuperblock {
-    /// The checksum that the other bytes call for.
+    /// The checksum of the other bytes.
     #[must_use]
     pub fn checksum<X: Xxh64>(&self) -> u64 {
         X::oneshot(self.as_bytes().get(..CHECKSUM_OFFSET).unwrap_or_default())

@@ -7,8 +7,8 @@ use crate::section::Sections;
 /// A validated superblock.
 ///
 /// # Invariants
-/// Its sections lie in ascending order, without overlap, within `image_size` bytes, which the memory
-/// has; the page shift is within [`PAGE_SHIFTS`](crate::limits::PAGE_SHIFTS).
+/// Its sections lie in ascending order, without overlap, within `image_size` bytes, which the
+/// memory has; the page shift is within [`PAGE_SHIFTS`](crate::limits::PAGE_SHIFTS).
 #[derive(Clone, Debug)]
 pub struct Superblock {
     pub(super) version_minor: u16,
@@ -21,7 +21,7 @@ pub struct Superblock {
 }
 
 impl Superblock {
-    /// The minor version of the image's writer.
+    /// The minor version of the program that wrote the image.
     #[must_use]
     pub fn version_minor(&self) -> u16 {
         self.version_minor
@@ -48,13 +48,13 @@ impl Superblock {
             .unwrap_or_default()
     }
 
-    /// The page that data is aligned to, as a power of two.
+    /// The page size of the data alignment, as a power of two.
     #[must_use]
     pub fn page_shift(&self) -> u32 {
         self.page_shift
     }
 
-    /// The page that data is aligned to, in bytes.
+    /// The page size of the data alignment, in bytes.
     #[must_use]
     pub fn page_size(&self) -> u64 {
         1_u64.checked_shl(self.page_shift).unwrap_or_default()

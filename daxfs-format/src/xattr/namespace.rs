@@ -48,7 +48,7 @@ impl Namespace {
             .find(|namespace| namespace.number() == number)
     }
 
-    /// What names of the namespace begin with.
+    /// The prefix of names in the namespace.
     #[must_use]
     pub const fn prefix(self) -> &'static str {
         match self {
@@ -60,13 +60,13 @@ impl Namespace {
         }
     }
 
-    /// Whether the prefix is the whole name, and the value an ACL.
+    /// Returns true if the prefix is the whole name, and the value an ACL.
     #[must_use]
     pub const fn is_acl(self) -> bool {
         matches!(self, Self::AclAccess | Self::AclDefault)
     }
 
-    /// Splits a full name, or returns `None` if the format cannot hold it.
+    /// Splits a full name into namespace and name; `None` if the format cannot hold it.
     #[must_use]
     pub fn split(full: &[u8]) -> Option<(Self, &[u8])> {
         Self::ALL.into_iter().find_map(|namespace| {
@@ -75,7 +75,7 @@ impl Namespace {
         })
     }
 
-    /// Whether an attribute of the namespace may have this name after the prefix.
+    /// Returns true if an attribute of the namespace may have this name after the prefix.
     #[must_use]
     pub fn allows(self, name: &[u8]) -> bool {
         let fits = self.prefix().len().saturating_add(name.len()) <= MAX_XATTR_NAME;

@@ -12,7 +12,7 @@ use crate::num::from_usize;
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct RawXattrHeader {
-    /// How many sets there are.
+    /// The number of sets.
     pub count: U32,
     /// Zero.
     pub reserved_4: [u8; 12],
@@ -22,7 +22,7 @@ pub struct RawXattrHeader {
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct RawXattrSet {
-    /// Where the set begins, in bytes from the start of the section.
+    /// The offset of the set, in bytes from the start of the section.
     pub offset: U32,
     /// Its length in bytes.
     pub length: U32,
@@ -56,7 +56,7 @@ pub const SET_SIZE: u64 = 8;
 pub const XATTR_SIZE: u64 = 8;
 /// The least bytes of the section that a set takes: its entry in the table and one attribute.
 pub(crate) const LEAST_SET: u64 = 24;
-/// What attributes are padded to, as a power of two.
+/// The alignment of attributes, as a power of two.
 pub const ALIGN_SHIFT: u32 = 3;
 
 const _: () = assert!(from_usize(size_of::<RawXattr>()) == XATTR_SIZE);

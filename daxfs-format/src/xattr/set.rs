@@ -12,7 +12,7 @@ use crate::num::{from_usize, len64, round_up};
 use crate::rule::Rule;
 use crate::superblock::Superblock;
 
-/// Where a set lies.
+/// The location of a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct XattrSet {
     pub(crate) id: XattrSetId,
@@ -53,13 +53,13 @@ impl Xattr {
         self.at.saturating_add(XATTR_SIZE)
     }
 
-    /// Where the value begins, in bytes from the start of the image.
+    /// The offset of the value, in bytes from the start of the image.
     #[must_use]
     pub fn value_at(&self) -> u64 {
         self.name_at().saturating_add(self.name_length.into())
     }
 
-    /// Where the value ends; zeros follow up to a multiple of 8 bytes.
+    /// The end of the value. Zeros follow up to a multiple of 8 bytes.
     pub(crate) fn end(&self) -> u64 {
         self.value_at().saturating_add(self.value_length.into())
     }
@@ -74,11 +74,11 @@ impl Xattr {
         memory: &M,
         buffer: &'a mut [u8; 255],
     ) -> Result<&'a [u8]> {
-        let room = buffer
+        let name = buffer
             .get_mut(..usize::from(self.name_length))
             .unwrap_or_default();
-        memory.read(self.name_at(), room)?;
-        Ok(room)
+        memory.read(self.name_at(), name)?;
+        Ok(name)
     }
 }
 
@@ -112,7 +112,7 @@ impl XattrSet {
         })
     }
 
-    /// Where the entry of the set `id` lies in the section.
+    /// The offset of the entry of set `id` in the section.
     pub(crate) fn slot(id: XattrSetId) -> u64 {
         let index = u64::from(id.get().saturating_sub(1));
         HEADER_SIZE.saturating_add(index.saturating_mul(SET_SIZE))
@@ -152,7 +152,7 @@ impl XattrSet {
 /// A walk over the attributes of a set.
 ///
 /// # Invariants
-/// Each step moves on and lengthens the list of names, whose length is limited: a walk ends.
+/// Each step advances and lengthens the list of names, whose length is limited: a walk ends.
 #[derive(Clone, Copy, Debug)]
 pub struct XattrWalk {
     set: XattrSet,
@@ -161,7 +161,7 @@ pub struct XattrWalk {
 }
 
 impl XattrWalk {
-    /// Where the next attribute begins in the image.
+    /// The offset of the next attribute in the image.
     pub(crate) fn at(&self) -> u64 {
         self.at
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Owners, extended attributes, modes and times.
 //!
-//! The order matters: a change of owner takes set-ID bits and capabilities away, an ACL changes the
-//! mode, and all of them would come too late after the time.
+//! The order matters: a change of owner clears set-ID bits and capabilities, an ACL changes the
+//! mode, and any change after the time would change that.
 
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
@@ -17,23 +17,23 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-/// The bits of a mode that give a program the rights of its owner or group.
+/// The bits of a mode that give a program the privileges of its owner or group.
 const SET_ID: u16 = 0o6000;
 
-/// A file to be given its attributes.
+/// A file that receives its attributes.
 #[derive(Clone, Copy)]
 pub(super) enum Handle<'a> {
-    /// One that is open.
+    /// An open file.
     Open(BorrowedFd<'a>),
-    /// One that is open as a place only: a symlink, or what has another side.
+    /// A file that is open by `O_PATH` only: a symlink, a device, a FIFO or a socket.
     Path(BorrowedFd<'a>),
 }
 
-/// Gives a file the owner, extended attributes, mode and time of `inode`. `problem` hears of what
-/// cannot be set.
+/// Sets the owner, extended attributes, mode and time of a file to those of `inode`. Failures go to
+/// `problem`.
 ///
 /// # Errors
-/// When the image cannot be read.
+/// Those of reading the image.
 pub(super) fn apply(
     image: &FileImage,
     file: Handle<'_>,
@@ -46,7 +46,7 @@ pub(super) fn apply(
         problem(&what, error);
     }
     set_xattrs(image, file, inode, &mut problem)?;
-    // A program must not get the rights of whoever extracts.
+    // A program must not get the privileges of the user who extracts.
     let unset = if owned.is_ok() { 0 } else { SET_ID };
     let mode = inode.permissions() & !unset;
     if !matches!(inode.kind, InodeKind::Symlink(_)) {
@@ -58,7 +58,8 @@ pub(super) fn apply(
     Ok(())
 }
 
-/// Gives a file its time. A file system that cannot hold a time sets another one, without an error.
+/// Sets the time of a file. A file system that cannot hold a time sets another one, without an
+/// error.
 fn restore_time(file: Handle<'_>, time: Timestamp, problem: &mut impl FnMut(&str, Errno)) {
     match file.set_time(time).and_then(|()| file.time()) {
         Ok(kept) if kept == time => {}
@@ -102,14 +103,14 @@ impl Handle<'_> {
         let flags = XattrFlags::empty();
         match self {
             Self::Open(file) => fsetxattr(file, name, value, flags),
-            Self::Path(file) => setxattr(place(file), name, value, flags),
+            Self::Path(file) => setxattr(path_of(file), name, value, flags),
         }
     }
 
     fn set_mode(self, mode: Mode) -> Result<(), Errno> {
         match self {
             Self::Open(file) => fchmod(file, mode),
-            Self::Path(file) => chmod(place(file), mode),
+            Self::Path(file) => chmod(path_of(file), mode),
         }
     }
 
@@ -140,13 +141,13 @@ impl Handle<'_> {
     }
 }
 
-/// The file behind a descriptor that is a place only, for calls that take no descriptor. The last
-/// component leads to the very file, and is followed no further even if that is a symlink.
-fn place(file: BorrowedFd<'_>) -> String {
+/// A path to the file of an `O_PATH` descriptor, for calls that take no descriptor. The last
+/// component leads to the file itself, and is not followed further even if that is a symlink.
+fn path_of(file: BorrowedFd<'_>) -> String {
     format!("/proc/self/fd/{}", file.as_raw_fd())
 }
 
-/// Removes the ACLs of a directory, so that what is made in it inherits none.
+/// Removes the ACLs of a directory, so that its entries inherit none.
 pub(super) fn remove_acls(directory: &OwnedFd) -> Result<(), Errno> {
     for namespace in [Namespace::AclDefault, Namespace::AclAccess] {
         match fremovexattr(directory, namespace.prefix()) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The directories from the target down to where the extraction is.
+//! The directories from the target down to the current one.
 //!
-//! Only the lowest ones are kept open. A directory above is opened again through `..` of the one
-//! below it, and must then be the one that it was.
+//! Only the lowest ones are kept open. A directory above is reopened through `..` of the one below
+//! it, and must then have the same device and inode numbers as before.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -11,7 +11,7 @@ use daxfs_image::format::directory::Position;
 use daxfs_image::format::{Directory, Inode};
 use rustix::fs::{fstat, openat, Mode, OFlags};
 
-/// How many directories are kept open.
+/// The number of directories that are kept open.
 const OPEN: usize = 64;
 
 /// A directory that has been entered.
@@ -19,16 +19,16 @@ pub(super) struct Level {
     descriptor: Option<OwnedFd>,
     identity: (u64, u64),
     inode: Inode,
-    /// Where its entries are in the image.
+    /// The location of its entries in the image.
     pub(super) directory: Directory,
-    /// The next of them.
+    /// The position of the next entry.
     pub(super) position: Position,
     /// The length of its path.
     pub(super) path_length: usize,
 }
 
 impl Level {
-    /// The directory behind `descriptor`, which gets the attributes of `inode` when it is left.
+    /// The directory of `descriptor`, which receives the attributes of `inode` when it is left.
     pub(super) fn new(
         descriptor: OwnedFd,
         inode: Inode,
@@ -64,7 +64,8 @@ impl Levels {
         self.0.push(level);
     }
 
-    /// Leaves the last directory: opens the one above, and returns what is to be finished.
+    /// Leaves the last directory: reopens the one above, and returns the one to receive its
+    /// attributes.
     pub(super) fn pop(&mut self) -> Result<Option<(OwnedFd, Inode)>> {
         let Some(level) = self.0.pop() else {
             return Ok(None);
@@ -88,7 +89,7 @@ impl Levels {
         Ok(descriptor.context("a directory was closed early")?.as_fd())
     }
 
-    /// Whether all directories have been left.
+    /// Returns true if all directories have been left.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -110,8 +111,8 @@ impl Level {
     }
 }
 
-/// What tells a directory from all others.
+/// The device and inode numbers of a directory.
 fn identity(descriptor: BorrowedFd<'_>) -> Result<(u64, u64)> {
-    let stat = fstat(descriptor).context("cannot look at a directory")?;
+    let stat = fstat(descriptor).context("cannot stat a directory")?;
     Ok((stat.st_dev, stat.st_ino))
 }

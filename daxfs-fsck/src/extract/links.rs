@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Inodes with several names.
 //!
-//! Such an inode is made in a directory of our own within the target, and each of its names is linked
-//! to it there: the directory with the first name need not be found again, however deep it is.
+//! Such an inode is created in a temporary directory within the target, and each of its names is
+//! linked to it there. The directory of the first name need not be found again, however deep it is.
 
 use std::collections::hash_map::Entry;
 use std::collections::HashMap;
@@ -16,17 +16,17 @@ use rustix::io::Errno;
 
 use super::objects::{replacing, Maker};
 
-/// The directory for inodes with several names, while it is needed.
+/// The temporary directory for inodes with several names.
 pub(super) struct Links {
     target: OwnedFd,
     name: String,
     directory: Option<OwnedFd>,
-    /// How many names each inode still lacks; 0 for one that could not be made.
+    /// The number of names that each inode still lacks; 0 for one that could not be created.
     lacking: HashMap<Ino, u32>,
 }
 
 impl Links {
-    /// Chooses a name in `target` that the image does not use. Nothing is made yet.
+    /// Chooses a name in `target` that the image does not use. Nothing is created yet.
     pub(super) fn new(image: &FileImage, target: &OwnedFd) -> Result<Self> {
         let root = image.inode(image.superblock().root())?;
         let InodeKind::Directory(directory) = root.kind else {
@@ -44,7 +44,7 @@ impl Links {
         })
     }
 
-    /// Makes one more name of an inode.
+    /// Creates one more name of an inode.
     pub(super) fn link(
         &mut self,
         maker: &mut Maker<'_, '_>,
@@ -54,12 +54,12 @@ impl Links {
         path: &[u8],
     ) -> Result<()> {
         let staging = self.open()?;
-        let place = inode.ino.to_string();
+        let staged = inode.ino.to_string();
         let lacking = match self.lacking.entry(inode.ino) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
                 let before = maker.writer.summary.files;
-                maker.file(staging.as_fd(), place.as_bytes(), inode, path)?;
+                maker.file(staging.as_fd(), staged.as_bytes(), inode, path)?;
                 let made = maker.writer.summary.files > before;
                 maker.writer.summary.files = before;
                 entry.insert(if made { inode.link_count } else { 0 })
@@ -68,24 +68,24 @@ impl Links {
         if *lacking == 0 {
             return Ok(());
         }
-        let link = || linkat(&staging, place.as_str(), parent, name, AtFlags::empty());
-        replacing(maker.replaces, parent, name, link).context("cannot link it")?;
+        let link = || linkat(&staging, staged.as_str(), parent, name, AtFlags::empty());
+        replacing(maker.replaces, parent, name, link).context("cannot create the hard link")?;
         maker.writer.summary.files += 1;
         *lacking -= 1;
         if *lacking == 0 {
             self.lacking.remove(&inode.ino);
-            unlinkat(&staging, place.as_str(), AtFlags::empty())?;
+            unlinkat(&staging, staged.as_str(), AtFlags::empty())?;
         }
         Ok(())
     }
 
-    /// The directory, made if need be.
+    /// The directory, created on first use.
     fn open(&mut self) -> Result<OwnedFd> {
         let directory = match self.directory.take() {
             Some(directory) => directory,
             None => self
                 .make()
-                .context("cannot make a directory for hard links")?,
+                .context("cannot create a directory for hard links")?,
         };
         let copy = directory.try_clone()?;
         self.directory = Some(directory);
@@ -103,7 +103,7 @@ impl Links {
         )?)
     }
 
-    /// Removes the directory and what is left in it.
+    /// Removes the directory and the files that are left in it.
     pub(super) fn remove(&mut self) -> Result<()> {
         let Some(directory) = self.directory.take() else {
             return Ok(());
@@ -121,7 +121,7 @@ impl Links {
 
 impl Drop for Links {
     fn drop(&mut self) {
-        // After an error; that one is reported.
+        // Reached after an error, which is reported instead.
         let _ = self.remove();
     }
 }

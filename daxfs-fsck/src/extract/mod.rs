@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The tree of an image as files.
+//! Extraction: the tree of an image as files.
 //!
-//! Nothing outside of the target is ever touched, whatever the image says. Every call names one
-//! entry relative to an open directory; a name is one that the format allows, so it has no slash and
-//! is not `..`; no call follows a symlink; and no path is ever put together but for messages. A file
-//! is given its attributes through the descriptor with which it was made.
+//! Nothing outside of the target is ever touched, whatever the image states. Every call names one
+//! entry relative to an open directory. A name is one that the format allows, so it has no slash
+//! and is not `..`. No call follows a symlink, and paths are built for messages only. A file
+//! receives its attributes through the descriptor with which it was created.
 //!
-//! Directories are entered in the order of the image and finished when they are left, so that
-//! their times are not changed by what is made in them and a default ACL does not rub off. The way
-//! back up is checked: `..` must be the directory that was come from. So a tree of any depth takes
-//! a bounded number of descriptors, and no stack.
+//! Directories are entered in the order of the image and receive their attributes when they are
+//! left: creating entries would change their times, and a default ACL would be inherited. On the
+//! way back up, `..` must be the directory from which the extraction came. A tree of any depth
+//! takes a bounded number of descriptors, and no stack.
 //!
 //! | module | owns |
 //! |---|---|
 //! | `target` | the directory that is extracted to |
-//! | `levels` | the directories from the target down to where the extraction is |
-//! | `objects` | making files of every type |
+//! | `levels` | the directories from the target down to the current one |
+//! | `objects` | creating files of every type |
 //! | `links` | inodes with several names |
 //! | `attributes` | owners, extended attributes, modes and times |
 //! | `writer` | contents, written by all threads |
-//! | `summary` | what was restored, and what could not be |
+//! | `summary` | counts of restored files, and attributes that could not be restored |
 
 mod attributes;
 mod levels;
@@ -50,14 +50,14 @@ pub use summary::Summary;
 pub use target::Target;
 pub use writer::Progress;
 
-/// How many files may wait for their contents. Each is open.
+/// The number of files that may wait for their contents. Each is open.
 const QUEUE: usize = 16;
 
 /// Writes the tree of `image` to `target`, in `threads` threads.
 ///
 /// # Errors
-/// What kept the extraction from going on. What could not be restored of single files, as to an
-/// ordinary user most owners cannot, is in the [`Summary`] instead.
+/// The error that ended the extraction. Attributes of single files that could not be restored, such
+/// as owners without privilege, are in the [`Summary`] instead.
 pub fn extract(
     image: &FileImage,
     target: &Target,
@@ -66,7 +66,7 @@ pub fn extract(
 ) -> Result<Summary> {
     let (queue, jobs) = sync_channel(QUEUE);
     let pool = &Pool::new(jobs);
-    // More could not find work.
+    // More threads would find no work.
     let views = (1..threads.min(QUEUE)).map(|_| file::share(image));
     let views = views.collect::<Result<Vec<_>, _>>()?;
     thread::scope(|scope| {
@@ -94,7 +94,7 @@ pub fn extract(
     })
 }
 
-/// Makes the tree, and returns the root directory, which is still to be finished.
+/// Creates the tree, and returns the root directory, which is still to receive its attributes.
 fn walk<'a>(
     image: &'a FileImage,
     target: &Target,
@@ -117,16 +117,16 @@ fn walk<'a>(
     (extraction.root, done)
 }
 
-/// An extraction under way.
+/// The state of an extraction.
 struct Extraction<'a, 'w> {
     image: &'a FileImage,
     maker: Maker<'a, 'w>,
     links: Links,
     levels: Levels,
     entered: InodeSet,
-    /// The root directory, once all else is there: it is finished when all contents are.
+    /// The root directory, once it was left: it receives its attributes after all contents.
     root: Option<(OwnedFd, Inode)>,
-    /// Of the entry at hand, from the root; for messages only.
+    /// The path of the current entry from the root, for messages only.
     path: Vec<u8>,
 }
 
@@ -150,7 +150,7 @@ impl<'a, 'w> Extraction<'a, 'w> {
         Ok(extraction)
     }
 
-    /// Makes everything, or what there is time for until another thread fails.
+    /// Creates all entries, or those before another thread fails.
     fn run(&mut self, pool: &Pool) -> Result<()> {
         let mut buffer = ListBuf::new();
         while let Some(level) = self.levels.last_mut().filter(|_| !pool.has_failed()) {
@@ -205,13 +205,13 @@ impl<'a, 'w> Extraction<'a, 'w> {
         Ok(())
     }
 
-    /// Finishes the directory at hand.
+    /// Leaves the current directory, which receives its attributes.
     fn leave(&mut self) -> Result<()> {
         let Some((descriptor, inode)) = self.levels.pop()? else {
             return Ok(());
         };
         if self.levels.is_empty() {
-            // It would change the time of the root directory.
+            // Removal would change the time of the root directory.
             self.links.remove()?;
             self.root = Some((descriptor, inode));
             return Ok(());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Making files of every type.
+//! Creating files of every type.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::mpsc::{SyncSender, TrySendError};
@@ -15,13 +15,13 @@ use rustix::io::Errno;
 use super::attributes::{self, Handle};
 use super::writer::{Job, Writer};
 
-/// Makes files. The contents of regular files are left to whoever takes them from the queue.
+/// Creates files. The contents of regular files go to the threads that take from the queue.
 pub(super) struct Maker<'a, 'w> {
     image: &'a FileImage,
     queue: SyncSender<Job>,
-    /// For contents that nobody takes, and for all other attributes.
+    /// The writer for contents if the queue is full, and for all attributes.
     pub(super) writer: &'w mut Writer<'a>,
-    /// Whether what is there is replaced.
+    /// True if existing files are replaced.
     pub(super) replaces: bool,
 }
 
@@ -40,7 +40,8 @@ impl<'a, 'w> Maker<'a, 'w> {
         }
     }
 
-    /// Makes a directory that only we may use until it is finished, or opens the one that is there.
+    /// Creates a directory that only this user may access until it receives its mode, or opens the
+    /// existing one.
     pub(super) fn directory(&mut self, parent: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let open = || openat(parent, name, flags, Mode::empty());
@@ -56,13 +57,13 @@ impl<'a, 'w> Maker<'a, 'w> {
             },
             made => made,
         };
-        made.context("cannot make the directory")?;
+        made.context("cannot create the directory")?;
         self.writer.summary.files += 1;
         open().context("cannot open the directory")
     }
 
-    /// Makes anything but a directory, with its attributes. A device that cannot be made is a problem
-    /// for the summary.
+    /// Creates any file but a directory, with its attributes. A device that cannot be created is a
+    /// problem for the summary.
     pub(super) fn file(
         &mut self,
         parent: BorrowedFd<'_>,
@@ -77,7 +78,7 @@ impl<'a, 'w> Maker<'a, 'w> {
                 let (file_type, device) = special(kind);
                 let make = || mknodat(parent, name, file_type, Mode::empty(), device);
                 if let Err(error) = replacing(self.replaces, parent, name, make) {
-                    self.writer.summary.problem(path, "make the node", error);
+                    self.writer.summary.problem(path, "create the node", error);
                     return Ok(());
                 }
                 self.finish_by_path(parent, name, inode, path)?;
@@ -106,7 +107,7 @@ impl<'a, 'w> Maker<'a, 'w> {
         };
         let made = replacing(self.replaces, parent, name, make);
         let job = Job {
-            file: made.context("cannot make the file")?.into(),
+            file: made.context("cannot create the file")?.into(),
             inode: *inode,
             data: *data,
             path: path.to_vec(),
@@ -129,11 +130,11 @@ impl<'a, 'w> Maker<'a, 'w> {
     ) -> Result<()> {
         let target = path::target(self.image, link)?;
         let make = || symlinkat(target.as_slice(), parent, name);
-        replacing(self.replaces, parent, name, make).context("cannot make the symlink")?;
+        replacing(self.replaces, parent, name, make).context("cannot create the symlink")?;
         self.finish_by_path(parent, name, inode, path)
     }
 
-    /// Gives a file that cannot be opened its attributes.
+    /// Sets the attributes of a file that cannot be opened.
     fn finish_by_path(
         &mut self,
         parent: BorrowedFd<'_>,
@@ -142,13 +143,14 @@ impl<'a, 'w> Maker<'a, 'w> {
         path: &[u8],
     ) -> Result<()> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = openat(parent, name, flags, Mode::empty()).context("cannot find it again")?;
+        let file =
+            openat(parent, name, flags, Mode::empty()).context("cannot find the file again")?;
         self.writer.finish(Handle::Path(file.as_fd()), inode, path)
     }
 }
 
-/// Makes something with a name, in the place of what has the name already if `replaces` says so.
-/// Directories with something in them are not replaced.
+/// Creates an entry by `make`; if `replaces` is set, an existing entry of that name is removed
+/// first. Directories that are not empty are not replaced.
 pub(super) fn replacing<T>(
     replaces: bool,
     parent: BorrowedFd<'_>,
@@ -178,7 +180,7 @@ fn special(kind: &InodeKind) -> (FileType, u64) {
     }
 }
 
-/// How many content bytes an extraction writes. What cannot be read counts as nothing.
+/// The number of content bytes that an extraction writes. Inodes that cannot be read are left out.
 #[must_use]
 pub fn content_bytes(image: &FileImage) -> u64 {
     let inodes = image

@@ -1,31 +1,31 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What was restored, and what could not be.
+//! Counts of restored files, and attributes that could not be restored.
 
 use daxfs_image::escape::{shown, Charset};
 use rustix::io::Errno;
 use serde::Serialize;
 
-/// How many problems are printed.
+/// The number of problems that are printed.
 const SHOWN: usize = 100;
 
-/// What an extraction has done.
+/// The result of an extraction.
 #[derive(Debug, Default, Serialize)]
 pub struct Summary {
-    /// Entries of directories that were made: files of all types and directories.
+    /// The number of entries that were created: files of all types and directories.
     pub files: u64,
-    /// Content bytes that were written.
+    /// The number of content bytes that were written.
     pub bytes: u64,
-    /// Devices, owners, attributes, modes and times that could not be restored.
+    /// The number of devices, owners, attributes, modes and times that could not be restored.
     pub not_restored: u64,
-    /// The first of those, one line each.
+    /// The first problems, one line each.
     pub problems: Vec<String>,
-    /// Whether the operating system has said that it is a matter of privilege.
+    /// True if the operating system has refused for lack of privilege.
     #[serde(skip)]
     unprivileged: bool,
 }
 
 impl Summary {
-    /// Notes what could not be done to the file at `path`.
+    /// Records an action on the file at `path` that failed.
     pub(super) fn problem(&mut self, path: &[u8], what: &str, error: Errno) {
         self.not_restored = self.not_restored.saturating_add(1);
         self.unprivileged |= matches!(error, Errno::PERM | Errno::ACCESS);
@@ -37,7 +37,7 @@ impl Summary {
         }
     }
 
-    /// Takes what another thread has done.
+    /// Adds the result of another thread.
     pub(super) fn absorb(&mut self, other: Self) {
         self.files = self.files.saturating_add(other.files);
         self.bytes = self.bytes.saturating_add(other.bytes);
@@ -48,7 +48,7 @@ impl Summary {
         self.problems.truncate(SHOWN);
     }
 
-    /// What to do about what was not restored.
+    /// The advice about attributes that were not restored.
     #[must_use]
     pub fn advice(&self) -> String {
         let count = self.not_restored;

@@ -13,7 +13,7 @@ use rustix::fs::{open, Mode, OFlags};
 
 use super::attributes;
 
-/// The directory that is extracted to: one that is made, or is empty, or that may be used again.
+/// The directory that is extracted to: created, empty, or reused.
 #[derive(Debug)]
 pub struct Target {
     path: PathBuf,
@@ -21,11 +21,11 @@ pub struct Target {
 }
 
 impl Target {
-    /// The target at `path`, which is the user's and followed wherever it leads; `reuse` if it need
-    /// not be empty. Nothing is made yet.
+    /// The target at `path`, which the user gave and whose symlinks are followed. With `reuse` it
+    /// need not be empty. Nothing is created yet.
     ///
     /// # Errors
-    /// When it exists and cannot be extracted to.
+    /// If it exists and cannot be extracted to.
     pub fn new(path: &Path, reuse: bool) -> Result<Self> {
         let target = Self {
             path: path.to_owned(),
@@ -35,7 +35,7 @@ impl Target {
         Ok(target)
     }
 
-    /// Whether what is there is replaced.
+    /// Returns true if existing files are replaced.
     pub(super) fn replaces(&self) -> bool {
         self.reuse
     }
@@ -48,19 +48,19 @@ impl Target {
         };
         ensure!(
             self.reuse || entries.next().is_none(),
-            "cannot extract to {path}: it is not empty (--force uses it all the same)"
+            "cannot extract to {path}: it is not empty (--force reuses it)"
         );
         Ok(())
     }
 
-    /// Makes the directory if there is none, and opens it.
+    /// Creates the directory if there is none, and opens it.
     pub(super) fn open(&self) -> Result<OwnedFd> {
         let path = printable(&self.path);
         self.check()?;
-        // What is inside is nobody else's until it is complete.
+        // No other user may access the tree until it is complete.
         match DirBuilder::new().mode(0o700).create(&self.path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            made => made.with_context(|| format!("cannot make {path}"))?,
+            made => made.with_context(|| format!("cannot create {path}"))?,
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = open(&self.path, flags, Mode::empty());

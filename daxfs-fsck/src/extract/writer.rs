@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Writing contents, in as many threads as there are processors.
+//! Writing contents, in several threads.
 //!
-//! One thread makes all entries of directories. What is left of a regular file, its contents and
-//! attributes, goes through its descriptor and changes no directory, so any thread can do it while
-//! the tree goes on.
+//! One thread creates all directory entries. Contents and attributes of a regular file go through
+//! its descriptor and change no directory, so any thread can write them meanwhile.
 
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -20,32 +19,32 @@ use daxfs_image::FileImage;
 use super::attributes::{self, Handle};
 use super::summary::Summary;
 
-/// Who hears of content bytes as they are written, from any thread.
+/// The receiver of progress, from any thread: the content bytes that were written.
 pub type Progress<'a> = dyn Fn(u64) + Sync + 'a;
 
-/// What is copied at a time, in bytes.
+/// The size of a copy in bytes.
 const BUFFER: usize = 256 << 10;
 
-/// A regular file that has been made, and nothing else.
+/// A regular file that has been created, without contents and attributes.
 pub(super) struct Job {
     /// The file.
     pub(super) file: File,
-    /// What it becomes.
+    /// Its inode in the image.
     pub(super) inode: Inode,
-    /// Where its contents are.
+    /// The location of its contents.
     pub(super) data: FileData,
     /// Its path, for messages.
     pub(super) path: Vec<u8>,
 }
 
-/// What the threads share.
+/// The jobs that the threads share.
 pub(super) struct Pool {
     jobs: Mutex<Receiver<Job>>,
     failed: AtomicBool,
 }
 
 impl Pool {
-    /// A pool that does what comes from `jobs`.
+    /// A pool that does the jobs from a queue.
     pub(super) fn new(jobs: Receiver<Job>) -> Self {
         Self {
             jobs: Mutex::new(jobs),
@@ -53,17 +52,17 @@ impl Pool {
         }
     }
 
-    /// Says that whatever is left need not be done.
+    /// Declares that the remaining jobs need not be done.
     pub(super) fn fail(&self) {
         self.failed.store(true, Ordering::Relaxed);
     }
 
-    /// Whether that was said.
+    /// Returns true if [`Self::fail`] was called.
     pub(super) fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// Does jobs until there will be no more.
+    /// Does jobs until the queue ends.
     pub(super) fn work(&self, writer: &mut Writer<'_>) -> Result<()> {
         let next = || {
             let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
@@ -81,12 +80,12 @@ impl Pool {
     }
 }
 
-/// What a thread writes with.
+/// The writer of one thread.
 pub(super) struct Writer<'a> {
     image: &'a FileImage,
     progress: &'a Progress<'a>,
     buffer: Vec<u8>,
-    /// What has been done.
+    /// The result so far.
     pub(super) summary: Summary,
 }
 
@@ -107,8 +106,8 @@ impl<'a> Writer<'a> {
         let (data, size) = (&job.data, job.inode.size);
         let mut at = 0;
         while let Some(segment) = self.image.segment(data, size, at)? {
-            if let Some(place) = segment.data {
-                self.copy(file, at, segment.end, place)?;
+            if let Some(offset) = segment.data {
+                self.copy(file, at, segment.end, offset)?;
             }
             at = segment.end;
         }
@@ -118,23 +117,24 @@ impl<'a> Writer<'a> {
         self.finish(Handle::Open(file.as_fd()), &job.inode, &job.path)
     }
 
-    /// Copies the bytes of the file from `at` to `end`, which begin at `place` in the image.
-    fn copy(&mut self, file: &File, mut at: u64, end: u64, mut place: u64) -> Result<()> {
+    /// Copies the bytes of the file from `at` to `end`, which begin at `offset` in the image.
+    fn copy(&mut self, file: &File, mut at: u64, end: u64, mut offset: u64) -> Result<()> {
         while at < end {
             let rest = usize::try_from(end - at).unwrap_or(usize::MAX);
             let count = rest.min(self.buffer.len());
-            let piece = &mut self.buffer[..count];
-            self.image.memory().read(place, piece)?;
-            file.write_all_at(piece, at).context("cannot write it")?;
+            let part = &mut self.buffer[..count];
+            self.image.memory().read(offset, part)?;
+            file.write_all_at(part, at)
+                .context("cannot write the file")?;
             let count = u64::try_from(count)?;
-            (at, place) = (at + count, place + count);
+            (at, offset) = (at + count, offset + count);
             self.summary.bytes += count;
             (self.progress)(count);
         }
         Ok(())
     }
 
-    /// Gives a file its attributes. What cannot be set is a problem for the summary.
+    /// Sets the attributes of a file. Failures are problems for the summary.
     pub(super) fn finish(&mut self, file: Handle<'_>, inode: &Inode, path: &[u8]) -> Result<()> {
         attributes::apply(self.image, file, inode, |what, error| {
             self.summary.problem(path, what, error);
@@ -142,7 +142,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Says which file it was, and what the operating system said if it was the image that could not be
+/// Adds the file to an error, and the cause from the operating system if the image could not be
 /// read.
 pub(super) fn explain(error: anyhow::Error, path: &[u8], image: &FileImage) -> anyhow::Error {
     let error = error.context(format!("cannot extract /{}", shown(path, Charset::Utf8)));

@@ -63,7 +63,8 @@ impl Deref for Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // The standard library keeps a descriptor for each level, which a deep tree has too many of.
+        // The standard library keeps a descriptor for each level, which a deep tree has too many
+        // of.
         let _ = Command::new("rm").arg("-rf").arg(self.0.path()).status();
     }
 }
@@ -73,7 +74,7 @@ pub(crate) fn fsck() -> Command {
     Command::new(env!("CARGO_BIN_EXE_daxfs-fsck"))
 }
 
-/// What a run printed, and its exit status.
+/// The output of a run, and its exit status.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) status: i32,
@@ -108,12 +109,12 @@ pub(crate) fn inode(image: &Path, path: &str) -> Inode {
     resolve(&open(image), path.as_bytes()).expect("an inode")
 }
 
-/// Where the field `field` of an inode lies in the image.
+/// The offset of the field `field` of an inode in the image.
 pub(crate) fn field(image: &Path, ino: Ino, field: usize) -> usize {
     usize::try_from(open(image).inode_offset(ino)).unwrap() + field
 }
 
-/// Where a section lies in the image.
+/// The range of a section in the image.
 pub(crate) fn section(image: &Path, kind: SectionKind) -> std::ops::Range<usize> {
     let image = open(image);
     let section = image.superblock().sections().get(kind).expect("a section");
@@ -136,7 +137,7 @@ pub(crate) fn forge(image: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     });
 }
 
-/// The only place where `needle` occurs.
+/// The offset of the only occurrence of `needle`.
 pub(crate) fn find(bytes: &[u8], needle: &[u8]) -> usize {
     let windows = bytes.windows(needle.len()).enumerate();
     let mut places = windows.filter(|(_, window)| *window == needle);

@@ -2,7 +2,7 @@
 //! The digests of all contents.
 //!
 //! A digest covers a whole content, so one content is work for one thread. Threads take the largest
-//! pieces of work first: what is left at the end is small, and they finish together.
+//! batches first, so that the last ones are small and the threads finish together.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -13,18 +13,19 @@ use daxfs_format::{
     ContentId, FileData, Finding, Ino, Memory, Object, ReadFault, Rule, Section, SectionKind,
 };
 
+use super::batches::{self, content_of, Batch};
 use super::error::{lost, only_faults, CheckError};
 use super::findings::Findings;
-use super::pieces::{self, content_of, Piece};
 use super::structure::Structure;
 use super::threads::{join, spawn, view};
 use crate::file::{FileImage, FileMemory};
 use crate::hash::Sha256;
 use crate::opened::Opened;
 
-/// What a thread reads at a time, in bytes: it stays in the cache between copy and hash.
+/// The size of a read in bytes, which stays in the cache between copy and hash.
 const BUFFER: usize = 128 << 10;
-/// What was verified.
+
+/// The extent of a verification.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DataSummary {
     /// Contents whose digest was compared.
@@ -33,7 +34,7 @@ pub struct DataSummary {
     pub bytes: u64,
 }
 
-/// Who hears how many bytes have been verified, from any thread: the bytes since the last time.
+/// The receiver of progress, from any thread: the bytes that were verified since its last call.
 pub type Progress<'a> = dyn Fn(u64) + Sync + 'a;
 
 /// The verification of an image, planned.
@@ -42,10 +43,10 @@ pub struct DataCheck<'a> {
     work: Work<'a>,
 }
 
-/// What the threads share.
+/// The work that the threads share.
 struct Work<'a> {
     structure: &'a Structure,
-    pieces: Vec<(u64, Piece)>,
+    batches: Vec<(u64, Batch)>,
     next: AtomicUsize,
     failed: AtomicBool,
 }
@@ -53,7 +54,7 @@ struct Work<'a> {
 /// Compares the digests of all contents in `threads` threads.
 ///
 /// # Errors
-/// [`CheckError`] when the check could not be completed; `findings` then holds what was found so far.
+/// [`CheckError`] if the check could not be completed; `findings` then holds the findings so far.
 pub fn verify_data(
     image: &FileImage,
     structure: &Structure,
@@ -64,7 +65,7 @@ pub fn verify_data(
 }
 
 impl<'a> DataCheck<'a> {
-    /// Divides the work into pieces, the largest first.
+    /// Divides the work into batches, the largest first.
     ///
     /// # Errors
     /// [`CheckError::NoDigests`], [`CheckError::Overlap`] and [`CheckError::Read`].
@@ -76,17 +77,17 @@ impl<'a> DataCheck<'a> {
         }
         let work = Work {
             structure,
-            pieces: pieces::plan(image, structure)?,
+            batches: batches::plan(image, structure)?,
             next: AtomicUsize::new(0),
             failed: AtomicBool::new(false),
         };
         Ok(Self { image, work })
     }
 
-    /// How many bytes there are to verify.
+    /// The number of bytes to verify.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        pieces::sum(&self.work.pieces)
+        batches::sum(&self.work.batches)
     }
 
     /// Does the work in `threads` threads.
@@ -100,7 +101,7 @@ impl<'a> DataCheck<'a> {
         findings: &mut Findings,
     ) -> Result<DataSummary, CheckError> {
         let bytes = self.bytes();
-        let threads = threads.min(self.work.pieces.len());
+        let threads = threads.min(self.work.batches.len());
         let helpers = (1..threads).map(|_| Ok((view(self.image)?, findings.sibling())));
         let mut helpers = helpers.collect::<Result<Vec<_>, CheckError>>()?;
         let work = &self.work;
@@ -121,7 +122,7 @@ impl<'a> DataCheck<'a> {
 }
 
 impl Work<'_> {
-    /// What one thread does; returns how many contents it has verified.
+    /// Takes batches in one thread, and returns the number of contents that it has verified.
     fn run(
         &self,
         view: &FileImage,
@@ -136,11 +137,11 @@ impl Work<'_> {
             findings,
             contents: 0,
         };
-        while let Some((_, piece)) = self.pieces.get(self.next.fetch_add(1, Ordering::Relaxed)) {
+        while let Some((_, batch)) = self.batches.get(self.next.fetch_add(1, Ordering::Relaxed)) {
             if self.failed.load(Ordering::Relaxed) {
                 break;
             }
-            worker.take(self.structure, piece).inspect_err(|_| {
+            worker.take(self.structure, batch).inspect_err(|_| {
                 self.failed.store(true, Ordering::Relaxed);
             })?;
         }
@@ -158,14 +159,14 @@ struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    fn take(&mut self, structure: &Structure, piece: &Piece) -> Result<(), CheckError> {
-        let owners = structure.owners.get(piece.clone()).unwrap_or_default();
+    fn take(&mut self, structure: &Structure, batch: &Batch) -> Result<(), CheckError> {
+        let owners = structure.owners.get(batch.clone()).unwrap_or_default();
         let owners = owners.iter().filter_map(|&owner| Ino::new(owner));
         owners.into_iter().try_for_each(|ino| self.verify(ino))
     }
 
-    /// Compares the digest of the content that inode `ino` has. What cannot be read for a rule that it
-    /// breaks has been reported by the structural check.
+    /// Compares the digest of the content of inode `ino`. Objects that cannot be read because they
+    /// break a rule have been reported by the structural check.
     fn verify(&mut self, ino: Ino) -> Result<(), CheckError> {
         let Some((content, data, inode)) =
             only_faults(self.image.inode(ino), self.file)?.and_then(content_of)
@@ -191,7 +192,7 @@ fn finding(content: ContentId, data: &FileData, stated: &[u8; 32]) -> Finding {
     Finding::new(object, data.offset(), Rule::ContentDigest, value)
 }
 
-/// A file whose contents are counted as they are read.
+/// A file that counts the content bytes that are read from it.
 struct Metered<'a> {
     file: &'a FileMemory,
     contents: [Option<Section>; 2],

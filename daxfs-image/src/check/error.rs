@@ -9,25 +9,26 @@ use daxfs_format::{Error, Memory, ReadFault};
 
 use crate::file::FileMemory;
 
-/// Why a check could not be completed. What is wrong with the image is a finding and not an error.
+/// The reason for which a check could not be completed. A defect of the image is a finding instead.
 #[derive(Debug)]
 pub enum CheckError {
-    /// The file did not give bytes that it had when it was opened.
+    /// A read failed of bytes that the file had when it was opened.
     Read(ReadFault, Option<io::Error>),
-    /// The check takes more memory than it may, in bytes.
+    /// The check needs more memory than its limit, in bytes.
     Limit {
-        /// What the check takes.
+        /// The memory that the check needs.
         needed: u64,
-        /// What it may take.
+        /// The limit.
         limit: u64,
     },
-    /// The operating system refused memory: so many bytes.
+    /// The operating system refused this number of bytes of memory.
     NoMemory(u64),
     /// The operating system refused a thread.
     Thread(io::Error),
     /// The image states no digests, so that nothing can be verified.
     NoDigests,
-    /// Contents overlap, so that verifying them could take any time. The structural check has found it.
+    /// Contents overlap, so that verifying them has no bound in time. The structural check reports
+    /// them.
     Overlap,
 }
 
@@ -37,8 +38,8 @@ impl CheckError {
         Self::Read(fault, memory.take_error())
     }
 
-    /// The error of a check that stopped. The sinks here never ask for it, and scratch memory is as
-    /// large as it has to be.
+    /// The error of a check that stopped. The sinks of this crate never stop a check, and scratch
+    /// memory has the required size.
     pub(super) fn stopped(stop: Stop, memory: &FileMemory) -> Self {
         match stop {
             Stop::Memory(fault) => Self::read(fault, memory),
@@ -54,10 +55,10 @@ impl fmt::Display for CheckError {
             Self::Limit { needed, limit } => {
                 write!(
                     f,
-                    "the check takes {needed} bytes of memory, and the limit is {limit}"
+                    "the check needs {needed} bytes of memory, and the limit is {limit}"
                 )
             }
-            Self::NoMemory(needed) => write!(f, "there are no {needed} bytes of memory to be had"),
+            Self::NoMemory(needed) => write!(f, "cannot allocate {needed} bytes"),
             Self::Thread(_) => f.write_str("cannot start a thread"),
             Self::Overlap => f.write_str("contents overlap, so they were not verified"),
             Self::NoDigests => f.write_str("the image states no digests of its contents"),
@@ -74,8 +75,8 @@ impl std::error::Error for CheckError {
     }
 }
 
-/// What a reader's error means here: a finding that the structural check reports, hence nothing, or
-/// the end.
+/// Passes on faults only. Any other error of a reader is a finding, which the structural check
+/// reports; it becomes `None`.
 pub(super) fn only_faults<T>(
     result: Result<T, Error>,
     memory: &FileMemory,
@@ -87,7 +88,7 @@ pub(super) fn only_faults<T>(
     }
 }
 
-/// The error when a file is not what it was when it was opened.
+/// The error of a file that has changed since it was opened.
 pub(super) fn lost(memory: &FileMemory) -> CheckError {
     let (offset, length) = (0, memory.size());
     CheckError::read(ReadFault { offset, length }, memory)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The findings of a check.
 //!
-//! A hostile image has as many findings as it has bytes, so only some are kept: those that come first
-//! in the image, whatever the order in which threads report them.
+//! A hostile image has as many findings as it has bytes, so only those are kept that come first in
+//! the image, whatever the order in which threads report them.
 
 use std::ops::ControlFlow;
 
@@ -14,15 +14,16 @@ pub struct Findings {
     kept: Vec<Finding>,
     keep: usize,
     total: u64,
-    /// The place of the last one that is kept, once there are enough: what comes after it is not.
-    bound: Option<Place>,
+    /// The sort key of the last finding that is kept, once there are enough. Later ones are not
+    /// kept.
+    bound: Option<Key>,
 }
 
-/// What findings are sorted by.
-type Place = (u64, Rule, u32);
+/// The sort key of findings.
+type Key = (u64, Rule, u32);
 
 impl Findings {
-    /// No findings, and room for `keep` of them.
+    /// An empty list that keeps the first `keep` findings.
     #[must_use]
     pub fn new(keep: usize) -> Self {
         Self {
@@ -33,19 +34,19 @@ impl Findings {
         }
     }
 
-    /// No findings, and as much room as `self` has.
+    /// An empty list that keeps as many findings as `self`.
     #[must_use]
     pub fn sibling(&self) -> Self {
         Self::new(self.keep)
     }
 
-    /// How many there were.
+    /// The number of findings, kept or not.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.total
     }
 
-    /// Whether there were none.
+    /// Returns true if there were no findings.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.total == 0
@@ -54,7 +55,7 @@ impl Findings {
     /// Takes a finding.
     pub fn push(&mut self, finding: Finding) {
         self.total = self.total.saturating_add(1);
-        if self.bound.is_some_and(|bound| place(&finding) >= bound) {
+        if self.bound.is_some_and(|bound| key(&finding) >= bound) {
             return;
         }
         self.kept.push(finding);
@@ -63,7 +64,7 @@ impl Findings {
         }
     }
 
-    /// Takes a finding, as a sink that wants all of them.
+    /// A sink that takes every finding.
     pub fn sink(&mut self) -> impl FnMut(Finding) -> ControlFlow<()> + '_ {
         |finding| {
             self.push(finding);
@@ -80,7 +81,7 @@ impl Findings {
         }
     }
 
-    /// Those that were kept, in the order of their offsets.
+    /// The findings that were kept, in the order of their offsets.
     #[must_use]
     pub fn first(&mut self) -> &[Finding] {
         self.shorten();
@@ -88,15 +89,15 @@ impl Findings {
     }
 
     fn shorten(&mut self) {
-        self.kept.sort_by_key(place);
+        self.kept.sort_by_key(key);
         self.kept.truncate(self.keep);
         let last = self.kept.last().filter(|_| self.kept.len() == self.keep);
-        self.bound = last.map(place);
+        self.bound = last.map(key);
     }
 }
 
-/// The place of a finding; the object tells contents that lie at one offset apart.
-fn place(finding: &Finding) -> Place {
+/// The sort key of a finding. The object distinguishes contents at the same offset.
+fn key(finding: &Finding) -> Key {
     let object = match finding.object {
         Object::Inode(ino) => ino,
         Object::Content(content) => content.get(),

@@ -7,19 +7,19 @@
 //! | `threads` | threads, and their views of the image |
 //! | [`findings`] | the findings of a check: all are counted, the first are kept |
 //! | [`structure`] | checksums and digests of the sections, and every rule about metadata |
-//! | [`data`] | the digests of all contents, and the padding between them |
-//! | `pieces` | the verification of contents in pieces of work |
-//! | `tails` | the ends of files, which the structural check puts off |
-//! | [`paths`] | the paths of what findings are about |
+//! | [`data`] | the digests of all contents |
+//! | `batches` | contents in batches of work |
+//! | `tails` | the ends of files, which the structural check defers |
+//! | [`paths`] | the paths of the objects that findings are about |
 //!
-//! The rules are those of [`daxfs_format::check`]; here is what it takes to apply them to a file:
-//! memory, threads and the errors of the operating system.
+//! The rules are those of [`daxfs_format::check`]. This module applies them to a file, with memory,
+//! threads and the errors of the operating system.
 
+mod batches;
 pub mod data;
 mod error;
 pub mod findings;
 pub mod paths;
-mod pieces;
 pub mod structure;
 mod tails;
 mod threads;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The paths of what findings are about.
+//! The paths of the objects that findings are about.
 //!
-//! An image says where an inode is, and not what it is called. So the names of all inodes that are
-//! asked for are looked for together, in one pass over all directories and one over their ancestors.
+//! An inode does not hold its name. So the names of all requested inodes are searched together, in
+//! one pass over all directories and one over their ancestors.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,7 +14,7 @@ use daxfs_format::{
 
 use super::structure::Structure;
 
-/// The longest path that is put together, in bytes.
+/// The longest path that is built, in bytes.
 const MAX_PATH: usize = 64 << 10;
 
 /// The paths of some inodes, as far as the image has names for them.
@@ -23,12 +23,12 @@ pub struct Paths {
     names: HashMap<Ino, (Ino, Vec<u8>)>,
     sets: HashMap<XattrSetId, Ino>,
     root: Option<Ino>,
-    /// How many entries may still be looked at. Where directories overlap, it is not all of them.
+    /// The number of entries that may still be read. If directories overlap, not all of them are.
     budget: u64,
 }
 
 impl Paths {
-    /// Looks for the names of what `findings` are about. What cannot be read has no path.
+    /// Searches the names of the objects of `findings`. Objects that cannot be read have no path.
     #[must_use]
     pub fn find<M: Memory, X: Xxh64>(
         image: &Image<M, X>,
@@ -39,7 +39,7 @@ impl Paths {
         let entries = units.map_or(0, |units| units.length / ENTRY_SIZE);
         let mut paths = Self {
             root: Some(image.superblock().root()),
-            // For either pass all there can be.
+            // For each of the two passes as many entries as there can be.
             budget: entries.saturating_mul(2),
             ..Self::default()
         };
@@ -61,7 +61,7 @@ impl Paths {
         paths
     }
 
-    /// The inode that an object is, or whose object it is.
+    /// The inode of an object: the object itself, or the inode that it belongs to.
     #[must_use]
     pub fn inode_of(&self, structure: Option<&Structure>, object: Object) -> Option<Ino> {
         match object {
@@ -74,8 +74,8 @@ impl Paths {
         }
     }
 
-    /// The path of an inode from the root, with a slash before each name. Where the image does not
-    /// say how the path begins, it begins without a slash.
+    /// The path of an inode from the root, with a slash before each name. A path whose beginning is
+    /// unknown begins without a slash.
     #[must_use]
     pub fn path(&self, ino: Ino) -> Option<Vec<u8>> {
         if self.root == Some(ino) {
@@ -138,7 +138,7 @@ impl Paths {
                 match image.next_entry(directory, &mut position, &mut buffer) {
                     Ok(Some(listed)) => listed,
                     Ok(None) | Err(Error::Memory(_)) => return,
-                    // The entries after a broken one may be as they should.
+                    // The entries after a broken one may be intact.
                     Err(Error::Corrupt(_) | Error::Unsupported(_)) => continue,
                 };
             if wanted.contains(&entry.ino) && !self.names.contains_key(&entry.ino) {
@@ -148,8 +148,8 @@ impl Paths {
         }
     }
 
-    /// Follows the directories in `wanted` up to the root, and remembers their names. A parent has a
-    /// lower number than what it holds, so this ends.
+    /// Follows the directories in `wanted` up to the root, and remembers their names. A parent has
+    /// a lower number than what it holds, so this ends.
     fn find_ancestors<M: Memory, X: Xxh64>(&mut self, image: &Image<M, X>, wanted: HashSet<Ino>) {
         let mut children: HashMap<Ino, HashSet<Ino>> = HashMap::new();
         for mut ino in wanted {

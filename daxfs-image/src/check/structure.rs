@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The structural check: one thread hashes the sections while another applies the rules, and both
-//! look at the ends of files afterwards. Which pages of the data section nothing owns is known then, and
-//! they are looked at last.
+//! look at the ends of files afterwards. Which pages of the data section nothing owns is known
+//! then, and they are looked at last.
 
 use std::thread;
 
@@ -15,10 +15,10 @@ use super::threads::{join, spawn, view};
 use crate::file::FileImage;
 use crate::opened::Opened;
 
-/// What hashing reads at a time, in bytes: it stays in the cache between copy and hash.
+/// The size of a read for hashing in bytes, which stays in the cache between copy and hash.
 const HASH_BUFFER: usize = 128 << 10;
 
-/// What the check of the structure has learned: the memory that it worked in.
+/// The result of the check of the structure: the memory that it worked in.
 #[derive(Debug)]
 pub struct Structure {
     links: Vec<u32>,
@@ -31,7 +31,7 @@ pub struct Structure {
 }
 
 impl Structure {
-    /// The first inode with this content, as far as the image says.
+    /// The first inode with this content, as stated in the image.
     #[must_use]
     pub fn owner(&self, content: daxfs_format::ContentId) -> Option<daxfs_format::Ino> {
         let slot = usize::try_from(content.get().checked_sub(1)?).ok()?;
@@ -71,12 +71,12 @@ fn zeros<T: Clone + Default>(count: usize) -> Result<Vec<T>, std::collections::T
     Ok(vector)
 }
 
-/// Checks the hashes of all metadata sections, every rule that [`check::check_structure`] knows, and that
-/// the pages that nothing owns are zero: all that the module's `validate` checks. It takes two threads and
-/// at most `limit` bytes of memory.
+/// Checks the hashes of all metadata sections, every rule that [`check::check_structure`] knows,
+/// and that the pages that nothing owns are zero: all that the module's `validate` checks. It takes
+/// two threads and at most `limit` bytes of memory.
 ///
 /// # Errors
-/// [`CheckError`] when the check could not be completed; `findings` then holds what was found so far.
+/// [`CheckError`] if the check could not be completed; `findings` then holds the findings so far.
 pub fn check_structure(
     image: &FileImage,
     limit: u64,
@@ -86,11 +86,11 @@ pub fn check_structure(
     let view = view(image)?;
     let tails = Tails::default();
     let (mut of_hashes, mut of_rules) = (findings.sibling(), findings.sibling());
-    let (put_off, hash_findings) = (&tails, &mut of_hashes);
+    let (deferred, hash_findings) = (&tails, &mut of_hashes);
     let mut done = thread::scope(|scope| {
         let helper = spawn(scope, move || {
             verify_hashes(&view, hash_findings)?;
-            examine(put_off, &view)
+            examine(deferred, &view)
         })?;
         let rules = check_but_tails(image, &mut structure, &mut of_rules, &tails)
             .and_then(|()| examine(&tails, image));
@@ -106,7 +106,7 @@ pub fn check_structure(
     done.map(|()| structure)
 }
 
-/// Applies the rules, and puts off looking at the ends of files.
+/// Applies the rules, and defers the ends of files.
 fn check_but_tails(
     image: &FileImage,
     structure: &mut Structure,
@@ -121,7 +121,7 @@ fn check_but_tails(
         .map_err(|stop| CheckError::stopped(stop, image.memory()))
 }
 
-/// Applies the rules to `view`, which is `image` or seen through something.
+/// Applies the rules to `view`, which is `image` itself or `image` through another memory.
 fn check_rules<M: Memory>(
     image: &FileImage,
     view: &Opened<M>,
@@ -133,7 +133,7 @@ fn check_rules<M: Memory>(
         .map_err(|stop| CheckError::stopped(stop, image.memory()))
 }
 
-/// Looks at the pages of the data section that nothing owns.
+/// Checks that the pages of the data section that hold no content are zero.
 fn check_padding(
     image: &FileImage,
     structure: &mut Structure,

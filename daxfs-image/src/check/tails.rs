@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The ends of files, put off.
+//! The ends of files, deferred.
 //!
-//! The structural check looks at the last page of every file, which is a read of its own for each of
-//! them and takes longer than everything else together. None of its other rules depends on what is
-//! there. So it is told that the bytes are zero, and two threads look at them later. In the rare image
-//! where that was not so, the check is repeated with the bytes as they are.
+//! The structural check reads the last page of every file, one read for each, which takes longer
+//! than everything else together. None of its other rules depends on these bytes. So they read as
+//! zeros at first, and two threads examine them later. If a byte is not zero, the check is repeated
+//! with the bytes as they are.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,15 +16,15 @@ use daxfs_format::{Memory, ReadFault, Section, SectionKind};
 
 use crate::file::{FileImage, FileMemory};
 
-/// How many ranges change hands at a time.
+/// The number of ranges in a batch.
 const BATCH: usize = 1024;
-/// How many batches wait at most, of 16 KiB each; after that bytes are not put off.
+/// The largest number of waiting batches, of 16 KiB each. Further bytes are not deferred.
 const WAITING: usize = 1024;
 
 /// Ranges of an image, as offset and length in bytes.
 type Batch = Vec<(u64, u64)>;
 
-/// The ranges that have been put off.
+/// The deferred ranges.
 #[derive(Default)]
 pub(super) struct Tails {
     queue: Mutex<Queue>,
@@ -44,7 +44,7 @@ impl Tails {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a batch, or gives it back if too many wait.
+    /// Adds a batch, or returns it if too many wait.
     fn push(&self, batch: Batch) -> Result<(), Batch> {
         let mut queue = self.lock();
         if queue.batches.len() >= WAITING {
@@ -56,13 +56,13 @@ impl Tails {
         Ok(())
     }
 
-    /// Says that no more will be added.
+    /// Declares that no batch will be added any more.
     fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();
     }
 
-    /// The next batch, waiting for one, or `None` when there will be none.
+    /// Waits for the next batch; `None` if there will be none.
     fn take(&self) -> Option<Batch> {
         let mut queue = self.lock();
         loop {
@@ -77,7 +77,7 @@ impl Tails {
         }
     }
 
-    /// Looks at ranges until there are no more.
+    /// Examines ranges until there are no more.
     pub(super) fn examine(&self, memory: &FileMemory) -> Outcome {
         let mut buffer = [0; Scratch::BUFFER];
         while let Some(batch) = self.take() {
@@ -90,14 +90,14 @@ impl Tails {
         Ok(())
     }
 
-    /// Whether a byte that was said to be zero was not.
+    /// Returns true if a byte was found that is not zero.
     pub(super) fn found_nonzero(&self) -> bool {
         self.nonzero.load(Ordering::Relaxed)
     }
 }
 
-/// A file whose data section reads as zeros, and which puts off looking at it. When it goes, nothing
-/// more is put off.
+/// A file whose data section reads as zeros, and that defers the ranges that were read. Dropping it
+/// ends the deferral.
 pub(super) struct Deferring<'a> {
     file: &'a FileMemory,
     data: Option<Section>,
@@ -116,7 +116,7 @@ impl<'a> Deferring<'a> {
         }
     }
 
-    /// Hands over what has not been yet.
+    /// Passes on the last batch.
     pub(super) fn flush(&self) -> Outcome {
         let batch = self.batch.take();
         match self.tails.push(batch) {
@@ -125,7 +125,7 @@ impl<'a> Deferring<'a> {
         }
     }
 
-    /// Looks at a batch for which there was no room.
+    /// Examines a batch for which there was no room.
     fn examine(&self, batch: Batch) -> Outcome {
         let own = Tails::default();
         own.close();

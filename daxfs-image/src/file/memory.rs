@@ -12,20 +12,21 @@ use std::sync::Arc;
 
 use daxfs_format::{Memory, ReadFault};
 
-/// What one cached chunk holds, in bytes.
+/// The size of a cached chunk in bytes.
 const CHUNK: usize = 64 << 10;
-/// Chunks that share a place; several streams through an image then do not evict each other.
+/// Chunks in a set. With several, streams through an image do not evict each other.
 const WAYS: usize = 4;
-/// Places. The cache holds `SETS * WAYS` chunks, 4 MiB.
+/// Sets. The cache holds `SETS * WAYS` chunks, 4 MiB.
 const SETS: u64 = 16;
 
 /// A file or block device as the memory of an image.
 ///
-/// It is for one thread; [`FileMemory::share`] makes another view of the same file for another one.
+/// It serves one thread; [`FileMemory::share`] makes another view of the same file for another
+/// thread.
 pub struct FileMemory {
     file: Arc<File>,
     size: u64,
-    /// Start and end of the bytes that the cache does not take: each of them is read once, if ever.
+    /// Start and end of the bytes that bypass the cache: each of them is read once, if ever.
     uncached: Cell<(u64, u64)>,
     cache: RefCell<Cache>,
 }
@@ -46,8 +47,8 @@ impl FileMemory {
     /// The whole of the file or block device at a path.
     ///
     /// # Errors
-    /// What the operating system says of the file; and what is neither is refused: a FIFO without waiting
-    /// for anybody to write into it, a character device because it has no length and may have no end.
+    /// Those of `open`. Other types are refused: a FIFO, without waiting for a writer, and a
+    /// character device, because it has no length and may have no end.
     pub fn open(path: &Path) -> io::Result<Self> {
         Self::new(open_readable(path)?)
     }
@@ -55,7 +56,7 @@ impl FileMemory {
     /// The whole of an open file or block device.
     ///
     /// # Errors
-    /// What `lseek` says of the file.
+    /// Those of `lseek`.
     pub fn new(file: File) -> io::Result<Self> {
         let size = (&file).seek(SeekFrom::End(0))?;
         Ok(Self::view(Arc::new(file), size))
@@ -83,7 +84,7 @@ impl FileMemory {
         view
     }
 
-    /// Has reads that begin at the offsets `start` to `end` go past the cache.
+    /// Makes reads that begin at the offsets `start` to `end` bypass the cache.
     pub(super) fn bypass(&self, start: u64, end: u64) {
         self.uncached.set((start, end));
     }
@@ -100,7 +101,7 @@ impl FileMemory {
         })
     }
 
-    /// Copies from one chunk, which is read first if the cache does not have it.
+    /// Copies from one chunk, which is read first if it is not in the cache.
     fn read_chunk(&self, index: u64, start: usize, into: &mut [u8]) -> Result<(), ReadFault> {
         let cache = &mut *self.cache.borrow_mut();
         cache.clock += 1;
@@ -133,11 +134,11 @@ impl FileMemory {
     }
 }
 
-/// The same file, opened once more if it can be: threads that read through one open file all count
-/// its users in one place, which slows short reads down.
+/// The same file, opened once more if possible. Threads that share one open file contend for its
+/// reference count, which slows short reads down.
 fn reopen(file: &Arc<File>) -> Arc<File> {
-    let place = format!("/proc/self/fd/{}", file.as_raw_fd());
-    File::open(place).map_or_else(|_| Arc::clone(file), Arc::new)
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    File::open(path).map_or_else(|_| Arc::clone(file), Arc::new)
 }
 
 /// Fills `into`. The file was long enough when it was opened.
@@ -151,7 +152,7 @@ fn read_exact(file: &File, into: &mut [u8], offset: u64) -> io::Result<()> {
         })
 }
 
-/// Reads a chunk into a free place of its set, or into that of the chunk that was used longest ago.
+/// Reads a chunk into a free slot of its set, or into that of the least recently used chunk.
 fn load(file: &File, size: u64, index: u64, set: &mut Vec<Chunk>) -> io::Result<usize> {
     let offset = index * FileMemory::chunk_size();
     let length = usize::try_from(size.saturating_sub(offset))
@@ -198,8 +199,8 @@ impl Memory for FileMemory {
         while !rest.is_empty() {
             let start = usize::try_from(at % Self::chunk_size()).map_err(|_| fault)?;
             let count = rest.len().min(CHUNK - start);
-            let (piece, after) = rest.split_at_mut(count);
-            self.read_chunk(at / Self::chunk_size(), start, piece)?;
+            let (part, after) = rest.split_at_mut(count);
+            self.read_chunk(at / Self::chunk_size(), start, part)?;
             at += u64::try_from(count).map_err(|_| fault)?;
             rest = after;
         }
@@ -215,7 +216,7 @@ impl fmt::Debug for FileMemory {
     }
 }
 
-/// Opens a regular file or a block device, and waits for nobody to write into a FIFO.
+/// Opens a regular file or a block device. Does not wait for a writer of a FIFO.
 fn open_readable(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     let file = options

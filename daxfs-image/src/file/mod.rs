@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! An image in a file that is read with `pread`.
 //!
-//! A file that shrinks or changes while it is read gives an error or other bytes, never a signal. A
-//! small cache of chunks makes the many small reads of metadata cheap; long reads, and all of the
-//! data section, go past it.
+//! A file that shrinks or changes during a read gives an error or other bytes, never a signal. A
+//! small cache of chunks makes the many small reads of metadata cheap. Long reads, and those of the
+//! data section, bypass it.
 
 mod memory;
 
@@ -23,12 +23,12 @@ pub use memory::FileMemory;
 /// An image that is read from a file.
 pub type FileImage = Opened<FileMemory>;
 
-/// Why a file could not be opened as an image.
+/// The reason for which a file could not be opened as an image.
 #[derive(Debug)]
 pub enum OpenError {
     /// The operating system refused the file.
     Io(PathBuf, io::Error),
-    /// It is not an image, or one that is broken or of an unknown version; with its length in bytes.
+    /// The file, of this length in bytes, is not an image, is damaged, or has an unknown version.
     Image(PathBuf, u64, Error),
 }
 
@@ -44,7 +44,7 @@ impl fmt::Display for OpenError {
     }
 }
 
-/// A path as no terminal misreads it.
+/// A path that is safe to print on a terminal.
 #[must_use]
 pub fn printable(path: &Path) -> String {
     shown(path.as_os_str().as_bytes(), Charset::Utf8)
@@ -84,7 +84,7 @@ pub fn open(path: &Path) -> Result<FileImage, OpenError> {
 /// Another view of an image, for another thread. The superblock is not read again.
 ///
 /// # Errors
-/// None that `image` has not had when it was opened.
+/// None that opening `image` has not had.
 pub fn share(image: &FileImage) -> Result<FileImage, Error> {
     image.over(image.memory().share())
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Paths as users give them.
+//! Paths in an image.
 //!
-//! A path starts at the root, with or without a slash. Symlinks are followed within the image, as the
-//! kernel would with the image as root; the last component is left alone or followed, as the command
-//! wants it. `<N>` at the start of a path is the inode N, as in debugfs(8): messages about damage name
-//! inodes, and what has no path can be looked at all the same.
+//! A path starts at the root, with or without a slash. Symlinks are followed within the image, as
+//! by a kernel with the image as root; a symlink at the end is followed on request. `<N>` at the
+//! start of a path is the inode N, as in debugfs(8), so that inodes without a path can be named
+//! too.
 
-pub(crate) mod trail;
+pub(crate) mod current;
 
 use std::fmt;
 
@@ -14,12 +14,12 @@ use daxfs_format::{Error, Image, Ino, Inode, InodeKind, Memory, Symlink, Xxh64};
 
 use crate::escape;
 
-pub use trail::{Trail, MAX_PATH};
+pub use current::{CurrentPath, MAX_PATH};
 
-/// How many symlinks are followed (`MAXSYMLINKS` of Linux).
+/// The number of symlinks that are followed (`MAXSYMLINKS` of Linux).
 const MAX_LINKS: u32 = 40;
 
-/// What is done with a symlink at the end of a path. One with a slash behind it is followed.
+/// The treatment of a symlink at the end of a path. A symlink with a slash after it is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LastLink {
     /// The path names the symlink.
@@ -28,7 +28,7 @@ pub enum LastLink {
     Follow,
 }
 
-/// What a path names.
+/// The inode that a path names.
 #[derive(Clone, Debug)]
 pub struct Found {
     /// The inode.
@@ -37,26 +37,26 @@ pub struct Found {
     pub path: Vec<u8>,
 }
 
-/// Why a path names nothing.
+/// The reason for which a path names nothing.
 #[derive(Debug)]
 pub enum PathError {
     /// A directory has no such entry.
     NotFound {
         /// The directory's path.
         directory: Vec<u8>,
-        /// The name that it does not hold.
+        /// The name that is not in it.
         name: Vec<u8>,
     },
     /// The image has no such inode.
     NoInode {
         /// The number that the path begins with.
         number: u32,
-        /// The highest number that there is.
+        /// The highest number of an inode.
         count: u32,
     },
-    /// The path goes on after something that is no directory.
+    /// The path continues after an inode that is not a directory.
     NotADirectory(Vec<u8>),
-    /// There are too many symlinks on the way.
+    /// The path leads through too many symlinks.
     Loop,
     /// The image could not be read there.
     Image(Error),
@@ -96,7 +96,7 @@ impl From<Error> for PathError {
     }
 }
 
-/// Finds what a path names.
+/// Finds the inode that a path names.
 ///
 /// # Errors
 /// [`PathError`].
@@ -112,7 +112,7 @@ pub fn find<M: Memory, X: Xxh64>(
     let mut lookup = Lookup {
         image,
         stack: vec![image.inode(start)?],
-        trail: Trail::new(start, trail::of_inode(image, start)),
+        current: CurrentPath::new(start, current::of_inode(image, start)),
         pending: Vec::new(),
         links: 0,
     };
@@ -124,7 +124,7 @@ pub fn find<M: Memory, X: Xxh64>(
     }
     Ok(Found {
         inode: *lookup.top(),
-        path: lookup.trail.path(),
+        path: lookup.current.path(),
     })
 }
 
@@ -139,7 +139,7 @@ pub fn resolve<M: Memory, X: Xxh64>(image: &Image<M, X>, path: &[u8]) -> Result<
 /// The target of a symlink.
 ///
 /// # Errors
-/// A rule that the target breaks, or the memory's own.
+/// A rule that the target breaks, or a fault of the memory.
 pub fn target<M: Memory, X: Xxh64>(image: &Image<M, X>, link: &Symlink) -> Result<Vec<u8>, Error> {
     let mut target = vec![0; usize::from(link.length())];
     image.read_link(link, &mut target)?;
@@ -155,7 +155,7 @@ fn inode_prefix(path: &[u8]) -> Option<(u32, &[u8])> {
     (rest.is_empty() || rest.starts_with(b"/")).then_some((number, rest))
 }
 
-/// The inode with a number that a user has given.
+/// The inode with a number from a path, if it exists.
 fn existing<M: Memory, X: Xxh64>(image: &Image<M, X>, number: u32) -> Result<Ino, PathError> {
     let count = image.inode_count();
     Ino::new(number)
@@ -165,10 +165,10 @@ fn existing<M: Memory, X: Xxh64>(image: &Image<M, X>, number: u32) -> Result<Ino
 
 struct Lookup<'a, M, X> {
     image: &'a Image<M, X>,
-    /// The inodes on the way. Never empty.
+    /// The inodes from the start of the path to the current one. Never empty.
     stack: Vec<Inode>,
     /// Their path.
-    trail: Trail,
+    current: CurrentPath,
     /// The components that are left, the next one last.
     pending: Vec<Vec<u8>>,
     links: u32,
@@ -176,14 +176,14 @@ struct Lookup<'a, M, X> {
 
 impl<M: Memory, X: Xxh64> Lookup<'_, M, X> {
     fn top(&self) -> &Inode {
-        // PANIC: the stack begins with one element, and `up` leaves the last one.
-        self.stack.last().expect("a lookup stands somewhere")
+        // PANIC: the stack begins with one element, and `up` keeps the last one.
+        self.stack.last().expect("a lookup has a current inode")
     }
 
     /// Starts again at an inode.
     fn restart(&mut self, ino: Ino) -> Result<(), PathError> {
         self.stack = vec![self.image.inode(ino)?];
-        self.trail = Trail::new(ino, trail::of_inode(self.image, ino));
+        self.current = CurrentPath::new(ino, current::of_inode(self.image, ino));
         Ok(())
     }
 
@@ -194,7 +194,7 @@ impl<M: Memory, X: Xxh64> Lookup<'_, M, X> {
 
     fn step(&mut self, name: &[u8], last: LastLink) -> Result<(), PathError> {
         let InodeKind::Directory(directory) = self.top().kind else {
-            return Err(PathError::NotADirectory(self.trail.path()));
+            return Err(PathError::NotADirectory(self.current.path()));
         };
         match name {
             b"" | b"." => return Ok(()),
@@ -202,7 +202,7 @@ impl<M: Memory, X: Xxh64> Lookup<'_, M, X> {
             _ => {}
         }
         let Some(entry) = self.image.lookup(&directory, name)? else {
-            let (directory, name) = (self.trail.path(), name.to_vec());
+            let (directory, name) = (self.current.path(), name.to_vec());
             return Err(PathError::NotFound { directory, name });
         };
         let inode = self.image.inode(entry.ino)?;
@@ -212,7 +212,7 @@ impl<M: Memory, X: Xxh64> Lookup<'_, M, X> {
             }
             _ => {
                 self.stack.push(inode);
-                self.trail.enter(entry.ino, name);
+                self.current.enter(entry.ino, name);
                 Ok(())
             }
         }
@@ -223,7 +223,7 @@ impl<M: Memory, X: Xxh64> Lookup<'_, M, X> {
             return self.restart(parent);
         }
         self.stack.pop();
-        self.trail.leave();
+        self.current.leave();
         Ok(())
     }
 

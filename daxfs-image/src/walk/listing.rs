@@ -17,8 +17,9 @@ pub struct Listed {
     pub file_type: FileType,
 }
 
-/// Lists directories of an image, none of whose entries belongs to one that was listed before: a
-/// thousand directories that share a unit of a thousand entries would have a million.
+/// A list of directories of an image. Directories whose units overlap one that was listed before
+/// are refused: a thousand directories that share a unit of a thousand entries would have a
+/// million.
 #[derive(Debug)]
 pub struct Listings<'a, M, X> {
     image: &'a Image<M, X>,
@@ -26,14 +27,14 @@ pub struct Listings<'a, M, X> {
 }
 
 impl<'a, M: Memory, X: Xxh64> Listings<'a, M, X> {
-    /// Nothing has been listed.
+    /// Listings before the first one.
     #[must_use]
     pub fn new(image: &'a Image<M, X>) -> Self {
         let units = Ranges::default();
         Self { image, units }
     }
 
-    /// Lists a directory. What cannot be read is reported, with the directory's `path`.
+    /// Lists a directory. Entries that cannot be read are reported, with the directory's `path`.
     pub fn list(
         &mut self,
         directory: &Directory,
@@ -54,8 +55,8 @@ impl<'a, M: Memory, X: Xxh64> Listings<'a, M, X> {
         entries
     }
 
-    /// Gives the entries of a directory to `take`, in the order of the image, or why they cannot be
-    /// read.
+    /// Passes the entries of a directory to `take`, in the order of the image, or the errors for
+    /// which they cannot be read.
     pub fn read(
         &mut self,
         directory: &Directory,

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The whole tree, one entry after another, each directory before what it holds.
+//! Walks over the whole tree, one entry after another, each directory before its entries.
 //!
-//! A walk ends on any image, also on one that was not checked, after as many steps as the image can
-//! have entries: it enters a directory once only, and no two that share entries.
+//! A walk ends on any image, checked or not, after as many steps as the image can have entries: it
+//! enters a directory once only, and no two directories whose units overlap.
 //!
 //! | module | owns |
 //! |---|---|
 //! | `stored` | a walk in the order of the image, which needs no memory for entries |
-//! | `sorted` | a walk in the order of names, which reads on after what is damaged |
+//! | `sorted` | a walk in the order of names, which continues after damaged entries |
 //! | `listing` | the entries of a directory, sorted by name |
 //! | `problems` | problems that do not end a walk |
 

@@ -14,7 +14,7 @@ pub trait Problems {
     fn of_image(&mut self, problem: &dyn Display);
 }
 
-/// The finding of a directory that shares entries with another.
+/// The finding of a directory whose unit overlaps another one.
 pub(super) fn shared_unit(directory: &Directory) -> Finding {
     let (object, offset) = (Object::Inode(directory.ino().get()), directory.offset());
     Finding::new(object, offset, Rule::DirectoryPlace, offset)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A whole tree in the order of its names, each directory before what it holds.
+//! A walk over the whole tree in the order of names, each directory before its entries.
 //!
-//! It needs memory for the entries of the directories that lead to the present one, however deep that
-//! is. Whatever the image says, it enters a directory once only, and lists no two that share entries.
+//! It needs memory for the entries of the directories that lead to the current one. Whatever the
+//! image states, it enters a directory once only, and lists no two whose units overlap.
 
 use std::vec;
 
@@ -11,18 +11,18 @@ use daxfs_format::{FileType, Image, Ino, Inode, InodeKind, Memory, Xxh64};
 use super::listing::{Listed, Listings};
 use super::problems::{entered_before, Problems};
 use crate::inodes::InodeSet;
-use crate::path::{Found, Trail};
+use crate::path::{CurrentPath, Found};
 
 /// A traversal of the tree below a directory.
 pub struct Traversal<'a, M, X> {
     image: &'a Image<M, X>,
     listings: Listings<'a, M, X>,
     levels: Vec<vec::IntoIter<Listed>>,
-    trail: Trail,
+    current: CurrentPath,
     entered: InodeSet,
 }
 
-/// An entry that a traversal comes by.
+/// A step of a traversal: an entry.
 #[derive(Debug)]
 pub struct Visit {
     /// Its path.
@@ -35,22 +35,22 @@ pub struct Visit {
     pub file_type: FileType,
     /// The inode, unless it cannot be read, which has been reported.
     pub inode: Option<Inode>,
-    /// How many directories below the start it lies; 0 for the entries of the start.
+    /// The number of directories between the start and the entry; 0 for the entries of the start.
     pub depth: usize,
-    /// Whether it is the last one of its directory.
+    /// True if it is the last entry of its directory.
     pub is_last: bool,
 }
 
 impl<'a, M: Memory, X: Xxh64> Traversal<'a, M, X> {
-    /// A traversal from a directory, which is itself not visited; of anything else there is none.
+    /// A traversal from a directory, which is not visited itself. From another inode it is empty.
     pub fn new(image: &'a Image<M, X>, start: &Found, problems: &mut dyn Problems) -> Self {
         let entered = InodeSet::new(image);
-        let trail = Trail::new(start.inode.ino, start.path.clone());
+        let current = CurrentPath::new(start.inode.ino, start.path.clone());
         let mut traversal = Self {
             image,
             listings: Listings::new(image),
             levels: Vec::new(),
-            trail,
+            current,
             entered,
         };
         if let Some(entries) = traversal.entries(&start.inode, &start.path, problems) {
@@ -59,7 +59,7 @@ impl<'a, M: Memory, X: Xxh64> Traversal<'a, M, X> {
         traversal
     }
 
-    /// The entries of a directory that was not met before.
+    /// The entries of a directory that was not entered before.
     fn entries(
         &mut self,
         inode: &Inode,
@@ -76,8 +76,8 @@ impl<'a, M: Memory, X: Xxh64> Traversal<'a, M, X> {
         Some(self.listings.list(&directory, path, problems).into_iter())
     }
 
-    /// The next entry, or `None` at the end. `descend` says whether directories at this depth are
-    /// entered.
+    /// The next entry, or `None` at the end. Directories at a depth for which `descend` returns
+    /// true are entered.
     pub fn step(
         &mut self,
         problems: &mut dyn Problems,
@@ -89,15 +89,15 @@ impl<'a, M: Memory, X: Xxh64> Traversal<'a, M, X> {
                 break (entry, entries.as_slice().is_empty());
             }
             self.levels.pop();
-            self.trail.leave();
+            self.current.leave();
         };
         let depth = self.levels.len() - 1;
-        let path = self.trail.path_of(&entry.name);
+        let path = self.current.path_of(&entry.name);
         let inode = read_inode(self.image, entry.ino, &path, problems);
         if let Some(inode) = inode.as_ref().filter(|_| descend(depth)) {
             if let Some(entries) = self.entries(inode, &path, problems) {
                 self.levels.push(entries);
-                self.trail.enter(entry.ino, &entry.name);
+                self.current.enter(entry.ino, &entry.name);
             }
         }
         let Listed {
@@ -117,7 +117,7 @@ impl<'a, M: Memory, X: Xxh64> Traversal<'a, M, X> {
     }
 }
 
-/// Reads an inode; if that fails it is reported, with the path.
+/// Reads an inode. A failure is reported, with the path.
 pub fn read_inode<M: Memory, X: Xxh64>(
     image: &Image<M, X>,
     ino: Ino,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The whole tree in the order of the image.
+//! A walk over the whole tree in the order of the image.
 
 use daxfs_format::directory::Position;
 use daxfs_format::{
@@ -20,40 +20,41 @@ pub struct Walk<'a, M, X> {
     units: Ranges,
 }
 
-/// A directory that is being walked.
+/// A directory that was entered.
 struct Level {
     directory: Directory,
     position: Position,
     path_length: usize,
 }
 
-/// What a walk comes by.
+/// A step of a walk: an entry.
 #[derive(Debug)]
 pub struct Step<'a> {
     /// The path from the root, without a slash at its start.
     pub path: &'a [u8],
     /// The directory that holds the entry.
     pub parent: Ino,
-    /// The entry, or why it could not be read; the walk then goes on with the next one.
+    /// The entry, or the error for which it could not be read. The walk continues with the next
+    /// one.
     pub entry: Result<DirEntry, Error>,
-    /// The inode, or why it could not be read or entered.
+    /// The inode, or the error for which it could not be read or entered.
     pub inode: Result<Inode, Error>,
 }
 
 impl<'a, M: Memory, X: Xxh64> Walk<'a, M, X> {
-    /// A walk from the root, which is itself not among the steps.
+    /// A walk from the root, which is not a step itself.
     ///
     /// # Errors
-    /// A rule that the root's inode breaks, or the memory's own.
+    /// A rule that the root's inode breaks, or a fault of the memory.
     pub fn new(image: &'a Image<M, X>) -> Result<Self, Error> {
         let root = image.inode(image.superblock().root())?;
         Self::from(image, &root)
     }
 
-    /// A walk from a directory, which is itself not among the steps. From anything else there are none.
+    /// A walk from a directory, which is not a step itself. From another inode there are no steps.
     ///
     /// # Errors
-    /// The memory's own.
+    /// A fault of the memory.
     pub fn from(image: &'a Image<M, X>, inode: &Inode) -> Result<Self, Error> {
         let mut walk = Self {
             image,

@@ -51,7 +51,7 @@ impl<'a> Contents<'a> {
     /// Whether two files of one size have the same bytes.
     ///
     /// # Errors
-    /// A rule that an image breaks on the way, or the memory's own.
+    /// A rule that an image breaks on the way, or a fault of the memory.
     pub fn are_same(
         &mut self,
         (a, old): (&Inode, &FileData),

@@ -7,7 +7,7 @@ use std::vec;
 
 use daxfs_image::format::{Error, FileType, Ino, Inode, InodeKind};
 use daxfs_image::hash::Xxh64;
-use daxfs_image::path::Trail;
+use daxfs_image::path::CurrentPath;
 use daxfs_image::walk::{entered_before, read_inode};
 use daxfs_image::walk::{Listed, Listings};
 use daxfs_image::InodeSet;
@@ -40,7 +40,7 @@ pub struct Pairs<'a> {
     a: Tree<'a>,
     b: Tree<'a>,
     levels: Vec<(Entries, Entries)>,
-    trail: Trail,
+    current: CurrentPath,
     roots: Option<Pair>,
 }
 
@@ -77,7 +77,7 @@ impl<'a> Pairs<'a> {
             a: Tree::new(a),
             b: Tree::new(b),
             levels: Vec::new(),
-            trail: Trail::new(root, b"/".to_vec()),
+            current: CurrentPath::new(root, b"/".to_vec()),
             roots: None,
         };
         let level = pairs.below(&roots, console);
@@ -107,14 +107,14 @@ impl<'a> Pairs<'a> {
             match next(a, b) {
                 (None, None) => {
                     self.levels.pop();
-                    self.trail.leave();
+                    self.current.leave();
                 }
                 found => break found,
             }
         };
         let listed = b.as_ref().or(a.as_ref())?;
         let (name, ino) = (listed.name.clone(), listed.ino);
-        let path = self.trail.path_of(&name);
+        let path = self.current.path_of(&name);
         let pair = Pair {
             a: a.map(|listed| self.a.side(&listed, &path, console)),
             b: b.map(|listed| self.b.side(&listed, &path, console)),
@@ -122,7 +122,7 @@ impl<'a> Pairs<'a> {
         };
         if let Some(level) = self.below(&pair, console) {
             self.levels.push(level);
-            self.trail.enter(ino, &name);
+            self.current.enter(ino, &name);
         }
         Some(pair)
     }

@@ -40,7 +40,7 @@ impl<'a> Sets<'a> {
     /// What changed from one set to the other, by name.
     ///
     /// # Errors
-    /// A rule that a set breaks, or the memory's own.
+    /// A rule that a set breaks, or a fault of the memory.
     pub fn changes(
         &mut self,
         a: Option<XattrSetId>,

@@ -11,7 +11,7 @@ use anyhow::Result;
 use daxfs_cli::json::Bytes;
 use daxfs_cli::number::Exact;
 use daxfs_image::format::{FileType, Inode, InodeKind, Symlink};
-use daxfs_image::path::Trail;
+use daxfs_image::path::CurrentPath;
 use daxfs_image::path::{self, Found, LastLink};
 use daxfs_image::walk::{entered_before, read_inode};
 use daxfs_image::walk::{Listed, Listings};
@@ -124,18 +124,18 @@ impl Ls<'_> {
         let mut listings = Listings::new(self.image);
         let mut entered = InodeSet::new(self.image);
         entered.insert(start.inode.ino);
-        let mut trail = Trail::new(start.inode.ino, start.path.clone());
-        let entries = listings.list(&directory, &trail.path(), console);
+        let mut current = CurrentPath::new(start.inode.ino, start.path.clone());
+        let entries = listings.list(&directory, &current.path(), console);
         let mut open = vec![self
-            .print_directory(entries, &trail, titles, console)?
+            .print_directory(entries, &current, titles, console)?
             .into_iter()];
         while let Some(level) = open.last_mut() {
             let Some(entry) = level.next() else {
                 open.pop();
-                trail.leave();
+                current.leave();
                 continue;
             };
-            let path = trail.path_of(&entry.name);
+            let path = current.path_of(&entry.name);
             let inode = self.subdirectory(&entry, &path, console);
             let Some(InodeKind::Directory(directory)) = inode.map(|inode| inode.kind) else {
                 continue;
@@ -144,10 +144,10 @@ impl Ls<'_> {
                 console.problem_at(&path, entered_before(entry.ino));
                 continue;
             }
-            trail.enter(entry.ino, &entry.name);
-            let entries = listings.list(&directory, &trail.path(), console);
+            current.enter(entry.ino, &entry.name);
+            let entries = listings.list(&directory, &current.path(), console);
             open.push(
-                self.print_directory(entries, &trail, titles, console)?
+                self.print_directory(entries, &current, titles, console)?
                     .into_iter(),
             );
         }
@@ -171,16 +171,16 @@ impl Ls<'_> {
     fn print_directory(
         &self,
         mut entries: Vec<Listed>,
-        trail: &Trail,
+        current: &CurrentPath,
         titles: &mut Titles,
         console: &mut Console<'_>,
     ) -> Result<Vec<Listed>> {
         if !self.arguments.json {
-            titles.print(&trail.path(), console)?;
+            titles.print(&current.path(), console)?;
         }
         let widths = self.widths(&entries);
         for entry in &entries {
-            let path = trail.path_of(&entry.name);
+            let path = current.path_of(&entry.name);
             let inode = if self.needs_inodes() {
                 read_inode(self.image, entry.ino, &path, console)
             } else {

@@ -29,7 +29,10 @@ fn every_reader_is_an_operation() {
     let room = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../daxfs-format/src/image");
     let files = ["opened.rs", "names.rs", "xattrs.rs", "data.rs"];
     let rest = ["mod.rs"];
-    assert_eq!(fs::read_dir(&room).unwrap().count(), files.len() + rest.len());
+    assert_eq!(
+        fs::read_dir(&room).unwrap().count(),
+        files.len() + rest.len()
+    );
     let text = files.map(|file| fs::read_to_string(room.join(file)).unwrap());
     let text = text.concat();
     let mut readers = Vec::new();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The verification of contents in pieces of work.
+//! Contents in batches of work.
 //!
-//! Where contents or extent lists overlap, a short image could make work without end. Overlaps are
-//! findings of the structural check; here they are recognised by there being more than there can be.
+//! Overlapping contents or extent lists could make a short image take unbounded work. Overlaps are
+//! findings of the structural check. Here they are recognised by sums that exceed the sections.
 
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -14,33 +14,35 @@ use super::error::{only_faults, CheckError};
 use super::structure::Structure;
 use crate::file::FileImage;
 
-/// Contents are put together up to so many bytes, and larger ones are pieces of their own.
-const PIECE: u64 = 4 << 20;
-/// The most contents in a piece.
-const PIECE_CONTENTS: usize = 4096;
+/// The size in bytes up to which contents share a batch. Larger contents have a batch each.
+const BATCH: u64 = 4 << 20;
+/// The largest number of contents in a batch.
+const BATCH_CONTENTS: usize = 4096;
 
-/// What a thread takes at a time: the contents with these indices in the list of owners.
-pub(super) type Piece = Range<usize>;
+/// The contents with these indices in the list of owners, which one thread takes at a time.
+pub(super) type Batch = Range<usize>;
 
-/// All pieces with their sizes in bytes, the largest first.
+/// All batches with their sizes in bytes, the largest first.
 pub(super) fn plan(
     image: &FileImage,
     structure: &Structure,
-) -> Result<Vec<(u64, Piece)>, CheckError> {
+) -> Result<Vec<(u64, Batch)>, CheckError> {
     let sections = image.superblock().sections();
-    let mut pieces = content_pieces(image, structure)?;
-    let places = [SectionKind::Data, SectionKind::Packed];
-    let places = places.into_iter().filter_map(|kind| sections.get(kind));
-    if sum(&pieces) > places.map(|section| section.length).sum() {
+    let mut batches = content_batches(image, structure)?;
+    let sections_of_contents = [SectionKind::Data, SectionKind::Packed];
+    let stored = sections_of_contents
+        .into_iter()
+        .filter_map(|kind| sections.get(kind));
+    if sum(&batches) > stored.map(|section| section.length).sum() {
         return Err(CheckError::Overlap);
     }
-    pieces.sort_by_key(|&(bytes, _)| Reverse(bytes));
-    Ok(pieces)
+    batches.sort_by_key(|&(bytes, _)| Reverse(bytes));
+    Ok(batches)
 }
 
-/// The bytes of all pieces.
-pub(super) fn sum(pieces: &[(u64, Piece)]) -> u64 {
-    let bytes = pieces.iter().map(|&(bytes, _)| bytes);
+/// The sum of the bytes of all batches.
+pub(super) fn sum(batches: &[(u64, Batch)]) -> u64 {
+    let bytes = batches.iter().map(|&(bytes, _)| bytes);
     bytes.fold(0, u64::saturating_add)
 }
 
@@ -52,34 +54,34 @@ pub(super) fn content_of(inode: Inode) -> Option<(ContentId, FileData, Inode)> {
     }
 }
 
-/// All contents, in pieces of about equal size as far as their own sizes allow.
-fn content_pieces(
+/// All contents, in batches of about equal size as far as the sizes of contents allow.
+fn content_batches(
     image: &FileImage,
     structure: &Structure,
-) -> Result<Vec<(u64, Piece)>, CheckError> {
+) -> Result<Vec<(u64, Batch)>, CheckError> {
     let mut stored = StoredBytes::new(image);
-    let mut pieces = Vec::new();
+    let mut batches = Vec::new();
     let (mut start, mut bytes) = (0, 0_u64);
     for (index, &owner) in structure.owners.iter().enumerate() {
         let size = match Ino::new(owner) {
             Some(ino) => stored.of(ino)?,
             None => 0,
         };
-        let full = bytes.saturating_add(size) > PIECE || index - start >= PIECE_CONTENTS;
+        let full = bytes.saturating_add(size) > BATCH || index - start >= BATCH_CONTENTS;
         if full && index > start {
-            pieces.push((bytes, start..index));
+            batches.push((bytes, start..index));
             (start, bytes) = (index, 0);
         }
         bytes = bytes.saturating_add(size);
     }
-    pieces.push((bytes, start..structure.owners.len()));
-    Ok(pieces)
+    batches.push((bytes, start..structure.owners.len()));
+    Ok(batches)
 }
 
 /// Counts the bytes of contents.
 struct StoredBytes<'a> {
     image: &'a FileImage,
-    /// How many extents there can still be if no lists overlap.
+    /// The number of further extents that there can be if no lists overlap.
     extents: u64,
 }
 
@@ -92,7 +94,7 @@ impl<'a> StoredBytes<'a> {
         }
     }
 
-    /// How many bytes of the content of an inode are stored.
+    /// The number of stored bytes of the content of an inode.
     fn of(&mut self, ino: Ino) -> Result<u64, CheckError> {
         let memory = self.image.memory();
         let inode = only_faults(self.image.inode(ino), memory)?;

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Paths as they are printed.
 //!
-//! A tree may be 100,000 directories deep, and the sum of all its paths quadratic in that. So a path
-//! of more than [`MAX_PATH`] bytes is printed as `<N>/name`, where N is the inode of the directory;
-//! every command takes that form as an argument.
+//! A tree may be 100,000 directories deep, and the sum of all its paths quadratic in that. So a
+//! path of more than [`MAX_PATH`] bytes is printed as `<N>/name`, where N is the inode of the
+//! directory. Commands accept that form as an argument.
 
 use daxfs_format::{Image, Ino, Memory, Xxh64};
 
 /// The longest path that is printed in full, in bytes (`PATH_MAX` of Linux).
 pub const MAX_PATH: usize = 4096;
 
-/// The way from a start to a directory.
+/// The current path of a walk, from its start to a directory.
 #[derive(Clone, Debug)]
-pub struct Trail {
+pub struct CurrentPath {
     /// The whole path, however long it is.
     bytes: Vec<u8>,
-    /// For each directory on the way its number and the length of its path. Never empty.
+    /// The number of each directory on the path, and the length of its path. Never empty.
     levels: Vec<(Ino, usize)>,
 }
 
-impl Trail {
-    /// The trail that starts at the directory `ino`, whose path is `path`.
+impl CurrentPath {
+    /// The path of a walk that starts at the directory `ino`, whose path is `path`.
     #[must_use]
     pub fn new(ino: Ino, path: Vec<u8>) -> Self {
         let levels = vec![(ino, path.len())];
@@ -30,13 +30,13 @@ impl Trail {
         }
     }
 
-    /// Goes on into `name`, whose inode is `ino`.
+    /// Enters the directory `name`, whose inode is `ino`.
     pub fn enter(&mut self, ino: Ino, name: &[u8]) {
         append(&mut self.bytes, name);
         self.levels.push((ino, self.bytes.len()));
     }
 
-    /// Goes back by one; from the start it does not go back.
+    /// Leaves the last directory, unless it is the start.
     pub fn leave(&mut self) {
         if self.levels.len() > 1 {
             self.levels.pop();
@@ -45,11 +45,11 @@ impl Trail {
     }
 
     fn here(&self) -> (Ino, usize) {
-        // PANIC: a trail begins with one level, and `leave` leaves it.
-        *self.levels.last().expect("a trail starts somewhere")
+        // PANIC: there is one level at first, and `leave` keeps it.
+        *self.levels.last().expect("the start is a level")
     }
 
-    /// The path of where the trail ends.
+    /// The path of the current directory.
     #[must_use]
     pub fn path(&self) -> Vec<u8> {
         if self.bytes.len() > MAX_PATH {
@@ -58,7 +58,7 @@ impl Trail {
         self.bytes.clone()
     }
 
-    /// The path of the entry `name` of where the trail ends.
+    /// The path of the entry `name` of the current directory.
     #[must_use]
     pub fn path_of(&self, name: &[u8]) -> Vec<u8> {
         let mut path = if self.bytes.len() + name.len() >= MAX_PATH {
@@ -79,7 +79,7 @@ pub(crate) fn append(path: &mut Vec<u8>, name: &[u8]) {
     path.extend_from_slice(name);
 }
 
-/// The path of something that is known by its inode number only.
+/// The path of an inode that is known by its number only.
 #[must_use]
 pub(super) fn of_inode<M: Memory, X: Xxh64>(image: &Image<M, X>, ino: Ino) -> Vec<u8> {
     if ino == image.superblock().root() {
@@ -100,32 +100,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trail_leads_there_and_back() {
+    fn a_path_follows_the_directories_that_are_entered_and_left() {
         let ino = |number| Ino::new(number).unwrap();
-        let mut trail = Trail::new(ino(1), b"/".to_vec());
-        assert_eq!(trail.path_of(b"usr"), b"/usr");
-        trail.enter(ino(2), b"usr");
-        trail.enter(ino(3), b"bin");
-        assert_eq!(trail.path(), b"/usr/bin");
-        trail.leave();
-        assert_eq!(trail.path_of(b"lib"), b"/usr/lib");
-        trail.leave();
-        trail.leave();
-        assert_eq!(trail.path(), b"/");
+        let mut path = CurrentPath::new(ino(1), b"/".to_vec());
+        assert_eq!(path.path_of(b"usr"), b"/usr");
+        path.enter(ino(2), b"usr");
+        path.enter(ino(3), b"bin");
+        assert_eq!(path.path(), b"/usr/bin");
+        path.leave();
+        assert_eq!(path.path_of(b"lib"), b"/usr/lib");
+        path.leave();
+        path.leave();
+        assert_eq!(path.path(), b"/");
     }
 
     #[test]
-    fn what_is_too_long_to_print_is_named_by_its_directory() {
+    fn a_path_too_long_to_print_begins_with_its_directory() {
         let ino = |number| Ino::new(number).unwrap();
-        let mut trail = Trail::new(ino(1), b"/".to_vec());
+        let mut path = CurrentPath::new(ino(1), b"/".to_vec());
         for number in 2..20 {
-            trail.enter(ino(number), &[b'x'; 255]);
+            path.enter(ino(number), &[b'x'; 255]);
         }
-        assert_eq!(trail.path(), b"<19>");
-        assert_eq!(trail.path_of(b"a"), b"<19>/a");
+        assert_eq!(path.path(), b"<19>");
+        assert_eq!(path.path_of(b"a"), b"<19>/a");
         for _ in 0..10 {
-            trail.leave();
+            path.leave();
         }
-        assert_eq!(trail.path().len(), 8 * 256);
+        assert_eq!(path.path().len(), 8 * 256);
     }
 }
