@@ -39,7 +39,7 @@ impl Listing {
     pub(super) fn new(names: Names) -> (Self, Vec<Range<usize>>) {
         let listing = Self {
             names: names.bytes,
-            files: Vec::with_capacity(names.ranges.len()),
+            files: Vec::new(),
         };
         (listing, names.ranges)
     }
