@@ -61,7 +61,7 @@ const ENTRIES: &[Entry] = &[
     Entry {
         command: "check",
         needs: "cargo, git; no root",
-        takes: "3 minutes the first time, 1 minute later",
+        takes: "a few minutes the first time, about one later",
         examples: &[("check", "before each commit")],
     },
     Entry {
