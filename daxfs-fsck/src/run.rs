@@ -156,7 +156,7 @@ fn extract(
     let bytes = extract::content_bytes(image);
     let bar = Bar::new(options.progress(), "extracting", bytes);
     let done = extract::extract(image, target, options.threads.count().get(), &|bytes| {
-        bar.advance(bytes)
+        bar.advance(bytes);
     });
     bar.finish();
     report.extracted = Some(done?);
