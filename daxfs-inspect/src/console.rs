@@ -14,6 +14,25 @@ use serde::Serialize;
 /// The number of problems that are printed one by one.
 const PRINTED: u64 = 100;
 
+/// The form of results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Text.
+    Text,
+    /// JSON, one object a line.
+    Json,
+}
+
+impl From<bool> for Form {
+    fn from(json: bool) -> Self {
+        if json {
+            Self::Json
+        } else {
+            Self::Text
+        }
+    }
+}
+
 /// Output and messages of one run.
 pub struct Console<'a> {
     /// The output for results.

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use daxfs_hostile::reference;
 use daxfs_image::escape::Charset;
-use daxfs_inspect::console::Console;
+use daxfs_inspect::console::{Console, Form};
 use daxfs_inspect::devices::{list, report};
 use serde_json::Value;
 use support::inspect;
@@ -64,10 +64,10 @@ impl Machine {
         let [mut text, mut json, mut err] = [const { Vec::new() }; 3];
         let mut console = Console::new(&mut text, &mut err, Charset::Ascii);
         let candidates = list(self.0.path(), &mut console);
-        report::print(&candidates, false, &mut console).unwrap();
+        report::print(&candidates, Form::Text, &mut console).unwrap();
         let mut ignored = Vec::new();
         let mut console = Console::new(&mut json, &mut ignored, Charset::Ascii);
-        report::print(&candidates, true, &mut console).unwrap();
+        report::print(&candidates, Form::Json, &mut console).unwrap();
         let json = String::from_utf8(json).unwrap();
         let lines = json.lines().map(|line| serde_json::from_str(line).unwrap());
         let text = String::from_utf8(text).unwrap();

@@ -16,8 +16,7 @@ use daxfs_image::escape::Charset;
 use daxfs_image::format::superblock::SUPERBLOCK_SIZE;
 use daxfs_image::seal::seal;
 use daxfs_image::Opened;
-use daxfs_inspect::console::Console;
-use daxfs_inspect::dump::record::Form;
+use daxfs_inspect::console::{Console, Form};
 use support::golden;
 
 /// The dump of an image, without the hashes of sections and superblock, and true if anything was

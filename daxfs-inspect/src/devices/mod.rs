@@ -40,7 +40,7 @@ use machine::Machine;
 /// Those of the output.
 pub fn run(arguments: &DevicesArgs, console: &mut Console<'_>) -> Result<()> {
     let candidates = list(Path::new("/"), console);
-    report::print(&candidates, arguments.json, console)
+    report::print(&candidates, arguments.json.into(), console)
 }
 
 /// The candidates of the machine whose root directory is `root`, by address.

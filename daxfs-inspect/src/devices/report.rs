@@ -8,21 +8,20 @@ use serde::Serialize;
 
 use super::candidate::{Candidate, Kind};
 use super::probe::Contents;
-use crate::console::Console;
+use crate::console::{Console, Form};
 
 /// Prints the candidates.
 ///
 /// # Errors
 /// Those of the output.
-pub fn print(candidates: &[Candidate], as_json: bool, console: &mut Console<'_>) -> Result<()> {
+pub fn print(candidates: &[Candidate], form: Form, console: &mut Console<'_>) -> Result<()> {
     for candidate in candidates {
-        if as_json {
-            console.json(&Line::of(candidate))?;
-        } else {
-            print_one(candidate, console)?;
+        match form {
+            Form::Json => console.json(&Line::of(candidate))?,
+            Form::Text => print_one(candidate, console)?,
         }
     }
-    if candidates.is_empty() && !as_json {
+    if candidates.is_empty() && form == Form::Text {
         writeln!(
             console.out,
             "no memory of 2 MiB or more that a mount could take; reserve some at boot, for example \

@@ -28,20 +28,16 @@ use daxfs_image::format::Memory;
 use daxfs_image::Opened;
 
 use crate::cli::ImageArgs;
-use crate::console::Console;
+use crate::console::{Console, Form};
 use crate::open::{self, Candidate};
-use record::{Dump, Form};
+use record::Dump;
 
 /// Runs the command.
 ///
 /// # Errors
 /// Those of reading the file, and of the output.
 pub fn run(arguments: &ImageArgs, console: &mut Console<'_>) -> Result<()> {
-    let form = if arguments.json {
-        Form::Json
-    } else {
-        Form::Text
-    };
+    let form = arguments.json.into();
     let candidate = Candidate::read(&arguments.image, console)?;
     let name = candidate.name.clone();
     let raw = Box::new(candidate.superblock.raw().to_owned());

@@ -8,14 +8,7 @@ use daxfs_cli::json::{self, Bytes};
 use daxfs_image::escape;
 use daxfs_image::format::text::Hex;
 
-/// The form of records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// `name key=value key=value`.
-    Text,
-    /// `{"record":"name","key":value,"key":value}`.
-    Json,
-}
+use crate::console::Form;
 
 /// A record under construction.
 #[derive(Debug)]
@@ -25,7 +18,8 @@ pub struct Record {
 }
 
 impl Record {
-    /// A record without fields.
+    /// A record without fields: `name key=value key=value` in text,
+    /// `{"record":"name","key":value,"key":value}` in JSON.
     #[must_use]
     pub fn new(form: Form, name: &str) -> Self {
         let line = match form {
