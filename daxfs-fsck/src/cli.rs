@@ -9,6 +9,7 @@ use daxfs_cli::arguments::{self, Threads};
 use daxfs_cli::progress::Show;
 use daxfs_image::format::Identity;
 
+use crate::extract::Existing;
 use crate::status;
 
 /// Checks a DAXFS image.
@@ -85,6 +86,16 @@ Exit status, as in fsck(8); bits may be combined:
   16  the command line is wrong";
 
 impl Options {
+    /// The treatment of files that exist in the target of an extraction.
+    #[must_use]
+    pub fn existing(&self) -> Existing {
+        if self.force {
+            Existing::Replace
+        } else {
+            Existing::Refuse
+        }
+    }
+
     /// The wish for a progress bar.
     #[must_use]
     pub fn progress(&self) -> Show {

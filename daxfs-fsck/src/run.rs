@@ -32,7 +32,7 @@ pub fn run(options: &Options) -> ExitCode {
 fn steps(options: &Options, report: &mut Report) -> Result<()> {
     let target = options.extract.as_deref();
     let target = target
-        .map(|dir| Target::new(dir, options.force))
+        .map(|dir| Target::new(dir, options.existing()))
         .transpose()?;
     let Some(image) = open(options, report)? else {
         return Ok(());
@@ -156,7 +156,7 @@ fn extract(
     let bytes = extract::content_bytes(image);
     let bar = Bar::new(options.progress(), "extracting", bytes);
     let done = extract::extract(image, target, options.threads.count().get(), &|bytes| {
-        bar.advance(bytes)
+        bar.advance(bytes);
     });
     bar.finish();
     report.extracted = Some(done?);

@@ -12,7 +12,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use daxfs_fsck::extract::{self, Summary, Target};
+use daxfs_fsck::extract::{self, Existing, Summary, Target};
 use daxfs_image::format::SectionKind;
 use daxfs_testtree::compare::Differences;
 use daxfs_testtree::{oddities, record};
@@ -28,8 +28,8 @@ fn extract(image: &Path, target: &Path, arguments: &[&str]) -> Run {
 }
 
 /// Extracts without the check that comes before it, as from an image that changes after the check.
-fn extract_unchecked(image: &Path, target: &Path, reuse: bool) -> anyhow::Result<Summary> {
-    extract::extract(&open(image), &Target::new(target, reuse)?, 2, &|_| {})
+fn extract_unchecked(image: &Path, target: &Path, existing: Existing) -> anyhow::Result<Summary> {
+    extract::extract(&open(image), &Target::new(target, existing)?, 2, &|_| {})
 }
 
 fn assert_same(left: &Path, right: &Path) {
@@ -210,7 +210,7 @@ fn no_name_leads_out_of_the_target() {
         fs::create_dir_all(&target).unwrap();
         let result = extract(&image, &target, &["-q"]);
         assert_eq!(result.status, 4 | 8);
-        let error = extract_unchecked(&image, &target, false).unwrap_err();
+        let error = extract_unchecked(&image, &target, Existing::Refuse).unwrap_err();
         assert!(format!("{error:#}").contains("entry-name"), "{error:#}");
         assert_eq!(fs::read_dir(&target).unwrap().count(), 0);
         assert_eq!(fs::read_dir(scratch.join("a/b/c")).unwrap().count(), 1);
@@ -227,7 +227,7 @@ fn no_name_leads_out_of_the_target() {
             bytes[at..][..dots.len()].copy_from_slice(dots.as_bytes());
         });
         let target = scratch.join("target");
-        let error = extract_unchecked(&image, &target, true).unwrap_err();
+        let error = extract_unchecked(&image, &target, Existing::Replace).unwrap_err();
         assert!(format!("{error:#}").contains("entry-name"), "{error:#}");
     }
 }
@@ -236,7 +236,7 @@ fn no_name_leads_out_of_the_target() {
 /// symlink.
 #[test]
 fn a_symlink_of_the_image_is_not_followed() {
-    for reuse in [false, true] {
+    for existing in [Existing::Refuse, Existing::Replace] {
         let scratch = Scratch::new();
         let outside = scratch.join("outside");
         fs::create_dir(&outside).unwrap();
@@ -252,8 +252,8 @@ fn a_symlink_of_the_image_is_not_followed() {
         });
         let target = scratch.join("target");
         assert_eq!(extract(&image, &target, &["-q"]).status, 4 | 8);
-        let result = extract_unchecked(&image, &target, reuse);
-        assert_eq!(result.is_ok(), reuse, "{result:?}");
+        let result = extract_unchecked(&image, &target, existing);
+        assert_eq!(result.is_ok(), existing == Existing::Replace, "{result:?}");
         assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
     }
 }
@@ -282,7 +282,8 @@ fn no_directory_is_entered_twice() {
             let at = units.start + word * 8 + 4;
             bytes[at..][..4].copy_from_slice(&first.get().to_le_bytes());
         });
-        let error = extract_unchecked(&image, &scratch.join("target"), false).unwrap_err();
+        let error =
+            extract_unchecked(&image, &scratch.join("target"), Existing::Refuse).unwrap_err();
         assert!(format!("{error:#}").contains(expected), "{error:#}");
     }
 }
@@ -340,7 +341,7 @@ fn the_way_back_up_is_checked() {
     let moved = |_| {
         let _ = fs::rename(target.join("top"), outside.join("top"));
     };
-    let place = Target::new(&target, false).unwrap();
+    let place = Target::new(&target, Existing::Refuse).unwrap();
     let error = extract::extract(&open(&image), &place, 1, &moved).unwrap_err();
     assert!(format!("{error:#}").contains("was moved"), "{error:#}");
     assert_eq!(fs::metadata(&outside).unwrap().mode() & 0o7777, 0o700);

@@ -11,13 +11,13 @@ use crate::cli::PathsArgs;
 use crate::console::Console;
 use crate::open::{self, Inspected};
 
-/// How many bytes are on their way at once.
+/// The size of a read in bytes.
 const BUFFER: usize = 256 << 10;
 
 /// Runs the command.
 ///
 /// # Errors
-/// When the image cannot be opened, or the output takes nothing.
+/// Those of opening the image, and of the output.
 pub fn run(arguments: &PathsArgs, console: &mut Console<'_>) -> Result<()> {
     let image = open::open(&arguments.image, console)?;
     let mut cat = Cat {
@@ -34,9 +34,9 @@ pub fn run(arguments: &PathsArgs, console: &mut Console<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A piece of a file in JSON.
+/// A segment of a file in JSON.
 #[derive(Serialize)]
-struct Piece<'a> {
+struct Part<'a> {
     path: Bytes<'a>,
     offset: u64,
     length: u64,
@@ -81,8 +81,8 @@ impl Cat<'_> {
                 }
             };
             match segment.data {
-                Some(place) => {
-                    let (offset, end) = (place, place.saturating_add(segment.end - at));
+                Some(offset) => {
+                    let end = offset.saturating_add(segment.end - at);
                     if !self.print_bytes(found, at, (offset, end), console)? {
                         return Ok(());
                     }
@@ -93,7 +93,7 @@ impl Cat<'_> {
         }
     }
 
-    /// Prints the bytes of an image range, and returns whether all of them could be read.
+    /// Prints the bytes of an image range. Returns true if all of them could be read.
     fn print_bytes(
         &mut self,
         found: &Found,
@@ -101,28 +101,28 @@ impl Cat<'_> {
         (offset, end): (u64, u64),
         console: &mut Console<'_>,
     ) -> Result<bool> {
-        let mut place = offset;
-        while place < end {
-            let length = (end - place).min(u64::try_from(BUFFER)?);
-            let piece = &mut self.buffer[..usize::try_from(length)?];
-            let file_offset = at + (place - offset);
-            if let Err(fault) = self.image.memory().read(place, piece) {
+        let mut from = offset;
+        while from < end {
+            let length = (end - from).min(u64::try_from(BUFFER)?);
+            let part = &mut self.buffer[..usize::try_from(length)?];
+            let file_offset = at + (from - offset);
+            if let Err(fault) = self.image.memory().read(from, part) {
                 let path = console.name(&found.path);
                 console.problem(format_args!("{path}: at byte {file_offset}: {fault}"));
                 return Ok(false);
             }
             if self.json {
-                let (path, data) = (Bytes(&found.path), Some(Bytes(piece)));
-                console.json(&Piece {
+                let (path, data) = (Bytes(&found.path), Some(Bytes(part)));
+                console.json(&Part {
                     path,
                     offset: file_offset,
                     length,
                     data,
                 })?;
             } else {
-                console.out.write_all(piece)?;
+                console.out.write_all(part)?;
             }
-            place += length;
+            from += length;
         }
         Ok(true)
     }
@@ -136,7 +136,7 @@ impl Cat<'_> {
     ) -> Result<()> {
         if self.json {
             let path = Bytes(&found.path);
-            console.json(&Piece {
+            console.json(&Part {
                 path,
                 offset: at,
                 length: end - at,

@@ -8,12 +8,13 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 /// Show what a DAXFS image holds.
 ///
-/// daxfs-inspect looks into an image, in a regular file or a block device, without mounting it. It
-/// only reads. It works on damaged images as far as they can be read: what cannot be read is reported
-/// on standard error with its object, its offset and the rule that is broken, and the rest is shown.
+/// daxfs-inspect shows an image in a regular file or a block device without mounting it. It only
+/// reads. It works on damaged images as far as they can be read: a part that cannot be read is
+/// reported on standard error with its object, its offset and the broken rule, and the rest is
+/// shown.
 ///
-/// Paths are those within the image, from its root. `<N>` at the start of a path is the inode N.
-/// Characters in names that a terminal would obey are shown as \xHH.
+/// Paths are within the image, from its root. `<N>` at the start of a path is the inode N. Control
+/// characters in names are shown as \xHH.
 #[derive(Debug, Parser)]
 #[command(name = "daxfs-inspect", version, arg_required_else_help = true)]
 #[command(after_long_help = "EXIT STATUS\n  \
@@ -21,63 +22,67 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
     1  something is missing or damaged; diff: the trees differ\n  \
     2  wrong usage; diff: something is missing or damaged")]
 pub struct Cli {
-    /// What to show.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What to show.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show what kind of image it is: superblock, sections, contents.
+    /// Show superblock, sections and counts of an image.
     ///
-    /// Prints label, UUID, identity and sizes of the image, verifies the checksums of its metadata, and
-    /// counts files by type. Of an image whose superblock is damaged it prints the fields as they are.
+    /// Prints label, UUID, identity and sizes of the image, verifies the checksums of its metadata,
+    /// and counts files by type. If the superblock is damaged, its fields are printed as they are.
     Info(ImageArgs),
     /// List directories.
     ///
-    /// Lists the entries of each directory PATH, sorted by name, or PATH itself if it is no directory. A
-    /// symlink is listed as such unless a slash follows it.
+    /// Lists the entries of each directory PATH, sorted by name, or PATH itself if it is not a
+    /// directory. A symlink is listed as such unless a slash follows it.
     Ls(LsArgs),
     /// Show all metadata of files.
     ///
-    /// Prints everything that the image states about each PATH: type, mode, owner, size, time, place in
-    /// the image, digest, extended attributes, and with how many other files it shares its bytes.
+    /// Prints everything that the image states about each PATH: type, mode, owner, size, time,
+    /// offset in the image, digest, extended attributes, and the number of files that share its
+    /// bytes.
     Stat(PathsArgs),
     /// Print the contents of files.
     ///
-    /// Writes the bytes of each PATH to standard output, holes as zeros. Symlinks are followed within the
-    /// image. With --json, pieces and holes are objects of their own.
+    /// Writes the bytes of each PATH to standard output, holes as zeros. Symlinks are followed
+    /// within the image. With --json, data and holes are separate objects.
     Cat(PathsArgs),
     /// Show a directory tree.
     ///
-    /// Prints everything below PATH, or below the root, as an indented tree, sorted by name, and counts
-    /// directories and files. Below a depth of 64 the depth is a number.
+    /// Prints everything below PATH, or below the root, as an indented tree, sorted by name, and
+    /// counts directories and files. Below a depth of 64 the depth is a number.
     Tree(TreeArgs),
-    /// Show where contents lie, and what that costs.
+    /// Show the layout of contents and its cost.
     ///
-    /// Prints each extent in the order of the image: offset, length, layout, how many 2 MiB pages map
-    /// it, the padding after it, how many files share it, and a path. At the end it says what every byte
-    /// of the image is spent on. With PATH only the file, or the files below the directory, are shown.
+    /// Prints each extent in the order of the image: offset, length, layout, the number of 2 MiB
+    /// pages that map it, the padding after it, the number of files that share it, and a path.
+    /// Totals account for every byte of the image. With PATH, only the file or the files below the
+    /// directory are shown.
     Map(MapArgs),
     /// Print all metadata as text.
     ///
-    /// Prints every field of every structure, one record a line, in a stable form: two images have the same
-    /// dump only if they have the same metadata. The form is described in docs/dump.md. The complete
-    /// structural check runs afterwards, and what it finds is reported.
+    /// Prints every field of every structure, one record a line, in a stable form: two images have
+    /// the same dump only if they have the same metadata. The form is described in docs/dump.md.
+    /// The complete structural check runs afterwards, and its findings are reported.
     Dump(ImageArgs),
     /// Compare the trees of two images.
     ///
-    /// Prints what was removed from A (-), added in B (+) and changed (~): type, mode, owner, time, links,
-    /// device, symlink target, extended attributes, size and content. Contents are compared by their
-    /// digests; only where an image states none, or where a file is sparse, are they read.
+    /// Prints paths that were removed from A (-), added in B (+) or changed (~): type, mode, owner,
+    /// time, links, device, symlink target, extended attributes, size and content. Contents are
+    /// compared by their digests. They are read only if an image states no digests, or if a file is
+    /// sparse.
     Diff(DiffArgs),
     /// Show memory of this machine that can hold an image.
     ///
-    /// Lists what the mount option phys= may take: memory BARs of PCI devices, memory that was reserved at
-    /// boot, pmem and DAX devices, each of 2 MiB at least, with what stands in the way, the image that
-    /// lies there, and the command that mounts it. Memory is read only where that is safe: not that of a
-    /// device with a driver, and no BAR whose reads may have side effects. Root sees more than others.
+    /// Lists memory for the mount option phys=: memory BARs of PCI devices, memory that was
+    /// reserved at boot, pmem and DAX devices, each of at least 2 MiB, with the obstacle to a
+    /// mount, the image in it, and the command that mounts it. Memory is read only if that is safe:
+    /// not the memory of a device with a driver, and not a BAR whose reads may have side effects.
+    /// Some of it is visible to root only.
     Devices(DevicesArgs),
 }
 
@@ -113,10 +118,10 @@ pub struct PathsArgs {
 pub struct LsArgs {
     /// The image: a regular file or a block device.
     pub image: PathBuf,
-    /// Paths in the image; the root if there are none.
+    /// Paths in the image; the root by default.
     #[arg(value_name = "PATH")]
     pub paths: Vec<OsString>,
-    /// Show type and mode, links, owner, size and time (UTC). A + stands for extended attributes.
+    /// Show type and mode, links, owner, size and time (UTC). A + marks extended attributes.
     #[arg(short, long)]
     pub long: bool,
     /// List directories below PATH too.
@@ -138,7 +143,7 @@ pub struct LsArgs {
 pub struct TreeArgs {
     /// The image: a regular file or a block device.
     pub image: PathBuf,
-    /// A path in the image; the root if there is none.
+    /// A path in the image; the root by default.
     pub path: Option<OsString>,
     /// Descend into this many levels of directories.
     #[arg(short = 'L', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -153,7 +158,7 @@ pub struct TreeArgs {
 pub struct MapArgs {
     /// The image: a regular file or a block device.
     pub image: PathBuf,
-    /// A path in the image; the root if there is none.
+    /// A path in the image; the root by default.
     pub path: Option<OsString>,
     /// Print the totals only.
     #[arg(short, long)]
@@ -173,7 +178,7 @@ pub struct DiffArgs {
     pub a: PathBuf,
     /// The new image.
     pub b: PathBuf,
-    /// Print nothing but what is wrong: the exit status says whether the trees differ.
+    /// Print errors only; the exit status tells whether the trees differ.
     #[arg(short, long)]
     pub quiet: bool,
     /// Print JSON, one object a line.

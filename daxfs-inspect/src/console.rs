@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Where a command prints, and how it says what it could not do.
+//! The output of a command, and its messages about problems.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -11,16 +11,35 @@ use daxfs_image::escape::{self, Charset};
 use daxfs_image::walk::Problems;
 use serde::Serialize;
 
-/// How many problems are told one by one.
-const TOLD: u64 = 100;
+/// The number of problems that are printed one by one.
+const PRINTED: u64 = 100;
+
+/// The form of results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Text.
+    Text,
+    /// JSON, one object a line.
+    Json,
+}
+
+impl From<bool> for Form {
+    fn from(json: bool) -> Self {
+        if json {
+            Self::Json
+        } else {
+            Self::Text
+        }
+    }
+}
 
 /// Output and messages of one run.
 pub struct Console<'a> {
-    /// For results.
+    /// The output for results.
     pub out: &'a mut dyn Write,
     err: &'a mut dyn Write,
     charset: Charset,
-    /// The name of the image that was opened last, as it can be printed.
+    /// The printable name of the image that was opened last.
     image: String,
     problems: u64,
 }
@@ -37,13 +56,13 @@ impl<'a> Console<'a> {
         }
     }
 
-    /// A name or path as it can be printed.
+    /// A name or path in printable form.
     #[must_use]
     pub fn name(&self, bytes: &[u8]) -> String {
         escape::shown(bytes, self.charset)
     }
 
-    /// What the terminal can print.
+    /// The characters that the terminal can print.
     #[must_use]
     pub fn charset(&self) -> Charset {
         self.charset
@@ -52,62 +71,62 @@ impl<'a> Console<'a> {
     /// Prints a value as a line of JSON.
     ///
     /// # Errors
-    /// What the output says.
+    /// Those of the output.
     pub fn json<T: Serialize>(&mut self, value: &T) -> io::Result<()> {
         json::line(self.out, value)
     }
 
-    /// Says what is missing, damaged or cannot be read. The run goes on, and ends with an exit code
-    /// that tells of it.
+    /// Reports an object that is missing, damaged or cannot be read. The run continues, and its
+    /// exit code shows that there were problems.
     pub fn problem(&mut self, message: impl Display) {
         self.problems += 1;
-        if self.problems <= TOLD {
-            // What was printed before comes before; if either stream is gone nobody reads it.
+        if self.problems <= PRINTED {
+            // Earlier results go before the message. A closed stream has no reader.
             let _ = self.out.flush();
             let _ = writeln!(self.err, "daxfs-inspect: {message}");
         }
     }
 
-    /// Remembers which image is looked into, and returns its name as it can be printed.
-    pub fn look_into(&mut self, image: &Path) -> String {
+    /// Sets the image that later problems are about, and returns its printable name.
+    pub fn set_image(&mut self, image: &Path) -> String {
         self.image = self.name(image.as_os_str().as_bytes());
         self.image.clone()
     }
 
-    /// As [`Self::problem`], of what has no path in the image: the message begins with the image's name.
+    /// Reports a problem of an object without a path. The message begins with the image's name.
     pub fn damage(&mut self, message: impl Display) {
         let image = std::mem::take(&mut self.image);
         self.problem(format_args!("{image}: {message}"));
         self.image = image;
     }
 
-    /// As [`Self::problem`], of the file at `path`.
+    /// Reports a problem of the file at `path`.
     pub fn problem_at(&mut self, path: &[u8], problem: impl Display) {
         let path = self.name(path);
         self.problem(format_args!("{path}: {problem}"));
     }
 
-    /// How many problems there were.
+    /// The number of problems.
     #[must_use]
     pub fn problems(&self) -> u64 {
         self.problems
     }
 
-    /// Ends the run: flushes the output, and says how many problems were not told.
+    /// Ends the run: flushes the output, and prints the number of problems that were not printed.
     ///
     /// # Errors
-    /// What the output says.
+    /// Those of the output.
     pub fn finish(&mut self) -> io::Result<()> {
         self.out.flush()?;
         if let Some(silent) = self
             .problems
-            .checked_sub(TOLD)
+            .checked_sub(PRINTED)
             .filter(|&silent| silent != 0)
         {
-            let hint = "run daxfs-fsck on the image to see what is wrong with it";
+            let hint = "run daxfs-fsck on the image for a complete check";
             let _ = writeln!(
                 self.err,
-                "daxfs-inspect: and {silent} problems more; {hint}"
+                "daxfs-inspect: and {silent} more problems; {hint}"
             );
         }
         Ok(())
@@ -149,13 +168,13 @@ mod tests {
     fn a_flood_of_problems_is_cut_and_counted() {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let mut console = Console::new(&mut out, &mut err, Charset::Ascii);
-        for number in 0..TOLD + 5 {
+        for number in 0..PRINTED + 5 {
             console.problem(number);
         }
         console.finish().unwrap();
-        assert_eq!(console.problems(), TOLD + 5);
+        assert_eq!(console.problems(), PRINTED + 5);
         let text = String::from_utf8(err).unwrap();
         assert_eq!(text.lines().count(), 101);
-        assert!(text.contains("and 5 problems more"), "{text}");
+        assert!(text.contains("and 5 more problems"), "{text}");
     }
 }

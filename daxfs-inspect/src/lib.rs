@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `daxfs-inspect`: shows what an image holds.
+//! `daxfs-inspect`: shows the objects of an image.
 //!
 //! | module | owns |
 //! |---|---|
 //! | [`cli`] | the command line |
-//! | [`open`] | opening an image, also a damaged one, and paths in it |
-//! | [`console`], [`human`], [`json`] | how results and problems are printed |
+//! | [`open`] | opening an image, damaged or not, and paths in it |
+//! | [`console`], [`human`], [`json`] | printing results and problems |
 //! | [`info`], [`ls`], [`stat`], [`cat`], [`tree`], [`map`], [`dump`], [`diff`] | one command each |
-//! | [`devices`] | the one command that has no image: memory that may hold one |
+//! | [`devices`] | the command without an image: memory that may hold one |
 //!
-//! What a command cannot read it reports on standard error, and goes on.
+//! A command reports objects that it cannot read on standard error, and continues.
 
 pub mod cat;
 pub mod cli;
@@ -35,14 +35,14 @@ use crate::cli::{Cli, Command};
 use crate::console::Console;
 use crate::diff::Verdict;
 
-/// How a run ended, for the exit code.
+/// The result of a run, for the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Everything was there, or two trees are the same: 0.
+    /// Everything was found, or two trees are equal: 0.
     Success,
     /// Something was missing or damaged, or two trees differ: 1.
     Failure,
-    /// The comparison of two trees had trouble: 2.
+    /// The comparison of two trees could not be completed: 2.
     Trouble,
 }
 
@@ -64,9 +64,9 @@ pub fn run(cli: &Cli, console: &mut Console<'_>) -> Exit {
     let result = run_command(&cli.command, &mut verdict, console);
     match result.and_then(|()| Ok(console.finish()?)) {
         Ok(()) => {}
-        // Whoever reads the output has seen enough.
+        // The reader of the output has closed the pipe.
         Err(error) if is_broken_pipe(&error) => {}
-        // Errors of everything else say what they are about.
+        // All other errors name their subject.
         Err(error) if error.source().is_none() && error.is::<io::Error>() => {
             console.problem(format_args!("cannot write the output: {error}"));
         }

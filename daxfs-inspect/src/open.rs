@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Opening an image, also one with a damaged beginning or a missing end.
+//! Opening an image, even with a damaged superblock or a missing end.
 //!
-//! An inspector is called for when something is wrong. So a superblock with a wrong checksum and an
-//! image that is shorter than it says are reported, and then read as far as they go.
+//! Damaged images are worth inspecting. So a superblock with a wrong checksum and an image that is
+//! shorter than stated are reported, and then read as far as possible.
 
 use std::ffi::OsStr;
 use std::io;
@@ -22,7 +22,7 @@ use crate::console::Console;
 /// An image under inspection.
 pub type Inspected = Opened<Salvaged>;
 
-/// A file as the memory of an image, of which the superblock may have been mended and the end may be
+/// A file as the memory of an image whose superblock may have been corrected and whose end may be
 /// missing.
 #[derive(Debug)]
 pub struct Salvaged {
@@ -46,19 +46,19 @@ impl Memory for Salvaged {
     fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadFault> {
         self.file.read(offset, into)?;
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
-        let mended = self.superblock.get(start..).unwrap_or_default();
-        for (byte, mended) in into.iter_mut().zip(mended) {
-            *byte = *mended;
+        let corrected = self.superblock.get(start..).unwrap_or_default();
+        for (byte, corrected) in into.iter_mut().zip(corrected) {
+            *byte = *corrected;
         }
         Ok(())
     }
 }
 
-/// A file whose superblock has been copied out, and validated by nobody.
+/// A file whose superblock has been copied out, without validation.
 #[derive(Debug)]
 pub struct Candidate {
     file: FileMemory,
-    /// The file's name as it can be printed.
+    /// The printable name of the file.
     pub name: String,
     /// The superblock as it is in the file.
     pub superblock: Box<SuperblockCopy>,
@@ -68,9 +68,9 @@ impl Candidate {
     /// Copies the superblock out of a regular file or block device.
     ///
     /// # Errors
-    /// What the operating system says of the file, and a file that is shorter than a superblock.
+    /// Those of opening and reading the file, and a file that is shorter than a superblock.
     pub fn read(path: &Path, console: &mut Console<'_>) -> Result<Self> {
-        let name = console.look_into(path);
+        let name = console.set_image(path);
         let cannot = || format!("cannot read {name}");
         let file = FileMemory::open(path).with_context(cannot)?;
         let mut superblock = Box::new(SuperblockCopy::zeroed());
@@ -93,28 +93,28 @@ impl Candidate {
         self.file.size()
     }
 
-    /// Opens the image, after mending what can be mended in a copy of the superblock.
+    /// Opens the image, after correcting a copy of the superblock as far as possible.
     ///
     /// # Errors
-    /// The rule because of which nothing behind the superblock can be found.
+    /// The rule for which nothing after the superblock can be located.
     pub fn open(self, console: &mut Console<'_>) -> Result<Inspected, Error> {
-        let mut mended = SuperblockCopy::zeroed();
-        mended
+        let mut corrected = SuperblockCopy::zeroed();
+        corrected
             .as_mut_bytes()
             .copy_from_slice(self.superblock.raw().as_bytes());
         let mut size = self.file.size();
-        // Each of the two mendings happens once at most.
+        // Each of the two corrections happens at most once.
         for _ in 0..2 {
-            let Err(error) = mended.validate::<Xxh64>(size) else {
+            let Err(error) = corrected.validate::<Xxh64>(size) else {
                 break;
             };
-            if !mend(&error, &mut mended, &mut size) {
+            if !correct(&error, &mut corrected, &mut size) {
                 return Err(error);
             }
-            self.tell(&error, console);
+            self.report(&error, console);
         }
         let mut superblock = Box::new([0; SUPERBLOCK_SIZE]);
-        superblock.copy_from_slice(mended.raw().as_bytes());
+        superblock.copy_from_slice(corrected.raw().as_bytes());
         let memory = Salvaged {
             file: self.file,
             superblock,
@@ -123,8 +123,8 @@ impl Candidate {
         Opened::open(memory)
     }
 
-    /// Says what is wrong with the image, and in spite of what it is read.
-    fn tell(&self, error: &Error, console: &mut Console<'_>) {
+    /// Reports the defect in spite of which the image is read.
+    fn report(&self, error: &Error, console: &mut Console<'_>) {
         let name = &self.name;
         if is_truncated(error) {
             let bytes = self.file.size();
@@ -139,8 +139,9 @@ fn is_truncated(error: &Error) -> bool {
     matches!(error, Error::Corrupt(finding) if finding.rule == Rule::ImageTruncated)
 }
 
-/// Mends what the error complains of, if the rest of the superblock still means something.
-fn mend(error: &Error, superblock: &mut SuperblockCopy, size: &mut u64) -> bool {
+/// Corrects the defect that an error is about. Returns true if the rest of the superblock is
+/// usable.
+fn correct(error: &Error, superblock: &mut SuperblockCopy, size: &mut u64) -> bool {
     match error {
         Error::Corrupt(finding) if finding.rule == Rule::ImageTruncated => {
             *size = finding.value;
@@ -160,14 +161,14 @@ fn mend(error: &Error, superblock: &mut SuperblockCopy, size: &mut u64) -> bool 
 /// Opens the image in a file.
 ///
 /// # Errors
-/// Why the file is not an image that can be read, with the file's name.
+/// The reason for which the file is not an image that can be read, with the file's name.
 pub fn open(path: &Path, console: &mut Console<'_>) -> Result<Inspected> {
     let candidate = Candidate::read(path, console)?;
     let context = format!("cannot open {} as an image", candidate.name);
     candidate.open(console).context(context)
 }
 
-/// Finds what a path in the image names. A path that names nothing is reported.
+/// Finds the inode that a path in the image names. A path that names nothing is reported.
 pub fn find(
     image: &Inspected,
     path: &OsStr,
@@ -183,7 +184,7 @@ pub fn find(
 /// Reports the error of the operating system behind faults that were reported, if there was one.
 pub fn report_cause(image: &Inspected, console: &mut Console<'_>) {
     if let Some(error) = image.memory().take_error() {
-        // The file ends early: the faults have said so.
+        // The file ends early, as the reported faults have shown.
         if error.kind() != io::ErrorKind::UnexpectedEof {
             console.problem(format_args!("the last read that failed: {error}"));
         }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `daxfs-inspect stat`: all that an image states about a file.
+//! `daxfs-inspect stat`: everything that an image states about a file.
 
 use anyhow::Result;
 use daxfs_cli::json::Bytes;
@@ -21,7 +21,7 @@ use crate::open::{self, Inspected};
 /// Runs the command.
 ///
 /// # Errors
-/// When the image cannot be opened, or the output takes nothing.
+/// Those of opening the image, and of the output.
 pub fn run(arguments: &PathsArgs, console: &mut Console<'_>) -> Result<()> {
     let image = open::open(&arguments.image, console)?;
     let sharing = Sharing::read(&image);
@@ -43,15 +43,15 @@ pub fn run(arguments: &PathsArgs, console: &mut Console<'_>) -> Result<()> {
     Ok(())
 }
 
-/// What is known of a file.
+/// The facts about a file.
 struct Facts<'a> {
     path: &'a [u8],
     inode: &'a Inode,
-    /// Where the inode lies in the image.
+    /// The offset of the inode in the image.
     at: u64,
     target: Option<Vec<u8>>,
     digest: Option<[u8; 32]>,
-    /// How many inodes have the content.
+    /// The number of inodes that have the content.
     sharers: u32,
     attributes: Vec<Attribute>,
 }
@@ -98,7 +98,8 @@ impl<'a> JsonAttribute<'a> {
 }
 
 impl<'a> Facts<'a> {
-    /// Reads what hangs on the inode; what cannot be read is reported and left out.
+    /// Reads the objects that the inode refers to. Those that cannot be read are reported and left
+    /// out.
     fn read(
         image: &Inspected,
         found: &'a Found,
@@ -131,7 +132,7 @@ impl<'a> Facts<'a> {
 
     fn json(&self) -> Json<'_> {
         let inode = self.inode;
-        let (offset, count) = place(inode);
+        let (offset, count) = location(inode);
         Json {
             path: Bytes(self.path),
             inode: inode.ino.get(),
@@ -210,11 +211,15 @@ impl<'a> Facts<'a> {
             ),
             InodeKind::Directory(directory) => {
                 let entries = plural(directory.len().into(), "entry");
-                let place = format!("{entries} at {:#x}", directory.offset());
+                let located = format!("{entries} at {:#x}", directory.offset());
                 line(
                     console,
                     "entries",
-                    if directory.is_empty() { entries } else { place },
+                    if directory.is_empty() {
+                        entries
+                    } else {
+                        located
+                    },
                 )?;
                 line(
                     console,
@@ -261,8 +266,8 @@ fn line(console: &mut Console<'_>, name: &str, value: impl std::fmt::Display) ->
     Ok(writeln!(console.out, "{name:<8} {value}")?)
 }
 
-/// Where the bytes of an inode lie, and how many entries or extents there are.
-fn place(inode: &Inode) -> (Option<u64>, Option<u32>) {
+/// The offset of the bytes of an inode, and the number of its entries or extents.
+fn location(inode: &Inode) -> (Option<u64>, Option<u32>) {
     match inode.kind {
         InodeKind::Regular(FileData::Empty) => (None, None),
         InodeKind::Regular(data @ FileData::Sparse(list)) => {

@@ -17,14 +17,14 @@ use crate::console::Console;
 use crate::json;
 use crate::open::{self, Inspected};
 
-/// How many levels are indented. Below, the depth is printed as a number: the lines of a very deep
-/// tree would otherwise grow without end.
+/// The number of levels that are indented. Below them the depth is printed as a number: the lines
+/// of a very deep tree would otherwise grow without bound.
 const INDENTED: usize = 64;
 
 /// Runs the command.
 ///
 /// # Errors
-/// When the image cannot be opened, or the output takes nothing.
+/// Those of opening the image, and of the output.
 pub fn run(arguments: &TreeArgs, console: &mut Console<'_>) -> Result<()> {
     let image = open::open(&arguments.image, console)?;
     let path = arguments.path.as_deref().unwrap_or(OsStr::new("/"));
@@ -75,7 +75,7 @@ struct Node<'a> {
     file_type: &'static str,
 }
 
-/// The pieces that the lines before a name are made of.
+/// The parts of the lines before a name.
 struct Lines {
     pass: &'static str,
     none: &'static str,
@@ -99,7 +99,7 @@ const ASCII: Lines = Lines {
 struct Tree<'a> {
     image: &'a Inspected,
     lines: Lines,
-    /// For each indented level above the present one, whether its last entry has been printed.
+    /// For each indented level above the current one: true if its last entry has been printed.
     ended: Vec<bool>,
     directories: u64,
     files: u64,
@@ -146,19 +146,19 @@ impl<'a> Tree<'a> {
         }
         self.ended.truncate(visit.depth);
         for &ended in &self.ended {
-            let piece = if ended {
+            let part = if ended {
                 self.lines.none
             } else {
                 self.lines.pass
             };
-            write!(console.out, "{piece}")?;
+            write!(console.out, "{part}")?;
         }
         self.ended.push(visit.is_last);
-        let piece = if visit.is_last {
+        let part = if visit.is_last {
             self.lines.last
         } else {
             self.lines.branch
         };
-        Ok(write!(console.out, "{piece}")?)
+        Ok(write!(console.out, "{part}")?)
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a command costs is bounded by the length of the image, whatever the image says.
+//! The cost of a command is bounded by the length of the image, whatever the image states.
 //!
-//! Objects that share their place cost an image nothing. A command that read the place again for each
-//! of them would never end, on an image of a few megabytes.
+//! Objects that share their place cost an image nothing. A command that read the place again for
+//! each of them would never end, on an image of a few megabytes.
 #![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
 mod support;
@@ -13,7 +13,7 @@ use daxfs_image::format::xattr::RawXattr;
 use daxfs_image::format::{FileType, Namespace, RawInode, SectionKind};
 use support::{inspect, ImageFile, Run};
 
-/// How many objects share a place.
+/// The number of objects that overlap.
 const COUNT: u32 = 2000;
 
 /// Makes `count` inodes from `first` on copies of `model` that keep their parents and contents.
@@ -113,8 +113,8 @@ fn undigested() -> Form {
     }
 }
 
-/// Each of 2,000 files claims the bytes of the first one, so that comparing all would read them 2,000
-/// times.
+/// Each of 2,000 files claims the bytes of the first one, so that comparing all would read them
+/// 2,000 times.
 #[test]
 fn contents_that_share_bytes_are_compared_once() {
     let mut tree = Tree::new(undigested());
@@ -131,7 +131,7 @@ fn contents_that_share_bytes_are_compared_once() {
     assert_eq!(run.code, 2);
     assert!(run.err.contains("content 3 at "), "{}", run.err);
     assert_bounded(&run, "[content-overlap]", 0);
-    let told = "and 1900 problems more";
+    let told = "and 1900 more problems";
     assert!(run.err.contains(told), "{}", run.err);
 }
 

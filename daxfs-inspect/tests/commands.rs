@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What each command prints of a sound image that holds one of every kind of object.
+//! The output of each command for a sound image with one of every kind of object.
 #![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
 mod support;

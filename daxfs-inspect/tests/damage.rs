@@ -30,8 +30,8 @@ const COMMANDS: [(&str, &[&str]); 6] = [
     ),
 ];
 
-/// No command panics, loops or prints without end, on any class of bad input; and the dump names the
-/// rule of each class that concerns metadata, which a page of the data section does not.
+/// No command panics, loops or prints without end, on any class of bad input; and the dump names
+/// the rule of each class that concerns metadata, which a page of the data section does not.
 #[test]
 fn every_class_of_bad_input_is_survived_and_named() {
     let mut unnamed = Vec::new();
@@ -64,7 +64,7 @@ fn every_class_of_bad_input_is_survived_and_named() {
     assert!(unnamed.is_empty(), "{}", unnamed.join("\n"));
 }
 
-/// What docs/dump.md says is left out of the dump.
+/// The objects that the dump leaves out according to docs/dump.md.
 #[test]
 fn the_dump_leaves_out_what_lies_where_it_may_not() {
     let mut specimen = Specimen::new(reference());
@@ -204,7 +204,7 @@ fn a_wrong_checksum_of_a_section_is_shown() {
     assert!(line.ends_with("WRONG"), "{line}");
 }
 
-/// Names that a terminal would obey reach neither stream.
+/// Control characters in names reach neither stream.
 #[test]
 fn hostile_names_are_harmless() {
     use daxfs_hostile::writer::{Body, Form, Tree, ROOT};

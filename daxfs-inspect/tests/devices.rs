@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What `devices` says of machines that are made up.
+//! The output of `devices` for invented machines.
 #![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
 mod support;
@@ -10,7 +10,7 @@ use std::path::Path;
 
 use daxfs_hostile::reference;
 use daxfs_image::escape::Charset;
-use daxfs_inspect::console::Console;
+use daxfs_inspect::console::{Console, Form};
 use daxfs_inspect::devices::{list, report};
 use serde_json::Value;
 use support::inspect;
@@ -59,15 +59,15 @@ impl Machine {
         .unwrap();
     }
 
-    /// What is printed for people, as JSON, and as problems.
+    /// The text, the JSON, and the problems.
     fn print(&self) -> (String, Vec<Value>, String) {
         let [mut text, mut json, mut err] = [const { Vec::new() }; 3];
         let mut console = Console::new(&mut text, &mut err, Charset::Ascii);
         let candidates = list(self.0.path(), &mut console);
-        report::print(&candidates, false, &mut console).unwrap();
+        report::print(&candidates, Form::Text, &mut console).unwrap();
         let mut ignored = Vec::new();
         let mut console = Console::new(&mut json, &mut ignored, Charset::Ascii);
-        report::print(&candidates, true, &mut console).unwrap();
+        report::print(&candidates, Form::Json, &mut console).unwrap();
         let json = String::from_utf8(json).unwrap();
         let lines = json.lines().map(|line| serde_json::from_str(line).unwrap());
         let text = String::from_utf8(text).unwrap();
@@ -235,7 +235,7 @@ fn what_the_administrator_reserved_is_read_and_the_rest_is_not() {
 fn others_than_root_are_told_that_they_do_not_see_everything() {
     let (_, json, err) = Machine::new("00000000-00000000 : Reserved\n", "").print();
     assert!(json.is_empty());
-    assert!(err.contains("shown to root only"), "{err}");
+    assert!(err.contains("visible to root only"), "{err}");
 }
 
 #[test]
@@ -278,7 +278,7 @@ fn devices_with_drivers_of_their_own_say_how_to_let_go() {
 
 #[test]
 fn the_command_runs_on_this_machine() {
-    // What it finds, and whether it may see it, depends on the machine.
+    // The result depends on the machine and on privileges.
     let run = inspect(&["devices", "--json"]);
     assert!(run.code <= 1, "{}", run.err);
     assert!(Path::new("/proc/iomem").exists() || !run.err.is_empty());

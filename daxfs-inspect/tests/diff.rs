@@ -74,7 +74,7 @@ fn what_is_added_and_removed_is_listed_with_all_that_is_below() {
     );
 }
 
-/// One field each, and the message that tells of it.
+/// One field each, and its message.
 #[test]
 fn every_field_is_compared() {
     type Change = fn(&mut Tree, u32);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The golden image: what a fresh build of one tree must reproduce byte by byte, and what the dump says
-//! of it. Together they pin the format, the builder and the dump.
+//! The golden image, which a fresh build of one tree must reproduce byte by byte, and its dump.
+//! Together they pin the format, the builder and the dump.
 //!
-//! After a change of the format on purpose, `GOLDEN=write cargo test -p daxfs-inspect --test golden`,
-//! run as root, writes image and text anew; the difference of the text shows what the change was.
+//! After an intended change of the format, `GOLDEN=write cargo test -p daxfs-inspect --test
+//! golden`, run as root, writes image and text anew. The difference of the text shows the change.
 #![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
 mod support;
@@ -76,7 +76,7 @@ fn a_fresh_build_is_the_golden_image() {
     );
 }
 
-/// The golden image holds one of everything that the dump can tell.
+/// The golden image holds one of every kind of record.
 #[test]
 fn every_record_and_every_file_type_occurs() {
     let text = fs::read_to_string(golden(TEXT)).unwrap();
@@ -116,7 +116,7 @@ fn every_record_and_every_file_type_occurs() {
     }
 }
 
-/// The two forms of the dump say the same.
+/// The two forms of the dump have the same fields.
 #[test]
 fn json_has_the_fields_of_the_text() {
     let image = golden(IMAGE);

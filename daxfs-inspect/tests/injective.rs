@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The dump is injective: every byte of the metadata matters to it.
 //!
-//! Each byte of each metadata section and of the superblock is changed, in each of its bits and to its
-//! complement; the image is sealed again, so that no checksum tells of the change. Then the dump,
-//! without the hashes that cover whole sections, must be another one, or damage must be reported.
+//! Each byte of each metadata section and of the superblock is changed, in each of its bits and to
+//! its complement. The image is sealed again, so that no checksum reveals the change. Then the
+//! dump, without the hashes that cover whole sections, must differ, or damage must be reported.
 #![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
 mod support;
@@ -16,12 +16,11 @@ use daxfs_image::escape::Charset;
 use daxfs_image::format::superblock::SUPERBLOCK_SIZE;
 use daxfs_image::seal::seal;
 use daxfs_image::Opened;
-use daxfs_inspect::console::Console;
-use daxfs_inspect::dump::record::Form;
+use daxfs_inspect::console::{Console, Form};
 use support::golden;
 
-/// What the dump of an image says, without the hashes of sections and superblock, and whether
-/// anything was reported.
+/// The dump of an image, without the hashes of sections and superblock, and true if anything was
+/// reported.
 fn examine(bytes: &[u8]) -> (Vec<u8>, bool) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let mut console = Console::new(&mut out, &mut err, Charset::Ascii);
@@ -36,7 +35,7 @@ fn examine(bytes: &[u8]) -> (Vec<u8>, bool) {
     (without_hashes(&out), reported)
 }
 
-/// Removes what would tell of every change by itself.
+/// Removes the hashes, which would reveal every change by themselves.
 fn without_hashes(dump: &[u8]) -> Vec<u8> {
     let mut kept = Vec::with_capacity(dump.len());
     for line in dump.split_inclusive(|&byte| byte == b'\n') {
@@ -61,7 +60,7 @@ fn metadata(bytes: &[u8]) -> Vec<Range<usize>> {
     std::iter::once(0..SUPERBLOCK_SIZE).chain(ranges).collect()
 }
 
-/// What came of the changes.
+/// The outcome of the changes.
 #[derive(Debug, Default)]
 struct Tally {
     told: u64,
@@ -79,7 +78,7 @@ fn change_everything(bytes: &[u8], changes: &[u8]) -> Tally {
             changed[offset] ^= change;
             seal(&mut changed);
             if changed == bytes {
-                // It was a checksum, which is as it has to be again.
+                // The byte was part of a checksum, which the seal has restored.
                 tally.undone += 1;
                 continue;
             }

@@ -69,7 +69,7 @@ impl Links {
             return Ok(());
         }
         let link = || linkat(&staging, staged.as_str(), parent, name, AtFlags::empty());
-        replacing(maker.replaces, parent, name, link).context("cannot create the hard link")?;
+        replacing(maker.existing, parent, name, link).context("cannot create the hard link")?;
         maker.writer.summary.files += 1;
         *lacking -= 1;
         if *lacking == 0 {

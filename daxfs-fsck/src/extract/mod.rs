@@ -47,7 +47,7 @@ use writer::{explain, Job, Pool, Writer};
 
 pub use objects::content_bytes;
 pub use summary::Summary;
-pub use target::Target;
+pub use target::{Existing, Target};
 pub use writer::Progress;
 
 /// The number of files that may wait for their contents. Each is open.
@@ -102,7 +102,7 @@ fn walk<'a>(
     pool: &Pool,
     writer: &mut Writer<'a>,
 ) -> (Option<(OwnedFd, Inode)>, Result<()>) {
-    let maker = Maker::new(image, queue, writer, target.replaces());
+    let maker = Maker::new(image, queue, writer, target.existing());
     let mut extraction = match Extraction::new(image, target, maker) {
         Ok(extraction) => extraction,
         Err(error) => {

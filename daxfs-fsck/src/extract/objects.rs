@@ -13,6 +13,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::attributes::{self, Handle};
+use super::target::Existing;
 use super::writer::{Job, Writer};
 
 /// Creates files. The contents of regular files go to the threads that take from the queue.
@@ -21,8 +22,8 @@ pub(super) struct Maker<'a, 'w> {
     queue: SyncSender<Job>,
     /// The writer for contents if the queue is full, and for all attributes.
     pub(super) writer: &'w mut Writer<'a>,
-    /// True if existing files are replaced.
-    pub(super) replaces: bool,
+    /// The treatment of files that exist.
+    pub(super) existing: Existing,
 }
 
 impl<'a, 'w> Maker<'a, 'w> {
@@ -30,13 +31,13 @@ impl<'a, 'w> Maker<'a, 'w> {
         image: &'a FileImage,
         queue: SyncSender<Job>,
         writer: &'w mut Writer<'a>,
-        replaces: bool,
+        existing: Existing,
     ) -> Self {
         Self {
             image,
             queue,
             writer,
-            replaces,
+            existing,
         }
     }
 
@@ -47,13 +48,13 @@ impl<'a, 'w> Maker<'a, 'w> {
         let open = || openat(parent, name, flags, Mode::empty());
         let make = || mkdirat(parent, name, Mode::RWXU);
         let made = match make() {
-            Err(Errno::EXIST) if self.replaces => match open() {
+            Err(Errno::EXIST) if self.existing == Existing::Replace => match open() {
                 Ok(directory) => {
                     attributes::remove_acls(&directory)?;
                     self.writer.summary.files += 1;
                     return Ok(directory);
                 }
-                Err(_) => replacing(true, parent, name, make),
+                Err(_) => replacing(Existing::Replace, parent, name, make),
             },
             made => made,
         };
@@ -77,7 +78,7 @@ impl<'a, 'w> Maker<'a, 'w> {
             kind => {
                 let (file_type, device) = special(kind);
                 let make = || mknodat(parent, name, file_type, Mode::empty(), device);
-                if let Err(error) = replacing(self.replaces, parent, name, make) {
+                if let Err(error) = replacing(self.existing, parent, name, make) {
                     self.writer.summary.problem(path, "create the node", error);
                     return Ok(());
                 }
@@ -105,7 +106,7 @@ impl<'a, 'w> Maker<'a, 'w> {
                 Mode::RUSR | Mode::WUSR,
             )
         };
-        let made = replacing(self.replaces, parent, name, make);
+        let made = replacing(self.existing, parent, name, make);
         let job = Job {
             file: made.context("cannot create the file")?.into(),
             inode: *inode,
@@ -130,7 +131,7 @@ impl<'a, 'w> Maker<'a, 'w> {
     ) -> Result<()> {
         let target = path::target(self.image, link)?;
         let make = || symlinkat(target.as_slice(), parent, name);
-        replacing(self.replaces, parent, name, make).context("cannot create the symlink")?;
+        replacing(self.existing, parent, name, make).context("cannot create the symlink")?;
         self.finish_by_path(parent, name, inode, path)
     }
 
@@ -149,16 +150,16 @@ impl<'a, 'w> Maker<'a, 'w> {
     }
 }
 
-/// Creates an entry by `make`; if `replaces` is set, an existing entry of that name is removed
-/// first. Directories that are not empty are not replaced.
+/// Creates an entry by `make`. If existing files are replaced, an entry of that name is removed first.
+/// Directories that are not empty are not replaced.
 pub(super) fn replacing<T>(
-    replaces: bool,
+    existing: Existing,
     parent: BorrowedFd<'_>,
     name: &[u8],
     make: impl Fn() -> Result<T, Errno>,
 ) -> Result<T, Errno> {
     match make() {
-        Err(Errno::EXIST) if replaces => {
+        Err(Errno::EXIST) if existing == Existing::Replace => {
             match unlinkat(parent, name, AtFlags::empty()) {
                 Err(Errno::ISDIR) => unlinkat(parent, name, AtFlags::REMOVEDIR)?,
                 removed => removed?,

@@ -13,31 +13,40 @@ use rustix::fs::{open, Mode, OFlags};
 
 use super::attributes;
 
+/// The treatment of files that exist in the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// The target must be empty.
+    Refuse,
+    /// Directories are reused, other files are replaced.
+    Replace,
+}
+
 /// The directory that is extracted to: created, empty, or reused.
 #[derive(Debug)]
 pub struct Target {
     path: PathBuf,
-    reuse: bool,
+    existing: Existing,
 }
 
 impl Target {
-    /// The target at `path`, which the user gave and whose symlinks are followed. With `reuse` it
-    /// need not be empty. Nothing is created yet.
+    /// The target at `path`, which the user gave and whose symlinks are followed. It need not be
+    /// empty if existing files are replaced. Nothing is created yet.
     ///
     /// # Errors
     /// If it exists and cannot be extracted to.
-    pub fn new(path: &Path, reuse: bool) -> Result<Self> {
+    pub fn new(path: &Path, existing: Existing) -> Result<Self> {
         let target = Self {
             path: path.to_owned(),
-            reuse,
+            existing,
         };
         target.check()?;
         Ok(target)
     }
 
-    /// Returns true if existing files are replaced.
-    pub(super) fn replaces(&self) -> bool {
-        self.reuse
+    /// The treatment of files that exist.
+    pub(super) fn existing(&self) -> Existing {
+        self.existing
     }
 
     fn check(&self) -> Result<()> {
@@ -47,7 +56,7 @@ impl Target {
             entries => entries.with_context(|| format!("cannot extract to {path}"))?,
         };
         ensure!(
-            self.reuse || entries.next().is_none(),
+            self.existing == Existing::Replace || entries.next().is_none(),
             "cannot extract to {path}: it is not empty (--force reuses it)"
         );
         Ok(())

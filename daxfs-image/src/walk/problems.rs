@@ -23,5 +23,5 @@ pub(super) fn shared_unit(directory: &Directory) -> Finding {
 /// The problem of a directory that was entered before, so that it is not entered again.
 #[must_use]
 pub fn entered_before(ino: Ino) -> String {
-    format!("inode {ino} is a directory met before")
+    format!("inode {ino} is a directory that was entered before")
 }

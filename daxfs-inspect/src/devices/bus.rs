@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! pmem and DAX devices. Their drivers claim the memory; a mount by address can take it when they
-//! have let go.
+//! pmem and DAX devices. Their drivers claim the memory. A mount by address can take it after the
+//! driver was unbound.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ pub fn list(machine: &Machine) -> Vec<Candidate> {
     let mut all = Vec::new();
     for device in machine.devices("nd") {
         let name = base_name(&device);
-        // A namespace with a structure of its own on it has a second device for what is behind that.
+        // A namespace with an info block has a second device for the memory after it.
         if name.starts_with("namespace") && number(&device, "size").is_some_and(|size| size != 0) {
             all.extend(candidate(machine, &device, Kind::Pmem));
         }
@@ -41,7 +41,7 @@ fn candidate(machine: &Machine, device: &Path, kind: Kind) -> Option<Candidate> 
     let contents = match (kind, &driver) {
         (Kind::Dax, Some(_)) => probe::mapped(&machine.path("dev").join(&name), 0, range),
         (_, Some(_)) => disk(machine, device, range),
-        (_, None) => Contents::NotRead("no driver through which it could be read".to_owned()),
+        (_, None) => Contents::NotRead("no driver through which to read it".to_owned()),
     };
     let obstacle = match (&driver, &holder) {
         (Some(driver), _) => Some(format!(
@@ -63,7 +63,7 @@ fn candidate(machine: &Machine, device: &Path, kind: Kind) -> Option<Candidate> 
     })
 }
 
-/// What the block device of a namespace has.
+/// The contents of the block device of a namespace.
 fn disk(machine: &Machine, device: &Path, range: Range) -> Contents {
     let disks = std::fs::read_dir(device.join("block"))
         .into_iter()
@@ -74,7 +74,7 @@ fn disk(machine: &Machine, device: &Path, range: Range) -> Contents {
     }
 }
 
-/// How a driver is made to let go.
+/// The command that unbinds a driver.
 fn release(kind: Kind, name: &str) -> String {
     match kind {
         Kind::Pmem => format!("ndctl disable-namespace {name}"),

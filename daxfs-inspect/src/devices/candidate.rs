@@ -4,43 +4,43 @@
 use super::probe::Contents;
 use super::range::Range;
 
-/// What kind of memory it is.
+/// The kind of memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A memory BAR of a PCI device.
     PciBar,
-    /// Memory that was taken from the kernel at boot, or that firmware keeps.
+    /// Memory that was reserved at boot, or by firmware.
     Reserved,
     /// A persistent memory device.
     Pmem,
-    /// A device whose memory programs map.
+    /// A DAX device.
     Dax,
 }
 
 /// Memory that can hold an image.
 #[derive(Debug)]
 pub struct Candidate {
-    /// What kind of memory it is.
+    /// The kind of memory.
     pub kind: Kind,
-    /// What it is called.
+    /// The name.
     pub name: String,
-    /// What else there is to say, for people.
+    /// Further details, for text.
     pub details: Vec<String>,
-    /// Where it lies; a mount takes [`Range::mountable`] of it.
+    /// The addresses; a mount takes [`Range::mountable`] of them.
     pub range: Range,
     /// The driver of the device.
     pub driver: Option<String>,
-    /// Who has claimed addresses of it.
+    /// The name of the claim on addresses in it.
     pub holder: Option<String>,
-    /// What must be done before a mount, if anything.
+    /// The obstacle to a mount, if there is one.
     pub obstacle: Option<String>,
-    /// What lies there.
+    /// The contents.
     pub contents: Contents,
 }
 
 impl Candidate {
-    /// The address for `phys=`, unless something is in the way.
+    /// The address for `phys=`, unless there is an obstacle.
     #[must_use]
     pub fn phys(&self) -> Option<u64> {
         match self.obstacle {

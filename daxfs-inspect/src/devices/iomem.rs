@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `/proc/iomem`: a tree of physical addresses and who has them, by indentation.
+//! `/proc/iomem`: a tree of claims on physical addresses, by indentation.
 
 use super::range::Range;
 
@@ -9,25 +9,25 @@ pub struct Iomem {
     resources: Vec<Resource>,
 }
 
-/// A line: addresses, and what they are.
+/// A line: addresses, and the name of the claim on them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resource {
     /// The addresses.
     pub range: Range,
-    /// What they are.
+    /// The name of the claim.
     pub name: String,
     depth: usize,
 }
 
 impl Iomem {
-    /// Reads the text of the file; a line that is none is left out.
+    /// Reads the text of the file. Invalid lines are left out.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let resources = text.lines().filter_map(Resource::parse).collect();
         Self { resources }
     }
 
-    /// Whether all addresses are hidden, as they are from everybody but root.
+    /// Returns true if all addresses are hidden, as they are from users other than root.
     #[must_use]
     pub fn is_veiled(&self) -> bool {
         let shown = self
@@ -42,8 +42,8 @@ impl Iomem {
         self.resources.iter()
     }
 
-    /// Who has claimed addresses of `range`, apart from those who say what the memory is: windows of
-    /// buses, the range itself and what is around it.
+    /// The claim on addresses in `range`, other than those that describe the memory: windows of
+    /// buses, and the range itself, which is named `is`.
     #[must_use]
     pub fn holder(&self, range: Range, is: &str) -> Option<&str> {
         let inside = |resource: &&Resource| {
@@ -55,7 +55,7 @@ impl Iomem {
             .map(|resource| resource.name.as_str())
     }
 
-    /// Who has claimed addresses below `resource` in the tree.
+    /// The claim below `resource` in the tree.
     #[must_use]
     pub fn child(&self, resource: &Resource) -> Option<&str> {
         let at = self.resources.iter().position(|other| other == resource)?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The files of a machine that tell of its devices.
+//! The files of a machine that describe its devices.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ impl Machine {
         };
         if iomem.is_veiled() {
             console.problem(
-                "addresses in /proc/iomem are shown to root only: reserved memory is not listed, \
+                "addresses in /proc/iomem are visible to root only: reserved memory is not listed, \
                  and memory that is in use may be offered",
             );
         }
@@ -40,7 +40,7 @@ impl Machine {
 
     /// The directories of the devices of a bus, sorted by name.
     pub(super) fn devices(&self, bus: &str) -> Vec<PathBuf> {
-        // A bus that this kernel does not know has no devices.
+        // A bus that the kernel does not support has no devices.
         let entries = fs::read_dir(self.path("sys/bus").join(bus).join("devices"));
         let entries = entries.into_iter().flatten().flatten();
         let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();

@@ -4,16 +4,16 @@
 //! | module | owns |
 //! |---|---|
 //! | [`candidate`], [`range`] | memory that can hold an image |
-//! | [`machine`] | the files that tell of devices |
+//! | [`machine`] | the files that describe devices |
 //! | [`pci`] | memory BARs |
 //! | [`bus`] | pmem and DAX devices |
 //! | [`reserved`] | memory that was reserved at boot |
-//! | [`iomem`] | `/proc/iomem`: who has claimed which addresses |
-//! | [`probe`] | looking for an image where that is safe |
-//! | [`report`] | how it is printed |
+//! | [`iomem`] | `/proc/iomem`: claims on addresses |
+//! | [`probe`] | looking for an image if that is safe |
+//! | [`report`] | printing candidates |
 //!
-//! Everything is below a directory that stands for the root of the machine, so that a test can make
-//! one up.
+//! All files are below a directory that stands for the root of the machine, so that a test can
+//! invent one.
 
 pub mod bus;
 pub mod candidate;
@@ -37,10 +37,10 @@ use machine::Machine;
 /// Runs the command.
 ///
 /// # Errors
-/// When the output takes nothing.
+/// Those of the output.
 pub fn run(arguments: &DevicesArgs, console: &mut Console<'_>) -> Result<()> {
     let candidates = list(Path::new("/"), console);
-    report::print(&candidates, arguments.json, console)
+    report::print(&candidates, arguments.json.into(), console)
 }
 
 /// The candidates of the machine whose root directory is `root`, by address.

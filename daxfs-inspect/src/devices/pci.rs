@@ -10,13 +10,13 @@ use super::machine::{attribute, base_name, driver, parse_number, Machine};
 use super::probe::{self, Contents};
 use super::range::Range;
 
-/// Flags of a resource, as the kernel has them.
+/// Flags of a resource in the kernel.
 const MEMORY: u64 = 0x200;
 const PREFETCHABLE: u64 = 0x2000;
 
-/// The command register's offset in configuration space, and the bit that says that BARs answer.
+/// The offset of the command register in configuration space, and its bit that enables memory BARs.
 const COMMAND: usize = 4;
-const ANSWERS: u8 = 2;
+const MEMORY_ENABLED: u8 = 2;
 
 /// A BAR as the kernel describes it.
 struct Bar {
@@ -99,7 +99,7 @@ fn obstacle(device: &Path, driver: Option<&str>, holder: Option<&str>) -> Option
     if let Some(holder) = holder {
         return Some(format!("in use by {holder}"));
     }
-    if answers(device) {
+    if responds(device) {
         return None;
     }
     let enable = device.join("enable");
@@ -115,9 +115,9 @@ fn id(device: &Path) -> String {
     format!("{}:{}", part("vendor"), part("device"))
 }
 
-/// Whether the device answers at the addresses of its memory BARs.
-fn answers(device: &Path) -> bool {
+/// Returns true if the device responds at the addresses of its memory BARs.
+fn responds(device: &Path) -> bool {
     let mut header = [0; COMMAND + 1];
     let read = File::open(device.join("config")).and_then(|mut file| file.read_exact(&mut header));
-    read.is_ok() && header[COMMAND] & ANSWERS != 0
+    read.is_ok() && header[COMMAND] & MEMORY_ENABLED != 0
 }

@@ -12,7 +12,7 @@ use daxfs_image::{DeviceMemory, FileMemory};
 
 use super::range::Range;
 
-/// What lies at the beginning of some memory.
+/// The contents at the beginning of some memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Contents {
     /// The superblock of an image that fits.
@@ -21,11 +21,11 @@ pub enum Contents {
     Damaged(String),
     /// Something else.
     NoImage,
-    /// Nobody has looked, and this is why.
+    /// Not read, for this reason.
     NotRead(String),
 }
 
-/// What the superblock of an image says.
+/// The properties of an image that its superblock states.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// The label.
@@ -36,8 +36,8 @@ pub struct Found {
     pub identity: Identity,
 }
 
-/// What a file that can only be mapped has from `offset` on, where `range` begins. Images begin at
-/// the first multiple of 2 MiB.
+/// The contents of a file that can only be mapped, from `offset` on, which is the start of `range`.
+/// Images begin at the first multiple of 2 MiB.
 #[must_use]
 pub fn mapped(path: &Path, offset: u64, range: Range) -> Contents {
     let look = || {
@@ -49,11 +49,11 @@ pub fn mapped(path: &Path, offset: u64, range: Range) -> Contents {
     look().unwrap_or_else(|error: io::Error| not_read(path, &error))
 }
 
-/// What a block device whose memory is `range` has.
+/// The contents of a block device whose memory is `range`.
 #[must_use]
 pub fn block(path: &Path, range: Range) -> Contents {
     if range.mountable() != Some(range) {
-        return Contents::NotRead("it begins at no multiple of 2 MiB".to_owned());
+        return Contents::NotRead("it does not begin at a multiple of 2 MiB".to_owned());
     }
     match File::open(path).and_then(FileMemory::new) {
         Ok(memory) => contents(&memory, range.size()),
@@ -65,13 +65,13 @@ fn not_read(path: &Path, error: &io::Error) -> Contents {
     Contents::NotRead(format!("{}: {error}", path.display()))
 }
 
-/// How far into `range` an image can begin.
+/// The distance of the first possible image from the start of `range`.
 fn skip(range: Range) -> io::Result<u64> {
     let mountable = range.mountable().ok_or(io::ErrorKind::InvalidInput)?;
     Ok(mountable.start - range.start)
 }
 
-/// What is at the beginning of `memory`, of which there are `size` bytes.
+/// The contents at the beginning of `memory`, of which there are `size` bytes.
 fn contents<M: Memory>(memory: &M, size: u64) -> Contents {
     let mut superblock = Box::new(SuperblockCopy::zeroed());
     if let Err(error) = superblock.fill(memory) {

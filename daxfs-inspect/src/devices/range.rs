@@ -20,7 +20,7 @@ impl Range {
         Some(Self { start, last })
     }
 
-    /// The length in bytes; that of all addresses is one less than it is.
+    /// The length in bytes. That of the whole address space is reported as one less.
     #[must_use]
     pub fn size(self) -> u64 {
         (self.last - self.start).saturating_add(1)
@@ -34,7 +34,7 @@ impl Range {
         (start <= self.last && range.size() >= HUGE_PAGE).then_some(range)
     }
 
-    /// Whether the ranges have an address in common.
+    /// Returns true if the ranges have an address in common.
     #[must_use]
     pub fn meets(self, other: Self) -> bool {
         self.start <= other.last && other.start <= self.last

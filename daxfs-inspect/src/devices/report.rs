@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! How candidates are printed.
+//! Printing candidates.
 
 use anyhow::Result;
 use daxfs_cli::json::Bytes;
@@ -8,21 +8,20 @@ use serde::Serialize;
 
 use super::candidate::{Candidate, Kind};
 use super::probe::Contents;
-use crate::console::Console;
+use crate::console::{Console, Form};
 
 /// Prints the candidates.
 ///
 /// # Errors
-/// What the output says.
-pub fn print(candidates: &[Candidate], as_json: bool, console: &mut Console<'_>) -> Result<()> {
+/// Those of the output.
+pub fn print(candidates: &[Candidate], form: Form, console: &mut Console<'_>) -> Result<()> {
     for candidate in candidates {
-        if as_json {
-            console.json(&Line::of(candidate))?;
-        } else {
-            print_one(candidate, console)?;
+        match form {
+            Form::Json => console.json(&Line::of(candidate))?,
+            Form::Text => print_one(candidate, console)?,
         }
     }
-    if candidates.is_empty() && !as_json {
+    if candidates.is_empty() && form == Form::Text {
         writeln!(
             console.out,
             "no memory of 2 MiB or more that a mount could take; reserve some at boot, for example \
@@ -78,7 +77,7 @@ fn contents(contents: &Contents, console: &Console<'_>) -> String {
     }
 }
 
-/// The command that mounts what lies there, unless something is in the way.
+/// The command that mounts the memory, unless there is an obstacle.
 fn mount_command(candidate: &Candidate) -> Option<String> {
     let phys = candidate.phys()?;
     Some(format!("mount -t daxfs -o phys={phys:#x} none /mnt"))

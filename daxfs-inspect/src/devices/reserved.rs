@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Memory that the kernel does not use because it was reserved at boot.
 //!
-//! What the administrator took away with `memmap=SIZE$ADDRESS` is ordinary memory, and so is what
-//! firmware has set aside by that name. What else firmware keeps may be anything, registers of devices
-//! included: it is neither read nor offered.
+//! Memory that the administrator reserved with `memmap=SIZE$ADDRESS` is ordinary memory, as is soft
+//! reserved memory. Other memory that firmware reserves may be anything, including device
+//! registers: it is neither read nor offered.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ use super::machine::{parse_number, Machine};
 use super::probe::{self, Contents};
 use super::range::Range;
 
-/// What firmware keeps, and what was taken away, are called the same in `/proc/iomem`.
+/// The name in `/proc/iomem` of memory that was reserved, by firmware or by the administrator.
 const RESERVED: &str = "Reserved";
 
 /// Names in `/proc/iomem` of memory that has no owner.
@@ -44,7 +44,7 @@ fn candidate(machine: &Machine, resource: &Resource, by_administrator: &[Range])
     let obstacle = match &holder {
         Some(holder) => Some(format!("in use by {holder}")),
         None if is_ours || resource.name != RESERVED => None,
-        None => Some("kept by firmware, perhaps for a device".to_owned()),
+        None => Some("reserved by firmware, perhaps for a device".to_owned()),
     };
     let contents = match &obstacle {
         Some(reason) => Contents::NotRead(reason.clone()),
@@ -66,7 +66,7 @@ fn candidate(machine: &Machine, resource: &Resource, by_administrator: &[Range])
     }
 }
 
-/// The ranges that the kernel's command line takes away.
+/// The ranges that the kernel's command line reserves.
 fn reserved_by_command_line(machine: &Machine) -> Vec<Range> {
     let text = fs::read_to_string(machine.path("proc/cmdline")).unwrap_or_default();
     let values = text

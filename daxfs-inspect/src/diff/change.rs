@@ -23,7 +23,7 @@ impl Change {
         }
     }
 
-    /// The change for people.
+    /// The change in text.
     #[must_use]
     pub fn text(&self) -> String {
         let field = &self.field;

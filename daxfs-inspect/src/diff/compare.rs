@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The comparison of two inodes that have one path.
+//! The comparison of two inodes with the same path.
 
 use daxfs_image::format::text::Digest;
 use daxfs_image::format::{Error, FileData, FileType, Inode, InodeKind, Rdev, Symlink};
@@ -12,7 +12,7 @@ use crate::console::Console;
 use crate::human;
 use crate::open::Inspected;
 
-/// Compares inodes of two images, and remembers what is expensive to compare again.
+/// A comparison of inodes of two images, which keeps results that are expensive to compute again.
 pub struct Comparison<'a> {
     a: &'a Inspected,
     b: &'a Inspected,
@@ -32,7 +32,8 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// What changed from one inode to the other. What cannot be read is reported, and counts as the same.
+    /// The changes from one inode to the other. Objects that cannot be read are reported, and count
+    /// as equal.
     pub fn changes(
         &mut self,
         path: &[u8],
@@ -111,7 +112,7 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// The fields that all inodes have.
+/// Compares the fields that all inodes have.
 fn metadata(a: &Inode, b: &Inode, changes: &mut Vec<Change>) {
     let mut add = |field: &str, old: String, new: String| {
         if old != new {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The comparison of two contents of one size.
+//! The comparison of two contents of the same size.
 //!
-//! Digests decide where they can: that of a sparse file covers where its holes are, so it says that
-//! two sparse files are the same, and not that they differ; and it cannot be compared with that of a
-//! file without holes. There, and where an image states no digests, the bytes decide, by a digest of
-//! our own that is the same whether zeros are stored or not.
+//! Digests decide if they can. The digest of a sparse file covers the offsets of its holes: equal
+//! digests mean equal files, different ones mean nothing, and it cannot be compared with that of a
+//! file without holes. In such cases, and if an image states no digests, the bytes decide, by
+//! another digest that does not depend on whether zeros are stored.
 //!
-//! Whatever an image says, none of its bytes is read twice: each content has its digest taken once, and
-//! one that shares bytes with another is refused.
+//! Whatever an image states, none of its bytes is read twice: the digest of each content is
+//! computed once, and a content that overlaps another one is refused.
 
 use std::collections::HashMap;
 
@@ -20,9 +20,10 @@ use daxfs_image::ranges::Ranges;
 
 use crate::open::Inspected;
 
-/// How many bytes are read at once, whole blocks.
+/// The size of a read in bytes, in whole blocks.
 const BUFFER: u64 = 256 << 10;
-/// What is left out of a digest if it is zero, in bytes. Holes are made of whole ones.
+/// The size in bytes of the blocks that are left out of a digest if they are zero. Holes consist of
+/// whole blocks.
 const BLOCK: usize = 1 << BLOCK_SHIFT;
 const BLOCK_SHIFT: u8 = *PAGE_SHIFTS.start();
 
@@ -32,7 +33,7 @@ pub struct Contents<'a> {
     b: Side<'a>,
 }
 
-/// What digests say of two contents.
+/// The result of comparing the digests of two contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Opinion {
     Same,
@@ -48,7 +49,7 @@ impl<'a> Contents<'a> {
         Self { a, b }
     }
 
-    /// Whether two files of one size have the same bytes.
+    /// Returns true if two files of the same size have the same bytes.
     ///
     /// # Errors
     /// A rule that an image breaks on the way, or a fault of the memory.
@@ -95,7 +96,7 @@ fn is_sparse(data: &FileData) -> bool {
 /// The contents of one image, as far as they were read.
 struct Side<'a> {
     image: &'a Inspected,
-    /// By number, place and size: a damaged image may give one number to several contents.
+    /// By number, offset and size: a damaged image may give one number to several contents.
     digests: HashMap<(ContentId, u64, u64), Result<[u8; 32], Error>>,
     read: Ranges,
     buffer: Vec<u8>,
@@ -138,44 +139,49 @@ impl<'a> Side<'a> {
         let mut at = 0;
         while let Some(segment) = self.image.next_segment(&mut walk)? {
             let length = segment.end.saturating_sub(at);
-            if let Some(place) = segment.data {
-                if !self.read.insert(place, length) {
-                    return Err(overlap(content, place).into());
+            if let Some(offset) = segment.data {
+                if !self.read.insert(offset, length) {
+                    return Err(overlap(content, offset).into());
                 }
-                self.hash_bytes(&mut hash, at, place, length)?;
+                self.hash_bytes(&mut hash, at, offset, length)?;
             }
             at = segment.end;
         }
         Ok(hash.finish())
     }
 
-    /// Hashes `length` bytes at `place` in the image, which are those of the file from `at` on.
+    /// Hashes `length` bytes at `offset` in the image, which are those of the file from `at` on.
     fn hash_bytes(
         &mut self,
         hash: &mut Sha256,
         mut at: u64,
-        mut place: u64,
+        mut offset: u64,
         mut length: u64,
     ) -> Result<(), Error> {
         while length != 0 {
-            let piece = length.min(BUFFER);
-            let bytes = usize::try_from(piece).unwrap_or(usize::MAX);
+            let part = length.min(BUFFER);
+            let bytes = usize::try_from(part).unwrap_or(usize::MAX);
             self.buffer.resize(bytes, 0);
-            self.image.memory().read(place, &mut self.buffer)?;
+            self.image.memory().read(offset, &mut self.buffer)?;
             for (block, number) in self.buffer.chunks(BLOCK).zip(at >> BLOCK_SHIFT..) {
                 if block.iter().any(|&byte| byte != 0) {
                     hash.update(&number.to_le_bytes());
                     hash.update(block);
                 }
             }
-            at = at.saturating_add(piece);
-            place = place.saturating_add(piece);
-            length -= piece;
+            at = at.saturating_add(part);
+            offset = offset.saturating_add(part);
+            length -= part;
         }
         Ok(())
     }
 }
 
-fn overlap(content: ContentId, place: u64) -> Finding {
-    Finding::new(Object::Content(content), place, Rule::ContentOverlap, place)
+fn overlap(content: ContentId, offset: u64) -> Finding {
+    Finding::new(
+        Object::Content(content),
+        offset,
+        Rule::ContentOverlap,
+        offset,
+    )
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `daxfs-inspect diff`: what differs between the trees of two images.
+//! `daxfs-inspect diff`: the differences between the trees of two images.
 //!
 //! | module | owns |
 //! |---|---|
 //! | [`pairs`] | the walk over both trees at once |
 //! | [`change`] | a field that changed |
-//! | [`compare`] | two inodes with one path |
+//! | [`compare`] | two inodes with the same path |
 //! | [`sets`] | two sets of attributes, by name |
 //! | [`content`] | two contents, by digest or byte by byte |
 
@@ -31,22 +31,22 @@ use change::Change;
 use compare::Comparison;
 use pairs::{Pair, Pairs};
 
-/// What is known of two trees.
+/// The result of comparing two trees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nothing: no difference was found so far.
+    /// No difference was found so far.
     Unknown,
-    /// No difference was found to the end.
+    /// The trees were compared completely, without a difference.
     Same,
     /// A difference was found.
     Different,
 }
 
-/// Runs the command. The verdict is right also where this ends early, as when nobody reads the output
-/// any more.
+/// Runs the command. The verdict is correct even if this ends early, as after the reader has closed
+/// the output.
 ///
 /// # Errors
-/// When an image cannot be opened, or the output takes nothing.
+/// Those of opening the images, and of the output.
 pub fn run(arguments: &DiffArgs, verdict: &mut Verdict, console: &mut Console<'_>) -> Result<()> {
     let a = open::open(&arguments.a, console)?;
     let b = open::open(&arguments.b, console)?;
@@ -74,7 +74,7 @@ pub fn run(arguments: &DiffArgs, verdict: &mut Verdict, console: &mut Console<'_
     Ok(())
 }
 
-/// How a path differs.
+/// The difference at a path.
 #[derive(Debug, PartialEq, Eq)]
 enum Difference {
     None,
@@ -101,13 +101,13 @@ fn difference(
                     Difference::Changed(changes)
                 }
             }
-            // What could not be read has been reported.
+            // Failures to read have been reported.
             _ => Difference::None,
         },
     }
 }
 
-/// How many paths differ in which way.
+/// The number of paths for each kind of difference.
 #[derive(Debug, Default)]
 struct Counts {
     removed: u64,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A walk over two trees at once, in the order of their names.
+//! A walk over two trees at once, in the order of names.
 
 use std::cmp::Ordering;
 use std::iter::Peekable;
@@ -15,18 +15,18 @@ use daxfs_image::InodeSet;
 use crate::console::Console;
 use crate::open::{Inspected, Salvaged};
 
-/// A path that one of two trees has, or both.
+/// A path that exists in one of two trees, or in both.
 #[derive(Debug)]
 pub struct Pair {
     /// The path.
     pub path: Vec<u8>,
-    /// What the first tree has there.
+    /// The entry in the first tree.
     pub a: Option<Side>,
-    /// What the second tree has there.
+    /// The entry in the second tree.
     pub b: Option<Side>,
 }
 
-/// What a tree has at a path.
+/// The entry of one tree at a path.
 #[derive(Clone, Copy, Debug)]
 pub struct Side {
     /// The type that the entry states.
@@ -86,7 +86,7 @@ impl<'a> Pairs<'a> {
         Ok(pairs)
     }
 
-    /// What lies below a pair, if one of its sides is a directory.
+    /// The entries below a pair, if one of its sides is a directory.
     fn below(&mut self, pair: &Pair, console: &mut Console<'_>) -> Option<(Entries, Entries)> {
         let a = self.a.list(pair.a.as_ref(), &pair.path, console);
         let b = self.b.list(pair.b.as_ref(), &pair.path, console);
@@ -159,7 +159,7 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// The entries of a directory that was not met before; `None` if it is none.
+    /// The entries of a directory that was not entered before; `None` for other inodes.
     fn list(
         &mut self,
         side: Option<&Side>,

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The comparison of two sets of extended attributes.
 //!
-//! Files share sets, which may be large. So a set is read once, and what is kept of it is names and
-//! digests of values; values are read again where they are printed. Attributes of one set that share
-//! bytes with those of another are refused: a set would cost an image eight bytes, and the reader all
-//! bytes of the section.
+//! Files share sets, which may be large. So a set is read once, names and digests of values are
+//! kept, and values are read again if they are printed. Sets whose attributes overlap are refused:
+//! a set would cost an image eight bytes, and a reader all bytes of the section.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -37,7 +36,7 @@ impl<'a> Sets<'a> {
         }
     }
 
-    /// What changed from one set to the other, by name.
+    /// The changes from one set to the other, by name.
     ///
     /// # Errors
     /// A rule that a set breaks, or a fault of the memory.
@@ -68,13 +67,13 @@ impl<'a> Sets<'a> {
     }
 }
 
-/// An attribute of which the value is left in the image.
+/// An attribute whose value is not kept in memory.
 #[derive(Clone, Debug)]
 struct Attribute {
     /// The name with its prefix.
     name: Vec<u8>,
     digest: [u8; 32],
-    /// Where the value lies, and its length.
+    /// The offset of the value, and its length.
     value: (u64, u32),
 }
 
@@ -112,7 +111,7 @@ impl<'a> Side<'a> {
         let mut attributes = Vec::new();
         while let Some(xattr) = self.image.next_xattr(&mut walk)? {
             let name = u64::from(xattr.name_length());
-            // With its header, which is all that some attributes have.
+            // Includes the header: some attributes have nothing else.
             let start = xattr.value_at().saturating_sub(name + XATTR_SIZE);
             let length = (XATTR_SIZE + name).saturating_add(xattr.value_length().into());
             if !self.read.insert(start, length) {
@@ -120,7 +119,7 @@ impl<'a> Side<'a> {
             }
             attributes.push(self.attribute(&xattr)?);
         }
-        // Of equal names the first one counts.
+        // Of equal names, the first one is kept.
         attributes.sort_by(|a, b| a.name.cmp(&b.name));
         attributes.dedup_by(|next, first| next.name == first.name);
         Ok(attributes)

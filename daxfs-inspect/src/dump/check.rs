@@ -9,7 +9,7 @@ use daxfs_image::Opened;
 
 use crate::console::Console;
 
-/// Checks the image and reports what is wrong.
+/// Checks the image and reports the findings.
 pub(super) fn check<M: Memory>(image: &Opened<M>, console: &mut Console<'_>) {
     let mut sink = |finding: Finding| {
         console.damage(finding);
@@ -21,7 +21,7 @@ pub(super) fn check<M: Memory>(image: &Opened<M>, console: &mut Console<'_>) {
         image.verify_section_digests(&mut buffer, &mut sink),
         check_rules(image, &mut buffer, &mut sink),
     ];
-    // The sink never stops a check, and the scratch memory has the size that was asked for.
+    // The sink never stops a check, and the scratch memory has the required size.
     for outcome in outcomes {
         if let Err(Stop::Memory(fault)) = outcome {
             console.damage(fault);

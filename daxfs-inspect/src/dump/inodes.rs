@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The records of inodes, each followed by what hangs on it: entries, a symlink's target, extents.
+//! The records of inodes, each followed by those of its entries, target or extents.
 
 use std::io;
 
@@ -15,7 +15,7 @@ use super::record::Dump;
 /// Writes all inodes. Faults of the memory go to `faults`.
 ///
 /// # Errors
-/// What the output says.
+/// Those of the output.
 pub fn dump<M: Memory, X: Xxh64>(
     image: &Image<M, X>,
     dump: &mut Dump<'_>,
@@ -42,16 +42,16 @@ pub fn dump<M: Memory, X: Xxh64>(
     Ok(())
 }
 
-/// Why the writing of what hangs on an inode ended.
+/// The reason for which the records of an inode ended early.
 pub(super) enum Interrupted {
-    /// The output takes nothing.
+    /// The output failed.
     Output(io::Error),
-    /// The memory gives nothing.
+    /// A read failed.
     Memory(Error),
 }
 
 impl Interrupted {
-    /// The fault of the memory; what the output says is an error.
+    /// The fault of the memory. An error of the output is returned as such.
     pub(super) fn into_fault(self) -> io::Result<Error> {
         match self {
             Self::Output(error) => Err(error),
@@ -72,7 +72,7 @@ impl From<daxfs_image::format::ReadFault> for Interrupted {
     }
 }
 
-/// Copies a structure out as it lies there.
+/// Copies out a structure, without validation.
 pub(super) fn read_raw<T, M>(memory: &M, at: u64) -> Result<T, Interrupted>
 where
     T: FromBytes + IntoBytes,
@@ -86,8 +86,8 @@ where
 struct Inodes<'a, 'd, M, X> {
     image: &'a Image<M, X>,
     dump: &'a mut Dump<'d>,
-    /// Where the last unit, target and list ended. What begins before is not printed again: pieces
-    /// that overlap, which the check reports, could make the dump longer than the image squared.
+    /// The ends of the last unit, target and list. An object that begins before is not printed:
+    /// objects that overlap, which the check reports, could make the dump quadratic in the image.
     directories: u64,
     symlinks: u64,
     extents: u64,
@@ -126,8 +126,8 @@ impl<M: Memory, X: Xxh64> Inodes<'_, '_, M, X> {
         }
     }
 
-    /// Whether `length` bytes of an inode lie in the section of a kind, from `after` on.
-    fn is_in_place(&self, kind: SectionKind, raw: &RawInode, length: u64, after: u64) -> bool {
+    /// Returns true if `length` bytes of an inode lie in the section of a kind, from `after` on.
+    fn is_within(&self, kind: SectionKind, raw: &RawInode, length: u64, after: u64) -> bool {
         let section = self.image.superblock().sections().get(kind);
         let offset = raw.offset.get();
         length != 0
@@ -139,8 +139,8 @@ impl<M: Memory, X: Xxh64> Inodes<'_, '_, M, X> {
         let (offset, size) = (raw.offset.get(), raw.size.get());
         let count = raw.count.get();
         let entries = u64::from(count).saturating_mul(ENTRY_SIZE);
-        let in_place = self.is_in_place(SectionKind::Directories, raw, size, self.directories);
-        if !in_place || entries > size {
+        let within = self.is_within(SectionKind::Directories, raw, size, self.directories);
+        if !within || entries > size {
             return Ok(());
         }
         self.directories = offset.saturating_add(size);
@@ -169,7 +169,7 @@ impl<M: Memory, X: Xxh64> Inodes<'_, '_, M, X> {
             .number("name_offset", raw.name_offset.get())
             .nonzero("reserved_15", raw.reserved_15);
         let (name_offset, name_length) = (u64::from(raw.name_offset.get()), raw.name_length.get());
-        // A name outside of its unit is left out; its length then stands for it.
+        // A name outside of its unit is left out; its length is printed instead.
         let record = if name_offset.saturating_add(name_length.into()) <= length {
             let mut name = vec![0; usize::from(name_length)];
             self.image
@@ -184,8 +184,8 @@ impl<M: Memory, X: Xxh64> Inodes<'_, '_, M, X> {
 
     fn symlink(&mut self, ino: Ino, raw: &RawInode) -> Result<(), Interrupted> {
         let (offset, size) = (raw.offset.get(), raw.size.get());
-        let in_place = self.is_in_place(SectionKind::Symlinks, raw, size, self.symlinks);
-        if !in_place || size > MAX_SYMLINK {
+        let within = self.is_within(SectionKind::Symlinks, raw, size, self.symlinks);
+        if !within || size > MAX_SYMLINK {
             return Ok(());
         }
         self.symlinks = offset.saturating_add(size);
@@ -198,7 +198,7 @@ impl<M: Memory, X: Xxh64> Inodes<'_, '_, M, X> {
     fn extent_list(&mut self, ino: Ino, raw: &RawInode) -> Result<(), Interrupted> {
         let (offset, count) = (raw.offset.get(), raw.count.get());
         let length = u64::from(count).saturating_mul(EXTENT_SIZE);
-        if !self.is_in_place(SectionKind::Extents, raw, length, self.extents) {
+        if !self.is_within(SectionKind::Extents, raw, length, self.extents) {
             return Ok(());
         }
         self.extents = offset.saturating_add(length);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `daxfs-inspect dump`: all metadata as text, in the form that docs/dump.md describes.
 //!
-//! Structures are printed as they lie in the image, also when they break a rule. Reserved bytes are
-//! printed where they are not zero. What is not printed, because it lies where it may not or belongs
-//! to nothing, the structural check reports; so two images whose dumps are complete and the same have
-//! the same metadata.
+//! Structures are printed as they lie in the image, even if they break a rule. Reserved bytes are
+//! printed if they are not zero. Bytes that are not printed, because they are out of bounds or
+//! belong to nothing, are findings of the structural check. So two images whose dumps are complete
+//! and equal have the same metadata.
 //!
 //! | module | owns |
 //! |---|---|
@@ -28,20 +28,16 @@ use daxfs_image::format::Memory;
 use daxfs_image::Opened;
 
 use crate::cli::ImageArgs;
-use crate::console::Console;
+use crate::console::{Console, Form};
 use crate::open::{self, Candidate};
-use record::{Dump, Form};
+use record::Dump;
 
 /// Runs the command.
 ///
 /// # Errors
-/// When the file cannot be read, or the output takes nothing.
+/// Those of reading the file, and of the output.
 pub fn run(arguments: &ImageArgs, console: &mut Console<'_>) -> Result<()> {
-    let form = if arguments.json {
-        Form::Json
-    } else {
-        Form::Text
-    };
+    let form = arguments.json.into();
     let candidate = Candidate::read(&arguments.image, console)?;
     let name = candidate.name.clone();
     let raw = Box::new(candidate.superblock.raw().to_owned());
@@ -60,10 +56,10 @@ pub fn run(arguments: &ImageArgs, console: &mut Console<'_>) -> Result<()> {
 }
 
 /// Prints all metadata of an image whose superblock was copied out as `raw`; then checks the image,
-/// and reports what is wrong.
+/// and reports the findings.
 ///
 /// # Errors
-/// What the output says.
+/// Those of the output.
 pub fn dump<M: Memory>(
     image: &Opened<M>,
     raw: &RawSuperblock,

@@ -8,16 +8,9 @@ use daxfs_cli::json::{self, Bytes};
 use daxfs_image::escape;
 use daxfs_image::format::text::Hex;
 
-/// In which form records are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// `name key=value key=value`.
-    Text,
-    /// `{"record":"name","key":value,"key":value}`.
-    Json,
-}
+use crate::console::Form;
 
-/// A record that is being put together.
+/// A record under construction.
 #[derive(Debug)]
 pub struct Record {
     form: Form,
@@ -25,7 +18,8 @@ pub struct Record {
 }
 
 impl Record {
-    /// A record without fields.
+    /// A record without fields: `name key=value key=value` in text,
+    /// `{"record":"name","key":value,"key":value}` in JSON.
     #[must_use]
     pub fn new(form: Form, name: &str) -> Self {
         let line = match form {
@@ -35,7 +29,7 @@ impl Record {
         Self { form, line }
     }
 
-    /// `text` in the text form, `json` in the other one.
+    /// Adds `text` in the text form, `json` in the other one.
     fn push(mut self, key: &str, text: impl Display, json: impl Display) -> Self {
         let field = match self.form {
             Form::Text => format!(" {key}={text}"),
@@ -93,7 +87,7 @@ impl Record {
     /// Writes the record.
     ///
     /// # Errors
-    /// What the output says.
+    /// Those of the output.
     pub fn write(mut self, out: &mut dyn Write) -> io::Result<()> {
         self.line.push_str(match self.form {
             Form::Text => "\n",
@@ -103,10 +97,10 @@ impl Record {
     }
 }
 
-/// The version of the text form. It changes when an image's dump does.
+/// The version of the text form. It changes whenever the dump of an image changes.
 pub const VERSION: u32 = 1;
 
-/// Where records go.
+/// The output of records.
 pub struct Dump<'a> {
     form: Form,
     records: u64,
@@ -132,7 +126,7 @@ impl<'a> Dump<'a> {
     /// Writes a record.
     ///
     /// # Errors
-    /// What the output says.
+    /// Those of the output.
     pub fn write(&mut self, record: Record) -> io::Result<()> {
         self.records += 1;
         record.write(self.out)
@@ -141,7 +135,7 @@ impl<'a> Dump<'a> {
     /// Writes the last record, which counts the others.
     ///
     /// # Errors
-    /// What the output says.
+    /// Those of the output.
     pub fn end(&mut self) -> io::Result<()> {
         let end = self.record("end").number("records", self.records);
         self.write(end)
@@ -166,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_say_the_same() {
+    fn both_forms_have_the_same_fields() {
         let text = "entry index=-1 name=\"a\\x22\\xff\" hash=0x1 rest=0001\n";
         assert_eq!(written(Form::Text), text);
         let json =

@@ -13,7 +13,7 @@ use super::record::{Dump, VERSION};
 /// Writes the head of the dump, the superblock, and the section table.
 ///
 /// # Errors
-/// What the output says.
+/// Those of the output.
 pub fn dump(raw: &RawSuperblock, dump: &mut Dump<'_>) -> io::Result<()> {
     let head = dump.record("daxfs-dump").number("version", VERSION);
     dump.write(head)?;
@@ -56,7 +56,7 @@ pub fn dump(raw: &RawSuperblock, dump: &mut Dump<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// The label up to its last byte that is not zero: what follows is zeros in any case.
+/// The label up to its last byte that is not zero.
 fn label(field: &[u8]) -> &[u8] {
     let end = field
         .iter()

@@ -15,7 +15,7 @@ use super::record::Dump;
 /// Writes all attribute sets. Faults of the memory go to `faults`.
 ///
 /// # Errors
-/// What the output says.
+/// Those of the output.
 pub fn dump_xattrs<M: Memory, X: Xxh64>(
     image: &Image<M, X>,
     dump: &mut Dump<'_>,
@@ -37,7 +37,7 @@ pub fn dump_xattrs<M: Memory, X: Xxh64>(
 /// Writes all digests. Faults of the memory go to `faults`.
 ///
 /// # Errors
-/// What the output says.
+/// Those of the output.
 pub fn dump_digests<M: Memory, X: Xxh64>(
     image: &Image<M, X>,
     dump: &mut Dump<'_>,
@@ -85,12 +85,12 @@ fn write_digests<M: Memory>(
 
 struct Xattrs<'a, 'd, M> {
     memory: &'a M,
-    /// Where the section begins, from the start of the image, and its length.
+    /// The offset of the section in the image, and its length.
     start: u64,
     length: u64,
     dump: &'a mut Dump<'d>,
-    /// Where the last set ended, in bytes from the start of the section. Sets that begin before are
-    /// not printed, as overlapping ones could make the dump longer than the image squared.
+    /// The end of the last set, in bytes from the start of the section. Sets that begin before it
+    /// are not printed: overlapping ones could make the dump quadratic in the image.
     end: u64,
 }
 
@@ -136,7 +136,8 @@ impl<M: Memory> Xattrs<'_, '_, M> {
         Ok(())
     }
 
-    /// Writes the attribute at `at` of a set that ends at `end`, and returns where the next one is.
+    /// Writes the attribute at `at` of a set that ends at `end`, and returns the offset of the next
+    /// one.
     fn attribute(&mut self, set: u64, at: u64, end: u64) -> Result<Option<u64>, Interrupted> {
         let name_at = at.saturating_add(XATTR_SIZE);
         if name_at > end {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `daxfs-inspect info`: what kind of image it is.
+//! `daxfs-inspect info`: superblock, sections and counts of an image.
 //!
 //! | module | owns |
 //! |---|---|
 //! | [`summary`] | an image that can be opened |
-//! | [`raw`] | a superblock that cannot be relied upon |
+//! | [`raw`] | a damaged superblock |
 
 pub mod raw;
 pub mod summary;
@@ -18,7 +18,7 @@ use crate::open::{self, Candidate};
 /// Runs the command.
 ///
 /// # Errors
-/// When the file cannot be read, or the output takes nothing.
+/// Those of reading the file, and of the output.
 pub fn run(arguments: &ImageArgs, console: &mut Console<'_>) -> Result<()> {
     let candidate = Candidate::read(&arguments.image, console)?;
     let name = candidate.name.clone();

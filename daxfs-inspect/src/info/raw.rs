@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The fields of a superblock that cannot be relied upon, as they lie there.
+//! The fields of a damaged superblock, as they lie in the file.
 
 use anyhow::Result;
 use daxfs_cli::number::size_and_bytes;
@@ -14,7 +14,7 @@ use zerocopy::IntoBytes as _;
 
 use crate::console::Console;
 
-/// The fields. What is in JSON has the names that the specification gives them.
+/// The fields. Their names in JSON are those of the specification.
 #[derive(Debug, Serialize)]
 pub struct Fields {
     damaged: bool,
@@ -81,10 +81,10 @@ impl Fields {
         }
     }
 
-    /// Prints the fields for people.
+    /// Prints the fields as text.
     ///
     /// # Errors
-    /// What the output says.
+    /// Those of the output.
     pub fn print(&self, console: &mut Console<'_>) -> Result<()> {
         let magic = if self.magic_is_right {
             format!("{} (right)", self.magic)
@@ -172,7 +172,7 @@ impl Entry {
     }
 }
 
-/// A field without the zeros that it is padded with.
+/// A field without its padding of zeros.
 fn trim_zeros(field: &[u8]) -> &[u8] {
     let end = field
         .iter()

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::console::Console;
 
-/// What is said of an image.
+/// The summary of an image.
 #[derive(Debug, Serialize)]
 pub struct Summary {
     label: Text,
@@ -33,7 +33,7 @@ pub struct Summary {
     sections: Vec<SectionLine>,
 }
 
-/// How many inodes there are of each type.
+/// The number of inodes of each type.
 #[derive(Debug, Default, Serialize)]
 struct Types {
     regular: u64,
@@ -100,11 +100,11 @@ struct SectionLine {
     checksum: Checksum,
 }
 
-/// What became of a section's checksum.
+/// The result of verifying the checksum of a section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Checksum {
-    /// The table states none.
+    /// The section table states none.
     None,
     Ok,
     Wrong,
@@ -123,7 +123,7 @@ impl Checksum {
 }
 
 impl Summary {
-    /// Reads the inodes and verifies the checksums of `image`and reports what is wrong.
+    /// Reads the inodes and verifies the checksums of `image`, and reports the defects.
     pub fn of<M: Memory>(image: &Opened<M>, identity: Identity, console: &mut Console<'_>) -> Self {
         let sections = section_lines(image, console);
         let superblock = image.superblock();
@@ -146,10 +146,10 @@ impl Summary {
         }
     }
 
-    /// Prints the summary for people.
+    /// Prints the summary as text.
     ///
     /// # Errors
-    /// What the output says.
+    /// Those of the output.
     pub fn print(&self, console: &mut Console<'_>) -> Result<()> {
         let label = match self.label.0.as_slice() {
             b"" => "(none)".to_owned(),
@@ -205,7 +205,7 @@ fn section_lines<M: Memory>(image: &Opened<M>, console: &mut Console<'_>) -> Vec
     };
     let mut buffer = vec![0; 64 << 10];
     let verified = image.verify_checksums(&mut buffer, &mut sink);
-    // The check goes through the sections one by one, so a fault leaves those behind it unread.
+    // Sections are checked in order, so those after a fault were not read.
     let fault = match verified {
         Err(Stop::Memory(fault)) => {
             console.damage(fault);

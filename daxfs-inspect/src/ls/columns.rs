@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The columns of a listing, for people and as JSON.
+//! The columns of a listing, as text and as JSON.
 
 use daxfs_cli::json::Bytes;
 use daxfs_cli::number::{size_as, Exact};
@@ -20,7 +20,7 @@ pub(super) struct Widths {
 }
 
 impl Widths {
-    /// Makes room for an inode; `None` for one that cannot be read or is not needed.
+    /// Widens the columns for an inode; `None` for one that cannot be read or is not needed.
     pub(super) fn include(&mut self, ino: Ino, inode: Option<&Inode>, exact: Exact) {
         self.inode = self.inode.max(digits(ino.get()));
         if let Some(inode) = inode {
@@ -95,7 +95,7 @@ pub(super) struct File<'a> {
     pub(super) target: Option<Bytes<'a>>,
 }
 
-/// What an inode adds to it.
+/// The fields of an inode.
 #[derive(Serialize)]
 pub(super) struct Metadata {
     mode: String,

@@ -3,7 +3,7 @@
 //!
 //! | module | owns |
 //! |---|---|
-//! | `columns` | what a line says of an inode |
+//! | `columns` | the columns of a line |
 
 mod columns;
 
@@ -26,7 +26,7 @@ use columns::{File, Metadata, Widths};
 /// Runs the command.
 ///
 /// # Errors
-/// When the image cannot be opened, or the output takes nothing.
+/// Those of opening the image, and of the output.
 pub fn run(arguments: &LsArgs, console: &mut Console<'_>) -> Result<()> {
     let image = open::open(&arguments.image, console)?;
     let ls = Ls {
@@ -84,7 +84,7 @@ struct Ls<'a> {
 }
 
 impl Ls<'_> {
-    /// Whether a listing needs more than what the entries state.
+    /// Returns true if a listing needs more than the entries state.
     fn needs_inodes(&self) -> bool {
         self.arguments.long || self.arguments.json
     }
@@ -111,7 +111,7 @@ impl Ls<'_> {
         Ok(())
     }
 
-    /// Prints a directory and, if asked to, all directories below it.
+    /// Prints a directory and, with `--recursive`, all directories below it.
     fn print_tree(
         &self,
         start: &Found,
@@ -154,7 +154,7 @@ impl Ls<'_> {
         Ok(())
     }
 
-    /// The inode of a directory below; what the listing has reported is not reported again.
+    /// The inode of a subdirectory. A failure that the listing has reported is not reported again.
     fn subdirectory(
         &self,
         entry: &Listed,
@@ -167,7 +167,7 @@ impl Ls<'_> {
         read_inode(self.image, entry.ino, path, console)
     }
 
-    /// Prints the entries of a directory, and returns those that are to be descended into.
+    /// Prints the entries of a directory, and returns the subdirectories to enter.
     fn print_directory(
         &self,
         mut entries: Vec<Listed>,
@@ -193,8 +193,8 @@ impl Ls<'_> {
         Ok(entries)
     }
 
-    /// The inodes are read twice, once for the widths and once to be printed: a directory of a million
-    /// entries then needs no memory for a million lines.
+    /// The widths of the columns. The inodes are read again when they are printed, so that a
+    /// directory of a million entries needs no memory for a million lines.
     fn widths(&self, entries: &[Listed]) -> Widths {
         let mut widths = Widths::default();
         for entry in entries {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! All extents of an image's contents, in the order of the image.
+//! The extents of all contents, in the order of the image.
 
 use std::collections::HashSet;
 
@@ -12,17 +12,17 @@ use daxfs_image::ranges::Ranges;
 
 use crate::console::Console;
 
-/// The page of a kernel whose huge page has 2 MiB, in bytes.
+/// The page size in bytes of a kernel whose huge pages have 2 MiB.
 const SMALL_PAGE: u64 = 4096;
 
-/// How the bytes of an extent are stored.
+/// The layout of an extent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
     /// The whole of a file, page aligned.
     Direct,
     /// The whole of a file, beside others.
     Packed,
-    /// A piece of a sparse file.
+    /// A part of a sparse file.
     Sparse,
 }
 
@@ -41,16 +41,17 @@ impl Layout {
 /// An extent, and the file to which it belongs.
 #[derive(Clone, Copy, Debug)]
 pub struct Placed {
-    /// Where it begins, in bytes from the start of the image.
+    /// The offset, in bytes from the start of the image.
     pub offset: u64,
     /// Its length in bytes.
     pub length: u64,
-    /// Where in the file it begins, in bytes.
+    /// The offset in the file, in bytes.
     pub file_offset: u64,
-    /// How far beyond a multiple of 2 MiB a mapping of the whole file begins, in bytes: the kernel takes
-    /// an address at which that lines up with what is mapped first, be it an extent or a hole.
+    /// The distance in bytes of a mapping of the whole file from a multiple of 2 MiB. The kernel
+    /// chooses the address so that it lines up with the first segment of the mapping, extent or
+    /// hole.
     pub phase: u64,
-    /// How it is stored.
+    /// The layout.
     pub layout: Layout,
     /// The content.
     pub content: ContentId,
@@ -59,7 +60,7 @@ pub struct Placed {
 }
 
 impl Placed {
-    /// What it takes in the image, with its padding, in bytes.
+    /// The bytes that it takes in the image, including padding.
     #[must_use]
     pub fn footprint(&self, page: u64) -> u64 {
         match self.layout {
@@ -77,9 +78,9 @@ impl Placed {
         self.footprint(page) - self.length
     }
 
-    /// How many 2 MiB pages the kernel module maps it by in a mapping of the whole file: the 2 MiB
-    /// of memory that begin at a multiple of that and lie in the extent to its last page of 4 KiB, if
-    /// the address begins together with them. Packed files are not mapped in place at all.
+    /// The number of 2 MiB pages by which the kernel module maps it in a mapping of the whole file:
+    /// the aligned ranges of 2 MiB that lie in the extent up to its last page of 4 KiB, if the
+    /// address of the mapping lines up with them. Packed files are not mapped in place.
     #[must_use]
     pub fn huge_pages(&self) -> u64 {
         let in_line = self.offset.wrapping_sub(self.file_offset) % HUGE_PAGE == self.phase;
@@ -91,8 +92,8 @@ impl Placed {
     }
 }
 
-/// Reads the extents of all contents that a file for which `is_member` holds has, each content and
-/// each list once. What cannot be read is reported.
+/// Reads the extents of the contents of all files for which `is_member` holds, each content and
+/// each list once. Failures are reported.
 pub fn read<M: Memory, X: Xxh64>(
     image: &Image<M, X>,
     is_member: impl Fn(Ino) -> bool,
@@ -121,7 +122,7 @@ pub fn read<M: Memory, X: Xxh64>(
 
 struct Reader<'a, M, X> {
     image: &'a Image<M, X>,
-    /// Of sparse files that share a list, each would have all of its extents.
+    /// The lists that were read. Sparse files that share a list would multiply its extents.
     lists: Ranges,
     placed: Vec<Placed>,
 }
@@ -217,7 +218,7 @@ mod tests {
         assert_eq!(huge(Layout::Packed, HUGE_PAGE, 2 * HUGE_PAGE), 0);
     }
 
-    /// One address serves the whole file, and the extent that is mapped first decides on it.
+    /// One address serves the whole file. The extent that is mapped first determines it.
     #[test]
     fn huge_pages_map_extents_that_line_up_with_the_address() {
         let piece = |phase, file_offset| Placed {

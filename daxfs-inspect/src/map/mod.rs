@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `daxfs-inspect map`: where contents lie, and what that costs.
+//! `daxfs-inspect map`: the layout of contents and its cost.
 //!
 //! | module | owns |
 //! |---|---|
 //! | [`extents`] | all extents of the image, in its order |
-//! | [`totals`] | what every byte of the image is spent on |
-//! | [`mod@print`] | lines for people |
+//! | [`totals`] | totals that account for every byte of the image |
+//! | [`mod@print`] | lines of text and JSON |
 
 pub mod extents;
 pub mod print;
@@ -30,7 +30,7 @@ use totals::{Scope, Totals};
 /// Runs the command.
 ///
 /// # Errors
-/// When the image cannot be opened, or the output takes nothing.
+/// Those of opening the image, and of the output.
 pub fn run(arguments: &MapArgs, console: &mut Console<'_>) -> Result<()> {
     let image = open::open(&arguments.image, console)?;
     let path = arguments.path.as_deref().unwrap_or(OsStr::new("/"));

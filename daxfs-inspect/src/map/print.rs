@@ -53,7 +53,7 @@ pub fn line_json<'a>(extent: &Placed, path: &'a [u8], sharing: &Sharing, page: u
 /// Prints the names of the columns.
 ///
 /// # Errors
-/// What the output says.
+/// Those of the output.
 pub fn heading(console: &mut Console<'_>) -> Result<()> {
     let columns = ("OFFSET", "LENGTH", "LAYOUT", "HUGE", "PADDING", "FILES");
     let (offset, length, layout, huge, padding, files) = columns;
@@ -66,7 +66,7 @@ pub fn heading(console: &mut Console<'_>) -> Result<()> {
 /// Prints an extent.
 ///
 /// # Errors
-/// What the output says.
+/// Those of the output.
 pub fn line(
     extent: &Placed,
     path: &[u8],
@@ -97,7 +97,7 @@ pub fn line(
 /// Prints totals.
 ///
 /// # Errors
-/// What the output says.
+/// Those of the output.
 pub fn totals(totals: &Totals, exact: Exact, console: &mut Console<'_>) -> Result<()> {
     let Totals {
         direct,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What every byte of an image is spent on.
+//! Totals that account for every byte of an image.
 
 use daxfs_image::format::limits::HUGE_PAGE;
 use daxfs_image::format::superblock::SUPERBLOCK_SIZE;
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::extents::{Layout, Placed};
 
-/// Whether totals are those of the image or of some of its files.
+/// The scope of totals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// The whole image.
@@ -18,20 +18,20 @@ pub enum Scope {
     Part,
 }
 
-/// Sums in bytes, if not said otherwise.
+/// Totals, in bytes unless stated otherwise.
 #[derive(Debug, Serialize)]
 pub struct Totals {
-    /// How many files there are that have bytes.
+    /// The number of files with bytes.
     pub files: u64,
-    /// What they would hold if nothing were shared, and without holes.
+    /// The sum of their sizes, as if nothing were shared and without holes.
     pub file_bytes: u64,
-    /// How many contents there are.
+    /// The number of contents.
     pub contents: u64,
-    /// How many files have a content that another file has too.
+    /// The number of files whose content another file has too.
     pub sharing_files: u64,
-    /// What sharing saved.
+    /// The bytes that sharing saved.
     pub shared_bytes: u64,
-    /// The contents in one piece, on pages of their own.
+    /// The direct contents, contiguous and page aligned.
     pub direct: Part,
     /// The packed contents.
     pub packed: Part,
@@ -39,19 +39,19 @@ pub struct Totals {
     pub sparse: Part,
     /// The holes of sparse files.
     pub hole_bytes: u64,
-    /// How many 2 MiB pages map contents.
+    /// The number of 2 MiB pages that map contents.
     pub huge_pages: u64,
-    /// What they map.
+    /// The bytes that they map.
     pub huge_bytes: u64,
-    /// What the image as a whole is spent on.
+    /// The totals of the image as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageTotals>,
 }
 
-/// The sums of one layout.
+/// The totals of one layout.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Part {
-    /// How many extents there are.
+    /// The number of extents.
     pub extents: u64,
     /// Their bytes.
     pub bytes: u64,
@@ -59,14 +59,14 @@ pub struct Part {
     pub padding: u64,
 }
 
-/// The sums of a whole image. With the contents and their padding they make up its size.
+/// The totals of a whole image. With the contents and their padding they make up its size.
 #[derive(Debug, Serialize)]
 pub struct ImageTotals {
     /// The length of the image.
     pub size: u64,
     /// The superblock and the metadata sections.
     pub metadata: u64,
-    /// Pages of the data section that nothing has.
+    /// Pages of the data section that hold no content.
     pub unused_pages: u64,
     /// Everything between sections.
     pub gaps: u64,

@@ -15,24 +15,24 @@ use daxfs_inspect::console::Console;
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
-/// What a command did.
+/// The result of a command.
 #[derive(Debug)]
 pub(crate) struct Run {
     /// Its exit code.
     pub(crate) code: u8,
-    /// What it printed.
+    /// Its standard output.
     pub(crate) out: Vec<u8>,
-    /// What it reported.
+    /// Its standard error.
     pub(crate) err: String,
 }
 
 impl Run {
-    /// What it printed, as text.
+    /// Its standard output, as text.
     pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.out).unwrap()
     }
 
-    /// What it printed, as JSON, one value a line.
+    /// Its standard output as JSON, one value a line.
     pub(crate) fn json(&self) -> Vec<Value> {
         let lines = self.text().lines();
         lines
@@ -101,7 +101,7 @@ impl ImageFile {
     }
 }
 
-/// The directory of what is checked in.
+/// The directory of the golden files.
 pub(crate) fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../tests/golden")

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The tree of the golden image: a few of everything, made by system calls. Root is needed for owners,
-//! devices and trusted attributes.
+//! The tree of the golden image: a few of everything, created by system calls. Requires root for
+//! owners, devices and trusted attributes.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
@@ -14,7 +14,7 @@ use rustix::fs::{
     XattrFlags, CWD,
 };
 
-/// A tree that is being made.
+/// A tree under construction.
 pub(crate) struct Maker {
     root: PathBuf,
     /// The paths made so far, in order; their times are set at the end.
@@ -181,7 +181,7 @@ impl Maker {
         Ok(())
     }
 
-    /// Times last, as making an entry changes that of its directory.
+    /// Sets the times last, because creating an entry changes the time of its directory.
     fn finish(mut self) -> io::Result<()> {
         self.entry("", Some(0o755))?;
         for (path, (tv_sec, tv_nsec)) in &self.made {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Writes the manual pages and shell completions of the DAXFS tools, from the same definitions
-//! that the tools parse their options with, so that the three cannot disagree.
+//! Writes the manual pages and shell completions of the DAXFS tools, from the definitions by which
+//! the tools parse their options, so that the three cannot disagree.
 //!
 //! ```text
 //! daxfs-dist DIR
@@ -18,7 +18,7 @@ use clap::Command;
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-/// Section of the manual for what administers file systems.
+/// The section of the manual for system administration.
 const SECTION: &str = "8";
 
 fn main() -> Result<()> {
@@ -51,7 +51,7 @@ fn create(dir: PathBuf) -> Result<PathBuf> {
 
 /// One page for the tool and one for each of its subcommands.
 fn write_pages(tool: Command, dir: &Path) -> Result<()> {
-    // Nothing else gives the subcommands the tool's name before their own.
+    // Otherwise the pages of subcommands lack the tool's name before their own.
     let mut tool = tool.disable_help_subcommand(true);
     tool.build();
     for command in tool.get_subcommands() {
@@ -73,7 +73,7 @@ fn write_page(command: Command, dir: &Path) -> Result<()> {
         .source(source)
         .manual("DAXFS")
         .render(&mut page)?;
-    // What stands behind the options in a help text is called that in no other manual.
+    // The text after the options has this title in other manuals.
     let page = String::from_utf8(page)?.replacen(".SH EXTRA\n", ".SH NOTES\n", 1);
     fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))
 }
