@@ -25,7 +25,7 @@ pub(crate) fn run(
         result
     };
     thread::scope(|scope| {
-        // Where the system refuses more threads, the others do all of the work.
+        // If the system refuses more threads, the others do all of the work.
         let spawn = |_| thread::Builder::new().spawn_scoped(scope, one).ok();
         let threads: Vec<_> = (1..threads.get()).map_while(spawn).collect();
         let mut result = one();

@@ -101,7 +101,7 @@ impl Contents {
 
     /// Adds a content.
     pub(crate) fn add(&mut self, content: Content) -> ContentIndex {
-        // There are no more contents than inodes, of which there are less than 2^31.
+        // There are at most as many contents as inodes, and fewer than 2^31 of these.
         let before = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
         self.list.push(content);
         ContentIndex(NonZeroU32::MIN.saturating_add(before))

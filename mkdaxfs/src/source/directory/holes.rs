@@ -21,7 +21,7 @@ pub(super) fn find<Fd: AsFd>(
         let Some(start) = seek_or_end(&file, SeekFrom::Data(at))? else {
             break;
         };
-        // A file that shrinks meanwhile is found out when it is copied.
+        // If the file shrinks meanwhile, the comparison with the scan finds it.
         let end = seek_or_end(&file, SeekFrom::Hole(start))?;
         at = end.map_or(size, |end| end.max(start + 1));
         extents.add(start, at);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The scan: all metadata of the tree, by several threads, a directory at a time.
 //!
-//! Whatever the order in which directories are scanned, numbering gives the tree the same shape.
+//! The order in which directories are scanned does not matter: numbering sorts the tree.
 
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, PoisonError};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The image file: without a name until it is complete.
 //!
-//! Where the file system can, the file has no name at all while it is written (`O_TMPFILE`), so
+//! If the file system can, the file has no name at all while it is written (`O_TMPFILE`), so
 //! that nothing can be left behind. Elsewhere it has a random one, which is removed with [`Output`],
 //! and by [`remove_leftovers`](temporary::remove_leftovers) when a signal ends the process.
 //!
