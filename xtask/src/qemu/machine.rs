@@ -31,7 +31,7 @@ const fn memory_above(configuration: Configuration) -> u64 {
 /// its watchdogs need longer limits. It must not use page tables of five levels: KASAN asks the
 /// processor's features for them, and an interrupt while the kernel reads these finds an invalid
 /// address.
-const fn patience(configuration: Configuration) -> &'static str {
+const fn more_parameters(configuration: Configuration) -> &'static str {
     match configuration {
         Configuration::Plain => "",
         Configuration::San => {
@@ -156,56 +156,54 @@ impl Machine {
         .arg(&self.kernel)
         .arg("-initrd")
         .arg(&self.initramfs);
-        let mut layout = Layout::new();
-        let mut reserved = String::new();
+        let mut memory = Reserved {
+            layout: Layout::new(),
+            parameters: String::new(),
+        };
         let phys = match &self.image {
-            Placed::Reserved(image) => {
-                let (address, size) = place(&mut qemu, image, &mut layout)?;
-                reserved.push_str(&format!("memmap={size}${address:#x} "));
-                format!("{address:#x}")
-            }
+            Placed::Reserved(image) => format!("{:#x}", memory.load(&mut qemu, image, '$')?),
             Placed::Shared(_) => IN_BAR.to_owned(),
         };
-        let pmem = self.pmem.as_deref().map(|memory| {
-            let (address, size) = layout.take(memory.size());
-            reserved.push_str(&format!("memmap={size}!{address:#x} "));
-            (address, memory)
-        });
+        let pmem = self.pmem.as_deref();
+        let pmem = pmem.map(|pmem| (memory.take(pmem.size(), '!'), pmem));
         for peer in &self.peers {
-            let (address, size) = place(&mut qemu, peer, &mut layout)?;
-            reserved.push_str(&format!("memmap={size}!{address:#x} "));
+            memory.load(&mut qemu, peer, '!')?;
         }
-        for (number, memory) in self.shared_memory().enumerate() {
-            memory.attach(&mut qemu, number);
+        for (number, shared) in self.shared_memory().enumerate() {
+            shared.attach(&mut qemu, number);
         }
         for disk in &self.disks {
             let file = disk.display();
             qemu.arg("-drive")
                 .arg(format!("file={file},if=virtio,format=raw,readonly=on"));
         }
+        self.attach_ram(&mut qemu, &memory.layout, pmem)?;
+        let mut arguments = arguments.clone();
+        arguments.set(Setting::Phys, &phys);
+        let parameters = kernel_parameters(self.configuration, &memory.parameters, &arguments);
+        qemu.arg("-append").arg(parameters);
+        Ok(qemu)
+    }
+
+    /// Gives the guest its RAM, with shared memory in it, if there is any.
+    fn attach_ram(
+        &self,
+        qemu: &mut Command,
+        layout: &Layout,
+        pmem: Option<(u64, &SharedMemory)>,
+    ) -> Result<()> {
         let default = layout.memory(memory_above(self.configuration));
-        let memory = self.ram.unwrap_or(default);
+        let ram = self.ram.unwrap_or(default);
+        qemu.arg("-m").arg(format!("{ram}M"));
         match (&self.footprint, pmem) {
-            (Some(footprint), None) => footprint.attach(&mut qemu, memory * MIB),
+            (Some(footprint), None) => footprint.attach(qemu, ram * MIB),
             (Some(footprint), Some((address, pmem))) => {
                 ensure!(layout.is_contiguous(), "too much memory for shared pmem");
-                footprint.attach_around(&mut qemu, memory * MIB, address, pmem)?;
+                footprint.attach_around(qemu, ram * MIB, address, pmem)?;
             }
             (None, pmem) => ensure!(pmem.is_none(), "shared pmem takes a footprint"),
         }
-        let patience = patience(self.configuration);
-        let mut arguments = arguments.clone();
-        arguments.set(Setting::Phys, &phys);
-        let init = arguments.to_words().join(" ");
-        // On a busy host so few ticks of the timer arrive that the kernel considers it broken.
-        qemu.arg("-m")
-            .arg(format!("{memory}M"))
-            .arg("-append")
-            .arg(format!(
-                "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 loglevel=6 no_timer_check \
-                 {patience}{reserved}-- {init}"
-            ));
-        Ok(qemu)
+        Ok(())
     }
 
     /// Returns the memory that the guest shares with others. The image comes first.
@@ -218,12 +216,45 @@ impl Machine {
     }
 }
 
-/// Has QEMU copy `file` into the guest's memory; returns the address and the size of its memory.
-fn place(qemu: &mut Command, file: &Path, layout: &mut Layout) -> Result<(u64, u64)> {
-    let metadata = fs::metadata(file).with_context(|| format!("cannot use {}", file.display()))?;
-    let (address, size) = layout.take(metadata.len());
-    let file = file.display();
-    qemu.arg("-device")
-        .arg(format!("loader,file={file},addr={address:#x},force-raw=on"));
-    Ok((address, size))
+/// Memory that the kernel must not use, and the kernel parameters that reserve it.
+struct Reserved {
+    layout: Layout,
+    parameters: String,
+}
+
+impl Reserved {
+    /// Reserves memory for `length` bytes; returns the address. The kernel calls the kind of the memory
+    /// `$` if it is to be ignored, and `!` if it becomes a pmem device.
+    fn take(&mut self, length: u64, kind: char) -> u64 {
+        let (address, size) = self.layout.take(length);
+        let parameter = format!("memmap={size}{kind}{address:#x} ");
+        self.parameters.push_str(&parameter);
+        address
+    }
+
+    /// Reserves memory for `file`, and has QEMU copy it there; returns the address.
+    fn load(&mut self, qemu: &mut Command, file: &Path, kind: char) -> Result<u64> {
+        let metadata = fs::metadata(file);
+        let metadata = metadata.with_context(|| format!("cannot use {}", file.display()))?;
+        let address = self.take(metadata.len(), kind);
+        let file = file.display();
+        qemu.arg("-device")
+            .arg(format!("loader,file={file},addr={address:#x},force-raw=on"));
+        Ok(address)
+    }
+}
+
+/// Returns the kernel's command line. On a busy host so few ticks of the timer arrive that the kernel
+/// considers it broken, unless it does not check.
+fn kernel_parameters(
+    configuration: Configuration,
+    reserved: &str,
+    arguments: &Arguments,
+) -> String {
+    let more = more_parameters(configuration);
+    let init = arguments.to_words().join(" ");
+    format!(
+        "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 loglevel=6 no_timer_check \
+         {more}{reserved}-- {init}"
+    )
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::thread;
 
-use anyhow::{anyhow, ensure, Context, Result};
+use anyhow::{anyhow, ensure, Result};
 use daxfs_vm_protocol::suite::{Limits, Memory};
 use daxfs_vm_protocol::{Arguments, Setting, Suite};
 
@@ -42,16 +42,12 @@ impl Session {
         artifacts: &Artifacts,
         processor: Processor,
     ) -> Result<Self> {
-        let mut shared: Option<Arc<SharedMemory>> = None;
+        let shared = shared_image(suite, files)?;
         let mut machines = Vec::new();
         for (guest, files) in suite.guests.iter().zip(files) {
             let image = match (guest.memory, &shared) {
-                (Memory::Reserved, _) => Placed::Reserved(files.image.clone()),
                 (Memory::Bar, Some(memory)) => Placed::Shared(Arc::clone(memory)),
-                (Memory::Bar, None) => {
-                    let memory = SharedMemory::holding(&files.image)?;
-                    Placed::Shared(Arc::clone(shared.insert(memory)))
-                }
+                _ => Placed::Reserved(files.image.clone()),
             };
             let workbench = guest.workbench.map(SharedMemory::blank).transpose()?;
             machines.push(Machine {
@@ -61,10 +57,7 @@ impl Session {
                 ..Machine::new(artifacts, files.initramfs.clone(), image, processor)
             });
         }
-        let conductor = suite.is_joint().then(|| {
-            let image = shared.context("guests that wait for each other share an image")?;
-            Conductor::new(image)
-        });
+        let conductor = shared.filter(|_| suite.is_joint()).map(Conductor::new);
         let conductor = conductor.transpose()?;
         if let Some(conductor) = &conductor {
             for (machine, footprint) in machines.iter_mut().zip(conductor.footprints()) {
@@ -133,6 +126,14 @@ impl Outcome {
         }
         Ok(())
     }
+}
+
+/// Puts the image of guests with an image in a BAR into memory.
+fn shared_image(suite: &Suite, files: &[GuestFiles]) -> Result<Option<Arc<SharedMemory>>> {
+    let mut guests = suite.guests.iter().zip(files);
+    let found = guests.find(|(guest, _)| guest.memory == Memory::Bar);
+    let memory = found.map(|(_, files)| SharedMemory::holding(&files.image));
+    memory.transpose()
 }
 
 fn joined<T>(result: thread::Result<Result<T>>) -> Result<T> {

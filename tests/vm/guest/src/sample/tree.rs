@@ -28,7 +28,7 @@ pub(crate) enum Kind {
     Text(Vec<u8>),
     /// This program.
     Program,
-    /// Images of this file system at multiples of 2 MiB, and zeros up to [`IMAGE_SIZE`].
+    /// Images of this file system at multiples of 2 MiB, and zeros up to [`super::IMAGE_SIZE`].
     Image,
     /// A symbolic link.
     Symlink(Vec<u8>),

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`files`] | paths, attributes, descriptors, pipes |
 //! | [`map`] | memory mappings |
-//! | [`mount`] | mounts and modules |
+//! | [`mount`](mod@mount) | mounts and modules |
 //! | [`process`] | children, users, processors, resource use |
 
 mod files;

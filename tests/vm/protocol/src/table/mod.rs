@@ -3,10 +3,10 @@
 //!
 //! | module | owns |
 //! |---|---|
-//! | [`sample`] | the cases on the sample image |
-//! | [`images`] | the cases on other images |
-//! | [`programs`] | the cases that run programs of others |
-//! | [`joint`] | the cases of two guests, and of benchmarks |
+//! | `sample` | the cases on the sample image |
+//! | `images` | the cases on other images |
+//! | `programs` | the cases that run programs of others |
+//! | `joint` | the cases of two guests, and of benchmarks |
 
 mod images;
 mod joint;
