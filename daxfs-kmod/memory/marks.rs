@@ -20,7 +20,7 @@ pub(super) fn seen() -> bool {
 /// They belong to a map that lives.
 pub(super) unsafe fn mark(first: u64, count: u64) {
     let flags = FLAGS.lock();
-    // Code that looks for marks under the lock see this.
+    // Code that looks for marks under the lock sees this.
     SEEN.store(true, Relaxed);
     for number in first..first.saturating_add(count) {
         // SAFETY: By the contract of this function.

@@ -27,8 +27,8 @@ pub(crate) trait ReadInode: FileSystem {
 /// An inode of the VFS with the state that the file system `F` keeps of it.
 ///
 /// # Invariants
-/// A reference is to an inode that [`NewInode::publish`] published, and lives as long as the
-/// reference does: it has a count.
+/// A reference is to an inode with a count that is not new any more: [`NewInode::publish`] published
+/// it, or it could not be read, and has the default state.
 #[repr(C)]
 pub(crate) struct Inode<F: FileSystem> {
     vfs: Opaque<raw::inode>,
@@ -40,7 +40,7 @@ impl<F: FileSystem> Inode<F> {
     /// Creates a reference from C's.
     ///
     /// # Safety
-    /// `inode` is an inode of a superblock of `F`, was published, and has a count for `'a`.
+    /// `inode` is an inode of a superblock of `F`, is not new any more, and has a count for `'a`.
     #[inline]
     pub(super) unsafe fn from_raw<'a>(inode: *const raw::inode) -> &'a Self {
         // INVARIANT: By the contract of this function.
@@ -58,7 +58,8 @@ impl<F: FileSystem> Inode<F> {
     /// Returns the state that the file system keeps.
     #[inline]
     pub(crate) fn info(&self) -> &F::InodeInfo {
-        // SAFETY: By the invariant the inode was published, after which nothing writes the cell.
+        // SAFETY: By the invariant the inode is not new any more, so that nothing writes the cell;
+        // `allocate` initialised it.
         unsafe { &*self.info.get() }
     }
 
@@ -233,8 +234,7 @@ impl<F: ReadInode> Superblock<F> {
         };
         // SAFETY: `iget_locked()` took a count for us, so the inode is valid.
         if !unsafe { raw::daxfs_inode_is_new(inode) } {
-            // SAFETY: The value takes over our count. `iget_locked()` returns an inode that is not
-            // new only when it was published.
+            // SAFETY: The value takes over our count. The inode is not new any more.
             return Ok(unsafe { ARef::from_raw(found) });
         }
         // INVARIANT: The inode is new, and `iget_locked()` locked it for us.
@@ -243,7 +243,7 @@ impl<F: ReadInode> Superblock<F> {
 }
 
 impl<F: FileSystem> Superblock<F> {
-    /// Calls a function for each inode in core that was published.
+    /// Calls a function for each inode in core that is not new.
     pub(crate) fn for_each_inode(&self, mut function: impl FnMut(&Inode<F>)) {
         let sb = self.as_ptr();
         let mut held = None;
@@ -279,17 +279,17 @@ impl<F: FileSystem> Superblock<F> {
     }
 }
 
-/// A count of an inode, which may not be published.
+/// A count of an inode, which may be new.
 struct Held(NonNull<raw::inode>);
 
 impl Held {
-    /// Calls a function with the inode if it was published.
+    /// Calls a function with the inode if it is not new.
     fn visit<F: FileSystem>(&self, function: &mut impl FnMut(&Inode<F>)) {
         let inode = self.0.as_ptr();
         // SAFETY: The inode has a count of ours.
         if unsafe { raw::daxfs_inode_is_ready(inode) } {
-            // SAFETY: The inode has a count of ours and was published; `for_each_inode` found it in
-            // the list of a superblock of `F`.
+            // SAFETY: The inode has a count of ours and is not new any more; `for_each_inode` found it
+            // in the list of a superblock of `F`.
             function(unsafe { Inode::from_raw(inode) });
         }
     }

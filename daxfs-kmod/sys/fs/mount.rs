@@ -66,11 +66,11 @@ impl SeqFile<'_> {
     }
 }
 
-/// A superblock with a root, for a context.
+/// A superblock that is locked for a context.
 ///
 /// # Invariants
 /// The superblock is one of `F`, and valid; we have an active reference to it and hold its
-/// `s_umount` for writing.
+/// `s_umount` for writing. It has a root, except in a [`NewSuperblock`].
 pub(crate) struct LockedSuperblock<F: FileSystem>(*mut raw::super_block, PhantomData<F>);
 
 impl<F: FileSystem> Deref for LockedSuperblock<F> {
