@@ -15,7 +15,7 @@ pub type Sink<'a> = dyn FnMut(Finding) -> ControlFlow<()> + 'a;
 /// The reason for which a check ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// The sink asked for it.
+    /// The sink ended the check.
     Sink,
     /// A read of the memory failed.
     Memory(ReadFault),
