@@ -19,7 +19,7 @@ pub enum Stop {
     Sink,
     /// A read of the memory failed.
     Memory(ReadFault),
-    /// A part of the scratch memory is shorter than [`ScratchSize`] says.
+    /// A part of the scratch memory is shorter than [`ScratchSize`](super::ScratchSize) states.
     Scratch,
 }
 
