@@ -81,12 +81,7 @@ impl HashedSection<'_> {
     fn finding(&self, rule: Rule, value: u64) -> Finding {
         let kind = SectionKind::from_number(self.raw.kind.get());
         let object = kind.map_or(Object::SectionEntry(self.index), Object::Section);
-        Finding {
-            object,
-            offset: self.offset,
-            rule,
-            value,
-        }
+        Finding::new(object, self.offset, rule, value)
     }
 }
 
