@@ -24,7 +24,7 @@ pub enum FileType {
 }
 
 impl FileType {
-    /// The type with this `d_type` of Linux, which is what an entry holds. 14, the whiteout, is
+    /// The type with this `d_type` of Linux, which an entry holds. 14, the whiteout, is
     /// reserved.
     #[must_use]
     #[inline]

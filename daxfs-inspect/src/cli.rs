@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
-/// Show what a DAXFS image holds.
+/// Show the objects of a DAXFS image.
 ///
 /// daxfs-inspect shows an image in a regular file or a block device without mounting it. It only
 /// reads. It works on damaged images as far as they can be read: a part that cannot be read is

@@ -324,7 +324,7 @@ fn map_tells_the_huge_pages_of_sparse_files() {
     assert_eq!(lines[4]["summary"]["huge_pages"], 2);
 }
 
-/// Nothing but what is asked for, in the way that a script expects it.
+/// The listing alone, in the form that a script expects.
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
     let image = ImageFile::reference();
@@ -386,7 +386,7 @@ fn output_that_cannot_be_written_is_an_error_that_says_so() {
     assert_eq!(output.status.code(), Some(1));
 }
 
-/// Opening a FIFO waited for somebody to write into it.
+/// Opening a FIFO must not wait for a writer.
 #[test]
 fn nobody_is_waited_for() {
     let dir = tempfile::tempdir().unwrap();
@@ -417,7 +417,7 @@ fn wrong_usage_has_its_own_exit_status() {
     }
 }
 
-/// A number that was mistyped is no damage.
+/// A mistyped number is not damage.
 #[test]
 fn an_inode_that_does_not_exist_is_missing() {
     let image = ImageFile::reference();
@@ -434,7 +434,7 @@ fn an_inode_that_does_not_exist_is_missing() {
     }
 }
 
-/// A name that a terminal would obey, of a file that cannot be read.
+/// A name with control characters, of a file that cannot be read.
 #[test]
 fn the_name_of_an_unreadable_image_is_escaped() {
     let run = inspect(&["ls", "/nonexistent/a\x1b[31m\nb"]);

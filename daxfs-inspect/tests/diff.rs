@@ -190,7 +190,7 @@ fn contents_are_told_apart_with_and_without_digests() {
     }
 }
 
-/// A hole and zeros are the same bytes, wherever the extents end, and digests do not say so.
+/// A hole and zeros are the same bytes, wherever the extents end, although digests differ.
 #[test]
 fn holes_are_zeros() {
     let zeros = |range: std::ops::Range<usize>, mut bytes: Vec<u8>| {

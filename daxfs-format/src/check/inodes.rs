@@ -69,12 +69,7 @@ impl<M: Memory, X: Xxh64> Checker<'_, '_, '_, M, X> {
 
     pub(super) fn inode_finding(&self, ino: Ino, field: usize, rule: Rule, value: u64) -> Finding {
         let offset = inode_field(self.image, ino, field);
-        Finding {
-            object: Object::Inode(ino.get()),
-            offset,
-            rule,
-            value,
-        }
+        Finding::new(Object::Inode(ino.get()), offset, rule, value)
     }
 
     fn check_inode(&mut self, inode: &Inode) -> Outcome {

@@ -7,7 +7,7 @@
 //! | [`verify_section_digests`] | every metadata section | the metadata, once |
 //! | [`check_structure`] | all metadata, the ends of files, gaps between sections | the metadata, a few times |
 //! | [`check_data_padding`] | the pages of the data section that hold no content | that padding, once; a word of the map for 64 pages |
-//! | [`content_digest`](crate::digest::content_digest) | one content | its bytes |
+//! | [`content_digest`](crate::content::content_digest) | one content | its bytes |
 //!
 //! Findings go to a sink, which may end the check. The checks allocate nothing: the caller lends a
 //! [`Scratch`], whose size is known beforehand. They are iterative, and the order in which an image

@@ -15,11 +15,11 @@ pub type Sink<'a> = dyn FnMut(Finding) -> ControlFlow<()> + 'a;
 /// The reason for which a check ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// The sink asked for it.
+    /// The sink ended the check.
     Sink,
     /// A read of the memory failed.
     Memory(ReadFault),
-    /// A part of the scratch memory is shorter than [`ScratchSize`] says.
+    /// A part of the scratch memory is shorter than [`ScratchSize`](super::ScratchSize) states.
     Scratch,
 }
 

@@ -18,7 +18,7 @@ use crate::superblock::{SuperblockCopy, SUPERBLOCK_SIZE};
 /// table in `superblock`, which is the copy that the image was opened with. Reads through `buffer`.
 ///
 /// # Errors
-/// [`Stop`](super::Stop) when the check could not be completed.
+/// [`Stop`](super::Stop) if the check could not be completed.
 pub fn verify_checksums<M: Memory, X: Xxh64>(
     image: &Image<M, X>,
     superblock: &SuperblockCopy,
@@ -39,7 +39,7 @@ pub fn verify_checksums<M: Memory, X: Xxh64>(
 /// Compares the SHA-256 of every section that states one, as [`verify_checksums`] does.
 ///
 /// # Errors
-/// [`Stop`](super::Stop) when the check could not be completed.
+/// [`Stop`](super::Stop) if the check could not be completed.
 pub fn verify_section_digests<S: Sha256, M: Memory, X: Xxh64>(
     image: &Image<M, X>,
     superblock: &SuperblockCopy,
@@ -81,12 +81,7 @@ impl HashedSection<'_> {
     fn finding(&self, rule: Rule, value: u64) -> Finding {
         let kind = SectionKind::from_number(self.raw.kind.get());
         let object = kind.map_or(Object::SectionEntry(self.index), Object::Section);
-        Finding {
-            object,
-            offset: self.offset,
-            rule,
-            value,
-        }
+        Finding::new(object, self.offset, rule, value)
     }
 }
 
@@ -156,7 +151,7 @@ pub(super) fn check_digests<M: Memory, X: Xxh64>(
 /// [`check_structure`](super::check_structure) has left in its scratch memory.
 ///
 /// # Errors
-/// [`Stop`](super::Stop) when the check could not be completed.
+/// [`Stop`](super::Stop) if the check could not be completed.
 pub fn check_data_padding<M: Memory, X: Xxh64>(
     image: &Image<M, X>,
     pages: &[u64],

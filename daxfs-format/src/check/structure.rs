@@ -14,7 +14,7 @@ use crate::superblock::SuperblockCopy;
 /// `superblock` is the copy that the image was opened with.
 ///
 /// # Errors
-/// [`Stop`] when the check could not be completed.
+/// [`Stop`](super::Stop) if the check could not be completed.
 pub fn check_structure<M: Memory, X: Xxh64>(
     image: &Image<M, X>,
     superblock: &SuperblockCopy,

@@ -124,12 +124,12 @@ fn check_offset<M: Memory, X: Xxh64>(
 /// table.
 fn misplaced<M: Memory, X: Xxh64>(image: &Image<M, X>, set: &XattrSet) -> Finding {
     let (section, _) = image.superblock().sections().range(SectionKind::Xattrs);
-    Finding {
-        object: Object::XattrSet(set.id),
-        offset: section.saturating_add(XattrSet::slot(set.id)),
-        rule: Rule::XattrPlace,
-        value: set.offset.saturating_sub(section),
-    }
+    Finding::new(
+        Object::XattrSet(set.id),
+        section.saturating_add(XattrSet::slot(set.id)),
+        Rule::XattrPlace,
+        set.offset.saturating_sub(section),
+    )
 }
 
 fn check_set<M: Memory, X: Xxh64>(

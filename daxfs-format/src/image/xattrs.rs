@@ -28,7 +28,7 @@ impl<M: Memory, X: Xxh64> Image<M, X> {
         walk.next(&self.memory)
     }
 
-    /// The attribute of a set with this namespace and name (what follows the prefix).
+    /// The attribute of a set with this namespace and name (without the prefix).
     ///
     /// # Errors
     /// A rule that an attribute on the way breaks, or a fault of the memory.

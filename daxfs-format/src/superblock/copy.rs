@@ -190,10 +190,5 @@ fn check_zero(at: u64, bytes: &[u8]) -> Result<()> {
 }
 
 fn fail(rule: Rule, offset: u64, value: u64) -> Finding {
-    Finding {
-        object: Object::Superblock,
-        offset,
-        rule,
-        value,
-    }
+    Finding::new(Object::Superblock, offset, rule, value)
 }

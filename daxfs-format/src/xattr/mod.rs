@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Set N (from 1) is at the table's index N - 1; sets follow each other and fill the section.
-//! Attributes ascend by namespace, then by name; the name is what follows the namespace's prefix.
+//! Attributes ascend by namespace, then by name; the name follows the prefix of the namespace.
 //!
 //! | module | owns |
 //! |---|---|

@@ -24,7 +24,7 @@ const MAX_LINKS: u32 = 40;
 pub enum LastLink {
     /// The path names the symlink.
     Keep,
-    /// The path names what the symlink points to.
+    /// The path names the target of the symlink.
     Follow,
 }
 

@@ -179,12 +179,12 @@ impl<M: Memory, X: Xxh64> Reader<'_, M, X> {
 }
 
 fn shared_list(file: Ino, list: &ExtentList) -> Finding {
-    Finding {
-        object: Object::Inode(file.get()),
-        offset: list.offset(),
-        rule: Rule::ExtentPlace,
-        value: list.offset(),
-    }
+    Finding::new(
+        Object::Inode(file.get()),
+        list.offset(),
+        Rule::ExtentPlace,
+        list.offset(),
+    )
 }
 
 #[cfg(test)]
