@@ -55,12 +55,10 @@ impl fmt::Display for Held {
     }
 }
 
-/// Outcome of one run of `apt-get`.
+/// Consequence of a run of `apt-get` that failed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It succeeded.
-    Success,
-    /// It failed for a reason that waiting does not change.
+    /// The reason is one that waiting does not change.
     Failure,
     /// A lock is held, and there is time for another attempt.
     Retry(Held),
@@ -68,15 +66,15 @@ pub(super) enum Verdict {
     GiveUp(Held),
 }
 
-/// Decides what follows from a run, `waited` after the first one began.
-pub(super) fn judge(success: bool, stderr: &str, waited: Duration, limit: Duration) -> Verdict {
-    if success {
-        return Verdict::Success;
-    }
-    match Held::parse(stderr) {
-        None => Verdict::Failure,
-        Some(held) if waited < limit => Verdict::Retry(held),
-        Some(held) => Verdict::GiveUp(held),
+impl Verdict {
+    /// Returns the verdict on a run that failed with these messages, `waited` after the first one
+    /// began.
+    pub(super) fn on_failure(stderr: &str, waited: Duration, limit: Duration) -> Self {
+        match Held::parse(stderr) {
+            None => Self::Failure,
+            Some(held) if waited < limit => Self::Retry(held),
+            Some(held) => Self::GiveUp(held),
+        }
     }
 }
 
@@ -142,13 +140,12 @@ mod tests {
 
     #[test]
     fn only_a_lock_is_worth_another_attempt() {
-        let judge = |success, stderr, waited| judge(success, stderr, waited, SECOND * 2);
-        assert_eq!(judge(true, LISTS, SECOND), Verdict::Success);
+        let verdict = |stderr, waited| Verdict::on_failure(stderr, waited, SECOND * 2);
         let other = "E: Could not open lock file /none/lock - open (13: Permission denied)";
-        assert_eq!(judge(false, other, SECOND), Verdict::Failure);
+        assert_eq!(verdict(other, SECOND), Verdict::Failure);
         let archives = || held("/none/archives/lock", None);
-        assert_eq!(judge(false, OLD, SECOND), Verdict::Retry(archives()));
-        assert_eq!(judge(false, OLD, SECOND * 2), Verdict::GiveUp(archives()));
+        assert_eq!(verdict(OLD, SECOND), Verdict::Retry(archives()));
+        assert_eq!(verdict(OLD, SECOND * 2), Verdict::GiveUp(archives()));
     }
 
     #[test]

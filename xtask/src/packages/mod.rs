@@ -128,9 +128,10 @@ fn run_within(command: &mut Command, limit: Duration) -> Result<String> {
         let output =
             output.with_context(|| format!("cannot start {}", process::describe(command)))?;
         let stderr = String::from_utf8_lossy(&output.stderr);
-        let success = output.status.success();
-        match locks::judge(success, &stderr, start.elapsed(), limit) {
-            Verdict::Success => return Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        match Verdict::on_failure(&stderr, start.elapsed(), limit) {
             Verdict::Failure => bail!("{}", failure(command, &output)),
             Verdict::GiveUp(held) => bail!(
                 "{}: {held}, longer than {} s: end that program, retry later, or set \

@@ -15,7 +15,7 @@ type Judge = fn(&[Sample]) -> Result<Vec<String>>;
 const JUDGES: &[(&str, &str, Judge)] = &[("two-kernels", "memory", one_copy)];
 
 /// Returns the judge of a case.
-pub(super) fn judge(suite: &str, case: &str) -> Option<Judge> {
+pub(super) fn find(suite: &str, case: &str) -> Option<Judge> {
     let mut judges = JUDGES.iter();
     let found = judges.find(|(of_suite, of_case, _)| (*of_suite, *of_case) == (suite, case));
     found.map(|(_, _, judge)| *judge)
@@ -92,7 +92,7 @@ mod tests {
         let mut judged = 0;
         for suite in SUITES {
             for case in suite.host_cases {
-                assert!(judge(suite.name, case).is_some(), "{}/{case}", suite.name);
+                assert!(find(suite.name, case).is_some(), "{}/{case}", suite.name);
                 judged += 1;
             }
         }

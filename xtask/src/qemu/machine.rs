@@ -31,7 +31,7 @@ const fn memory_above(configuration: Configuration) -> u64 {
 /// its watchdogs need longer limits. It must not use page tables of five levels: KASAN asks the
 /// processor's features for them, and an interrupt while the kernel reads these finds an invalid
 /// address.
-const fn more_parameters(configuration: Configuration) -> &'static str {
+const fn additional_parameters(configuration: Configuration) -> &'static str {
     match configuration {
         Configuration::Plain => "",
         Configuration::San => {
@@ -143,46 +143,59 @@ impl Machine {
 
     /// Returns the command that runs the guest, with `arguments` for its init.
     pub(crate) fn command(&self, arguments: &Arguments) -> Result<Command> {
-        let mut qemu = Command::new("qemu-system-x86_64");
-        qemu.args([
-            "-nographic",
-            "-no-reboot",
-            "-nodefaults",
-            "-serial",
-            "mon:stdio",
-        ])
-        .args(self.processor.arguments())
-        .arg("-kernel")
-        .arg(&self.kernel)
-        .arg("-initrd")
-        .arg(&self.initramfs);
+        let mut qemu = self.basic_command();
         let mut memory = Reserved {
             layout: Layout::new(),
             parameters: String::new(),
         };
+        let phys = self.attach_images(&mut qemu, &mut memory)?;
+        self.attach_devices(&mut qemu);
+        let mut arguments = arguments.clone();
+        arguments.set(Setting::Phys, &phys);
+        let parameters = kernel_parameters(self.configuration, &memory.parameters, &arguments);
+        qemu.arg("-append").arg(parameters);
+        Ok(qemu)
+    }
+
+    /// Returns the command with console, processor and kernel.
+    fn basic_command(&self) -> Command {
+        let mut qemu = Command::new("qemu-system-x86_64");
+        qemu.args(["-nographic", "-no-reboot", "-nodefaults"])
+            .args(["-serial", "mon:stdio"])
+            .args(self.processor.arguments())
+            .arg("-kernel")
+            .arg(&self.kernel)
+            .arg("-initrd")
+            .arg(&self.initramfs);
+        qemu
+    }
+
+    /// Gives the guest its RAM, and in it the image and those of other file systems. Returns the
+    /// address of the image as the guest's init takes it.
+    fn attach_images(&self, qemu: &mut Command, memory: &mut Reserved) -> Result<String> {
         let phys = match &self.image {
-            Placed::Reserved(image) => format!("{:#x}", memory.load(&mut qemu, image, '$')?),
+            Placed::Reserved(image) => format!("{:#x}", memory.load(qemu, image, '$')?),
             Placed::Shared(_) => IN_BAR.to_owned(),
         };
         let pmem = self.pmem.as_deref();
         let pmem = pmem.map(|pmem| (memory.take(pmem.size(), '!'), pmem));
         for peer in &self.peers {
-            memory.load(&mut qemu, peer, '!')?;
+            memory.load(qemu, peer, '!')?;
         }
+        self.attach_ram(qemu, &memory.layout, pmem)?;
+        Ok(phys)
+    }
+
+    /// Gives the guest its devices with shared memory, and its disks.
+    fn attach_devices(&self, qemu: &mut Command) {
         for (number, shared) in self.shared_memory().enumerate() {
-            shared.attach(&mut qemu, number);
+            shared.attach(qemu, number);
         }
         for disk in &self.disks {
             let file = disk.display();
             qemu.arg("-drive")
                 .arg(format!("file={file},if=virtio,format=raw,readonly=on"));
         }
-        self.attach_ram(&mut qemu, &memory.layout, pmem)?;
-        let mut arguments = arguments.clone();
-        arguments.set(Setting::Phys, &phys);
-        let parameters = kernel_parameters(self.configuration, &memory.parameters, &arguments);
-        qemu.arg("-append").arg(parameters);
-        Ok(qemu)
     }
 
     /// Gives the guest its RAM, with shared memory in it, if there is any.
@@ -223,8 +236,8 @@ struct Reserved {
 }
 
 impl Reserved {
-    /// Reserves memory for `length` bytes; returns the address. The kernel calls the kind of the memory
-    /// `$` if it is to be ignored, and `!` if it becomes a pmem device.
+    /// Reserves memory for `length` bytes; returns the address. The kernel calls the kind of the
+    /// memory `$` if it is to be ignored, and `!` if it becomes a pmem device.
     fn take(&mut self, length: u64, kind: char) -> u64 {
         let (address, size) = self.layout.take(length);
         let parameter = format!("memmap={size}{kind}{address:#x} ");
@@ -244,14 +257,14 @@ impl Reserved {
     }
 }
 
-/// Returns the kernel's command line. On a busy host so few ticks of the timer arrive that the kernel
-/// considers it broken, unless it does not check.
+/// Returns the kernel's command line. On a busy host so few ticks of the timer arrive that the
+/// kernel considers it broken, unless it does not check.
 fn kernel_parameters(
     configuration: Configuration,
     reserved: &str,
     arguments: &Arguments,
 ) -> String {
-    let more = more_parameters(configuration);
+    let more = additional_parameters(configuration);
     let init = arguments.to_words().join(" ");
     format!(
         "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 loglevel=6 no_timer_check \

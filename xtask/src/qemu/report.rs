@@ -107,7 +107,7 @@ impl Report {
                 text: text.to_owned(),
             }),
             Line::End => self.endings += 1,
-            Line::Other(words) => self.fail(&format!("the guest said \"{words}\"")),
+            Line::Other(words) => self.fail(&format!("unexpected line of the guest: \"{words}\"")),
         }
     }
 

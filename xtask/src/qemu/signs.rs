@@ -111,7 +111,7 @@ rcu: RCU calculated value of scheduler-enlistment delay is 25 jiffies.
 Spectre V2 : Mitigation: Retpolines
 mce: CPU supports 10 MCE banks
 random: crng init done
-daxfs: phys=0x1000 is no multiple of 2 MiB
+daxfs: phys=0x1000 is not a multiple of 2 MiB (0x200000)
 ";
 
     #[test]

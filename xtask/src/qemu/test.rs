@@ -171,7 +171,7 @@ impl Args {
         }
         for case in suite.host_cases {
             let name = format!("{}/{case}", suite.name);
-            match judge(suite, case, outcome) {
+            match host_verdict(suite, case, outcome) {
                 Ok(notes) => {
                     println!("ok               {name}");
                     for note in notes {
@@ -222,9 +222,9 @@ fn is_small(suite: &Suite) -> bool {
     suite.scope == Scope::Always && !suite.is_joint()
 }
 
-/// Judges a case of the host.
-fn judge(suite: &Suite, case: &str, outcome: &Outcome) -> Result<Vec<String>> {
-    let judge = judges::judge(suite.name, case);
+/// Returns the notes of a case of the host, or its failure.
+fn host_verdict(suite: &Suite, case: &str, outcome: &Outcome) -> Result<Vec<String>> {
+    let judge = judges::find(suite.name, case);
     let judge = judge.ok_or_else(|| anyhow!("no judge for {}/{case}", suite.name))?;
     let samples = outcome.samples.as_ref();
     judge(samples.map_err(|error| anyhow!("{error:#}"))?)

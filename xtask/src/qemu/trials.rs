@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Cases on modules other than the project's: those that `cargo xtask breaks` builds.
+//! Cases on modules other than the project's: those that `cargo xtask module-patches run`
+//! builds.
 
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::collections::BTreeSet;

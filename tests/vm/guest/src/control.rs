@@ -16,7 +16,7 @@ use crate::shared::Bar;
 use crate::sys::Map;
 
 /// The time limit of waiting for another guest.
-const PATIENCE: Duration = Duration::from_secs(240);
+const WAIT_LIMIT: Duration = Duration::from_secs(240);
 
 /// The words.
 pub(crate) struct Control {
@@ -49,7 +49,7 @@ impl Control {
         while !wanted(self.word(word).load(Ordering::SeqCst)) {
             let is_alone = self.word(Word::Host).load(Ordering::SeqCst) == GONE;
             ensure!(
-                !is_alone && start.elapsed() < PATIENCE,
+                !is_alone && start.elapsed() < WAIT_LIMIT,
                 "waited in vain for {what}"
             );
             thread::sleep(Duration::from_millis(2));

@@ -17,7 +17,7 @@
 //! |---|---|
 //! | [`mod@bench`] | the cost of operations on this mount and on others |
 //! | [`boot`] | the root file system of the cases |
-//! | [`cases`] | the cases, one file for each part of the file system |
+//! | [`cases`] | the cases, a file or a directory for each part of the file system |
 //! | [`explore`] | walks over a mount and over its image |
 //! | [`forge`] | forged images |
 //! | [`control`] | control words of two guests and the host |
@@ -35,6 +35,7 @@
 //! | [`shared`] | memory that this guest shares with others |
 //! | [`stream`] | directories with positions |
 //! | [`sys`] | system calls that the standard library lacks |
+//! | [`targets`] | one tree on three file systems |
 //! | [`touches`] | counts of accesses to a mount |
 #![allow(
     unsafe_code,
@@ -61,6 +62,7 @@ mod settings;
 mod shared;
 mod stream;
 mod sys;
+mod targets;
 mod touches;
 
 use std::path::Path;

@@ -149,7 +149,7 @@ fn missing(table: &Comparison, filter: &str) -> Vec<String> {
     }
     let known = |name: &str| ROWS.iter().any(|(known, _)| *known == name);
     let unknown = table.rows().filter(|name| !known(name));
-    missing.extend(unknown.map(|name| format!("{name}, which is no row")));
+    missing.extend(unknown.map(|name| format!("{name}, which is not a row")));
     missing
 }
 
@@ -180,6 +180,6 @@ mod tests {
         assert_eq!(missing(&all, ""), ["mount of erofs"]);
         assert_eq!(missing(&all, "python3"), [""; 0]);
         let more = [note("sleep", "daxfs")];
-        assert_eq!(missing(&more, "sleep"), ["sleep, which is no row"]);
+        assert_eq!(missing(&more, "sleep"), ["sleep, which is not a row"]);
     }
 }

@@ -30,7 +30,7 @@ pub(super) const CASES: &[Case] = &[
 const COUNT: usize = 8;
 
 /// The time limit for a container to start its program.
-const PATIENCE: Duration = Duration::from_secs(100);
+const WAIT_LIMIT: Duration = Duration::from_secs(100);
 
 /// The program of each container: it writes to its root, and keeps running.
 const PROGRAM: &str = "import asyncio, decimal, json, re, sqlite3, socket, time
@@ -107,7 +107,7 @@ fn eight_on(layer: Layer, lower: &str) -> Result<()> {
 
 /// Unmounts what a process that was killed may use until it is gone.
 fn unmount(target: &str) -> Result<()> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + WAIT_LIMIT;
     loop {
         match sys::unmount(target, 0) {
             Err(error) if sys::errno(&error) == libc::EBUSY && Instant::now() < deadline => {
@@ -233,7 +233,7 @@ impl Container {
 
     /// Waits until its program has started.
     fn ready(&self) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_LIMIT;
         let file = self.directory.join("rootfs/ready");
         while fs::read_to_string(&file).unwrap_or_default().is_empty() {
             ensure!(

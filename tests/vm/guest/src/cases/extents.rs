@@ -119,7 +119,7 @@ fn fiemap() -> Result<()> {
         let beyond = extents(name)?
             .into_iter()
             .find(|extent| extent.physical + extent.length > address);
-        ensure!(beyond.is_none(), "{name}: an extent tells an address");
+        ensure!(beyond.is_none(), "{name}: an extent states an address");
     }
     let found = extents("huge")?;
     ensure!(

@@ -8,10 +8,10 @@ use std::process::{Command, Stdio};
 
 use anyhow::{bail, ensure, Context, Result};
 
-use super::targets::{self, Target};
 use super::Case;
 use crate::boot::IMAGE;
 use crate::sys::read_text;
+use crate::targets::{self, Target};
 
 pub(super) const CASES: &[Case] = &[
     ("psync", || verify("psync", Cache::Default)),

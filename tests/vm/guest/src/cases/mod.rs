@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The cases, one file for each part of the file system.
+//! The cases: a file or a directory for each part of the file system.
 
 mod abuse;
 mod attributes;
@@ -17,7 +17,6 @@ mod mapping;
 mod mounting;
 mod mutants;
 mod names;
-mod operations;
 mod overlay;
 mod peer;
 mod poison;
@@ -28,7 +27,6 @@ mod selftests;
 mod share;
 mod stress;
 mod systemd;
-mod targets;
 mod victim;
 mod writing;
 

@@ -15,9 +15,9 @@ use anyhow::{anyhow, ensure, Context, Result};
 use daxfs_test_random::Random;
 use libc::{MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE};
 
-use super::targets::{self, Target};
 use super::Case;
 use crate::sys::{self, Map};
+use crate::targets::{self, Target};
 
 pub(super) const CASES: &[Case] = &[("readers-of-files", readers)];
 
@@ -29,13 +29,13 @@ const ROUNDS: u64 = 6000;
 const MOST: u64 = 256 << 10;
 
 /// An operation on a part of a file.
-type Operation = fn(&Piece<'_>) -> Result<()>;
+type Operation = fn(&Part<'_>) -> Result<()>;
 
 const OPERATIONS: &[(&str, Operation)] = &[
     ("pread", pread),
     ("pread, O_DIRECT", direct),
-    ("mapping, shared", |piece| mapped(piece, MAP_SHARED)),
-    ("mapping, private", |piece| mapped(piece, MAP_PRIVATE)),
+    ("mapping, shared", |part| mapped(part, MAP_SHARED)),
+    ("mapping, private", |part| mapped(part, MAP_PRIVATE)),
     ("write to a private mapping", written),
     ("madvise", advised),
     ("mlock", locked),
@@ -47,8 +47,8 @@ const OPERATIONS: &[(&str, Operation)] = &[
     ("getdents", listed),
 ];
 
-/// A piece of a file, and the same file in the copy.
-struct Piece<'a> {
+/// A range of a file, and the same file in the copy.
+struct Part<'a> {
     path: &'a Path,
     file: File,
     copy: File,
@@ -60,7 +60,7 @@ struct Piece<'a> {
     chance: u64,
 }
 
-impl Piece<'_> {
+impl Part<'_> {
     fn wanted(&self) -> Result<Vec<u8>> {
         let mut bytes = vec![0; usize::try_from(self.length)?];
         self.copy.read_exact_at(&mut bytes, self.offset)?;
@@ -81,7 +81,7 @@ impl Piece<'_> {
         Ok(())
     }
 
-    /// The piece from the page on in which it begins, mapped; and where in the mapping it begins.
+    /// Maps the pages of the range. Returns the mapping, and the offset of the range in it.
     fn map(&self, protection: i32, flags: i32) -> Result<(Map, usize)> {
         let start = self.offset / 4096 * 4096;
         let within = self.offset - start;
@@ -149,7 +149,7 @@ fn work(target: &Target, copy: &Target, files: &[PathBuf], seed: u64) -> Result<
         let copy = File::open(&copy_path)?;
         let size = copy.metadata()?.len();
         let offset = random.below(size);
-        let piece = Piece {
+        let part = Part {
             file: File::open(&path)?,
             path: &path,
             copy,
@@ -161,12 +161,12 @@ fn work(target: &Target, copy: &Target, files: &[PathBuf], seed: u64) -> Result<
         };
         let number = random.index(OPERATIONS.len());
         let (what, operation) = OPERATIONS.get(number).context("no operation")?;
-        operation(&piece).with_context(|| {
+        operation(&part).with_context(|| {
             format!(
                 "{what} of {} at {} + {}, seed {seed}, round {round}",
                 path.display(),
-                piece.offset,
-                piece.length
+                part.offset,
+                part.length
             )
         })?;
         if let Some(count) = counts.get_mut(number) {
@@ -176,20 +176,20 @@ fn work(target: &Target, copy: &Target, files: &[PathBuf], seed: u64) -> Result<
     Ok(counts)
 }
 
-fn pread(piece: &Piece<'_>) -> Result<()> {
-    let mut bytes = vec![0; usize::try_from(piece.length)?];
-    piece.file.read_exact_at(&mut bytes, piece.offset)?;
-    piece.compare(&bytes)
+fn pread(part: &Part<'_>) -> Result<()> {
+    let mut bytes = vec![0; usize::try_from(part.length)?];
+    part.file.read_exact_at(&mut bytes, part.offset)?;
+    part.compare(&bytes)
 }
 
-/// Whole blocks into memory that is aligned to them, since ext4 wants that.
-fn direct(piece: &Piece<'_>) -> Result<()> {
+/// Reads whole blocks into memory that is aligned to them, as ext4 requires.
+fn direct(part: &Part<'_>) -> Result<()> {
     let file = File::options()
         .read(true)
         .custom_flags(libc::O_DIRECT)
-        .open(piece.path)?;
-    let start = piece.offset / 4096 * 4096;
-    let room = (piece.offset + piece.length).next_multiple_of(4096) - start;
+        .open(part.path)?;
+    let start = part.offset / 4096 * 4096;
+    let room = (part.offset + part.length).next_multiple_of(4096) - start;
     let buffer = Map::anonymous(room)?;
     // SAFETY: The descriptor is open, the buffer is writable.
     let length = unsafe {
@@ -201,29 +201,29 @@ fn direct(piece: &Piece<'_>) -> Result<()> {
         )
     };
     let length = u64::try_from(sys::length(length)?)?;
-    let within = piece.offset - start;
-    ensure!(length >= within + piece.length, "{length} bytes");
-    piece.compare_map(&buffer, usize::try_from(within)?)
+    let within = part.offset - start;
+    ensure!(length >= within + part.length, "{length} bytes");
+    part.compare_map(&buffer, usize::try_from(within)?)
 }
 
-fn mapped(piece: &Piece<'_>, flags: i32) -> Result<()> {
-    let (map, within) = piece.map(PROT_READ, flags)?;
-    piece.compare_map(&map, within)
+fn mapped(part: &Part<'_>, flags: i32) -> Result<()> {
+    let (map, within) = part.map(PROT_READ, flags)?;
+    part.compare_map(&map, within)
 }
 
 /// A private write is visible in the mapping, and not in the file.
-fn written(piece: &Piece<'_>) -> Result<()> {
-    let (map, within) = piece.map(PROT_READ | PROT_WRITE, MAP_PRIVATE)?;
+fn written(part: &Part<'_>) -> Result<()> {
+    let (map, within) = part.map(PROT_READ | PROT_WRITE, MAP_PRIVATE)?;
     let changed = !map.touch(within);
     map.write(within, changed);
     ensure!(
         map.touch(within) == changed,
         "what was written is not there"
     );
-    pread(piece)
+    pread(part)
 }
 
-fn advised(piece: &Piece<'_>) -> Result<()> {
+fn advised(part: &Part<'_>) -> Result<()> {
     const ADVICE: &[i32] = &[
         libc::MADV_NORMAL,
         libc::MADV_RANDOM,
@@ -236,24 +236,24 @@ fn advised(piece: &Piece<'_>) -> Result<()> {
         libc::MADV_HUGEPAGE,
         libc::MADV_NOHUGEPAGE,
     ];
-    let (map, within) = piece.map(PROT_READ, MAP_PRIVATE)?;
-    let mut random = Random::new(piece.chance);
+    let (map, within) = part.map(PROT_READ, MAP_PRIVATE)?;
+    let mut random = Random::new(part.chance);
     for _ in 0..3 {
         map.advise(*random.pick(ADVICE))?;
-        piece.compare_map(&map, within)?;
+        part.compare_map(&map, within)?;
     }
     Ok(())
 }
 
-fn locked(piece: &Piece<'_>) -> Result<()> {
-    let (map, within) = piece.map(PROT_READ, MAP_PRIVATE)?;
+fn locked(part: &Part<'_>) -> Result<()> {
+    let (map, within) = part.map(PROT_READ, MAP_PRIVATE)?;
     map.lock()?;
-    piece.compare_map(&map, within)
+    part.compare_map(&map, within)
 }
 
-fn moved(piece: &Piece<'_>) -> Result<()> {
-    let (mut map, within) = piece.map(PROT_READ, MAP_SHARED)?;
-    piece.compare_map(&map, within)?;
+fn moved(part: &Part<'_>) -> Result<()> {
+    let (mut map, within) = part.map(PROT_READ, MAP_SHARED)?;
+    part.compare_map(&map, within)?;
     ensure!(
         map.resident()? == map.length().div_ceil(4096),
         "mapped pages are not resident"
@@ -261,11 +261,11 @@ fn moved(piece: &Piece<'_>) -> Result<()> {
     let length = map.length();
     map.resize(length + (1 << 20))?;
     map.resize(length)?;
-    piece.compare_map(&map, within)
+    part.compare_map(&map, within)
 }
 
-fn ahead(piece: &Piece<'_>) -> Result<()> {
-    let (offset, length) = (i64::try_from(piece.offset)?, i64::try_from(piece.length)?);
+fn ahead(part: &Part<'_>) -> Result<()> {
+    let (offset, length) = (i64::try_from(part.offset)?, i64::try_from(part.length)?);
     for advice in [
         libc::POSIX_FADV_WILLNEED,
         libc::POSIX_FADV_RANDOM,
@@ -273,28 +273,28 @@ fn ahead(piece: &Piece<'_>) -> Result<()> {
         libc::POSIX_FADV_NOREUSE,
     ] {
         // SAFETY: The descriptor is open.
-        let error = unsafe { libc::posix_fadvise(piece.file.as_raw_fd(), offset, length, advice) };
+        let error = unsafe { libc::posix_fadvise(part.file.as_raw_fd(), offset, length, advice) };
         ensure!(error == 0, "posix_fadvise {advice}: error {error}");
     }
     // SAFETY: The descriptor is open.
     let result =
-        unsafe { libc::readahead(piece.file.as_raw_fd(), offset, usize::try_from(length)?) };
+        unsafe { libc::readahead(part.file.as_raw_fd(), offset, usize::try_from(length)?) };
     sys::length(result).context("readahead")?;
-    pread(piece)
+    pread(part)
 }
 
 /// As much as a pipe takes.
-fn spliced(piece: &Piece<'_>) -> Result<()> {
+fn spliced(part: &Part<'_>) -> Result<()> {
     let (read, write) = sys::pipe()?;
-    let mut offset = i64::try_from(piece.offset)?;
+    let mut offset = i64::try_from(part.offset)?;
     // SAFETY: Both descriptors are open, the offset is writable.
     let length = unsafe {
         libc::splice(
-            piece.file.as_raw_fd(),
+            part.file.as_raw_fd(),
             &mut offset,
             write.as_raw_fd(),
             std::ptr::null_mut(),
-            usize::try_from(piece.length)?,
+            usize::try_from(part.length)?,
             libc::SPLICE_F_NONBLOCK,
         )
     };
@@ -302,46 +302,46 @@ fn spliced(piece: &Piece<'_>) -> Result<()> {
     ensure!(length > 0, "nothing was spliced");
     let mut bytes = vec![0; length];
     File::from(read).read_exact(&mut bytes)?;
-    ensure!(piece.wanted()?.get(..length) == Some(&bytes), "other bytes");
+    ensure!(part.wanted()?.get(..length) == Some(&bytes), "other bytes");
     Ok(())
 }
 
-fn sent(piece: &Piece<'_>) -> Result<()> {
+fn sent(part: &Part<'_>) -> Result<()> {
     // SAFETY: The name is a C string.
     let memory = unsafe { libc::memfd_create(c"sent".as_ptr(), libc::MFD_CLOEXEC) };
     let memory = File::from(sys::descriptor(memory)?);
-    let mut offset = i64::try_from(piece.offset)?;
-    let end = offset + i64::try_from(piece.length)?;
+    let mut offset = i64::try_from(part.offset)?;
+    let end = offset + i64::try_from(part.length)?;
     while offset < end {
         // SAFETY: Both descriptors are open, the offset is writable.
         let length = unsafe {
             libc::sendfile(
                 memory.as_raw_fd(),
-                piece.file.as_raw_fd(),
+                part.file.as_raw_fd(),
                 &mut offset,
                 usize::try_from(end - offset)?,
             )
         };
         ensure!(sys::length(length)? > 0, "nothing was sent");
     }
-    let mut bytes = vec![0; usize::try_from(piece.length)?];
+    let mut bytes = vec![0; usize::try_from(part.length)?];
     memory.read_exact_at(&mut bytes, 0)?;
-    piece.compare(&bytes)
+    part.compare(&bytes)
 }
 
 /// Data and holes alternate until the end, and holes are zero in the copy.
-fn sought(piece: &Piece<'_>) -> Result<()> {
-    let size = i64::try_from(piece.size)?;
+fn sought(part: &Part<'_>) -> Result<()> {
+    let size = i64::try_from(part.size)?;
     let mut at = 0;
     while at < size {
-        let data = match sys::seek(&piece.file, at, libc::SEEK_DATA) {
+        let data = match sys::seek(&part.file, at, libc::SEEK_DATA) {
             Err(error) if sys::errno(&error) == libc::ENXIO => size,
             result => result?,
         };
         ensure!((at..=size).contains(&data), "data at {data} from {at}");
         if data > at {
             let mut hole = vec![0; usize::try_from((data - at).min(i64::try_from(MOST)?))?];
-            piece.copy.read_exact_at(&mut hole, u64::try_from(at)?)?;
+            part.copy.read_exact_at(&mut hole, u64::try_from(at)?)?;
             ensure!(
                 hole.iter().all(|byte| *byte == 0),
                 "a hole at {at} holds something"
@@ -350,20 +350,20 @@ fn sought(piece: &Piece<'_>) -> Result<()> {
         if data == size {
             return Ok(());
         }
-        at = sys::seek(&piece.file, data, libc::SEEK_HOLE)?;
+        at = sys::seek(&part.file, data, libc::SEEK_HOLE)?;
         ensure!(at > data && at <= size, "a hole at {at} from {data}");
     }
     Ok(())
 }
 
-fn listed(piece: &Piece<'_>) -> Result<()> {
+fn listed(part: &Part<'_>) -> Result<()> {
     let names = |path: &Path| -> Result<BTreeSet<OsString>> {
         let entries = fs::read_dir(path.parent().context("no directory")?)?;
         Ok(entries
             .map(|entry| Ok(entry?.file_name()))
             .collect::<std::io::Result<_>>()?)
     };
-    let (found, wanted) = (names(piece.path)?, names(piece.copy_path)?);
+    let (found, wanted) = (names(part.path)?, names(part.copy_path)?);
     let differ: Vec<_> = found.symmetric_difference(&wanted).take(3).collect();
     ensure!(differ.is_empty(), "names differ: {differ:?}");
     Ok(())

@@ -134,7 +134,7 @@ fn bad_buffers() -> Result<()> {
     BIG_FILE.expect(&room.copy(0, page)?, 0)
 }
 
-/// Holes are zeros, pieces are in their places.
+/// Holes are zeros, parts are in their places.
 fn sparse() -> Result<()> {
     let found = read_at(&at("sparse"), 0, usize::try_from(SPARSE_SIZE + 100)?)?;
     ensure!(
@@ -162,12 +162,12 @@ fn vast() -> Result<()> {
     let found = read_at(&at("vast"), offset - 100, usize::try_from(length + 200)?)?;
     ensure!(
         found[..100].iter().all(|byte| *byte == 0),
-        "bytes before the piece"
+        "bytes before the part"
     );
     pattern::expect(&found[100..100 + usize::try_from(length)?], 24, offset)?;
     ensure!(
         found[found.len() - 100..].iter().all(|byte| *byte == 0),
-        "bytes behind the piece"
+        "bytes behind the part"
     );
     ensure!(
         read_at(&at("vast"), VAST_SIZE - 5, 100)?.len() == 5,
@@ -273,7 +273,7 @@ fn leases() -> Result<()> {
         let fd = sys::open(at(name), libc::O_RDONLY)?;
         let mut delegation = Delegation(0, u16::try_from(libc::F_RDLCK)?, 0);
         for command in [F_SETDELEG, F_GETDELEG] {
-            // SAFETY: The descriptor is open, the structure is what the command wants.
+            // SAFETY: The descriptor is open, the structure is the one of the command.
             sys::check(unsafe { libc::fcntl(fd.as_raw_fd(), command, &raw mut delegation) })
                 .with_context(|| format!("a delegation of {name}"))?;
         }
@@ -287,15 +287,15 @@ fn leases() -> Result<()> {
 
 /// Reads 512 MiB with one call, into the same 2 MiB again and again.
 fn read_vast(file: &File, room: &Map) -> Result<()> {
-    let piece = libc::iovec {
+    let part = libc::iovec {
         iov_base: room.address().cast(),
         iov_len: room.length(),
     };
-    let pieces = [piece; 256];
-    // SAFETY: The descriptor is open, and all pieces are the same writable memory.
-    let read = unsafe { libc::preadv(file.as_raw_fd(), pieces.as_ptr(), 256, 0) };
+    let parts = [part; 256];
+    // SAFETY: The descriptor is open, and all parts are the same writable memory.
+    let read = unsafe { libc::preadv(file.as_raw_fd(), parts.as_ptr(), 256, 0) };
     ensure!(
-        usize::try_from(read)? == pieces.len() * room.length(),
+        usize::try_from(read)? == parts.len() * room.length(),
         "{read} bytes"
     );
     Ok(())

@@ -11,10 +11,10 @@ use std::process::{Command, Output, Stdio};
 
 use anyhow::{ensure, Context, Result};
 
-use super::targets::{self, Target};
 use super::Case;
 use crate::overlay::Overlay;
 use crate::sys;
+use crate::targets::{self, Target};
 use crate::touches::Touches;
 
 pub(super) const CASES: &[Case] = &[

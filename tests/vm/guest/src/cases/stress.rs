@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use anyhow::{ensure, Context, Result};
 
 use super::debian::Furniture;
-use super::targets::{self, Target};
 use super::Case;
+use crate::targets::{self, Target};
 use crate::touches::Touches;
 
 pub(super) const CASES: &[Case] = &[

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The cases on the sample image, by the files of `tests/vm/guest/src/cases/` that hold them.
+//! The cases on the sample image, in their order. Remarks name the files of
+//! `tests/vm/guest/src/cases/` that hold them.
 
 use super::{PAGE_IS_BROKEN, RANGE_IS_KEPT};
 use crate::suite::Case;
@@ -44,11 +45,13 @@ pub(super) const SAMPLE: &[Case] = &[
     Case::new("loop-devices"),
     Case::new("splice-and-sendfile"),
     Case::new("copying-to-another-file-system"),
+    // extents.rs
     Case::new("seek-data-and-hole"),
     Case::new("fiemap"),
+    // reading.rs
     Case::new("leases"),
     Case::new("a-long-read-ends-with-its-process"),
-    // mapping.rs
+    // mapping/
     Case::new("mappings-show-the-file"),
     Case::new("mappings-of-packed-files"),
     Case::new("mappings-of-sparse-files"),
@@ -87,7 +90,7 @@ pub(super) const SAMPLE: &[Case] = &[
     Case::new("direct-io-through-overlayfs"),
     Case::new("bind-mounts"),
     Case::new("chroot"),
-    // abuse.rs
+    // abuse/
     Case::new("other-processes-look-at-a-mapping").under_every_policy(),
     Case::new("others-look-while-a-mapping-changes").under_every_policy(),
     Case::new("debuggers-write-to-a-mapping").under_every_policy(),
@@ -106,7 +109,7 @@ pub(super) const SAMPLE: &[Case] = &[
     Case::new("pages-of-a-former-mount-are-given-back-later").announcing(KEPT),
     Case::new("a-part-of-a-former-mount-is-refused").announcing(KEPT),
     Case::new("locked-pages-do-not-hold-the-memory").under_every_policy(),
-    // mounting.rs
+    // mounting/
     Case::new("bad-arguments"),
     Case::new("options-of-users-stay-out-of-the-kernel-log"),
     Case::new("overlapping-mounts-are-refused"),

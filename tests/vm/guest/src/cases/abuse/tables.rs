@@ -136,8 +136,8 @@ pub(super) fn empty_tables() -> Result<()> {
             while !done.load(Ordering::Relaxed) {
                 for offset in (0..length).step_by(16 * 4096) {
                     let byte: *mut u8 = std::ptr::with_exposed_provenance_mut(start + offset);
-                    // SAFETY: The byte lies in the mapping, which outlives the scope and which
-                    // nobody writes.
+                    // SAFETY: The byte lies in the mapping, which outlives the scope and is never
+                    // written.
                     unsafe { byte.read_volatile() };
                 }
             }

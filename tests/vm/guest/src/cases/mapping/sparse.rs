@@ -101,8 +101,8 @@ pub(super) fn sparse() -> Result<()> {
     Ok(())
 }
 
-/// The page cache holds the holes that were touched, and nothing else. A mapping that nobody has
-/// touched tells what is in it.
+/// The page cache holds the holes that were touched, and nothing else. mincore(2) on a mapping that
+/// was not touched shows the contents of the cache.
 pub(super) fn sparse_in_place() -> Result<()> {
     for file in SPARSE_FILES {
         drop_caches()?;

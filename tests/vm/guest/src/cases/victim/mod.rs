@@ -5,6 +5,12 @@
 //! host follows its console), and no byte from behind the image may be visible. The outcomes are
 //! counted and printed. A run without damage, or with nothing but damage, proves nothing, and
 //! fails.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`operations`] | the operations that the processes try |
+
+mod operations;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -15,7 +21,7 @@ use std::time::{Duration, Instant};
 use anyhow::{bail, ensure, Context, Result};
 use daxfs_vm_protocol::words::hostile_peer;
 
-use super::operations::{Died, Operation, Outside, Place, OPERATIONS};
+use self::operations::{Died, Operation, Outside, Place, OPERATIONS};
 use super::Case;
 use crate::control::{Command, Control};
 use crate::image::{mount_image, phys, MOUNT};
@@ -32,7 +38,7 @@ const TURN: Duration = Duration::from_millis(1200);
 const PROCESSES: u64 = 3;
 
 /// The time limit of the last operation of a process, and of its end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const WAIT_LIMIT: Duration = Duration::from_secs(60);
 
 /// The command of the peer during the mount, the mount options, and the command during use.
 const WAYS: [(Command, &str, Command); 6] = [
@@ -211,7 +217,7 @@ impl Worker {
     }
 
     fn finish(self, counts: &mut Counts) -> Result<()> {
-        if !readable(&self.counts, TURN + PATIENCE)? {
+        if !readable(&self.counts, TURN + WAIT_LIMIT)? {
             return self.give_up();
         }
         let mut text = String::new();
@@ -241,7 +247,7 @@ impl Worker {
         };
         let (operation, stack) = (about("comm"), about("stack"));
         self.child.signal(libc::SIGKILL)?;
-        let killed = readable(&self.counts, PATIENCE)?;
+        let killed = readable(&self.counts, WAIT_LIMIT)?;
         bail!("\"{operation}\" takes for ever; it can be killed: {killed}; {stack}");
     }
 }

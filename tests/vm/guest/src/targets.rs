@@ -14,21 +14,21 @@ use crate::boot::IMAGE;
 use crate::sys;
 
 /// A file system with the tree.
-pub(super) struct Target {
+pub(crate) struct Target {
     /// The name in tables.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// The mount point.
-    pub(super) root: PathBuf,
+    pub(crate) root: PathBuf,
 }
 
 impl Target {
     /// Returns true for the file system under test.
-    pub(super) fn is_ours(&self) -> bool {
+    pub(crate) fn is_ours(&self) -> bool {
         self.name == "daxfs"
     }
 
     /// Prints a cell of a table.
-    pub(super) fn tell(&self, table: &str, row: &str, value: impl std::fmt::Display) {
+    pub(crate) fn tell(&self, table: &str, row: &str, value: impl std::fmt::Display) {
         let cell = Cell {
             table,
             row,
@@ -40,7 +40,7 @@ impl Target {
 }
 
 /// Returns the three, the product first. Those that are missing are mounted.
-pub(super) fn all() -> Result<[Target; 3]> {
+pub(crate) fn all() -> Result<[Target; 3]> {
     let ext4 = Path::new("/run/ext4");
     if !ext4.exists() {
         fs::create_dir(ext4)?;

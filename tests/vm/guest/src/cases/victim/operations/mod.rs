@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use anyhow::{bail, Result};
 use daxfs_test_random::Random;
 
-use super::at;
+use crate::cases::{at, peer};
 use crate::image::{phys, MOUNT};
 use crate::sample;
 use crate::sys;
@@ -143,7 +143,7 @@ fn open_with(path: PathBuf, flags: i32) -> Result<File> {
 
 /// Fails for good if the bytes are not the image's.
 fn inspect(bytes: &[u8]) -> Result<()> {
-    let canary = super::peer::canary().to_le_bytes();
+    let canary = peer::canary().to_le_bytes();
     if bytes.windows(8).any(|word| word == canary) {
         bail!(Outside);
     }

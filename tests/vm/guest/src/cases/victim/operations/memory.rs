@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::{bail, ensure, Result};
 use libc::{MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE};
 
-use super::super::at;
 use super::{inspect, open, Outside, Place};
+use crate::cases::at;
 use crate::sys::{self, Child, End, Map};
 
 /// A piece of a file, mapped in one of the ways there are.

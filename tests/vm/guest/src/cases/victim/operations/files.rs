@@ -7,8 +7,8 @@ use std::os::unix::fs::FileExt;
 
 use anyhow::Result;
 
-use super::super::{at, handles};
 use super::{inspect, open, open_with, Place};
+use crate::cases::{at, handles};
 use crate::image::MOUNT;
 use crate::sys;
 
