@@ -8,6 +8,7 @@ use std::fs;
 use daxfs_hostile::classes::{all, GROUPS};
 use daxfs_hostile::document::{classes, file, CLASSES};
 use daxfs_hostile::inputs::{ARGUMENTS, ARGUMENTS_CASE, PEERS};
+use daxfs_vm_protocol::table::names_of_cases;
 
 #[test]
 fn the_page_is_not_stale() {
@@ -73,9 +74,9 @@ fn shown_by(page: &str) -> Vec<String> {
     names
 }
 
-/// Returns the names of all test functions, and all strings of the guest, which name its cases.
+/// Returns the names of all test functions and of all guest cases.
 fn tests_and_cases() -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
+    let mut names: BTreeSet<String> = names_of_cases().into_iter().map(str::to_owned).collect();
     let mut left = vec![file("")];
     while let Some(directory) = left.pop() {
         for entry in fs::read_dir(directory).unwrap() {
@@ -84,26 +85,16 @@ fn tests_and_cases() -> BTreeSet<String> {
             if path.is_dir() && name != "target" && !name.starts_with('.') {
                 left.push(path);
             } else if name.ends_with(".rs") {
-                let text = fs::read_to_string(&path).unwrap();
-                collect(
-                    &text,
-                    path.to_string_lossy().contains("/guest/"),
-                    &mut names,
-                );
+                names.extend(test_functions(&fs::read_to_string(&path).unwrap()));
             }
         }
     }
     names
 }
 
-fn collect(text: &str, is_guest: bool, names: &mut BTreeSet<String>) {
-    for test in text.split("#[test]").skip(1) {
-        let name = test
-            .split_once("fn ")
-            .and_then(|(_, rest)| rest.split('(').next());
-        names.extend(name.map(str::to_owned));
-    }
-    if is_guest {
-        names.extend(text.split('"').skip(1).step_by(2).map(str::to_owned));
-    }
+/// Returns the names of the test functions in a source text.
+fn test_functions(text: &str) -> impl Iterator<Item = String> + '_ {
+    let tests = text.split("#[test]").skip(1);
+    let names = tests.filter_map(|test| test.split_once("fn ")?.1.split('(').next());
+    names.map(str::to_owned)
 }
