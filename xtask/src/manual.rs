@@ -106,7 +106,7 @@ const ENTRIES: &[Entry] = &[
                 "kmod --kdir ~/linux/build",
                 "build for a kernel of your own",
             ),
-            ("kmod --panics", "search the module for ways to panic"),
+            ("kmod --panics", "search its format crate for ways to panic"),
         ],
     },
     Entry {
@@ -154,7 +154,7 @@ const ENTRIES: &[Entry] = &[
     },
     Entry {
         command: "mutants",
-        needs: "cargo",
+        needs: "cargo, root, 3 GB of disk",
         takes: "minutes for a change; many hours for all shards",
         examples: &[
             (
