@@ -13,10 +13,12 @@ pub struct Attribute {
     pub value: Vec<u8>,
 }
 
-/// The attributes of a set, in the order of the image. One is in memory at a time.
+/// The attributes of a set, in the order of the image. One is in memory at a time. An error is the
+/// last item.
 pub struct Attributes<'a, M, X> {
     image: &'a Image<M, X>,
-    walk: XattrWalk,
+    /// `None` after an error, from which a walk does not go on.
+    walk: Option<XattrWalk>,
 }
 
 impl<'a, M: Memory, X: Xxh64> Attributes<'a, M, X> {
@@ -26,7 +28,10 @@ impl<'a, M: Memory, X: Xxh64> Attributes<'a, M, X> {
     /// A rule that the table of sets breaks, or a fault of the memory.
     pub fn new(image: &'a Image<M, X>, set: XattrSetId) -> Result<Self, Error> {
         let walk = image.xattrs(set)?.walk();
-        Ok(Self { image, walk })
+        Ok(Self {
+            image,
+            walk: Some(walk),
+        })
     }
 }
 
@@ -34,8 +39,12 @@ impl<M: Memory, X: Xxh64> Iterator for Attributes<'_, M, X> {
     type Item = Result<Attribute, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let xattr = self.image.next_xattr(&mut self.walk).transpose()?;
-        Some(xattr.and_then(|xattr| read(self.image, &xattr)))
+        let xattr = self.image.next_xattr(self.walk.as_mut()?).transpose()?;
+        let item = xattr.and_then(|xattr| read(self.image, &xattr));
+        if item.is_err() {
+            self.walk = None;
+        }
+        Some(item)
     }
 }
 

@@ -15,7 +15,8 @@ impl InodeSet {
         Self(vec![0; words])
     }
 
-    /// Adds a number. Returns true if it is one of the image and was not in the set before.
+    /// Adds a number. Returns true if it was not in the set before. A number far beyond those of the
+    /// image is not added.
     pub fn insert(&mut self, ino: Ino) -> bool {
         let (word, bit) = Self::position(ino);
         let Some(word) = self.0.get_mut(word) else {

@@ -36,7 +36,10 @@ impl<M: Memory> Opened<M> {
     ///
     /// # Errors
     /// The first rule that superblock or section table break.
-    pub fn with_copy(memory: M, copy: impl Into<Arc<SuperblockCopy>>) -> Result<Self, Error> {
+    pub(crate) fn with_copy(
+        memory: M,
+        copy: impl Into<Arc<SuperblockCopy>>,
+    ) -> Result<Self, Error> {
         let copy = copy.into();
         let superblock = copy.validate::<Xxh64>(memory.size())?;
         let image = Image::with_superblock(memory, superblock)?;

@@ -77,8 +77,11 @@ impl<'a> Ordered<'a> {
 
     /// Length of the extent section in bytes.
     pub(crate) fn extents_length(&self) -> u64 {
-        let lists = self.tree.all_sparse().map(|list| len64(list.len()));
-        lists.sum::<u64>() * EXTENT_SIZE
+        let lists = self
+            .order
+            .iter()
+            .filter_map(|&node| self.tree.extents(node));
+        lists.map(|list| len64(list.len())).sum::<u64>() * EXTENT_SIZE
     }
 
     /// Length of the xattr section in bytes.

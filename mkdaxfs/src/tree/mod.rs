@@ -108,11 +108,6 @@ impl Tree {
         &self.sparse[sparse.offset()]
     }
 
-    /// The extents of all sparse files, file by file.
-    pub(crate) fn all_sparse(&self) -> impl Iterator<Item = &[DataExtent]> {
-        self.sparse.iter().map(Vec::as_slice)
-    }
-
     /// The extents of a file, or `None` if it is not a sparse one.
     pub(crate) fn extents(&self, id: NodeId) -> Option<&[DataExtent]> {
         match self.node(id).kind {
