@@ -148,8 +148,10 @@ impl Machine {
             layout: Layout::new(),
             parameters: String::new(),
         };
-        let phys = self.attach_images(&mut qemu, &mut memory)?;
+        let phys = self.attach_image(&mut qemu, &mut memory)?;
+        let pmem = self.attach_peers(&mut qemu, &mut memory)?;
         self.attach_devices(&mut qemu);
+        self.attach_ram(&mut qemu, &memory.layout, pmem)?;
         let mut arguments = arguments.clone();
         arguments.set(Setting::Phys, &phys);
         let parameters = kernel_parameters(self.configuration, &memory.parameters, &arguments);
@@ -170,20 +172,27 @@ impl Machine {
         qemu
     }
 
-    /// Gives the guest its RAM, and in it the image and those of other file systems. Returns the
-    /// address of the image as the guest's init takes it.
-    fn attach_images(&self, qemu: &mut Command, memory: &mut Reserved) -> Result<String> {
-        let phys = match &self.image {
-            Placed::Reserved(image) => format!("{:#x}", memory.load(qemu, image, '$')?),
-            Placed::Shared(_) => IN_BAR.to_owned(),
-        };
+    /// Gives the guest the image, if it lies in reserved memory. Returns the address as the guest's
+    /// init takes it.
+    fn attach_image(&self, qemu: &mut Command, memory: &mut Reserved) -> Result<String> {
+        match &self.image {
+            Placed::Reserved(image) => Ok(format!("{:#x}", memory.load(qemu, image, '$')?)),
+            Placed::Shared(_) => Ok(IN_BAR.to_owned()),
+        }
+    }
+
+    /// Gives the guest the images of other file systems. Returns shared pmem with its address.
+    fn attach_peers(
+        &self,
+        qemu: &mut Command,
+        memory: &mut Reserved,
+    ) -> Result<Option<(u64, &SharedMemory)>> {
         let pmem = self.pmem.as_deref();
         let pmem = pmem.map(|pmem| (memory.take(pmem.size(), '!'), pmem));
         for peer in &self.peers {
             memory.load(qemu, peer, '!')?;
         }
-        self.attach_ram(qemu, &memory.layout, pmem)?;
-        Ok(phys)
+        Ok(pmem)
     }
 
     /// Gives the guest its devices with shared memory, and its disks.
