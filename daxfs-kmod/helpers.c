@@ -136,11 +136,6 @@ bool daxfs_dir_emit_dots(struct file *file, struct dir_context *context)
 	return dir_emit_dots(file, context);
 }
 
-size_t daxfs_iov_iter_count(const struct iov_iter *iter)
-{
-	return iov_iter_count(iter);
-}
-
 loff_t daxfs_folio_pos(struct folio *folio)
 {
 	return folio_pos(folio);

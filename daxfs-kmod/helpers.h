@@ -116,7 +116,6 @@ void daxfs_rcu_barrier(void);
 
 bool daxfs_dir_emit_dots(struct file *file, struct dir_context *context);
 
-size_t daxfs_iov_iter_count(const struct iov_iter *iter);
 loff_t daxfs_folio_pos(struct folio *folio);
 size_t daxfs_folio_size(struct folio *folio);
 struct inode *daxfs_folio_inode(struct folio *folio);

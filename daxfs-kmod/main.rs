@@ -53,16 +53,14 @@ module! {
     alias: ["fs-daxfs"],
 }
 
-/// The loaded module. Fields are dropped in order: first, no mount may appear any more.
+/// The loaded module.
 struct DaxfsModule {
     _registration: vfs::Registration,
-    _memory: memory::Service,
 }
 
 impl kernel::Module for DaxfsModule {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let memory = memory::Service::start()?;
-        let registration = vfs::Registration::new()?;
-        Ok(Self { _registration: registration, _memory: memory })
+        let registration = vfs::Registration::new(memory::Service::start()?)?;
+        Ok(Self { _registration: registration })
     }
 }

@@ -139,7 +139,10 @@ impl Drop for ClaimedRange {
         let (pages, reservation) = unsafe {
             (ManuallyDrop::take(&mut self.pages), ManuallyDrop::take(&mut self.reservation))
         };
-        deferred::release(pages, reservation);
+        // SAFETY: A range is part of the state of a mount, which ends with its superblock, when no
+        // inode of it has a count; an area that maps a file has one. Otherwise no mount got the
+        // range, and the mappings of a former mount went before that was deferred.
+        unsafe { deferred::release(pages, reservation) };
     }
 }
 

@@ -78,11 +78,16 @@ impl Deferred for Release {
     }
 }
 
-/// Releases a range, now or after its last page is free. Its files are not mapped any more.
-pub(super) fn release(pages: PageMap, reservation: Reservation) {
+/// Releases a range, now or after its last page is free.
+///
+/// # Safety
+/// No file in the range is mapped any more, or will be.
+pub(super) unsafe fn release(pages: PageMap, reservation: Reservation) {
     // Once is enough: there are no new entries of page tables for walks to find.
     wait_for_walks();
-    let Err(busy) = pages.release(0) else { return };
+    // SAFETY: The last entry went with the last mapping, by the contract of this function, before
+    // the wait.
+    let Err(busy) = (unsafe { pages.release(0) }) else { return };
     drain_processors();
     if let Err(busy) = release_soon(busy) {
         defer(busy, reservation);
@@ -92,7 +97,8 @@ pub(super) fn release(pages: PageMap, reservation: Reservation) {
 /// Releases a range if its pages become free within a moment.
 fn release_soon(mut busy: Busy) -> Result<(), Busy> {
     for _ in 0..ATTEMPTS {
-        let Err(still) = busy.pages.release(busy.page) else { return Ok(()) };
+        // SAFETY: By the invariant of `Busy`.
+        let Err(still) = (unsafe { busy.pages.release(busy.page) }) else { return Ok(()) };
         busy = still;
         // This may hold a superblock's `s_umount`, whose other users can wait a tenth of a second.
         sleep(PAUSE);
@@ -100,7 +106,8 @@ fn release_soon(mut busy: Busy) -> Result<(), Busy> {
             break;
         }
     }
-    busy.pages.release(busy.page)
+    // SAFETY: By the invariant of `Busy`.
+    unsafe { busy.pages.release(busy.page) }
 }
 
 fn defer(busy: Busy, Reservation(mut entry): Reservation) {
@@ -138,7 +145,8 @@ pub(super) fn refuse_overlap(range: PhysicalRange) -> Result<(), Refusal> {
 
 fn resume(mut entry: KBox<Entry>) -> Option<(PageMap, Reservation)> {
     let mut pages = entry.range.take()?.busy.pages;
-    pages.reset_idle_folios();
+    // SAFETY: By the invariant of `Busy`. The next mount maps files only after this.
+    unsafe { pages.reset_idle_folios() };
     Some((pages, Reservation(entry)))
 }
 
@@ -198,7 +206,8 @@ impl DeferredRange {
     fn release(self) -> Result<(), Self> {
         let Self { busy: Busy { pages, page }, _module } = self;
         let start = pages.claim().start();
-        match pages.release(page) {
+        // SAFETY: By the invariant of `Busy`.
+        match unsafe { pages.release(page) } {
             Ok(()) => {
                 pr_notice!("pages at phys={:#x} are given back\n", start);
                 Ok(())

@@ -83,20 +83,26 @@ impl PageMap {
         false
     }
 
-    /// Undoes [`PageMap::make_huge`] for the idle folio that begins at page `index`. The caller has
-    /// the map exclusively.
-    pub(super) fn split_huge(&mut self, index: u64) {
+    /// Undoes [`PageMap::make_huge`] for the folio that begins at page `index`.
+    ///
+    /// # Safety
+    /// The folio has the order [`HUGE_ORDER`] and is idle. [`wait_for_walks`] has returned since
+    /// the last entry of a page table for it went, and there will be no other one.
+    ///
+    /// [`wait_for_walks`]: super::pages::wait_for_walks
+    pub(super) unsafe fn split_huge(&mut self, index: u64) {
         let Some(head) = self.huge_head(index) else { return };
         let _flags = FLAGS.lock();
-        // SAFETY: The folio is valid. Nothing else has a reference to it, hence no page table has
-        // an entry for it, and a grace period has passed since the last one went, so that no walk
-        // without locks knows one. Nothing else writes flags, since `FLAGS` is held. Code that looks
-        // at pages by number, as /proc/kpageflags does, is prepared for folios that change
-        // meanwhile.
+        // SAFETY: The folio belongs to the map, so it is valid. By the contract of this function it
+        // is large, nothing else has a reference to it, hence no page table has an entry for it,
+        // and no walk without locks knows one. Nothing else writes flags, since `FLAGS` is held.
+        // Code that looks at pages by number, as /proc/kpageflags does, is prepared for folios that
+        // change meanwhile.
         unsafe { raw::dax_folio_reset_order(head.folio()) };
         for page in self.range(index, index + HUGE_PAGES) {
-            // SAFETY: Nothing else has a reference to the page, and nothing can get one by its
-            // number, since pages of devices are not online.
+            // SAFETY: The page was one of an idle folio, so that nothing else has a reference. No
+            // page table and no walk knows the page, by the contract of this function, and nothing
+            // gets a reference by its number, since pages of devices are not online.
             unsafe { page.unfreeze() };
         }
         // SAFETY: Making the folio took one reference to the map for each page, which this puts.

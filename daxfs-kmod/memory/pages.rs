@@ -16,7 +16,7 @@ use super::refusal::Refusal;
 use crate::sys::lock::SemaphoreTable;
 use crate::sys::num::to_usize;
 use crate::sys::raw;
-use crate::sys::size::{HUGE_PAGES, PAGE_SHIFT};
+use crate::sys::size::{HUGE_ORDER, HUGE_PAGES, PAGE_SHIFT};
 use crate::sys::task::reschedule;
 
 /// Struct pages and a kernel mapping for a claimed range.
@@ -45,6 +45,9 @@ unsafe impl Send for PageMap {}
 unsafe impl Sync for PageMap {}
 
 /// A map that cannot be given back: its page with this index has another reference.
+///
+/// # Invariants
+/// The contract of [`PageMap::release`] holds.
 pub(super) struct Busy {
     pub(super) pages: PageMap,
     pub(super) page: u64,
@@ -118,9 +121,11 @@ impl PageMap {
 
     /// Returns the first page of the aligned 2 MiB that begin at page `index`, if it is aligned and
     /// the range has them.
+    #[inline]
     pub(super) fn huge_head(&self, index: u64) -> Option<Page<'_>> {
-        self.page(index.checked_add(HUGE_PAGES)?.checked_sub(1)?)?;
-        self.page(index).filter(|_| (self.first.0 + index) % HUGE_PAGES == 0)
+        let last = index.checked_add(HUGE_PAGES - 1)?;
+        let is_whole = self.contains(last) && (self.first.0 + index) % HUGE_PAGES == 0;
+        is_whole.then(|| self.page(index)).flatten()
     }
 
     /// Returns the first page of every folio, with its index.
@@ -136,21 +141,26 @@ impl PageMap {
     }
 
     /// Gives struct pages and range back, unless a page has another reference. Looks first at the
-    /// page `suspect`, which was busy the last time. [`wait_for_walks`] has returned since the last
-    /// entry of a page table for one of the pages went.
-    pub(super) fn release(mut self, suspect: u64) -> Result<(), Busy> {
+    /// page `suspect`, which was busy the last time.
+    ///
+    /// # Safety
+    /// [`wait_for_walks`] has returned since the last entry of a page table for one of the pages
+    /// went, and there will be no other one.
+    pub(super) unsafe fn release(mut self, suspect: u64) -> Result<(), Busy> {
         let busy = |(index, page): &(u64, Page<'_>)| (!page.is_idle()).then_some(*index);
         let first = self.page(suspect).map(|page| (suspect, page)).as_ref().and_then(busy);
         if let Some(page) = first.or_else(|| self.heads().find_map(|head| busy(&head))) {
+            // INVARIANT: By the contract of this function.
             return Err(Busy { pages: self, page });
         }
-        self.reset_idle_folios();
+        // SAFETY: By the contract of this function.
+        unsafe { self.reset_idle_folios() };
         let Self { kernel_map, claim, .. } = self;
         // SAFETY: By the invariant the map is live. No page has another reference, and none can get
-        // one: no page table has an entry for one, which would have a reference, and no walk knows
-        // an entry that has gone; no `Page` and no pointer into the kernel's mapping outlives the
-        // map; and code that finds pages by their number leave pages that are not online alone, or
-        // hold a reference to the map, for which the function waits.
+        // one: by the contract of this function no page table has an entry for one or gets one, and
+        // no walk knows an entry that has gone; no `Page` and no pointer into the kernel's mapping
+        // outlives the map; and code that finds pages by their number leaves pages that are not
+        // online alone, or holds a reference to the map, for which the function waits.
         unsafe { raw::memunmap_pages(kernel_map.as_ptr()) };
         drop(ManuallyDrop::into_inner(kernel_map));
         drop(claim);
@@ -158,16 +168,22 @@ impl PageMap {
     }
 
     /// Makes all idle pages what they were when the map was created.
-    pub(super) fn reset_idle_folios(&mut self) {
+    ///
+    /// # Safety
+    /// The contract is that of [`PageMap::release`].
+    pub(super) unsafe fn reset_idle_folios(&mut self) {
         let mut index = 0;
         while let Some(head) = self.page(index) {
             let order = head.order();
             if head.is_idle() {
-                // SAFETY: The folio is idle, and nothing can take a reference: the map is borrowed
-                // exclusively, no page table has an entry for it, and no walk knows one.
+                // SAFETY: The folio is idle, and nothing can take a reference: by the contract of
+                // this function no page table has an entry for it or gets one, and no walk knows
+                // one; the map is borrowed exclusively.
                 unsafe { head.clear_mlocked() };
-                if order != 0 {
-                    self.split_huge(index);
+                if order == HUGE_ORDER {
+                    // SAFETY: The folio is idle and huge. The rest is by the contract of this
+                    // function.
+                    unsafe { self.split_huge(index) };
                 }
             }
             index += 1 << order;

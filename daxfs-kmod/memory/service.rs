@@ -11,8 +11,8 @@ use crate::sys::once::Once;
 
 static ONCE: Once = Once::new();
 
-/// The memory's part of the loaded module. It must exist before the first mount, and until after
-/// the last one.
+/// The memory's part of the loaded module. All other functions of [`memory`](super) are for mounts
+/// only: the registration of the file system type holds this for as long as there can be any.
 pub(crate) struct Service {
     _release: DeferredWork<Release>,
 }

@@ -33,8 +33,9 @@ impl Iter {
     /// Returns the number of bytes that it still takes.
     #[inline]
     pub(crate) fn count(&self) -> usize {
-        // SAFETY: By the invariant the iterator is valid; the function reads a field.
-        unsafe { raw::daxfs_iov_iter_count(self.0.get()) }
+        // SAFETY: By the invariant the iterator is valid. All its kinds have the count, beside
+        // which the union holds only a copy of it, as the length of a single buffer.
+        unsafe { (*self.0.get()).__bindgen_anon_1.__bindgen_anon_1.as_ref().count }
     }
 
     /// Fills `length` bytes with zeros. Returns how many were filled before a fault.

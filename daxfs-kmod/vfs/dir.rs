@@ -15,6 +15,7 @@ use crate::sys::fs::dir::{DirContext, Directories};
 use crate::sys::task::reschedule_or_stop;
 
 impl Directories for Daxfs {
+    #[inline]
     fn lookup(directory: &Inode, name: &[u8]) -> Result<Option<InodeRef>> {
         let mount = directory.mount()?;
         let from = directory.info().directory()?;
@@ -31,6 +32,7 @@ impl Directories for Daxfs {
         Ok(Some(found))
     }
 
+    #[inline]
     fn iterate(directory: &Inode, reader: &mut DirContext) -> Result {
         let mount = directory.mount()?;
         let directory = directory.info().directory()?;
@@ -48,6 +50,7 @@ impl Directories for Daxfs {
 const ENTRIES: u32 = 1024;
 
 /// Emits entries from a position on, until the reader takes no more.
+#[inline]
 fn emit_from(
     mount: &Mounted,
     directory: &Directory,

@@ -19,6 +19,7 @@ use crate::sys::size::{HUGE_PAGES, PAGE_SHIFT, PAGE_SIZE};
 use crate::sys::task::reschedule_or_stop;
 
 impl Files for Daxfs {
+    #[inline]
     fn read(inode: &Inode, start: u64, to: &mut Iter) -> Result<usize> {
         copy_file(inode.mount()?, inode.info(), start, to)
     }
@@ -51,6 +52,7 @@ impl CachedFiles for Daxfs {
 const CHUNK: usize = 1 << 20;
 
 /// Copies a file's bytes from `start` on to a destination. Returns how many.
+#[inline]
 fn copy_file(mount: &Mounted, info: &InodeInfo, start: u64, to: &mut Iter) -> Result<usize> {
     let wanted = to.count();
     let mut done = 0_usize;

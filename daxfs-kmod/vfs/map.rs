@@ -18,7 +18,7 @@ use super::inode::Daxfs;
 use crate::memory::backing::Backing;
 use crate::memory::insert::KeptFolio;
 use crate::sys::fs::area::MappedFiles;
-use crate::sys::fs::fault::{Fault, Inserted, Outcome, SharedMapping, MAX_INSERT};
+use crate::sys::fs::fault::{Fault, HugeOutcome, Inserted, Outcome, SharedMapping, MAX_INSERT};
 use crate::sys::num::to_u64;
 use crate::sys::size::{HUGE_PAGES, PAGE_SHIFT, PAGE_SIZE};
 
@@ -37,10 +37,10 @@ impl MappedFiles for Daxfs {
         }
     }
 
-    fn huge_fault(fault: &Fault<'_, Self>) -> Outcome {
+    fn huge_fault(fault: &Fault<'_, Self>) -> HugeOutcome {
         match ExtentFault::new(fault) {
             Ok(Some(extent)) => extent.map_huge(),
-            _ => Outcome::FALLBACK,
+            _ => HugeOutcome::FALLBACK,
         }
     }
 }
@@ -83,18 +83,19 @@ impl<'a> ExtentFault<'a> {
         }))
     }
 
+    #[inline]
     fn map_small(&self) -> Outcome {
         if self.fault.is_private_write() || self.fault.has_marker() {
             // The core copies the page, and then puts our reference; or it maps the page in place
             // of a marker, which inserting would leave there, so that the fault would come again
             // for ever.
-            return self.backing.keep_folio(self.offset).give_page(self.fault, self.offset);
+            return match self.backing.keep_folio(self.offset) {
+                Some(folio) => folio.give_page(self.fault, self.offset),
+                None => Outcome::SIGBUS,
+            };
         }
-        let lock = self.fault.lock_mapping_shared();
-        let folio = self.backing.keep_folio(self.offset);
-        if self.fault.has_huge_entry() {
-            return Outcome::NOPAGE;
-        }
+        let Some(lock) = self.fault.lock_mapping_shared() else { return Outcome::NOPAGE };
+        let Some(folio) = self.backing.keep_folio(self.offset) else { return Outcome::SIGBUS };
         // A page that is marked after this is unmapped by a task that waits for the mapping's lock.
         if self.backing.is_poisoned(self.offset, 1) {
             return Outcome::HWPOISON;
@@ -103,17 +104,22 @@ impl<'a> ExtentFault<'a> {
     }
 
     /// Maps the page and its neighbours. A neighbour that cannot be mapped does not matter.
-    fn insert_with_neighbours(&self, lock: &SharedMapping<'_>, folio: &KeptFolio<'_>) -> Outcome {
+    #[inline]
+    fn insert_with_neighbours(
+        &self,
+        lock: &SharedMapping<'_, Daxfs>,
+        folio: &KeptFolio<'_>,
+    ) -> Outcome {
         let (back, ahead) = self.window();
         let first = (self.address - back, self.offset - (back << PAGE_SHIFT));
         let is_whole = !self.backing.is_poisoned(first.1, (back + ahead) << PAGE_SHIFT);
         if is_whole {
-            match folio.insert(self.fault, lock, first, back + ahead) {
+            match folio.insert(lock, first, back + ahead) {
                 Inserted::Present | Inserted::Refused => {}
                 all => return all.outcome(),
             }
         }
-        let outcome = folio.insert(self.fault, lock, (self.address, self.offset), 1).outcome();
+        let outcome = folio.insert(lock, (self.address, self.offset), 1).outcome();
         if outcome == Outcome::NOPAGE {
             self.insert_one_by_one(lock, folio, first, back + ahead);
         }
@@ -121,9 +127,10 @@ impl<'a> ExtentFault<'a> {
     }
 
     /// Maps the pages of the window that are neither mapped nor poisoned.
+    #[inline]
     fn insert_one_by_one(
         &self,
-        lock: &SharedMapping<'_>,
+        lock: &SharedMapping<'_, Daxfs>,
         folio: &KeptFolio<'_>,
         (address, offset): (u64, u64),
         count: u64,
@@ -133,7 +140,7 @@ impl<'a> ExtentFault<'a> {
             if self.backing.is_poisoned(page.1, 1) {
                 continue;
             }
-            if folio.insert(self.fault, lock, page, 1).outcome() != Outcome::NOPAGE {
+            if folio.insert(lock, page, 1).outcome() != Outcome::NOPAGE {
                 return;
             }
         }
@@ -155,16 +162,16 @@ impl<'a> ExtentFault<'a> {
         (back, ahead)
     }
 
-    fn map_huge(&self) -> Outcome {
+    fn map_huge(&self) -> HugeOutcome {
         if self.fault.is_private_write() {
-            return Outcome::FALLBACK;
+            return HugeOutcome::FALLBACK;
         }
-        let Some(offset) = self.huge_start() else { return Outcome::FALLBACK };
+        let Some(offset) = self.huge_start() else { return HugeOutcome::FALLBACK };
         let lock = self.fault.lock_mapping_exclusive();
         if self.backing.is_poisoned(offset, HUGE_PAGES << PAGE_SHIFT) {
-            return Outcome::FALLBACK;
+            return HugeOutcome::FALLBACK;
         }
-        self.backing.insert_huge(self.fault, &lock, offset)
+        self.backing.insert_huge(&lock, offset)
     }
 
     /// Returns the offset in the image of the 2 MiB around the fault, if area and extent hold them.

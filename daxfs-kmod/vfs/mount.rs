@@ -10,6 +10,7 @@ use kernel::prelude::*;
 
 use super::inode::Daxfs;
 use crate::image::mounted::{Hex, Mounted};
+use crate::memory::Service;
 use crate::sys::errno;
 use crate::sys::fs::context::FsContext;
 use crate::sys::fs::mount::{
@@ -21,6 +22,8 @@ use crate::sys::log::Log;
 const MAGIC: u32 = 0x4658_4144;
 
 impl Mounts for Daxfs {
+    type Service = Service;
+
     const NAME: &'static CStr = c"daxfs";
 
     fn get_tree(context: &FsContext<'_, Self>) -> Result<LockedSuperblock<Self>> {

@@ -6,7 +6,7 @@ use core::ops::ControlFlow;
 
 use kernel::ffi::{c_uint, c_ulong};
 
-use super::fault::{Fault, Outcome};
+use super::fault::{Fault, HugeOutcome, Outcome};
 use super::FileSystem;
 use crate::sys::raw;
 use crate::sys::size::HUGE_ORDER;
@@ -17,7 +17,7 @@ pub(crate) trait MappedFiles: FileSystem {
     fn fault(fault: &Fault<'_, Self>) -> ControlFlow<Outcome>;
 
     /// Handles a fault with a huge entry.
-    fn huge_fault(fault: &Fault<'_, Self>) -> Outcome;
+    fn huge_fault(fault: &Fault<'_, Self>) -> HugeOutcome;
 }
 
 pub(super) struct Tables<F>(PhantomData<F>);
@@ -53,12 +53,13 @@ unsafe extern "C" fn map_nothing(
 }
 
 unsafe extern "C" fn fault<F: MappedFiles>(vmf: *mut raw::vm_fault) -> raw::vm_fault_t {
-    // SAFETY: The VFS passes a fault of an area of `F`, since it has this table, with the area
-    // locked.
+    // SAFETY: The core passes a fault of an area of `F`, since it has this table, with the area
+    // locked, and only this task uses it. It has found the upper table that `pmd` points into
+    // before it looks for an entry of a page.
     let fault = unsafe { Fault::<F>::from_raw(vmf) };
     match F::fault(&fault) {
         ControlFlow::Break(outcome) => outcome.bits(),
-        // SAFETY: The fault is the one that the VFS passed; the file has a mapping with
+        // SAFETY: The fault is the one that the core passed; the file has a mapping with
         // `read_folio`, and no lock is held.
         ControlFlow::Continue(()) => unsafe { raw::filemap_fault(vmf) },
     }
@@ -69,10 +70,11 @@ unsafe extern "C" fn huge_fault<F: MappedFiles>(
     order: c_uint,
 ) -> raw::vm_fault_t {
     if order != HUGE_ORDER {
-        return Outcome::FALLBACK.bits();
+        return HugeOutcome::FALLBACK.bits();
     }
-    // SAFETY: The VFS passes a fault of an area of `F`, since it has this table, with the area
-    // locked; for this order it has found the upper table.
+    // SAFETY: The core passes a fault of an area of `F`, since it has this table, with the area
+    // locked, and only this task uses it. For this order it has found the upper table that `pmd`
+    // points into.
     let fault = unsafe { Fault::<F>::from_raw(vmf) };
     F::huge_fault(&fault).bits()
 }

@@ -91,7 +91,8 @@ impl<F: FileSystem> Inode<F> {
 }
 
 impl<F: InodeAttributes + Xattrs> NewInode<F> {
-    /// Makes the inode one without contents: a FIFO, a socket, or the device with these numbers.
+    /// Makes the inode one without contents: a FIFO, a socket, or the device with these numbers, as
+    /// the type in `mode` says.
     pub(crate) fn set_special(&self, mode: u16, (major, minor): (u32, u32)) {
         // SAFETY: The table is one of `F`, for inodes of any type.
         unsafe { self.set_operations(&Tables::<F>::SPECIAL) };

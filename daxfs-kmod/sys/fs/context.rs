@@ -16,7 +16,8 @@ pub(crate) trait Parameters: FileSystem {
     /// Values of the parameters of one context.
     type Options: Default;
 
-    /// The parameters, in the order of their numbers, with [`Specification::END`] at the end.
+    /// The parameters, numbered from 0 on in their order, with [`Specification::END`] at the end.
+    /// This is checked at compile time.
     const SPECIFICATIONS: &'static [Specification];
 
     /// Takes a parameter.
@@ -50,12 +51,21 @@ impl Specification {
         })
     }
 
-    /// Returns true if [`Specification::END`] ends a list.
-    pub(super) const fn are_terminated(list: &[Self]) -> bool {
-        match list.last() {
-            Some(last) => last.0.name.is_null(),
-            None => false,
+    /// Returns true if the number of each parameter is its index, and [`Specification::END`] ends
+    /// the list.
+    pub(super) const fn are_numbered(mut list: &[Self]) -> bool {
+        let mut number = 0;
+        while let [first, rest @ ..] = list {
+            if rest.is_empty() {
+                return first.0.name.is_null();
+            }
+            if first.0.opt != number || first.0.name.is_null() {
+                return false;
+            }
+            number += 1;
+            list = rest;
         }
+        false
     }
 }
 
@@ -123,7 +133,7 @@ impl<'a, F: Parameters> FsContext<'a, F> {
         let list = F::SPECIFICATIONS.as_ptr().cast();
         let mut result = pin_init::zeroed();
         // SAFETY: By the invariant the context is valid, and so is its log. The parameter is valid,
-        // and not written. `prepare` asserts that the list is terminated; the type is transparent.
+        // and not written. `prepare` asserts that the list has an end; the type is transparent.
         let number = unsafe {
             let log = &raw mut (*self.0).log;
             raw::__fs_parse(log, list, (&raw const *parameter).cast_mut(), &mut result)
@@ -141,8 +151,9 @@ impl<'a, F: Parameters> FsContext<'a, F> {
         if specification.0.type_.is_none() {
             return Ok(Parameter::Known(known, &[]));
         }
-        // SAFETY: The specification is `string`, so `__fs_parse()` has checked that this is the
-        // variant, a C string, which lives as long as the parameter.
+        // SAFETY: `__fs_parse()` returned the number of the specification that it matched, which is
+        // this one: `prepare` asserts that numbers are indices. It is `string`, so the function has
+        // checked that this is the variant, a C string, which lives as long as the parameter.
         let value = unsafe { CStr::from_char_ptr(parameter.__bindgen_anon_1.string) };
         Ok(Parameter::Known(known, value.to_bytes()))
     }
@@ -160,7 +171,7 @@ pub(super) unsafe fn prepare<F: Parameters>(
     context: *mut raw::fs_context,
     table: &'static raw::fs_context_operations,
 ) -> Result {
-    const { assert!(Specification::are_terminated(F::SPECIFICATIONS)) };
+    const { assert!(Specification::are_numbered(F::SPECIFICATIONS)) };
     let options = KBox::new(F::Options::default(), GFP_KERNEL)?;
     // SAFETY: By the contract of this function.
     unsafe {

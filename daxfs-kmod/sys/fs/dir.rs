@@ -16,7 +16,8 @@ use crate::sys::raw;
 
 /// Directories of a file system.
 pub(crate) trait Directories: InodeAttributes + Xattrs {
-    /// Returns the inode with this name, if there is one.
+    /// Returns the inode with this name, if there is one. It must be one of the directory's
+    /// superblock.
     fn lookup(directory: &Inode<Self>, name: &[u8]) -> Result<Option<ARef<Inode<Self>>>>;
 
     /// Emits entries from the position of the reader on, until it takes no more.
@@ -47,8 +48,8 @@ impl DirContext {
     #[inline]
     pub(crate) fn emit(&mut self, name: &[u8], number: u64, kind: u32) -> bool {
         let Some(actor) = self.0.actor else { return false };
-        // CAST: The format bounds a name by 255 bytes.
-        let (name, length) = (name.as_ptr().cast(), name.len() as c_int);
+        let Ok(length) = c_int::try_from(name.len()) else { return false };
+        let name = name.as_ptr().cast();
         let position = self.0.pos;
         // SAFETY: By the invariant the context is valid, and the actor is its own. The name is
         // readable during the call.
@@ -59,6 +60,7 @@ impl DirContext {
 impl<F: Directories> NewInode<F> {
     /// Makes the inode a directory.
     pub(crate) fn set_directory(&self) {
+        self.set_type(raw::S_IFDIR);
         // SAFETY: The tables are those of `F`, for directories.
         unsafe {
             self.set_operations(&Tables::<F>::INODE);

@@ -15,14 +15,14 @@ use crate::sys::raw;
 
 /// File handles of a file system.
 pub(crate) trait FileHandles: FileSystem {
-    /// Returns the inode that a handle names. Its numbers may be any.
+    /// Returns the inode of this superblock that a handle names. Its numbers may be any.
     fn find(
         superblock: &Superblock<Self>,
         number: u64,
         generation: u32,
     ) -> Result<ARef<Inode<Self>>>;
 
-    /// Returns the directory that holds a directory.
+    /// Returns the directory that holds a directory. It must be one of the same superblock.
     fn parent(directory: &Inode<Self>) -> Result<ARef<Inode<Self>>>;
 }
 

@@ -16,8 +16,12 @@ use crate::sys::size::{HUGE_PAGES, PAGE_SHIFT};
 /// Most pages that one call of [`Fault::insert`] inserts.
 pub(crate) const MAX_INSERT: usize = 16;
 
-/// The outcome of a fault, for the core.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// The outcome of a fault at a page, for the core.
+///
+/// # Invariants
+/// It is [`Outcome::PAGE`] only if the fault has a page: [`Fault::set_page`] alone returns that.
+#[derive(PartialEq, Eq)]
+#[must_use]
 pub(crate) struct Outcome(raw::vm_fault_t);
 
 impl Outcome {
@@ -28,17 +32,30 @@ impl Outcome {
     }
 
     /// The fault has a page, which the core maps or copies.
-    pub(crate) const PAGE: Self = Self(0);
+    const PAGE: Self = Self(0);
     /// Entries were inserted, or the fault is to be repeated.
     pub(crate) const NOPAGE: Self = Self(raw::vm_fault_reason_VM_FAULT_NOPAGE);
     /// There is no page.
     pub(crate) const SIGBUS: Self = Self(raw::vm_fault_reason_VM_FAULT_SIGBUS);
     /// The page is poisoned.
     pub(crate) const HWPOISON: Self = Self(raw::vm_fault_reason_VM_FAULT_HWPOISON);
+    /// There is no memory for a page table.
+    const OOM: Self = Self(raw::vm_fault_reason_VM_FAULT_OOM);
+}
+
+/// The outcome of a fault with a huge entry, for the core.
+#[must_use]
+pub(crate) struct HugeOutcome(raw::vm_fault_t);
+
+impl HugeOutcome {
+    /// Returns the outcome as C takes it.
+    #[inline]
+    pub(super) fn bits(self) -> raw::vm_fault_t {
+        self.0
+    }
+
     /// Small pages are to be mapped instead of a huge one.
     pub(crate) const FALLBACK: Self = Self(raw::vm_fault_reason_VM_FAULT_FALLBACK);
-    /// There is no memory for a page table.
-    pub(crate) const OOM: Self = Self(raw::vm_fault_reason_VM_FAULT_OOM);
 }
 
 /// Outcome of inserting pages.
@@ -92,13 +109,18 @@ pub(crate) struct Fault<'a, F> {
     _fault: PhantomData<(&'a mut raw::vm_fault, F)>,
 }
 
-/// The mapping's `invalidate_lock`, held for reading: no huge entry is inserted.
-pub(crate) struct SharedMapping<'a> {
+/// The `invalidate_lock` of a fault's mapping, held for reading: no huge entry is inserted.
+///
+/// # Invariants
+/// No huge entry maps the 2 MiB of addresses around the fault.
+pub(crate) struct SharedMapping<'a, F> {
+    fault: &'a Fault<'a, F>,
     _guard: ReadGuard<'a>,
 }
 
-/// The mapping's `invalidate_lock`, held for writing: no entry is inserted.
-pub(crate) struct ExclusiveMapping<'a> {
+/// The `invalidate_lock` of a fault's mapping, held for writing: no entry is inserted.
+pub(crate) struct ExclusiveMapping<'a, F> {
+    fault: &'a Fault<'a, F>,
     _guard: WriteGuard<'a>,
 }
 
@@ -179,7 +201,7 @@ impl<'a, F: FileSystem> Fault<'a, F> {
 
     /// Returns true if a huge entry maps the address.
     #[inline]
-    pub(crate) fn has_huge_entry(&self) -> bool {
+    fn has_huge_entry(&self) -> bool {
         // SAFETY: By the invariant `pmd` points into an upper table.
         unsafe { raw::daxfs_pmd_is_huge(self.vmf) }
     }
@@ -192,19 +214,24 @@ impl<'a, F: FileSystem> Fault<'a, F> {
         start <= first && HUGE_PAGES <= end.saturating_sub(first)
     }
 
-    /// Waits until no huge entry is being inserted for the file.
+    /// Waits until no huge entry is being inserted for the file. Returns `None` if one maps the
+    /// address then.
     #[inline]
-    pub(crate) fn lock_mapping_shared(&self) -> SharedMapping<'_> {
+    pub(crate) fn lock_mapping_shared(&self) -> Option<SharedMapping<'_, F>> {
         // SAFETY: The lock is initialised, and lives as long as the file, which the area holds. A
         // fault may sleep.
-        SharedMapping { _guard: unsafe { ReadGuard::take(self.invalidate_lock()) } }
+        let guard = unsafe { ReadGuard::take(self.invalidate_lock()) };
+        // INVARIANT: An entry that maps the address maps the 2 MiB around it. One is inserted only
+        // under the lock, held for writing.
+        (!self.has_huge_entry()).then_some(SharedMapping { fault: self, _guard: guard })
     }
 
     /// Waits until no entry is being inserted for the file.
-    pub(crate) fn lock_mapping_exclusive(&self) -> ExclusiveMapping<'_> {
+    pub(crate) fn lock_mapping_exclusive(&self) -> ExclusiveMapping<'_, F> {
         // SAFETY: The lock is initialised, and lives as long as the file, which the area holds. A
         // fault may sleep.
-        ExclusiveMapping { _guard: unsafe { WriteGuard::take(self.invalidate_lock()) } }
+        let guard = unsafe { WriteGuard::take(self.invalidate_lock()) };
+        ExclusiveMapping { fault: self, _guard: guard }
     }
 
     #[inline]
@@ -218,14 +245,18 @@ impl<'a, F: FileSystem> Fault<'a, F> {
     /// # Safety
     /// The page is valid; the caller took the reference for the core.
     #[inline]
-    pub(crate) unsafe fn set_page(&self, page: *mut raw::page) {
+    pub(crate) unsafe fn set_page(&self, page: *mut raw::page) -> Outcome {
         // SAFETY: By the invariant the fault is valid.
         unsafe { (*self.vmf).page = page };
+        // INVARIANT: The fault has a page now.
+        Outcome::PAGE
     }
+}
 
+impl<F: FileSystem> SharedMapping<'_, F> {
     /// Inserts `count` pages from `first` on at an address, a number of pages. An entry that is
-    /// there already stays, and ends the call. Refuses addresses that lie outside the area or in
-    /// two page tables, and more than [`MAX_INSERT`] pages.
+    /// there already stays, and ends the call. Refuses addresses that lie outside the area or the
+    /// 2 MiB around the fault, and more than [`MAX_INSERT`] pages.
     ///
     /// For the kernel the function is the second half of an action of mmap, whose first half makes
     /// the area one of `VM_MIXEDMAP`. Here it is used without: for each page it calls what
@@ -239,15 +270,17 @@ impl<'a, F: FileSystem> Fault<'a, F> {
     #[inline]
     pub(crate) unsafe fn insert(
         &self,
-        _lock: &SharedMapping<'_>,
         address: u64,
         first: *mut raw::page,
         count: u64,
     ) -> Inserted {
-        let (start, end) = self.area();
-        let is_inside = start <= address && count <= end.saturating_sub(address);
-        let is_in_table = address % HUGE_PAGES + count <= HUGE_PAGES;
-        if !is_inside || !is_in_table || count > to_u64(MAX_INSERT) {
+        if !(1..=to_u64(MAX_INSERT)).contains(&count) {
+            return Inserted::Refused;
+        }
+        let ((start, end), table) = (self.fault.area(), self.fault.address() / HUGE_PAGES);
+        let last = address.saturating_add(count - 1);
+        let is_inside = start <= address && last < end;
+        if !is_inside || address / HUGE_PAGES != table || last / HUGE_PAGES != table {
             return Inserted::Refused;
         }
         let mut pages: [*mut raw::page; MAX_INSERT] =
@@ -257,33 +290,31 @@ impl<'a, F: FileSystem> Fault<'a, F> {
         action.__bindgen_anon_1.map_kernel.pages = pages.as_mut_ptr();
         action.__bindgen_anon_1.map_kernel.nr_pages = to_usize(count);
         // SAFETY: The function takes address and pages from the action. The addresses lie in the
-        // area and in one page table, as checked above, and there are at most as many pages as the
-        // array has. By the invariant the area is locked; `_lock` is its mapping's, so that no huge
-        // entry comes where a page goes. The pages are valid, have a reference, and keep their
-        // folios, by the contract of this function.
-        Inserted::of(unsafe { raw::map_kernel_pages_complete(self.vma, &mut action) })
+        // area and in the page table of the fault, as checked above, and there are at most as many
+        // pages as the array has. By the invariant of the fault the area is locked. By that of the
+        // lock no huge entry is where a page goes, and none comes. The pages are valid, have a
+        // reference, and keep their folios, by the contract of this function.
+        Inserted::of(unsafe { raw::map_kernel_pages_complete(self.fault.vma, &mut action) })
     }
+}
 
+impl<F: FileSystem> ExclusiveMapping<'_, F> {
     /// Inserts a huge entry for the 2 MiB of addresses around the fault. Refuses addresses that do
     /// not lie in the area.
     ///
     /// # Safety
     /// The folio is valid, has a reference that stays, and has the order
     /// [`HUGE_ORDER`](crate::sys::size::HUGE_ORDER) for as long.
-    pub(crate) unsafe fn insert_huge(
-        &self,
-        _lock: &ExclusiveMapping<'_>,
-        folio: *mut raw::folio,
-    ) -> Outcome {
-        if !self.is_area_huge() {
-            return Outcome::FALLBACK;
+    pub(crate) unsafe fn insert_huge(&self, folio: *mut raw::folio) -> HugeOutcome {
+        if !self.fault.is_area_huge() {
+            return HugeOutcome::FALLBACK;
         }
-        // SAFETY: By the invariant the fault is valid, and `pmd` points into an upper table; the
+        // SAFETY: By its invariant the fault is valid, and `pmd` points into an upper table; the
         // area holds the addresses, as just checked. The folio is by the contract of this function.
-        // `_lock` keeps pages from being inserted below the entry.
-        let bits = unsafe { raw::vmf_insert_folio_pmd(self.vmf, folio, false) };
+        // The lock, which is the mapping's, keeps pages from being inserted below the entry.
+        let bits = unsafe { raw::vmf_insert_folio_pmd(self.fault.vmf, folio, false) };
         // Where huge entries keep a table in reserve there may be no memory for it. Small pages
         // then find out if there is for theirs.
-        if bits & Outcome::OOM.0 != 0 { Outcome::FALLBACK } else { Outcome(bits) }
+        if bits & Outcome::OOM.0 != 0 { HugeOutcome::FALLBACK } else { HugeOutcome(bits) }
     }
 }

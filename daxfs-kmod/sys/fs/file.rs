@@ -47,6 +47,7 @@ pub(crate) enum Mapping {
 impl<F: Files> NewInode<F> {
     /// Makes the inode a regular file.
     pub(crate) fn set_regular(&self) {
+        self.set_type(raw::S_IFREG);
         // SAFETY: The tables are those of `F`, for regular files.
         unsafe {
             self.set_operations(&Tables::<F>::INODE);
@@ -100,9 +101,10 @@ unsafe extern "C" fn read_iter<F: Files>(iocb: *mut raw::kiocb, to: *mut raw::io
         let inode = Inode::<F>::from_raw((*iocb.ki_filp).f_inode);
         (iocb, inode, Iter::from_raw(to))
     };
-    let start = u64::try_from(iocb.ki_pos).map_err(|_| code::EINVAL);
+    let (start, limit) = (u64::try_from(iocb.ki_pos).map_err(|_| code::EINVAL), to.count());
     byte_count(start.and_then(|start| {
-        let length = F::read(inode, start, to)?;
+        // The VFS relies on the limit: splicing takes as many bytes from its pages.
+        let length = F::read(inode, start, to)?.min(limit);
         // CAST: The bytes are some of the file, whose size has 63 bits.
         iocb.ki_pos += length as i64;
         Ok(length)

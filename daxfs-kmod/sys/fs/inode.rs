@@ -27,8 +27,8 @@ pub(crate) trait ReadInode: FileSystem {
 /// An inode of the VFS with the state that the file system `F` keeps of it.
 ///
 /// # Invariants
-/// A reference is to an inode with a count that is not new any more: [`NewInode::publish`] published
-/// it, or it could not be read, and has the default state.
+/// A reference is to an inode with a count that is not new any more: [`NewInode::publish`]
+/// published it, or it could not be read, and has the default state.
 #[repr(C)]
 pub(crate) struct Inode<F: FileSystem> {
     vfs: Opaque<raw::inode>,
@@ -85,8 +85,11 @@ impl<F: FileSystem> Inode<F> {
     pub(crate) fn superblock(&self) -> &Superblock<F> {
         // SAFETY: By the invariant the inode is valid; the field never changes.
         let sb = unsafe { (*self.as_ptr()).i_sb };
-        // SAFETY: The superblock of an inode of `F` is one of `F`. It is not shut down while an
-        // inode has a count.
+        // SAFETY: The superblock of an inode of `F` is one of `F`. It is not shut down while `self`
+        // lives, though inodes that have a count do not prevent that. `self` is borrowed from what
+        // the VFS keeps during a call, such as an open file, or from an `ARef`. That is not `Send`,
+        // so that no static and no state of `F` has one: it does not outlive the call in which it
+        // was got from a superblock, which is not shut down during the call.
         unsafe { Superblock::from_raw(sb) }
     }
 
@@ -105,7 +108,8 @@ impl<F: FileSystem> Inode<F> {
         let _lock = unsafe { WriteGuard::take(&raw mut (*mapping).invalidate_lock) };
         // To the function a length of 0 is all that follows.
         let (from, length) = match bytes {
-            Some(bytes) => (bytes.start, bytes.end.saturating_sub(bytes.start)),
+            Some(bytes) if bytes.is_empty() => return,
+            Some(bytes) => (bytes.start, bytes.end - bytes.start),
             None => (0, 0),
         };
         // SAFETY: The mapping is valid, and range and flag may be any.
@@ -136,7 +140,7 @@ pub(crate) struct NewInode<F: FileSystem>(*mut raw::inode, PhantomData<F>);
 
 /// Attributes of an inode.
 pub(crate) struct Attributes {
-    /// File type and permissions.
+    /// Permissions. The bits of the file type are ignored.
     pub(crate) mode: u16,
     /// User and group.
     pub(crate) owner: (u32, u32),
@@ -152,6 +156,10 @@ pub(crate) struct Attributes {
     pub(crate) time: (i64, u32),
 }
 
+/// The bits of a mode that hold the file type.
+// CAST: The mask has 16 bits.
+const TYPE: u16 = raw::S_IFMT as u16;
+
 impl<F: FileSystem> NewInode<F> {
     /// Returns the inode as C takes it.
     pub(super) fn as_ptr(&self) -> *mut raw::inode {
@@ -166,7 +174,7 @@ impl<F: FileSystem> NewInode<F> {
         // its number, superblock, state, lock and count, none of which is written here; nothing
         // else accesses it. No Rust reference is made to what they write.
         unsafe {
-            (*inode).i_mode = attributes.mode;
+            (*inode).i_mode = (*inode).i_mode & TYPE | attributes.mode & !TYPE;
             (*inode).i_generation = attributes.generation;
             (*inode).i_size = to_loff(attributes.size);
             (*inode).i_blocks = attributes.blocks;
@@ -174,6 +182,15 @@ impl<F: FileSystem> NewInode<F> {
             raw::set_nlink(inode, attributes.links);
             raw::daxfs_inode_set_times(inode, seconds, nanoseconds);
         }
+    }
+
+    /// Sets the file type. The methods that set the operations of a type call this, since what the
+    /// VFS and `free` do with an inode depends on both.
+    pub(super) fn set_type(&self, kind: u32) {
+        // CAST: Types of files have 16 bits.
+        let kind = kind as u16 & TYPE;
+        // SAFETY: By the invariant the inode is new and locked: nothing else accesses the field.
+        unsafe { (*self.0).i_mode = (*self.0).i_mode & !TYPE | kind };
     }
 
     /// Notes that the inode has no ACL, so that the VFS does not ask for one.
@@ -288,8 +305,8 @@ impl Held {
         let inode = self.0.as_ptr();
         // SAFETY: The inode has a count of ours.
         if unsafe { raw::daxfs_inode_is_ready(inode) } {
-            // SAFETY: The inode has a count of ours and is not new any more; `for_each_inode` found it
-            // in the list of a superblock of `F`.
+            // SAFETY: The inode has a count of ours and is not new any more; `for_each_inode` found
+            // it in the list of a superblock of `F`.
             function(unsafe { Inode::from_raw(inode) });
         }
     }

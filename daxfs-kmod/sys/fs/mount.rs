@@ -24,6 +24,9 @@ use crate::sys::size::{PAGE_SHIFT, PAGE_SIZE};
 
 /// Mounts of a file system.
 pub(crate) trait Mounts: Parameters + ReadInode + Xattrs + FileHandles {
+    /// Service that mounts use: it exists before the first mount, and until after the last one.
+    type Service: Send + Sync;
+
     /// Name of the file system type.
     const NAME: &'static CStr;
 
@@ -148,8 +151,12 @@ impl<F: Mounts> NewSuperblock<F> {
         }
     }
 
-    /// Gives the superblock its root, and makes it active.
+    /// Gives the superblock its root, and makes it active. Returns `EINVAL` for an inode of another
+    /// superblock.
     pub(crate) fn finish(self, root: ARef<Inode<F>>) -> Result<LockedSuperblock<F>> {
+        if root.superblock().as_ptr() != self.as_ptr() {
+            return Err(code::EINVAL);
+        }
         // SAFETY: The function takes over our count of the inode, also when it fails.
         let root = unsafe { raw::d_make_root(ARef::into_raw(root).as_ptr().cast()) };
         if root.is_null() {

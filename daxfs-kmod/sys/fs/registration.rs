@@ -26,18 +26,19 @@ unsafe impl Sync for TypeCell {}
 static TYPE: TypeCell = TypeCell(UnsafeCell::new(pin_init::zeroed()));
 static ONCE: Once = Once::new();
 
-/// The registration of the file system type. Fields are dropped in order.
-pub(crate) struct Registration<F> {
+/// The registration of the file system type. Fields are dropped in order: the service after the
+/// last mount.
+pub(crate) struct Registration<F: Mounts> {
     _type: RegisteredType,
     _inodes: InodeCache,
-    _system: PhantomData<F>,
+    _service: F::Service,
 }
 
 struct RegisteredType(());
 
 impl<F: Mounts> Registration<F> {
-    /// Registers the type. Returns `EBUSY` on every call but the first.
-    pub(crate) fn new() -> Result<Self> {
+    /// Registers the type, whose mounts use `service`. Returns `EBUSY` on every call but the first.
+    pub(crate) fn new(service: F::Service) -> Result<Self> {
         ONCE.claim()?;
         // SAFETY: `ONCE` makes this the only cache, and `F` the only file system. The cache is
         // dropped after the type is unregistered, when there is no superblock.
@@ -58,7 +59,7 @@ impl<F: Mounts> Registration<F> {
             *TYPE.0.get() = system;
             raw::register_filesystem(TYPE.0.get())
         })?;
-        Ok(Self { _type: RegisteredType(()), _inodes: inodes, _system: PhantomData })
+        Ok(Self { _type: RegisteredType(()), _inodes: inodes, _service: service })
     }
 }
 

@@ -64,10 +64,10 @@ impl<F: FileSystem> Superblock<F> {
     pub(crate) fn mount(&self) -> Result<&F::Mount> {
         // SAFETY: By the invariant the superblock is valid.
         let info = unsafe { Self::info(self.as_ptr()) };
-        // SAFETY: The state lives as long as the superblock. Its fields are set atomically, and are
+        // SAFETY: The state lives as long as the superblock. The field is set atomically, and is
         // replaced only by `put_super` and `kill_superblock`, after the superblock was shut down:
         // by the invariant that does not happen while `self` lives.
-        unsafe { &*info }.mount.as_ref().ok_or(code::EIO)
+        unsafe { &(*info).mount }.as_ref().ok_or(code::EIO)
     }
 }
 

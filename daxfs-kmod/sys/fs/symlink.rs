@@ -67,6 +67,7 @@ impl<F: FileSystem> Inode<F> {
 impl<F: Symlinks> NewInode<F> {
     /// Makes the inode a symbolic link.
     pub(crate) fn set_symlink(&self) {
+        self.set_type(raw::S_IFLNK);
         // SAFETY: The table is one of `F`, for symbolic links.
         unsafe { self.set_operations(&Tables::<F>::INODE) };
     }

@@ -4,6 +4,7 @@
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
+use kernel::error::code;
 use kernel::ffi::{c_char, c_int, c_void};
 use kernel::prelude::*;
 
@@ -61,6 +62,14 @@ unsafe fn buffer_of<'a>(buffer: *mut c_void, size: usize) -> Buffer<'a> {
     Some(unsafe { core::slice::from_raw_parts_mut(buffer.cast(), size) })
 }
 
+/// Returns a length as C takes it, or `ERANGE` if the caller's buffer, of `size` bytes, has fewer.
+fn length(result: Result<usize>, size: usize) -> isize {
+    byte_count(match result {
+        Ok(length) if size != 0 && length > size => Err(code::ERANGE),
+        result => result,
+    })
+}
+
 unsafe extern "C" fn get<F: Xattrs>(
     handler: *const raw::xattr_handler,
     _dentry: *mut raw::dentry,
@@ -77,7 +86,7 @@ unsafe extern "C" fn get<F: Xattrs>(
     };
     // CAST: `handler` made the prefix of a byte. A length has 64 KiB at most, and an error number
     // is that of a `c_int`.
-    byte_count(F::get(inode, prefix as u8, name.to_bytes(), into)) as c_int
+    length(F::get(inode, prefix as u8, name.to_bytes(), into), size) as c_int
 }
 
 pub(super) unsafe extern "C" fn list<F: Xattrs>(
@@ -91,5 +100,5 @@ pub(super) unsafe extern "C" fn list<F: Xattrs>(
         let inode = raw::daxfs_dentry_inode(dentry);
         (Inode::<F>::from_raw(inode), buffer_of(buffer.cast(), size))
     };
-    byte_count(F::list(inode, into))
+    length(F::list(inode, into), size)
 }
