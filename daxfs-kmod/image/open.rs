@@ -32,22 +32,22 @@ pub(super) fn open(
     copy: &mut SuperblockCopy,
     log: Log<'_>,
 ) -> Result<Backing> {
-    let refused = |refusal| refused_memory(phys, refusal, log);
+    let refuse = |refusal| refused_memory(phys, refusal, log);
     if let Some(size) = options.size {
-        PhysicalRange::new(phys, size).map_err(refused)?;
+        PhysicalRange::new(phys, size).map_err(refuse)?;
     }
-    let beginning = PhysicalRange::new(phys, ALIGNMENT).map_err(refused)?;
-    if let Some(former) = ClaimedRange::of_former_mount(beginning).map_err(refused)? {
+    let beginning = PhysicalRange::new(phys, ALIGNMENT).map_err(refuse)?;
+    if let Some(former) = ClaimedRange::of_former_mount(beginning).map_err(refuse)? {
         let length = image_length(&former, options, copy, log)?;
-        return former.for_length(length).map(Backing::Claimed).map_err(refused);
+        return former.for_length(length).map(Backing::Claimed).map_err(refuse);
     }
-    let peek = Peek::new(beginning, to_u64(SUPERBLOCK_SIZE)).map_err(refused)?;
+    let peek = Peek::new(beginning, to_u64(SUPERBLOCK_SIZE)).map_err(refuse)?;
     let length = image_length(&peek, options, copy, log)?;
     // The claim on the beginning goes before one on the whole is taken. If another mount is faster,
-    // this one is refused. All that was read is read again.
+    // this one is refuse. All that was read is read again.
     drop(peek);
-    let range = PhysicalRange::new(phys, length).map_err(refused)?;
-    ClaimedRange::claim(range).map(Backing::Claimed).map_err(refused)
+    let range = PhysicalRange::new(phys, length).map_err(refuse)?;
+    ClaimedRange::claim(range).map(Backing::Claimed).map_err(refuse)
 }
 
 /// Returns the length of the image in `memory` by its superblock. It must fit `size=`.

@@ -59,7 +59,7 @@ impl Key {
 }
 
 /// A reason to refuse an option.
-pub(crate) enum Refusal {
+pub(crate) enum OptionError {
     /// It was given before.
     Repeated(Key),
     /// Its value is not a number.
@@ -72,7 +72,7 @@ pub(crate) enum Refusal {
     Identity,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for OptionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Repeated(key) => write!(f, "option {} is given twice", key.name()),
@@ -82,7 +82,7 @@ impl fmt::Display for Refusal {
                 key.name()
             ),
             Self::Misaligned(phys) => {
-                write!(f, "phys={phys:#x} is no multiple of 2 MiB ({ALIGNMENT:#x})")
+                write!(f, "phys={phys:#x} is not a multiple of 2 MiB ({ALIGNMENT:#x})")
             }
             Self::EmptySize => f.write_str("size=0 holds no image"),
             Self::Identity => f.write_str(
@@ -94,13 +94,13 @@ impl fmt::Display for Refusal {
 
 impl Options {
     /// Sets an option to a value, which is empty for a flag.
-    pub(crate) fn set(&mut self, key: Key, value: &[u8]) -> Result<(), Refusal> {
-        let number = || parse_number(value).ok_or(Refusal::Number(key));
+    pub(crate) fn set(&mut self, key: Key, value: &[u8]) -> Result<(), OptionError> {
+        let number = || parse_number(value).ok_or(OptionError::Number(key));
         match key {
             Key::Phys => once(&mut self.phys, key, aligned(number()?)?),
             Key::Size => once(&mut self.size, key, not_empty(number()?)?),
             Key::Identity => once(&mut self.identity, key, parse_identity(value)?),
-            Key::Validate if self.validate => Err(Refusal::Repeated(key)),
+            Key::Validate if self.validate => Err(OptionError::Repeated(key)),
             Key::Validate => {
                 self.validate = true;
                 Ok(())
@@ -118,25 +118,25 @@ impl Options {
     }
 }
 
-fn once<T>(slot: &mut Option<T>, key: Key, value: T) -> Result<(), Refusal> {
+fn once<T>(slot: &mut Option<T>, key: Key, value: T) -> Result<(), OptionError> {
     if slot.is_some() {
-        return Err(Refusal::Repeated(key));
+        return Err(OptionError::Repeated(key));
     }
     *slot = Some(value);
     Ok(())
 }
 
-fn aligned(phys: u64) -> Result<u64, Refusal> {
+fn aligned(phys: u64) -> Result<u64, OptionError> {
     if phys % ALIGNMENT == 0 {
         Ok(phys)
     } else {
-        Err(Refusal::Misaligned(phys))
+        Err(OptionError::Misaligned(phys))
     }
 }
 
-fn not_empty(size: u64) -> Result<u64, Refusal> {
+fn not_empty(size: u64) -> Result<u64, OptionError> {
     if size == 0 {
-        Err(Refusal::EmptySize)
+        Err(OptionError::EmptySize)
     } else {
         Ok(size)
     }
@@ -159,13 +159,13 @@ fn parse_number(text: &[u8]) -> Option<u64> {
     u64::from_str_radix(digits, radix).ok()?.checked_mul(1 << shift)
 }
 
-fn parse_identity(text: &[u8]) -> Result<[u8; 32], Refusal> {
+fn parse_identity(text: &[u8]) -> Result<[u8; 32], OptionError> {
     let digits = text.strip_prefix(b"sha256:").filter(|digits| digits.len() == 64);
-    let digits = digits.ok_or(Refusal::Identity)?;
+    let digits = digits.ok_or(OptionError::Identity)?;
     let mut identity = [0; 32];
     for (byte, pair) in identity.iter_mut().zip(digits.chunks_exact(2)) {
         *byte = pair.iter().try_fold(0, |high, &digit| Some(high << 4 | nibble(digit)?))
-            .ok_or(Refusal::Identity)?;
+            .ok_or(OptionError::Identity)?;
     }
     Ok(identity)
 }

@@ -90,7 +90,7 @@ unsafe extern "C" fn memory_failure(
     if let Some(handler) = handler {
         handler.pages_failed(first.saturating_sub(start >> PAGE_SHIFT), count);
     }
-    pr_err!("memory at {:#x} is broken\n", first << PAGE_SHIFT);
+    pr_err!("memory at {:#x} is poisoned\n", first << PAGE_SHIFT);
     // CAST: A flag, which is not the uppermost.
     if flags & raw::mf_flags_MF_MUST_KILL as c_int != 0 {
         // The task cannot continue where it was. The caller kills it for any error.

@@ -34,7 +34,7 @@ pub(crate) enum Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Misaligned => write!(f, "begins at no multiple of {HUGE_SIZE:#x}"),
+            Self::Misaligned => write!(f, "does not begin at a multiple of {HUGE_SIZE:#x}"),
             Self::Wraps => f.write_str("ends beyond 64 bits"),
             Self::BeyondLimit(limit) => {
                 write!(f, "ends beyond the highest address of this machine, {limit:#x}")

@@ -101,7 +101,7 @@ fn fill(
     mount.image().inode(root).map_err(|error| mount.refuse(error, log))?;
     let inode = new.inode(root.get().into())?;
     if !matches!(inode.info().kind, InodeKind::Directory(_)) {
-        log.error(format_args!("corrupt image: root inode {root} is no directory"));
+        log.error(format_args!("corrupt image: root inode {root} is not a directory"));
         return Err(errno::corrupt());
     }
     new.finish(inode)

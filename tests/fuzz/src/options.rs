@@ -13,7 +13,7 @@ use clap::Parser;
 use daxfs_hostile::fuzz::Target;
 use daxfs_image::format::Identity;
 
-use self::kernel::{Key, Options, Refusal, ALIGNMENT};
+use self::kernel::{Key, OptionError, Options, ALIGNMENT};
 
 #[rustfmt::skip]
 #[path = "../../../daxfs-kmod/image/options.rs"]
@@ -128,7 +128,7 @@ fn taken(options: &Options, key: Key, value: &[u8]) {
 }
 
 /// Asserts that a refusal has a message, and that the text is invalid.
-fn refused(before: &Options, key: Key, value: &[u8], refusal: &Refusal) {
+fn refused(before: &Options, key: Key, value: &[u8], refusal: &OptionError) {
     let said = refusal.to_string();
     assert!(!said.is_empty() && said.is_ascii(), "{said:?}");
     let sound = |value: &u128| *value <= u64::MAX.into();

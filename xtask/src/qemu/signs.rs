@@ -5,7 +5,7 @@
 //! announced it. The signs are those of bugs that the kernel detects, of tasks that hang, of memory
 //! that runs out or fails, and of memory that the module cannot release.
 
-use daxfs_vm_protocol::table::{PAGE_IS_BROKEN, RANGE_IS_KEPT};
+use daxfs_vm_protocol::table::{PAGE_IS_POISONED, RANGE_IS_KEPT};
 
 /// The signs; none of them is part of a good boot.
 const SIGNS: &[&str] = &[
@@ -63,7 +63,7 @@ const SIGNS: &[&str] = &[
     "[Hardware Error]",
     // Messages of the module about memory that it cannot release, and about broken memory.
     RANGE_IS_KEPT,
-    PAGE_IS_BROKEN,
+    PAGE_IS_POISONED,
 ];
 
 /// Returns the sign of trouble in a line of the kernel.

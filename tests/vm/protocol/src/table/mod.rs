@@ -20,8 +20,8 @@ use crate::suite::{Case, Extra, Guest, Image, Kernels, Limits, Peer, Root, Scope
 /// The words of the module when it keeps the memory of a former mount.
 pub const RANGE_IS_KEPT: &str = "in use after the unmount";
 
-/// The words of the module when it meets a page of broken memory.
-pub const PAGE_IS_BROKEN: &str = "is broken";
+/// The words of the module when the hardware reports a page of its memory as poisoned.
+pub const PAGE_IS_POISONED: &str = "is poisoned";
 
 /// The case that ends each guest of `qemu-test` on the sanitizer kernel. The kernel prints the
 /// names of selected cases with its command line, so no name may contain a sign of trouble.

@@ -2,14 +2,14 @@
 //! The cases on the sample image, in their order. Remarks name the files of
 //! `tests/vm/guest/src/cases/` that hold them.
 
-use super::{PAGE_IS_BROKEN, RANGE_IS_KEPT};
+use super::{PAGE_IS_POISONED, RANGE_IS_KEPT};
 use crate::suite::Case;
 
 /// The words of the kernel about broken memory, and of the module.
 const BROKEN_MEMORY: &[&str] = &[
     "Memory failure:",
     "hardware memory corruption",
-    PAGE_IS_BROKEN,
+    PAGE_IS_POISONED,
 ];
 
 /// The words of the module about memory that outlives its mount.
