@@ -71,7 +71,7 @@ fn zeros<T: Clone + Default>(count: usize) -> Result<Vec<T>, std::collections::T
     Ok(vector)
 }
 
-/// Checks the hashes of all metadata sections, every rule that [`check::check_structure`] knows,
+/// Checks the hashes of all metadata sections, every rule that [`check::check_rules`] knows,
 /// and that the pages that nothing owns are zero: all that the module's `validate` checks. It takes
 /// two threads and at most `limit` bytes of memory.
 ///
