@@ -35,7 +35,7 @@ impl Program {
     }
 }
 
-/// The fate of the output.
+/// The result of printing the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Output {

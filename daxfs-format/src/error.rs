@@ -130,6 +130,24 @@ impl Finding {
         }
     }
 
+    /// Writes the sentence of this finding to `out`, with `note` after the offset.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write_with(&self, out: &mut dyn fmt::Write, note: fmt::Arguments<'_>) -> fmt::Result {
+        let Self {
+            object,
+            offset,
+            rule,
+            value,
+        } = self;
+        write!(
+            out,
+            "{object} at {offset:#x}{note} breaks the rule that {} [{rule}]: found {value:#x}",
+            rule.text()
+        )
+    }
+
     /// The error that reports this finding.
     #[must_use]
     pub const fn into_error(self) -> Error {
@@ -179,17 +197,7 @@ impl fmt::Display for Object {
 /// A sentence that cannot be taken to mean that the rule holds.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            object,
-            offset,
-            rule,
-            value,
-        } = self;
-        write!(
-            f,
-            "{object} at {offset:#x} breaks the rule that {} [{rule}]: found {value:#x}",
-            rule.text()
-        )
+        self.write_with(f, format_args!(""))
     }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The numbers that name the objects of an image. They count from 1; 0 is no object.
+//! The numbers that name the objects of an image. They count from 1; 0 names no object.
 
 use core::fmt;
 use core::num::NonZeroU32;

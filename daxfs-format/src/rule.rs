@@ -61,7 +61,7 @@ rules! {
     Padding = "padding": "bytes that belong to nothing are zero";
 
     // Inodes.
-    InodeZero = "inode-zero": "inode 0 does not exist, and its place is zero";
+    InodeZero = "inode-zero": "inode 0 does not exist, and its offset is zero";
     InodeNumber = "inode-number": "an inode number is at least 1 and has an inode";
     InodeType = "inode-type": "the mode states one of the seven file types";
     InodeLayout = "inode-layout": "the layout fits file type and size";
@@ -81,7 +81,7 @@ rules! {
 
     // Directories.
     DirectoryParent = "directory-parent": "a directory has one entry, in its parent, and a higher number than it";
-    DirectoryPlace = "directory-place": "directory units follow each other in the order of inode numbers";
+    DirectoryOffset = "directory-offset": "directory units follow each other in the order of inode numbers";
     DirectoryShape = "directory-shape": "names follow the entries in their order and fill the unit";
     EntryReserved = "entry-reserved": "reserved bytes of a directory entry are zero";
     EntryInode = "entry-inode": "an entry names an inode that exists";
@@ -91,12 +91,12 @@ rules! {
     EntryOrder = "entry-order": "entries ascend by hash, then by name";
 
     // Symlinks.
-    SymlinkPlace = "symlink-place": "symlink targets follow each other in the order of inode numbers";
+    SymlinkOffset = "symlink-offset": "symlink targets follow each other in the order of inode numbers";
     SymlinkTarget = "symlink-target": "a symlink target holds no NUL";
 
     // Extended attributes.
     XattrTable = "xattr-table": "the table of attribute sets fits its section, and reserved bytes are zero";
-    XattrPlace = "xattr-place": "attribute sets follow each other in the order of their numbers";
+    XattrOffset = "xattr-offset": "attribute sets follow each other in the order of their numbers";
     XattrOrder = "xattr-order": "sets are numbered by first use, and attributes ascend by namespace, then by name";
     XattrEntry = "xattr-entry": "an attribute lies within its set, and reserved bytes are zero";
     XattrNamespace = "xattr-namespace": "an attribute has a known namespace";
@@ -108,11 +108,11 @@ rules! {
 
     // Contents.
     ContentOrder = "content-order": "contents are numbered by first use";
-    ContentShared = "content-shared": "files with one content number have one place and one size";
+    ContentShared = "content-shared": "files with one content number have one offset and one size";
     ContentOverlap = "content-overlap": "different contents share no page";
     ContentTail = "content-tail": "bytes between a file's end and its page's end are zero";
-    PackedPlace = "packed-place": "packed contents follow each other in the order of their numbers";
-    ExtentPlace = "extent-place": "extent lists follow each other in the order of inode numbers";
+    PackedOffset = "packed-offset": "packed contents follow each other in the order of their numbers";
+    ExtentOffset = "extent-offset": "extent lists follow each other in the order of inode numbers";
     ExtentRange = "extent-range": "an extent is page aligned, not empty, and within its file and the data section";
     ExtentOrder = "extent-order": "the extents of a file ascend without overlap and leave a hole";
     ExtentPages = "extent-pages": "a sparse file states how many pages its extents have";

@@ -96,7 +96,7 @@ impl Options {
         }
     }
 
-    /// The wish for a progress bar.
+    /// When the progress bar is shown.
     #[must_use]
     pub fn progress(&self) -> Show {
         if self.quiet {

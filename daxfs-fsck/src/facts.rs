@@ -6,7 +6,7 @@ use daxfs_image::check::DataSummary;
 use daxfs_image::format::text::Uuid;
 use daxfs_image::format::Finding;
 use daxfs_image::FileImage;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// The properties of an image that the superblock states.
 #[derive(Debug, Serialize)]
@@ -24,22 +24,29 @@ pub struct Description {
 }
 
 /// A finding with its path.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct Located {
-    /// The object.
-    pub object: String,
-    /// The offset of the offending bytes, from the start of the image.
-    pub offset: u64,
+    /// The finding.
+    pub finding: Finding,
     /// The path, if there is one.
     pub path: Option<Text>,
+}
+
+/// A finding in JSON.
+#[derive(Serialize)]
+struct JsonFinding<'a> {
+    object: String,
+    /// The offset of the offending bytes, from the start of the image.
+    offset: u64,
+    path: Option<&'a Text>,
     /// The name of the rule.
-    pub rule: &'static str,
+    rule: &'static str,
     /// The text of the rule.
-    pub text: &'static str,
+    text: &'static str,
     /// The stated value that breaks it, as [`Finding`] defines it.
-    pub value: u64,
+    value: u64,
     /// True if a newer version of the format may allow this.
-    pub newer: bool,
+    newer: bool,
 }
 
 /// The extent of a verification.
@@ -78,38 +85,43 @@ impl Located {
     #[must_use]
     pub fn new(finding: &Finding, path: Option<Vec<u8>>) -> Self {
         Self {
-            object: finding.object.to_string(),
-            offset: finding.offset,
+            finding: *finding,
             path: path.map(Text),
-            rule: finding.rule.id(),
-            text: finding.rule.text(),
-            value: finding.value,
-            newer: finding.rule.is_support(),
         }
     }
 
     /// The finding as a line of text.
-    pub(crate) fn line(&self) -> String {
-        let Self {
+    #[must_use]
+    pub fn line(&self) -> String {
+        let path = self.path.as_ref();
+        let path = path.map_or(String::new(), |path| format!(" ({path})"));
+        let mut line = String::new();
+        // Writing to a string cannot fail.
+        let _ = self.finding.write_with(&mut line, format_args!("{path}"));
+        if self.finding.rule.is_support() {
+            line += "; a newer version may support it";
+        }
+        line + "\n"
+    }
+}
+
+impl Serialize for Located {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Finding {
             object,
             offset,
-            path,
             rule,
-            text,
             value,
-            newer,
-        } = self;
-        let newer = if *newer {
-            "; a newer version may support it"
-        } else {
-            ""
+        } = self.finding;
+        let finding = JsonFinding {
+            object: object.to_string(),
+            offset,
+            path: self.path.as_ref(),
+            rule: rule.id(),
+            text: rule.text(),
+            value,
+            newer: rule.is_support(),
         };
-        let path = path
-            .as_ref()
-            .map_or(String::new(), |path| format!(" ({path})"));
-        format!(
-            "{object} at {offset:#x}{path} breaks the rule that {text} [{rule}]: \
-             found {value:#x}{newer}\n"
-        )
+        finding.serialize(serializer)
     }
 }

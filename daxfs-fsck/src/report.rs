@@ -71,9 +71,10 @@ impl Report {
         }
     }
 
-    /// Returns true if no defect of the image is known.
+    /// Returns true if no defect of the image is known. That says nothing of an image that was not
+    /// checked.
     #[must_use]
-    pub fn is_clean(&self) -> bool {
+    pub fn has_no_known_defect(&self) -> bool {
         self.total == 0 && self.identity_wanted.is_none()
     }
 
@@ -86,7 +87,11 @@ impl Report {
     #[must_use]
     pub fn status(&self) -> u8 {
         let lost = self.extracted.as_ref().is_some_and(|s| s.not_restored != 0);
-        let findings = if self.is_clean() { 0 } else { status::FINDINGS };
+        let findings = if self.has_no_known_defect() {
+            0
+        } else {
+            status::FINDINGS
+        };
         let failed = self.error.is_some() || lost;
         findings | if failed { status::OPERATIONAL } else { 0 }
     }
@@ -95,7 +100,7 @@ impl Report {
     #[must_use]
     pub fn print(&self, options: &Options) -> ExitCode {
         let text = if options.json {
-            json::text(&Status::of(self)) + "\n"
+            json::text(&JsonReport::of(self)) + "\n"
         } else {
             self.print_errors();
             self.text(options)
@@ -147,8 +152,8 @@ impl Report {
         let (image, total) = (&self.image, self.total);
         let shown = u64::try_from(self.findings.len()).unwrap_or(u64::MAX);
         let result = match total {
-            _ if !self.checked && self.is_clean() => "not known to be clean".to_owned(),
-            0 if self.is_clean() => "clean".to_owned(),
+            _ if !self.checked && self.has_no_known_defect() => "not known to be clean".to_owned(),
+            0 if self.has_no_known_defect() => "clean".to_owned(),
             0 => "not the image with that identity".to_owned(),
             1 => "1 finding".to_owned(),
             _ if total > shown => format!("{total} findings, of which the first {shown} are shown"),
@@ -185,14 +190,14 @@ impl Report {
 
 /// The JSON object: the report with its conclusions.
 #[derive(Serialize)]
-struct Status<'a> {
+struct JsonReport<'a> {
     status: u8,
     clean: bool,
     #[serde(flatten)]
     report: &'a Report,
 }
 
-impl<'a> Status<'a> {
+impl<'a> JsonReport<'a> {
     fn of(report: &'a Report) -> Self {
         let status = report.status();
         let clean = status & status::FINDINGS == 0 && report.checked;

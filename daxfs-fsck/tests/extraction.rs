@@ -71,8 +71,8 @@ fn inherited_acls_are_not_added() {
     fs::create_dir(source.join("dir")).unwrap();
     fs::write(source.join("dir/file"), b"x").unwrap();
     let image = scratch.image();
-    let place = scratch.join("place");
-    fs::create_dir(&place).unwrap();
+    let parent = scratch.join("parent");
+    fs::create_dir(&parent).unwrap();
     let entries: [(u16, u16, u32); 5] = [
         (1, 7, u32::MAX),
         (2, 6, 1000),
@@ -87,20 +87,20 @@ fn inherited_acls_are_not_added() {
         acl.extend(id.to_le_bytes());
     }
     lsetxattr(
-        &place,
+        &parent,
         "system.posix_acl_default",
         &acl,
         XattrFlags::empty(),
     )
     .unwrap();
-    fs::create_dir(place.join("probe")).unwrap();
-    let inherited = record::xattrs(&place.join("probe")).unwrap();
+    fs::create_dir(parent.join("probe")).unwrap();
+    let inherited = record::xattrs(&parent.join("probe")).unwrap();
     assert_eq!(inherited.len(), 2, "the ACL would be inherited");
-    let target = place.join("target");
+    let target = parent.join("target");
     assert_eq!(extract(&image, &target, &[]).status, 0);
     assert_same(&source, &target);
-    assert_eq!(extract(&image, &place.join("probe"), &[]).status, 0);
-    assert_same(&source, &place.join("probe"));
+    assert_eq!(extract(&image, &parent.join("probe"), &[]).status, 0);
+    assert_same(&source, &parent.join("probe"));
 }
 
 #[test]
@@ -175,8 +175,8 @@ fn an_image_with_findings_is_not_extracted() {
     let image = scratch.small_image();
     let target = scratch.join("target");
     damage(&image, |bytes| {
-        let place = find(bytes, b"a few bytes");
-        bytes[place] = b'A';
+        let offset = find(bytes, b"a few bytes");
+        bytes[offset] = b'A';
     });
     let result = extract(&image, &target, &["--verify-data"]);
     assert_eq!((result.status, target.exists()), (4 | 8, false));
@@ -341,8 +341,8 @@ fn the_way_back_up_is_checked() {
     let moved = |_| {
         let _ = fs::rename(target.join("top"), outside.join("top"));
     };
-    let place = Target::new(&target, Existing::Refuse).unwrap();
-    let error = extract::extract(&open(&image), &place, 1, &moved).unwrap_err();
+    let opened = Target::new(&target, Existing::Refuse).unwrap();
+    let error = extract::extract(&open(&image), &opened, 1, &moved).unwrap_err();
     assert!(format!("{error:#}").contains("was moved"), "{error:#}");
     assert_eq!(fs::metadata(&outside).unwrap().mode() & 0o7777, 0o700);
 }
@@ -365,15 +365,15 @@ fn without_privilege_the_rest_is_restored() {
     make(rustix::fs::FileType::Fifo, "fifo", 0);
     fs::hard_link(source.join("null"), source.join("null-again")).unwrap();
     let image = scratch.image();
-    let place = scratch.join("place");
-    fs::create_dir(&place).unwrap();
-    std::os::unix::fs::chown(&place, Some(65534), Some(65534)).unwrap();
+    let parent = scratch.join("parent");
+    fs::create_dir(&parent).unwrap();
+    std::os::unix::fs::chown(&parent, Some(65534), Some(65534)).unwrap();
     fs::set_permissions(&*scratch, Permissions::from_mode(0o755)).unwrap();
     let program = scratch.join("daxfs-fsck");
     fs::copy(env!("CARGO_BIN_EXE_daxfs-fsck"), &program).unwrap();
     let mut command = Command::new(&program);
     command.uid(65534).gid(65534).arg("--extract");
-    let result = run(command.arg(place.join("target")).arg(&image));
+    let result = run(command.arg(parent.join("target")).arg(&image));
     assert_eq!(result.status, 8, "{result:?}");
     assert!(result.stdout.contains("clean"), "{}", result.stdout);
     assert!(
@@ -391,7 +391,7 @@ fn without_privilege_the_rest_is_restored() {
         "{}",
         result.stderr
     );
-    let target = place.join("target");
+    let target = parent.join("target");
     let program = fs::metadata(target.join("program")).unwrap();
     assert_eq!((program.mode() & 0o7777, program.uid()), (0o755, 65534));
     assert!(fs::metadata(target.join("fifo"))
@@ -426,9 +426,9 @@ fn a_time_that_the_file_system_has_not_kept_is_told() {
     let mut lost = 0;
     for name in ["late", "link"] {
         let kept = fs::symlink_metadata(target.join(name)).unwrap().mtime();
-        let told = format!("/{name}: cannot set the time {wanted}.");
+        let expected = format!("/{name}: cannot set the time {wanted}.");
         assert_eq!(
-            result.stderr.contains(&told),
+            result.stderr.contains(&expected),
             kept != wanted,
             "{}",
             result.stderr
@@ -443,9 +443,9 @@ fn a_time_that_the_file_system_has_not_kept_is_told() {
         );
     }
     assert_eq!(result.status, if lost == 0 { 0 } else { 8 });
-    let told = format!("{lost} attributes or devices were not restored");
+    let expected = format!("{lost} attributes or devices were not restored");
     assert_eq!(
-        result.stderr.contains(&told),
+        result.stderr.contains(&expected),
         lost != 0,
         "{}",
         result.stderr

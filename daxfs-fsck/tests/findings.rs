@@ -18,7 +18,7 @@ use support::{check, damage, field, find, forge, inode, open, section, Scratch};
 use zerocopy::{FromZeros, IntoBytes};
 
 /// The offset of the bytes of a contiguous file.
-fn place(image: &std::path::Path, path: &str) -> usize {
+fn offset_of(image: &std::path::Path, path: &str) -> usize {
     match inode(image, path).kind {
         InodeKind::Regular(FileData::Direct { offset } | FileData::Packed { offset }) => {
             usize::try_from(offset).unwrap()
@@ -44,14 +44,14 @@ fn a_flipped_bit_of_any_content_is_found_with_its_path() {
         panic!("a sparse file");
     };
     let extent = extents.extent(&list, 0).unwrap().unwrap();
-    let places = [
-        ("/a/b/packed", place(&image, "a/b/packed") + 4),
-        ("/a/direct", place(&image, "a/direct") + 99_999),
-        ("/huge", place(&image, "huge") + (5 << 20)),
+    let changes = [
+        ("/a/b/packed", offset_of(&image, "a/b/packed") + 4),
+        ("/a/direct", offset_of(&image, "a/direct") + 99_999),
+        ("/huge", offset_of(&image, "huge") + (5 << 20)),
         ("/sparse", usize::try_from(extent.offset).unwrap() + 4999),
     ];
-    for (path, place) in places {
-        damage(&image, |bytes| bytes[place] ^= 0x10);
+    for (path, at) in changes {
+        damage(&image, |bytes| bytes[at] ^= 0x10);
         assert_eq!(
             check(&image, &["-q"]).status,
             0,
@@ -66,7 +66,7 @@ fn a_flipped_bit_of_any_content_is_found_with_its_path() {
         );
         assert!(run.stdout.contains(&format!("({path})")), "{}", run.stdout);
         assert!(run.stdout.contains("[content-digest]"), "{}", run.stdout);
-        damage(&image, |bytes| bytes[place] ^= 0x10);
+        damage(&image, |bytes| bytes[at] ^= 0x10);
     }
     assert_eq!(check(&image, &["-q", "--verify-data"]).status, 0);
 }
@@ -76,10 +76,10 @@ fn a_flipped_bit_of_any_content_is_found_with_its_path() {
 fn bytes_after_the_end_of_a_file_are_found() {
     let scratch = Scratch::new();
     let image = scratch.small_image();
-    let end = place(&image, "dir/large") + 10_000;
+    let end = offset_of(&image, "dir/large") + 10_000;
     let content = inode(&image, "dir/large").content.unwrap();
-    for place in [end, end + 2287] {
-        damage(&image, |bytes| bytes[place] = 9);
+    for at in [end, end + 2287] {
+        damage(&image, |bytes| bytes[at] = 9);
         let run = check(&image, &["-q"]);
         assert_eq!(
             (run.status, run.stdout.lines().count()),
@@ -87,15 +87,14 @@ fn bytes_after_the_end_of_a_file_are_found() {
             "{}",
             run.stdout
         );
-        let expected =
-            format!("content {content} at {place:#x} (/dir/large) breaks the rule that ");
+        let expected = format!("content {content} at {at:#x} (/dir/large) breaks the rule that ");
         assert!(run.stdout.starts_with(&expected), "{}", run.stdout);
         assert!(
             run.stdout.ends_with("[content-tail]: found 0x9\n"),
             "{}",
             run.stdout
         );
-        damage(&image, |bytes| bytes[place] = 0);
+        damage(&image, |bytes| bytes[at] = 0);
     }
 }
 
@@ -212,7 +211,7 @@ fn overlapping_contents_are_not_hashed_again_and_again() {
     fs::write(source.join("b"), vec![2; 10_000]).unwrap();
     let image = scratch.image();
     let to = field(&image, inode(&image, "b").ino, 24);
-    let offset = u64::try_from(place(&image, "a")).unwrap();
+    let offset = u64::try_from(offset_of(&image, "a")).unwrap();
     forge(&image, |bytes| {
         bytes[to..][..8].copy_from_slice(&offset.to_le_bytes());
     });

@@ -18,7 +18,7 @@
 //! | [`seal`] | checksums of an image that was changed, for builders and tests |
 //!
 //! The tools read through [`mod@file`], because an image under examination may be truncated at any
-//! time. Programs that need file contents in place use [`mapped`].
+//! time. Programs that need file contents without a copy use [`mapped`].
 
 pub mod attributes;
 pub mod check;

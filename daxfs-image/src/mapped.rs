@@ -103,7 +103,7 @@ impl MappedImage {
         &self.0
     }
 
-    /// The contents of a regular file in place, or `None` for a sparse file and for other types.
+    /// The mapped contents of a regular file, or `None` for a sparse file and for other types.
     #[must_use]
     pub fn contents(&self, inode: &Inode) -> Option<&[u8]> {
         let offset = match inode.kind {

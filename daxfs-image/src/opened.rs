@@ -87,12 +87,12 @@ impl<M: Memory> Opened<M> {
         check::verify_section_digests::<Sha256, _, _>(&self.image, &self.copy, buffer, sink)
     }
 
-    /// Checks every rule about metadata. See [`check::check_structure`].
+    /// Checks every rule about metadata. See [`check::check_rules`].
     ///
     /// # Errors
     /// [`check::Stop`] if the check could not be completed.
     pub fn check_rules(&self, scratch: &mut Scratch<'_>, sink: &mut Sink<'_>) -> Outcome {
-        check::check_structure(&self.image, &self.copy, scratch, sink)
+        check::check_rules(&self.image, &self.copy, scratch, sink)
     }
 }
 

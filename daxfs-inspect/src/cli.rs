@@ -178,7 +178,7 @@ pub struct DiffArgs {
     pub a: PathBuf,
     /// The new image.
     pub b: PathBuf,
-    /// Print errors only; the exit status tells whether the trees differ.
+    /// Print errors only; the exit status says whether the trees differ.
     #[arg(short, long)]
     pub quiet: bool,
     /// Print JSON, one object a line.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The cost of a command is bounded by the length of the image, whatever the image states.
 //!
-//! Objects that share their place cost an image nothing. A command that read the place again for
+//! Objects that share their bytes cost an image nothing. A command that read the bytes again for
 //! each of them would never end, on an image of a few megabytes.
 #![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
@@ -71,7 +71,7 @@ fn directories_that_share_a_unit_are_listed_once() {
         println!("{command} {rest:?}: {} bytes", run.out.len());
         assert_eq!(run.code, 1);
         assert!(run.err.contains("inode 3 at "), "{}", run.err);
-        assert_bounded(&run, "[directory-place]", lines);
+        assert_bounded(&run, "[directory-offset]", lines);
     }
 }
 
@@ -81,7 +81,7 @@ fn trees_whose_directories_share_a_unit_are_compared_in_one_pass() {
     for [a, b] in [[&a, &b], [&b, &a], [&a, &a]] {
         let run = diff(a, b);
         assert_eq!(run.code, 2);
-        assert_bounded(&run, "[directory-place]", COUNT + 100);
+        assert_bounded(&run, "[directory-offset]", COUNT + 100);
     }
 }
 
@@ -103,7 +103,7 @@ fn sparse_files_that_share_a_list_are_mapped_once() {
     let run = ImageFile::new(&specimen.finish()).run("map", &[]);
     assert_eq!(run.code, 1);
     assert!(run.err.contains("inode 3 at "), "{}", run.err);
-    assert_bounded(&run, "[extent-place]", 400 + 20);
+    assert_bounded(&run, "[extent-offset]", 400 + 20);
 }
 
 fn undigested() -> Form {
@@ -131,8 +131,8 @@ fn contents_that_share_bytes_are_compared_once() {
     assert_eq!(run.code, 2);
     assert!(run.err.contains("content 3 at "), "{}", run.err);
     assert_bounded(&run, "[content-overlap]", 0);
-    let told = "and 1900 more problems";
-    assert!(run.err.contains(told), "{}", run.err);
+    let expected = "and 1900 more problems";
+    assert!(run.err.contains(expected), "{}", run.err);
 }
 
 /// Each of 300 extents has all bytes of the data section.
@@ -200,5 +200,5 @@ fn shared_sets_are_refused(specimen: Editor) {
         "{}",
         run.err
     );
-    assert_bounded(&run, "[xattr-place]", 0);
+    assert_bounded(&run, "[xattr-offset]", 0);
 }

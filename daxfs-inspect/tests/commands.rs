@@ -179,17 +179,17 @@ fn cat_prints_contents_and_holes() {
         image.run("cat", &["sparse-hole"]).clean().out,
         vec![0; 1 << 20]
     );
-    let pieces = image
+    let extents = image
         .run("cat", &["--json", "sparse-middle"])
         .clean()
         .json();
-    let places: Vec<_> = pieces
+    let listed: Vec<_> = extents
         .iter()
         .map(|p| (p["offset"].as_u64(), p["data"].is_null()))
         .collect();
     let middle = 1 << 39;
     assert_eq!(
-        places,
+        listed,
         [
             (Some(0), true),
             (Some(middle), false),

@@ -53,7 +53,7 @@ fn every_class_of_bad_input_is_survived_and_named() {
         let dump = image.run("dump", &[]);
         let rule = format!("[{}]", class.rule);
         let concerns_metadata =
-            class.stage() != Some(Stage::Contents) && class.name != "page-of-nobody";
+            class.stage() != Some(Stage::Contents) && class.name != "unowned-page-not-zero";
         if concerns_metadata && !(dump.code == 1 && dump.err.contains(&rule)) {
             unnamed.push(format!(
                 "{}: {rule}, and the dump says {}",
@@ -76,7 +76,7 @@ fn the_dump_leaves_out_what_lies_where_it_may_not() {
     let number = specimen.ino("/directory/nested");
     let run = ImageFile::new(&specimen.finish()).run("dump", &[]);
     assert_eq!(run.code, 1);
-    for rule in ["xattr-place", "directory-shape", "directory-place"] {
+    for rule in ["xattr-offset", "directory-shape", "directory-offset"] {
         assert!(run.err.contains(&format!("[{rule}]")), "{}", run.err);
     }
     let lines = |start: &str| {
@@ -137,8 +137,8 @@ fn an_image_without_its_end_is_read_as_far_as_it_goes() {
     let run = image.run("ls", &["-R"]);
     assert_eq!(run.code, 1);
     let (name, size) = (image.path().display(), bytes.len() - 8192);
-    let told = format!("daxfs-inspect: {name}: corrupt image: superblock at 0x28 breaks ");
-    assert!(run.err.starts_with(&told), "{}", run.err);
+    let expected = format!("daxfs-inspect: {name}: corrupt image: superblock at 0x28 breaks ");
+    assert!(run.err.starts_with(&expected), "{}", run.err);
     let length = format!("; the file has {size} bytes\n");
     assert!(run.err.ends_with(&length), "{}", run.err);
     let whole = ImageFile::new(&bytes).run("ls", &["-R"]).clean();

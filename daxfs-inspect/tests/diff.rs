@@ -221,7 +221,7 @@ fn holes_are_zeros() {
     };
     diff(&dense, &sparse(12_288), &[]).clean();
     diff(&sparse(8192), &sparse(12_288), &[]).clean();
-    // The same blocks at other places are other bytes.
+    // The same blocks at other offsets are other bytes.
     let moved = image(|tree| {
         let bytes = zeros(8192..16_384, vec![5; 20_480]);
         tree.add(ROOT, b"f", Body::Direct(bytes));

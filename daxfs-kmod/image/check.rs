@@ -90,7 +90,7 @@ fn validate(
         pages: &mut pages,
         buffer,
     };
-    outcome(check::check_structure(image, superblock, &mut scratch, sink), log)?;
+    outcome(check::check_rules(image, superblock, &mut scratch, sink), log)?;
     let Scratch { pages, buffer, .. } = scratch;
     outcome(check::check_data_padding(image, pages, buffer, sink), log)
 }

@@ -6,14 +6,15 @@ use std::time::Instant;
 use crate::error::Result;
 use crate::observer::{Observer, Phase};
 use crate::options::Options;
+use crate::own::OwnDirectory;
 use crate::plan::inputs::Inputs;
 use crate::plan::ordered::Ordered;
 use crate::source::directory::Directory;
 use crate::source::Source;
 use crate::summary::{self, Summary};
 use crate::tree::builder::TreeBuilder;
-use crate::write::contents::copy_contents;
 use crate::write::output::Output;
+use crate::write::passes::copy_contents;
 use crate::write::{describe, Job};
 
 /// Builds an image.
@@ -25,17 +26,19 @@ pub fn build(options: &Options, observer: &dyn Observer) -> Result<Summary> {
     let start = Instant::now();
     Output::check(options)?;
     observer.phase(Phase::Scan);
-    let mut source = Directory::open(options)?;
-    let summary = build_from(&mut source, options, observer)?;
+    let own = OwnDirectory::default();
+    let mut source = Directory::open(options, own.clone())?;
+    let summary = build_from(&mut source, &own, options, observer)?;
     Ok(Summary {
         seconds: start.elapsed().as_secs_f64(),
         ..summary
     })
 }
 
-/// Builds an image of any source.
+/// Builds an image of any source. The output states in `own` the directory that it changes.
 fn build_from(
     source: &mut dyn Source,
+    own: &OwnDirectory,
     options: &Options,
     observer: &dyn Observer,
 ) -> Result<Summary> {
@@ -44,7 +47,7 @@ fn build_from(
     let mut tree = builder.finish();
     let order = tree.number();
     let ordered = Ordered::new(&tree, order);
-    let output = Output::open(options)?;
+    let output = Output::open(options, own)?;
     let (entries, bytes) = summary::count(&tree);
     observer.phase(Phase::Compare { entries, bytes });
     let inputs = Inputs {
@@ -58,7 +61,7 @@ fn build_from(
         output: &output,
     };
     let mut image = output.while_syncing(|| copy_contents(job, &ordered))?;
-    source.recheck(&tree, &ordered.order, output.changed_directory())?;
+    source.recheck(&tree, &ordered.order)?;
     observer.phase(Phase::Metadata);
     let sealed = describe(job, &ordered, &mut image)?;
     let summary = summary::of(&tree, &image, &sealed);
@@ -70,9 +73,9 @@ fn build_from(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::num::{index, len64};
+    use crate::num::{len64, to_usize};
     use crate::options::{Existing, Mtime, Overrides};
-    use crate::source::{FileKey, OpenFile, Reader};
+    use crate::source::{OpenFile, Reader};
     use crate::tree::builder::{Child, NewKind, NewNode};
     use crate::tree::extents::{DataExtent, ExtentCollector};
     use crate::tree::node::{NodeId, Status};
@@ -108,8 +111,8 @@ mod tests {
     }
 
     fn sparse_bytes() -> Vec<u8> {
-        let mut bytes = vec![0; index(SPARSE)];
-        bytes[index(2 * PAGE)..index(3 * PAGE)].fill(7);
+        let mut bytes = vec![0; to_usize(SPARSE)];
+        bytes[to_usize(2 * PAGE)..to_usize(3 * PAGE)].fill(7);
         bytes
     }
 
@@ -190,7 +193,7 @@ mod tests {
             Box::new(self)
         }
 
-        fn recheck(&self, _: &Tree, _: &[NodeId], _: Option<FileKey>) -> Result<()> {
+        fn recheck(&self, _: &Tree, _: &[NodeId]) -> Result<()> {
             Ok(())
         }
 
@@ -203,13 +206,13 @@ mod tests {
 
     impl<'a> Reader<'a> for &'a Memory {
         fn open(&mut self, file: NodeId) -> Result<Box<dyn OpenFile + 'a>> {
-            Ok(Box::new(self.contents[file.offset()].as_slice()))
+            Ok(Box::new(self.contents[file.index()].as_slice()))
         }
     }
 
     impl OpenFile for &[u8] {
         fn read(&self, into: &mut [u8], offset: u64) -> Result<()> {
-            let start = index(offset);
+            let start = to_usize(offset);
             into.copy_from_slice(&self[start..start + into.len()]);
             Ok(())
         }
@@ -253,7 +256,8 @@ mod tests {
         assert_eq!((summary.shared_files, summary.sparse_files), (1, 1));
         assert_eq!((summary.packed_contents, summary.symlinks), (1, 1));
         let expected = fs::read(&image).unwrap();
-        build_from(&mut Memory::default(), &options, &()).unwrap();
+        let own = OwnDirectory::default();
+        build_from(&mut Memory::default(), &own, &options, &()).unwrap();
         assert!(fs::read(&image).unwrap() == expected);
     }
 }

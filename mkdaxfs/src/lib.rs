@@ -22,6 +22,7 @@
 //! | 3 | `source` | sources of trees and contents; the directory is one |
 //! | 2 | `tree` | the tree in memory, inode numbers, limits of the format |
 //! | 1 | `error`, `observer`, `options` | errors, reports, options |
+//! | 1 | `own` | changes that the build makes itself |
 //! | 1 | `num`, `pool` | conversions, threads |
 //!
 //! # Layers
@@ -38,6 +39,7 @@ mod error;
 mod num;
 mod observer;
 mod options;
+mod own;
 mod plan;
 mod pool;
 mod source;

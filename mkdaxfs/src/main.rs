@@ -6,7 +6,7 @@ mod report;
 use std::process::ExitCode;
 
 use daxfs_cli::arguments::parse;
-use daxfs_cli::program::{Chain, Output};
+use daxfs_cli::program::{Chain, Output as Printed};
 use mkdaxfs::cli::Cli;
 use mkdaxfs::{Error, Options, Summary};
 
@@ -39,12 +39,12 @@ fn run(cli: &Cli) -> mkdaxfs::Result<ExitCode> {
     let result = mkdaxfs::build(&options, &reporter);
     reporter.finish();
     Ok(match print(cli, &options, &result?) {
-        Output::Done => ExitCode::SUCCESS,
-        Output::Failed => ExitCode::FAILURE,
+        Printed::Done => ExitCode::SUCCESS,
+        Printed::Failed => ExitCode::FAILURE,
     })
 }
 
-fn print(cli: &Cli, options: &Options, summary: &Summary) -> Output {
+fn print(cli: &Cli, options: &Options, summary: &Summary) -> Printed {
     PROGRAM.output(if cli.json() {
         print_json(summary)
     } else {

@@ -7,7 +7,7 @@ pub(crate) fn len64(value: usize) -> u64 {
 }
 
 /// A number as an index. A number that does not fit a `usize` saturates, and indexes nothing.
-pub(crate) fn index(value: impl TryInto<usize>) -> usize {
+pub(crate) fn to_usize(value: impl TryInto<usize>) -> usize {
     value.try_into().unwrap_or(usize::MAX)
 }
 

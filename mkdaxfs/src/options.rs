@@ -16,7 +16,7 @@ pub struct Options {
     pub source: PathBuf,
     /// The image file.
     pub image: PathBuf,
-    /// Fate of an image that exists.
+    /// Handling of an existing image.
     pub existing: Existing,
     /// The label, padded with zeros.
     pub label: [u8; 64],
@@ -34,7 +34,7 @@ pub struct Options {
     pub page: PageSize,
     /// Alignment of large files for huge pages.
     pub huge_align: HugeAlign,
-    /// Size in bytes from which on regular files are not packed, at most
+    /// Regular files of at least this many bytes are not packed. At most
     /// [`Options::MAX_PACK_BELOW`]. `None` is a page and a quarter: a file that is hardly larger
     /// than a page would leave most of a second page empty.
     pub pack_below: Option<u64>,
@@ -75,8 +75,8 @@ impl Options {
         }
     }
 
-    /// Size in bytes from which on files are not packed.
-    pub(crate) fn pack_limit(&self) -> u64 {
+    /// The value of `pack_below`, or its default: files of at least this many bytes are not packed.
+    pub(crate) fn pack_below(&self) -> u64 {
         let page = self.page.bytes();
         self.pack_below
             .unwrap_or(page + page / 4)
@@ -99,7 +99,7 @@ pub enum Keep {
     No,
 }
 
-/// The fate of an image that exists.
+/// Handling of an existing image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Existing {
     /// The build fails.
@@ -185,7 +185,7 @@ pub struct Overrides {
     pub mtime: Mtime,
 }
 
-/// The fate of modification times.
+/// Handling of modification times.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Mtime {
     /// They are kept.

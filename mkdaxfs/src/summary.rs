@@ -13,7 +13,7 @@ use crate::plan::offset::ImageOffset;
 use crate::tree::extents::DataExtent;
 use crate::tree::node::NodeKind;
 use crate::tree::Tree;
-use crate::write::contents::Copied;
+use crate::write::passes::ContentsWritten;
 use crate::write::seal::Sealed;
 
 /// Counts and lengths of an image. All lengths are in bytes.
@@ -75,7 +75,7 @@ pub(crate) fn count(tree: &Tree) -> (u64, u64) {
 }
 
 /// The summary of an image, but for the time.
-pub(crate) fn of(tree: &Tree, image: &Copied, sealed: &Sealed) -> Summary {
+pub(crate) fn of(tree: &Tree, image: &ContentsWritten, sealed: &Sealed) -> Summary {
     let (entries, content_bytes) = count(tree);
     let mut summary = Summary {
         identity: sealed.identity().to_string(),
@@ -92,7 +92,7 @@ pub(crate) fn of(tree: &Tree, image: &Copied, sealed: &Sealed) -> Summary {
     for (id, node) in tree.nodes() {
         summary.count_type(node.file_type());
         if let Some(content) = image.contents.of(id) {
-            let is_shared = std::mem::replace(&mut used[content.offset()], true);
+            let is_shared = std::mem::replace(&mut used[content.index()], true);
             let content = image.contents.get(content);
             if is_shared {
                 summary.add_shared(content);

@@ -9,7 +9,7 @@ use std::path::Path;
 
 /// The modules of each layer, the lowest first.
 const LAYERS: [&[&str]; 8] = [
-    &["error", "num", "observer", "options", "pool"],
+    &["error", "num", "observer", "options", "own", "pool"],
     &["tree"],
     &["source"],
     &["plan"],

@@ -134,10 +134,10 @@ impl Cursor {
 
     fn finding(&self, object: Object, offset: u64, value: u64) -> Finding {
         let rule = match self.kind {
-            SectionKind::Directories => Rule::DirectoryPlace,
-            SectionKind::Symlinks => Rule::SymlinkPlace,
-            SectionKind::Extents => Rule::ExtentPlace,
-            _ => Rule::PackedPlace,
+            SectionKind::Directories => Rule::DirectoryOffset,
+            SectionKind::Symlinks => Rule::SymlinkOffset,
+            SectionKind::Extents => Rule::ExtentOffset,
+            _ => Rule::PackedOffset,
         };
         Finding::new(object, offset, rule, value)
     }

@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | [`verify_checksums`] | every metadata section | the metadata, once |
 //! | [`verify_section_digests`] | every metadata section | the metadata, once |
-//! | [`check_structure`] | all metadata, the ends of files, gaps between sections | the metadata, a few times |
+//! | [`check_rules`] | all metadata, the ends of files, gaps between sections | the metadata, a few times |
 //! | [`check_data_padding`] | the pages of the data section that hold no content | that padding, once; a word of the map for 64 pages |
 //! | [`content_digest`](crate::content::content_digest) | one content | its bytes |
 //!
@@ -17,7 +17,7 @@
 //! | module | rules |
 //! |---|---|
 //! | `report`, `scratch` | none: passing findings on, the memory that a check works in |
-//! | `structure`, `checker` | the order of the others, sections that objects must fill |
+//! | `rules`, `checker` | the order of the others, sections that objects must fill |
 //! | `inodes` | inodes by themselves, link counts, symlinks |
 //! | `directories` | units, entries, the tree |
 //! | `contents` | numbering, sharing, overlap, extents, tails |
@@ -29,12 +29,12 @@ mod contents;
 mod directories;
 mod inodes;
 mod report;
+mod rules;
 mod scratch;
 mod sections;
-mod structure;
 mod xattrs;
 
 pub use report::{Outcome, Sink, Stop};
+pub use rules::check_rules;
 pub use scratch::{Scratch, ScratchSize};
 pub use sections::{check_data_padding, verify_checksums, verify_section_digests};
-pub use structure::check_structure;

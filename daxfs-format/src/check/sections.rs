@@ -148,7 +148,7 @@ pub(super) fn check_digests<M: Memory, X: Xxh64>(
 }
 
 /// Checks that the pages of the data section that hold no content are zero. `pages` is the map that
-/// [`check_structure`](super::check_structure) has left in its scratch memory.
+/// [`check_rules`](super::check_rules) has left in its scratch memory.
 ///
 /// # Errors
 /// [`Stop`](super::Stop) if the check could not be completed.

@@ -17,6 +17,9 @@ use crate::xattr::{
 
 use super::report::{check_zero, report, report_error, Outcome, Sink, Stop};
 
+/// The section in findings.
+const SECTION: Object = Object::Section(SectionKind::Xattrs);
+
 /// The access control of an attribute set: the ACLs that it has, the permissions of the access ACL.
 #[derive(Clone, Copy)]
 pub(super) struct Acls(u16);
@@ -54,32 +57,14 @@ pub(super) fn check<M: Memory, X: Xxh64>(
     buffer: &mut [u8],
     sink: &mut Sink<'_>,
 ) -> Result<u32, Stop> {
-    let object = Object::Section(SectionKind::Xattrs);
     let (section, length) = image.superblock().sections().range(SectionKind::Xattrs);
     if length == 0 {
         return Ok(0);
     }
-    let fail = |field: u64, value| {
-        let (offset, rule) = (section.saturating_add(field), Rule::XattrTable);
-        Finding::new(object, offset, rule, value)
-    };
-    // A section too short for the header has no room for the table either. It begins at a multiple
-    // of 64 bytes, so the bytes that are read after its end lie in the image's last page.
-    let header: RawXattrHeader = read_struct(image.memory(), section)?;
-    let count = header.count.get();
-    let table = u64::from(count)
-        .saturating_mul(SET_SIZE)
-        .saturating_add(HEADER_SIZE);
-    if table > length {
-        report(sink, fail(0, count.into()))?;
+    let Some(count) = check_header(image, (section, length), sink)? else {
         return Ok(0);
-    }
-    let reserved = section.saturating_add(4);
-    let zero = Finding::require_zero(object, Rule::XattrTable, reserved, &header.reserved_4);
-    if let Err(finding) = zero {
-        report(sink, finding)?;
-    }
-    let mut expected = section.saturating_add(table);
+    };
+    let mut expected = section.saturating_add(table_size(count));
     for id in (1..=count).filter_map(XattrSetId::new) {
         let found = match image.xattrs(id) {
             Ok(set) => check_offset(image, &set, &mut expected, buffer, sink)?,
@@ -93,12 +78,40 @@ pub(super) fn check<M: Memory, X: Xxh64>(
             *kept = found.0;
         }
     }
-    let end = section.saturating_add(length);
-    if expected != end {
-        let rule = Rule::XattrPlace;
-        report(sink, Finding::new(object, expected, rule, length))?;
+    if expected != section.saturating_add(length) {
+        let rule = Rule::XattrOffset;
+        report(sink, Finding::new(SECTION, expected, rule, length))?;
     }
     Ok(count)
+}
+
+/// Checks the header of the section at `section`, and returns the number of sets, or `None` if
+/// their table does not fit `length` bytes.
+fn check_header<M: Memory, X: Xxh64>(
+    image: &Image<M, X>,
+    (section, length): (u64, u64),
+    sink: &mut Sink<'_>,
+) -> Result<Option<u32>, Stop> {
+    // A section too short for the header has no room for the table either. It begins at a multiple
+    // of 64 bytes, so the bytes that are read after its end lie in the image's last page.
+    let header: RawXattrHeader = read_struct(image.memory(), section)?;
+    let (count, rule) = (header.count.get(), Rule::XattrTable);
+    if table_size(count) > length {
+        report(sink, Finding::new(SECTION, section, rule, count.into()))?;
+        return Ok(None);
+    }
+    let reserved = section.saturating_add(4);
+    if let Err(finding) = Finding::require_zero(SECTION, rule, reserved, &header.reserved_4) {
+        report(sink, finding)?;
+    }
+    Ok(Some(count))
+}
+
+/// The size in bytes of the header and a table of `count` sets.
+fn table_size(count: u32) -> u64 {
+    u64::from(count)
+        .saturating_mul(SET_SIZE)
+        .saturating_add(HEADER_SIZE)
 }
 
 /// Checks a set that must begin at `expected`. One that lies before it is not read: no byte is read
@@ -127,7 +140,7 @@ fn misplaced<M: Memory, X: Xxh64>(image: &Image<M, X>, set: &XattrSet) -> Findin
     Finding::new(
         Object::XattrSet(set.id),
         section.saturating_add(XattrSet::slot(set.id)),
-        Rule::XattrPlace,
+        Rule::XattrOffset,
         set.offset.saturating_sub(section),
     )
 }

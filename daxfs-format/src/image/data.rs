@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The bytes of the files of an image.
 
-use super::opened::Image;
+use super::open::Image;
 use crate::digest::{RawDigestHeader, DIGEST_SIZE};
 use crate::error::{Error, Finding, Object, Result};
 use crate::extent::{Extent, ExtentList};

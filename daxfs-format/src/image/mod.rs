@@ -7,15 +7,15 @@
 //!
 //! | module | reads |
 //! |---|---|
-//! | `opened` | superblock and inodes |
+//! | `open` | superblock and inodes |
 //! | `names` | directory entries and symlinks |
 //! | `xattrs` | extended attributes |
 //! | `data` | the bytes of files |
 
 mod data;
 mod names;
-mod opened;
+mod open;
 mod xattrs;
 
 pub use data::{Segment, SegmentWalk};
-pub use opened::Image;
+pub use open::Image;

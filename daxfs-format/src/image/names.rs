@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Directory entries and symlinks of an image.
 
-use super::opened::Image;
+use super::open::Image;
 use crate::directory::{Cookie, DirEntry, Directory, ListBuf, Listed, NameBuf, Position};
 use crate::error::{Finding, Object, Result};
 use crate::hash::{NameHash, Xxh64};

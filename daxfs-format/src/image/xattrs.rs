@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Extended attributes of an image.
 
-use super::opened::Image;
+use super::open::Image;
 use crate::error::{Finding, Object, Result};
 use crate::hash::Xxh64;
 use crate::ids::XattrSetId;

@@ -140,8 +140,8 @@ pub(crate) fn forge(image: &Path, change: impl FnOnce(&mut Vec<u8>)) {
 /// The offset of the only occurrence of `needle`.
 pub(crate) fn find(bytes: &[u8], needle: &[u8]) -> usize {
     let windows = bytes.windows(needle.len()).enumerate();
-    let mut places = windows.filter(|(_, window)| *window == needle);
-    let (place, _) = places.next().expect("it occurs");
-    assert!(places.next().is_none(), "it occurs once");
-    place
+    let mut offsets = windows.filter(|(_, window)| *window == needle);
+    let (offset, _) = offsets.next().expect("it occurs");
+    assert!(offsets.next().is_none(), "it occurs once");
+    offset
 }

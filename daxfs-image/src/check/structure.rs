@@ -71,9 +71,23 @@ fn zeros<T: Clone + Default>(count: usize) -> Result<Vec<T>, std::collections::T
     Ok(vector)
 }
 
-/// Checks the hashes of all metadata sections, every rule that [`check::check_structure`] knows,
+/// Checks the hashes of all metadata sections, every rule that [`check::check_rules`] knows,
 /// and that the pages that nothing owns are zero: all that the module's `validate` checks. It takes
 /// two threads and at most `limit` bytes of memory.
+///
+/// ```no_run
+/// use daxfs_image::check::{check_structure, Findings};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let image = daxfs_image::file::open("doc.daxfs".as_ref())?;
+/// let mut findings = Findings::new(10);
+/// check_structure(&image, 1 << 30, &mut findings)?;
+/// for finding in findings.first() {
+///     println!("{finding}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 /// [`CheckError`] if the check could not be completed; `findings` then holds the findings so far.

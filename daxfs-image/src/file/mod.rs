@@ -61,6 +61,15 @@ impl std::error::Error for OpenError {
 
 /// Opens the image in a file or block device. Superblock and section table are verified.
 ///
+/// ```no_run
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let image = daxfs_image::file::open("doc.daxfs".as_ref())?;
+/// let inode = daxfs_image::path::resolve(&image, b"/README.md")?;
+/// println!("{}: {} bytes", image.identity(), inode.size);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 /// [`OpenError`], with the file's name.
 pub fn open(path: &Path) -> Result<FileImage, OpenError> {

@@ -17,7 +17,7 @@ pub trait Problems {
 /// The finding of a directory whose unit overlaps another one.
 pub(super) fn shared_unit(directory: &Directory) -> Finding {
     let (object, offset) = (Object::Inode(directory.ino().get()), directory.offset());
-    Finding::new(object, offset, Rule::DirectoryPlace, offset)
+    Finding::new(object, offset, Rule::DirectoryOffset, offset)
 }
 
 /// The problem of a directory that was entered before, so that it is not entered again.

@@ -62,7 +62,7 @@ impl<'a> Contents<'a> {
         let Some(pair) = a.content.zip(b.content) else {
             return Ok(true);
         };
-        match self.by_digest(pair, is_sparse(old), is_sparse(new))? {
+        match self.by_digest(pair, [old, new])? {
             Opinion::Same => return Ok(true),
             Opinion::Different => return Ok(false),
             Opinion::None => {}
@@ -74,16 +74,15 @@ impl<'a> Contents<'a> {
     fn by_digest(
         &self,
         (a, b): (ContentId, ContentId),
-        a_sparse: bool,
-        b_sparse: bool,
+        files: [&FileData; 2],
     ) -> Result<Opinion, Error> {
         let digests = self.a.image.digest(a)?.zip(self.b.image.digest(b)?);
         let Some((old, new)) = digests else {
             return Ok(Opinion::None);
         };
-        Ok(match (a_sparse, b_sparse) {
-            (false, false) if old != new => Opinion::Different,
-            _ if a_sparse == b_sparse && old == new => Opinion::Same,
+        Ok(match files.map(is_sparse) {
+            [false, false] if old != new => Opinion::Different,
+            [a, b] if a == b && old == new => Opinion::Same,
             _ => Opinion::None,
         })
     }

@@ -169,7 +169,7 @@ fn different<'s>(old: &'s [Attribute], new: &'s [Attribute]) -> Vec<Pair<'s>> {
 }
 
 fn overlap(set: XattrSetId, at: u64) -> Finding {
-    Finding::new(Object::XattrSet(set), at, Rule::XattrPlace, at)
+    Finding::new(Object::XattrSet(set), at, Rule::XattrOffset, at)
 }
 
 #[cfg(test)]

@@ -182,7 +182,7 @@ fn shared_list(file: Ino, list: &ExtentList) -> Finding {
     Finding::new(
         Object::Inode(file.get()),
         list.offset(),
-        Rule::ExtentPlace,
+        Rule::ExtentOffset,
         list.offset(),
     )
 }
@@ -221,15 +221,15 @@ mod tests {
     /// One address serves the whole file. The extent that is mapped first determines it.
     #[test]
     fn huge_pages_map_extents_that_line_up_with_the_address() {
-        let piece = |phase, file_offset| Placed {
+        let placed = |phase, file_offset| Placed {
             file_offset,
             phase,
             ..extent(Layout::Sparse, 5 * HUGE_PAGE + 4096, 3 * HUGE_PAGE)
         };
-        assert_eq!(piece(0, 7 * HUGE_PAGE + 4096).huge_pages(), 2);
-        assert_eq!(piece(0, 7 * HUGE_PAGE).huge_pages(), 0);
-        assert_eq!(piece(4096, 7 * HUGE_PAGE).huge_pages(), 2);
-        assert_eq!(piece(HUGE_PAGE - 4096, 8192).huge_pages(), 2);
+        assert_eq!(placed(0, 7 * HUGE_PAGE + 4096).huge_pages(), 2);
+        assert_eq!(placed(0, 7 * HUGE_PAGE).huge_pages(), 0);
+        assert_eq!(placed(4096, 7 * HUGE_PAGE).huge_pages(), 2);
+        assert_eq!(placed(HUGE_PAGE - 4096, 8192).huge_pages(), 2);
     }
 
     #[test]

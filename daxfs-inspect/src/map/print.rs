@@ -8,7 +8,7 @@ use daxfs_image::sharing::Sharing;
 use serde::Serialize;
 
 use super::extents::Placed;
-use super::totals::Totals;
+use super::totals::{ImageTotals, Totals};
 use crate::console::Console;
 
 /// An extent in JSON.
@@ -83,75 +83,71 @@ pub fn line(
     let padding = extent.padding(page);
     let padding = dash(padding, size_as(padding, exact));
     let files = sharing.count(extent.content);
-    let piece = match extent.file_offset {
+    let from = match extent.file_offset {
         0 => String::new(),
         offset => format!(" from byte {offset}"),
     };
     let (layout, path) = (extent.layout.name(), console.name(path));
     Ok(writeln!(
         console.out,
-        "{offset:>14} {length:>11}  {layout:<6} {huge:>6} {padding:>10} {files:>6}  {path}{piece}"
+        "{offset:>14} {length:>11}  {layout:<6} {huge:>6} {padding:>10} {files:>6}  {path}{from}"
     )?)
 }
+
+/// A row of the totals: its name, its bytes and a note.
+type Row = (&'static str, u64, String);
 
 /// Prints totals.
 ///
 /// # Errors
 /// Those of the output.
 pub fn totals(totals: &Totals, exact: Exact, console: &mut Console<'_>) -> Result<()> {
-    let Totals {
-        direct,
-        packed,
-        sparse,
-        ..
-    } = totals;
-    let stored = direct.bytes + packed.bytes + sparse.bytes;
-    let mut rows = vec![
-        (
-            "files",
-            totals.file_bytes,
-            format!("{} with bytes", plural(totals.files, "file")),
-        ),
-        ("stored", stored, plural(totals.contents, "content")),
-        (
-            "shared",
-            totals.shared_bytes,
-            format!("saved; {} share", plural(totals.sharing_files, "file")),
-        ),
-        ("holes", totals.hole_bytes, "of sparse files".to_owned()),
-        ("direct", direct.bytes, plural(direct.extents, "extent")),
-        ("huge", totals.huge_bytes, huge(totals)),
-        ("packed", packed.bytes, plural(packed.extents, "file")),
-        ("sparse", sparse.bytes, plural(sparse.extents, "extent")),
-        (
-            "padding",
-            direct.padding + sparse.padding,
-            "after the ends of files".to_owned(),
-        ),
-    ];
-    if let Some(image) = &totals.image {
-        rows.push((
-            "unused",
-            image.unused_pages,
-            "pages of the data section".to_owned(),
-        ));
-        rows.push(("gaps", image.gaps, "between sections".to_owned()));
-        rows.push((
-            "metadata",
-            image.metadata,
-            format!("{} of the image", percent(image.metadata, image.size)),
-        ));
-        rows.push((
-            "image",
-            image.size,
-            "direct, packed, sparse, padding, unused, gaps, metadata".to_owned(),
-        ));
-    }
-    for (name, bytes, note) in rows {
+    let of_image = totals.image.iter().flat_map(image_rows);
+    let rows = file_rows(totals).into_iter().chain(layout_rows(totals));
+    for (name, bytes, note) in rows.chain(of_image) {
         let bytes = size_as(bytes, exact);
         writeln!(console.out, "{name:<9} {bytes:>14}  {note}")?;
     }
     Ok(())
+}
+
+/// The rows about files and their contents.
+fn file_rows(totals: &Totals) -> [Row; 4] {
+    let stored = totals.direct.bytes + totals.packed.bytes + totals.sparse.bytes;
+    let files = format!("{} with bytes", plural(totals.files, "file"));
+    let sharing = format!("saved; {} share", plural(totals.sharing_files, "file"));
+    [
+        ("files", totals.file_bytes, files),
+        ("stored", stored, plural(totals.contents, "content")),
+        ("shared", totals.shared_bytes, sharing),
+        ("holes", totals.hole_bytes, "of sparse files".to_owned()),
+    ]
+}
+
+/// The rows about the layouts.
+fn layout_rows(totals: &Totals) -> [Row; 5] {
+    let (direct, packed, sparse) = (totals.direct, totals.packed, totals.sparse);
+    let padding = direct.padding + sparse.padding;
+    [
+        ("direct", direct.bytes, plural(direct.extents, "extent")),
+        ("huge", totals.huge_bytes, huge(totals)),
+        ("packed", packed.bytes, plural(packed.extents, "file")),
+        ("sparse", sparse.bytes, plural(sparse.extents, "extent")),
+        ("padding", padding, "after the ends of files".to_owned()),
+    ]
+}
+
+/// The rows about the image as a whole.
+fn image_rows(image: &ImageTotals) -> [Row; 4] {
+    let unused = "pages of the data section".to_owned();
+    let part = format!("{} of the image", percent(image.metadata, image.size));
+    let parts = "direct, packed, sparse, padding, unused, gaps, metadata".to_owned();
+    [
+        ("unused", image.unused_pages, unused),
+        ("gaps", image.gaps, "between sections".to_owned()),
+        ("metadata", image.metadata, part),
+        ("image", image.size, parts),
+    ]
 }
 
 fn huge(totals: &Totals) -> String {

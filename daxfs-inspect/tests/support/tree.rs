@@ -108,12 +108,12 @@ impl Maker {
     }
 
     fn sparse(&mut self) -> io::Result<()> {
-        let pieces: [(&str, u64, &[u64]); 3] = [
+        let files: [(&str, u64, &[u64]); 3] = [
             ("sparse", 1 << 20, &[65_536, 983_040]),
             ("sparse-tail", 131_172, &[0]),
             ("sparse-hole", 1 << 30, &[]),
         ];
-        for (name, size, offsets) in pieces {
+        for (name, size, offsets) in files {
             let file = File::create(self.root.join(name))?;
             file.set_len(size)?;
             for &offset in offsets {

@@ -77,7 +77,7 @@ impl Area {
         offset
     }
 
-    /// Places `length` bytes at the next offset that is `phase` bytes beyond a multiple of 2 MiB.
+    /// Places `length` bytes at the next offset that is `phase` bytes after a multiple of 2 MiB.
     pub(super) fn append_aligned(&mut self, length: u64, phase: u64) -> ImageOffset {
         let gap = self.gap_before_aligned(phase);
         self.add_gap(self.end, gap);

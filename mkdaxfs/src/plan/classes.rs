@@ -5,14 +5,15 @@ use crate::options::Options;
 use crate::tree::node::{Node, NodeId, NodeKind};
 use crate::tree::Tree;
 
-/// Size in bytes from which on direct files are copied one by one, and compared before they are
-/// placed. Smaller ones are read once, many at a time.
+/// Direct files of more bytes are copied one by one, and compared before they are placed. Others are
+/// read once, many at a time.
 pub(crate) const SMALL: u64 = 256 << 10;
 
 /// The files of each class, in the order of inodes.
 #[derive(Debug, Default)]
 pub(crate) struct Classes {
-    /// Files to be packed, unless they turn out to be ELF.
+    /// Files to be packed. An ELF file among them is found when its bytes are read (`copy/batch.rs`);
+    /// it is not packed, and is copied with the small ones.
     pub(crate) packed: Vec<NodeId>,
     /// Direct files of at most [`SMALL`] bytes.
     pub(crate) small: Vec<NodeId>,
@@ -27,18 +28,18 @@ impl Classes {
         for &id in order {
             let node = tree.node(id);
             if node.has_contents() {
-                classes.class_of(node, options.pack_limit()).push(id);
+                classes.class_of(node, options.pack_below()).push(id);
             }
         }
         classes
     }
 
-    fn class_of(&mut self, node: &Node, pack_limit: u64) -> &mut Vec<NodeId> {
+    fn class_of(&mut self, node: &Node, pack_below: u64) -> &mut Vec<NodeId> {
         let size = node.status.size;
         let is_executable = node.status.mode & 0o111 != 0;
         if matches!(node.kind, NodeKind::Regular(Some(_))) {
             &mut self.large
-        } else if size < pack_limit && !is_executable {
+        } else if size < pack_below && !is_executable {
             &mut self.packed
         } else if size <= SMALL {
             &mut self.small

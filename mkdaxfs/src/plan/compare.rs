@@ -14,7 +14,7 @@ use daxfs_image::hash::Sha256;
 use super::contents::Digest;
 use super::inputs::Inputs;
 use crate::error::Result;
-use crate::num::{index, len64};
+use crate::num::{len64, to_usize};
 use crate::pool::{self, lock};
 use crate::source::{OpenFile, Reader};
 use crate::tree::node::NodeId;
@@ -124,7 +124,7 @@ fn hash_range(
 ) -> Result<()> {
     let mut at = range.start;
     while at < range.end {
-        let length = index(range.end - at).min(buffer.len());
+        let length = to_usize(range.end - at).min(buffer.len());
         let chunk = &mut buffer[..length];
         open.read(chunk, at)?;
         hash.update(chunk);

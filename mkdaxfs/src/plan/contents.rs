@@ -6,7 +6,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::num::NonZeroU32;
 
 use super::offset::ImageOffset;
-use crate::num::index;
+use crate::num::to_usize;
 use crate::tree::node::NodeId;
 
 /// A SHA-256.
@@ -18,8 +18,8 @@ pub(crate) struct ContentIndex(NonZeroU32);
 
 impl ContentIndex {
     /// The content's index in a table of all contents.
-    pub(crate) fn offset(self) -> usize {
-        index(self.0.get() - 1)
+    pub(crate) fn index(self) -> usize {
+        to_usize(self.0.get() - 1)
     }
 }
 
@@ -86,17 +86,17 @@ impl Contents {
 
     /// States the content of a file.
     pub(crate) fn assign(&mut self, file: NodeId, content: Option<ContentIndex>) {
-        self.of[file.offset()] = content;
+        self.of[file.index()] = content;
     }
 
     /// The content of a file.
     pub(crate) fn of(&self, file: NodeId) -> Option<ContentIndex> {
-        self.of[file.offset()]
+        self.of[file.index()]
     }
 
     /// The content with this index.
     pub(crate) fn get(&self, content: ContentIndex) -> &Content {
-        &self.list[content.offset()]
+        &self.list[content.index()]
     }
 
     /// Adds a content.
@@ -131,7 +131,7 @@ impl Contents {
 
     /// States the digest of a content.
     pub(crate) fn set_digest(&mut self, content: ContentIndex, digest: Digest) {
-        self.list[content.offset()].digest = digest;
+        self.list[content.index()].digest = digest;
     }
 
     /// Numbers the contents by their first use in the order of inodes.
@@ -139,7 +139,7 @@ impl Contents {
         let mut numbers = vec![0; self.list.len()];
         let mut ordered = Vec::with_capacity(self.list.len());
         for content in order.iter().filter_map(|&node| self.of(node)) {
-            let number = &mut numbers[content.offset()];
+            let number = &mut numbers[content.index()];
             if *number == 0 {
                 ordered.push(content);
                 *number = u32::try_from(ordered.len()).unwrap_or(u32::MAX);
@@ -155,7 +155,7 @@ impl Contents {
 impl Numbering {
     /// The number of a content as inodes state it.
     pub(crate) fn of(&self, content: ContentIndex) -> u32 {
-        self.numbers[content.offset()]
+        self.numbers[content.index()]
     }
 }
 

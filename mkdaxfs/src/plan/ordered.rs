@@ -29,7 +29,7 @@ impl<'a> Ordered<'a> {
         let mut set_numbers = vec![0; tree.set_count()];
         let mut sets = Vec::with_capacity(tree.set_count());
         for set in order.iter().filter_map(|&node| tree.node(node).xattrs) {
-            let number = &mut set_numbers[set.offset()];
+            let number = &mut set_numbers[set.index()];
             if *number == 0 {
                 sets.push(set);
                 *number = u32::try_from(sets.len()).unwrap_or(u32::MAX);
@@ -45,7 +45,7 @@ impl<'a> Ordered<'a> {
 
     /// The number of an attribute set as inodes state it; 0 for none.
     pub(crate) fn set_number(&self, set: Option<SetIndex>) -> u32 {
-        set.map_or(0, |set| self.set_numbers[set.offset()])
+        set.map_or(0, |set| self.set_numbers[set.index()])
     }
 
     fn kinds(&self) -> impl Iterator<Item = NodeKind> + '_ {

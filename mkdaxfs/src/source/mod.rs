@@ -27,6 +27,11 @@
 //!   source that is a stream keeps contents in a file of its own.
 //! - A source that can change during a build notices it, and reports an error that names the file:
 //!   in [`OpenFile::verify`] for files with bytes, in [`Source::recheck`] for everything else.
+//!   Changes that the build makes itself ([`OwnDirectory`](crate::own::OwnDirectory)) do not count.
+//!
+//! # Adding a source
+//! A source is one more implementation of [`Source`], in a module beside `directory`. Only the
+//! function [`build`](crate::build()) names the directory; the steps after it take any source.
 
 pub(crate) mod directory;
 pub(crate) mod exclude;
@@ -51,11 +56,11 @@ pub(crate) trait Source: Sync {
     fn reader<'a>(&'a self, tree: &'a Tree) -> Box<dyn Reader<'a> + 'a>;
 
     /// Checks that nothing has changed since the scan that has not been verified when it was read:
-    /// every node without contents. `own` has been changed by the build itself.
+    /// every node without contents.
     ///
     /// # Errors
     /// When something has changed.
-    fn recheck(&self, tree: &Tree, order: &[NodeId], own: Option<FileKey>) -> Result<()>;
+    fn recheck(&self, tree: &Tree, order: &[NodeId]) -> Result<()>;
 
     /// The path of a node, for messages.
     fn path(&self, tree: &Tree, node: NodeId) -> PathBuf;
@@ -83,11 +88,4 @@ pub(crate) trait OpenFile {
     /// # Errors
     /// When it has changed.
     fn verify(&self) -> Result<()>;
-}
-
-/// Device and inode number: a file of this system, by whatever path it is reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct FileKey {
-    pub(crate) device: u64,
-    pub(crate) inode: u64,
 }

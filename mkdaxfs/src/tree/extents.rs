@@ -3,7 +3,7 @@
 
 use daxfs_format::limits::MAX_EXTENTS;
 
-use crate::num::index;
+use crate::num::to_usize;
 use crate::options::PageSize;
 
 /// A range of a sparse file that has bytes.
@@ -66,7 +66,7 @@ impl ExtentCollector {
     /// The extents, or `None` if no page of the file is a hole.
     pub(crate) fn finish(mut self) -> Option<Vec<DataExtent>> {
         let bytes: u64 = self.extents.iter().map(|extent| extent.length).sum();
-        limit(&mut self.extents, index(MAX_EXTENTS));
+        limit(&mut self.extents, to_usize(MAX_EXTENTS));
         (bytes < self.size).then_some(self.extents)
     }
 }

@@ -27,7 +27,7 @@ use daxfs_format::directory::ENTRY_SIZE;
 
 use self::extents::DataExtent;
 use self::node::{Children, Entry, Node, NodeId, NodeKind, SetIndex, Span, SparseIndex};
-use crate::num::{index, len64};
+use crate::num::{len64, to_usize};
 
 /// A tree of files with all metadata.
 #[derive(Debug, Default)]
@@ -65,11 +65,11 @@ impl Tree {
 
     /// The node with this identifier.
     pub(crate) fn node(&self, id: NodeId) -> &Node {
-        &self.nodes[index(id.0)]
+        &self.nodes[to_usize(id.0)]
     }
 
     fn node_mut(&mut self, id: NodeId) -> &mut Node {
-        &mut self.nodes[index(id.0)]
+        &mut self.nodes[to_usize(id.0)]
     }
 
     /// The size of a file in bytes.
@@ -84,7 +84,7 @@ impl Tree {
 
     /// The name of the first entry that names a node.
     pub(crate) fn first_name(&self, node: &Node) -> &[u8] {
-        self.name(&self.entries[index(node.entry)])
+        self.name(&self.entries[to_usize(node.entry)])
     }
 
     /// The bytes of a symlink's target.
@@ -94,18 +94,18 @@ impl Tree {
 
     /// The entries of a directory, in the order of the format.
     pub(crate) fn children(&self, children: Children) -> &[Entry] {
-        let first = index(children.first);
-        &self.entries[first..first + index(children.count)]
+        let first = to_usize(children.first);
+        &self.entries[first..first + to_usize(children.count)]
     }
 
     /// The bytes of an attribute set.
     pub(crate) fn set(&self, set: SetIndex) -> &[u8] {
-        &self.sets[set.offset()]
+        &self.sets[set.index()]
     }
 
     /// The extents of a sparse file.
     pub(crate) fn sparse(&self, sparse: SparseIndex) -> &[DataExtent] {
-        &self.sparse[sparse.offset()]
+        &self.sparse[sparse.index()]
     }
 
     /// The extents of a file, or `None` if it is not a sparse one.

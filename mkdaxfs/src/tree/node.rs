@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 
 use daxfs_format::{FileType, Ino, NameHash, Timestamp};
 
-use crate::num::index;
+use crate::num::to_usize;
 
 /// An inode of the tree, in the order in which the scan has met it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,8 +16,8 @@ impl NodeId {
     pub(crate) const ROOT: Self = Self(0);
 
     /// The node's index in a table of all nodes.
-    pub(crate) fn offset(self) -> usize {
-        index(self.0)
+    pub(crate) fn index(self) -> usize {
+        to_usize(self.0)
     }
 }
 
@@ -36,8 +36,8 @@ impl SetIndex {
     }
 
     /// The set's index in a table of all sets.
-    pub(crate) fn offset(self) -> usize {
-        index(self.0.get() - 1)
+    pub(crate) fn index(self) -> usize {
+        to_usize(self.0.get() - 1)
     }
 }
 
@@ -48,8 +48,8 @@ impl SparseIndex {
     }
 
     /// The list's index in a table of all lists.
-    pub(super) fn offset(self) -> usize {
-        index(self.0.get() - 1)
+    pub(super) fn index(self) -> usize {
+        to_usize(self.0.get() - 1)
     }
 }
 
@@ -69,8 +69,8 @@ pub(crate) struct Span {
 impl Span {
     /// The bytes of the range.
     pub(super) fn of(self, pool: &[u8]) -> &[u8] {
-        let start = index(self.start);
-        pool.get(start..start + index(self.length))
+        let start = to_usize(self.start);
+        pool.get(start..start + to_usize(self.length))
             .unwrap_or_default()
     }
 }

@@ -5,7 +5,7 @@ use daxfs_format::Ino;
 
 use super::node::{Children, NodeId, NodeKind};
 use super::Tree;
-use crate::num::index;
+use crate::num::to_usize;
 
 impl Tree {
     /// Numbers the inodes, counts their links, and returns them in the order of their numbers.
@@ -32,7 +32,7 @@ impl Tree {
     /// Counts the links of a directory, and numbers the nodes that it is the first to name.
     fn number_children(&mut self, directory: NodeId, children: Children, order: &mut Vec<NodeId>) {
         for entry in children.first..children.first + children.count {
-            let child = self.entries[index(entry)].node;
+            let child = self.entries[to_usize(entry)].node;
             let next = ino_after(order.len());
             let node = self.node_mut(child);
             node.links += 1;

@@ -30,7 +30,7 @@ impl Sets {
     /// The sets in the order of their indices.
     pub(super) fn into_sets(self) -> Vec<Box<[u8]>> {
         let mut sets: Vec<_> = self.numbers.into_iter().collect();
-        sets.sort_unstable_by_key(|&(_, number)| number.offset());
+        sets.sort_unstable_by_key(|&(_, number)| number.index());
         sets.into_iter().map(|(set, _)| set).collect()
     }
 }
@@ -44,7 +44,7 @@ mod tests {
         let mut sets = Sets::default();
         let mut number = |bytes: &[u8]| {
             let set = EncodedSet::from_bytes(bytes);
-            sets.intern(&set).map(SetIndex::offset)
+            sets.intern(&set).map(SetIndex::index)
         };
         assert_eq!(number(b""), None);
         assert_eq!((number(b"b"), number(b"a")), (Some(0), Some(1)));

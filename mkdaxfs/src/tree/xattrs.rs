@@ -8,7 +8,7 @@ use daxfs_format::{FileType, Namespace};
 use zerocopy::IntoBytes as _;
 
 use super::limits::Limit;
-use crate::num::{index, len64, round_up};
+use crate::num::{len64, round_up, to_usize};
 
 /// The attributes of a file in the order and encoding of the format; empty without attributes.
 #[derive(Debug, Default)]
@@ -103,7 +103,7 @@ impl EncodedSet {
         self.0.extend_from_slice(name.name);
         self.0.extend_from_slice(value);
         let padded = round_up(len64(self.0.len()), 1 << ALIGN_SHIFT);
-        self.0.resize(index(padded), 0);
+        self.0.resize(to_usize(padded), 0);
         Ok(())
     }
 }
@@ -115,7 +115,7 @@ fn acl_fits(namespace: Namespace, value: &[u8], mode: u16) -> bool {
     };
     let mut check = AclCheck::default();
     check.header(header);
-    for entry in entries.chunks(index(AclCheck::ENTRY)) {
+    for entry in entries.chunks(to_usize(AclCheck::ENTRY)) {
         match entry.first_chunk() {
             Some(entry) => check.entry(*entry),
             None => return false,

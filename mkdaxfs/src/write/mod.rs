@@ -4,18 +4,18 @@
 //! | module | owns |
 //! |---|---|
 //! | `job` | inputs and output, as every step of the writing receives them |
-//! | `contents` | the order in which contents are compared, placed and copied |
+//! | `passes` | the passes over the contents: comparing, packed files, the data section |
 //! | `copy` | copying contents with several threads |
 //! | `metadata` | the bytes of the sections that describe files |
 //! | `seal` | hashes of sections, the superblock, UUID and identity |
 //! | `output` | the image file, which gets its name when it is complete |
 //! | `signals` | the removal of an incomplete image when a signal ends the process |
 
-pub(crate) mod contents;
 mod copy;
 mod job;
 mod metadata;
 pub(crate) mod output;
+pub(crate) mod passes;
 pub(crate) mod seal;
 pub(crate) mod signals;
 

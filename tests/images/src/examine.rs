@@ -105,7 +105,7 @@ impl Examiner {
             pages: &mut self.pages,
             buffer: &mut self.buffer,
         };
-        check::check_structure(image, &self.copy, &mut scratch, sink)?;
+        check::check_rules(image, &self.copy, &mut scratch, sink)?;
         check::check_data_padding(image, &self.pages, &mut self.buffer, sink)
     }
 

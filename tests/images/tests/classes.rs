@@ -126,11 +126,11 @@ fn states(bytes: &[u8], finding: &Finding) -> bool {
         (Rule::SectionDigest, Object::Section(kind)) => value == digest_value(&whole(kind).sha256),
         (
             Rule::DigestCount
-            | Rule::DirectoryPlace
-            | Rule::SymlinkPlace
-            | Rule::XattrPlace
-            | Rule::PackedPlace
-            | Rule::ExtentPlace,
+            | Rule::DirectoryOffset
+            | Rule::SymlinkOffset
+            | Rule::XattrOffset
+            | Rule::PackedOffset
+            | Rule::ExtentOffset,
             Object::Section(kind),
         ) => value == whole(kind).length.get(),
         (Rule::DigestCount, Object::Content(content)) => value == u64::from(content.get()),

@@ -102,7 +102,7 @@ fn a_walk_over_directories_that_share_a_unit() {
             Error::Corrupt(finding) => Some(finding.rule),
             _ => None,
         };
-        refused += u32::from(error.and_then(rule) == Some(Rule::DirectoryPlace));
+        refused += u32::from(error.and_then(rule) == Some(Rule::DirectoryOffset));
         assert!(steps <= 2001, "one for each entry");
     }
     assert_eq!((steps, refused), (2001, 2000));

@@ -54,7 +54,7 @@ fn check_in(lengths: impl FnOnce(ScratchSize) -> Lengths) -> Outcome {
         findings.push(finding);
         ControlFlow::Continue(())
     };
-    let outcome = check::check_structure(&image, &copy, &mut scratch, &mut sink);
+    let outcome = check::check_rules(&image, &copy, &mut scratch, &mut sink);
     assert!(findings.is_empty(), "{findings:?}");
     outcome
 }

@@ -10,8 +10,8 @@
 use core::fmt::{self, Write};
 
 use daxfs_format::check::{
-    check_data_padding, check_structure, verify_checksums, verify_section_digests, Outcome,
-    Scratch, ScratchSize, Sink,
+    check_data_padding, check_rules, verify_checksums, verify_section_digests, Outcome, Scratch,
+    ScratchSize, Sink,
 };
 use daxfs_format::content::content_digest;
 use daxfs_format::directory::Position;
@@ -167,7 +167,7 @@ instantiate! {
     fn structure(
         image, copy: &SuperblockCopy, scratch: &mut Scratch<'_>, sink: &mut Sink<'_>
     ) -> Outcome {
-        check_structure(image, copy, scratch, sink)
+        check_rules(image, copy, scratch, sink)
     }
     fn padding(image, pages: &[u64], buffer: &mut [u8], sink: &mut Sink<'_>) -> Outcome {
         check_data_padding(image, pages, buffer, sink)

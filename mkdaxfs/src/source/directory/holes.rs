@@ -41,7 +41,7 @@ fn seek_or_end<Fd: AsFd>(file: Fd, to: SeekFrom) -> rustix::io::Result<Option<u6
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::num::index;
+    use crate::num::to_usize;
     use crate::tree::extents::tests::extents;
     use std::os::unix::fs::FileExt as _;
 
@@ -55,7 +55,8 @@ mod tests {
         let file = tempfile::tempfile().unwrap();
         file.set_len(size).unwrap();
         for &(start, length) in writes {
-            file.write_all_at(&vec![1; index(length)], start).unwrap();
+            file.write_all_at(&vec![1; to_usize(length)], start)
+                .unwrap();
         }
         find(&file, size, page).unwrap()
     }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use daxfs_format::NameHash;
 use daxfs_image::hash::Xxh64;
 
-use crate::source::FileKey;
+use crate::own::FileKey;
 use crate::tree::builder::NewNode;
 
 /// The files of a directory, in the order of the format when it is sorted.

@@ -32,7 +32,7 @@ pub(crate) use self::root::Directory;
 
 use self::reader::DirectoryReader;
 use self::scan::Scanner;
-use super::{FileKey, Reader, Source};
+use super::{Reader, Source};
 use crate::error::Result;
 use crate::observer::Observer;
 use crate::tree::builder::TreeBuilder;
@@ -49,8 +49,8 @@ impl Source for Directory {
         Box::new(DirectoryReader::new(self, tree))
     }
 
-    fn recheck(&self, tree: &Tree, order: &[NodeId], own: Option<FileKey>) -> Result<()> {
-        recheck::recheck(self, tree, order, own)
+    fn recheck(&self, tree: &Tree, order: &[NodeId]) -> Result<()> {
+        recheck::recheck(self, tree, order)
     }
 
     fn path(&self, tree: &Tree, node: NodeId) -> PathBuf {

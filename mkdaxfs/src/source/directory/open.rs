@@ -12,10 +12,10 @@ use rustix::fs::{openat, statat, AtFlags, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use crate::error::{Change, Error};
-use crate::source::FileKey;
+use crate::own::FileKey;
 use crate::tree::node::Status;
 
-/// Length in bytes from which on a path is opened in several steps.
+/// Length in bytes of the longest path that is opened in one step.
 const MAX_STEP: usize = 4000;
 
 /// Bytes as a string of the system.

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use super::open::{gone_or, key_of, open_directory, open_file, status_in, status_of};
 use super::root::Directory;
 use crate::error::{Change, Error, Result};
-use crate::source::{FileKey, OpenFile, Reader};
+use crate::source::{OpenFile, Reader};
 use crate::tree::node::{NodeId, Status};
 use crate::tree::Tree;
 
@@ -71,15 +71,17 @@ impl<'a> DirectoryReader<'a> {
         Ok(self.parent.insert((parent, open)).1.as_fd())
     }
 
-    /// Compares a file that is not opened with the scan. `own` has been changed by the build.
-    pub(super) fn verify_closed(&mut self, node: NodeId, own: Option<FileKey>) -> Result<()> {
-        let stat = if node == self.scanned.directory.root {
-            fstat(self.scanned.directory.descriptor())
+    /// Compares a file that is not opened with the scan. The directory that the build itself has
+    /// changed is not compared.
+    pub(super) fn verify_closed(&mut self, node: NodeId) -> Result<()> {
+        let directory = self.scanned.directory;
+        let stat = if node == directory.root {
+            fstat(directory.descriptor())
         } else {
             self.in_parent(node, status_in)
         };
         match stat {
-            Ok(stat) if own == Some(key_of(&stat)) => Ok(()),
+            Ok(stat) if directory.own.is(key_of(&stat)) => Ok(()),
             Ok(stat) => self.scanned.compare(node, &stat),
             Err(errno) => Err(self.scanned.gone_or("read the metadata of", node, errno)),
         }

@@ -9,29 +9,22 @@ use super::reader::DirectoryReader;
 use super::root::Directory;
 use crate::error::Result;
 use crate::pool;
-use crate::source::FileKey;
 use crate::tree::node::NodeId;
 use crate::tree::Tree;
 
 /// Number of nodes that a thread takes at a time.
 const NODES: usize = 1024;
 
-/// Compares every node without contents with the scan. `own` has been changed by the build.
+/// Compares every node without contents with the scan, except the directory that the build itself
+/// has changed.
 ///
 /// # Errors
 /// When something has changed.
-pub(super) fn recheck(
-    directory: &Directory,
-    tree: &Tree,
-    order: &[NodeId],
-    own: Option<FileKey>,
-) -> Result<()> {
+pub(super) fn recheck(directory: &Directory, tree: &Tree, order: &[NodeId]) -> Result<()> {
     let chunks: Vec<&[NodeId]> = order.chunks(NODES).collect();
     let state = || DirectoryReader::new(directory, tree);
     pool::each(directory.rules.threads, &chunks, state, |reader, nodes| {
         let unread = nodes.iter().filter(|&&id| !tree.node(id).has_contents());
-        unread
-            .copied()
-            .try_for_each(|id| reader.verify_closed(id, own))
+        unread.copied().try_for_each(|id| reader.verify_closed(id))
     })
 }

@@ -12,8 +12,8 @@ use rustix::fs::{openat, Mode, OFlags, CWD};
 use super::open::os;
 use crate::error::{Error, Result};
 use crate::options::{Boundary, Keep, Options, PageSize};
+use crate::own::{FileKey, OwnDirectory};
 use crate::source::exclude::Exclude;
-use crate::source::FileKey;
 use crate::tree::node::NodeId;
 use crate::tree::Tree;
 
@@ -25,6 +25,8 @@ pub(crate) struct Directory {
     pub(super) rules: Rules,
     /// The node of the directory itself, when it has been scanned.
     pub(super) root: NodeId,
+    /// The directory that the build itself changes, which may lie below this one.
+    pub(super) own: OwnDirectory,
 }
 
 /// The options of a scan.
@@ -41,11 +43,11 @@ pub(super) struct Rules {
 }
 
 impl Directory {
-    /// Opens the directory that the options name.
+    /// Opens the directory that the options name, for a build that changes the directory `own`.
     ///
     /// # Errors
     /// When it cannot be opened, or a pattern is malformed.
-    pub(crate) fn open(options: &Options) -> Result<Self> {
+    pub(crate) fn open(options: &Options, own: OwnDirectory) -> Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let path = options.source.clone();
         let open = openat(CWD, &path, flags, Mode::empty())
@@ -55,6 +57,7 @@ impl Directory {
             open,
             rules: Rules::of(options)?,
             root: NodeId::ROOT,
+            own,
         })
     }
 

@@ -15,8 +15,8 @@ use super::root::Directory;
 use crate::error::{Error, Result};
 use crate::observer::Observer;
 use crate::options::Boundary;
+use crate::own::FileKey;
 use crate::pool::{self, lock};
-use crate::source::FileKey;
 use crate::tree::builder::{Child, NewNode, TreeBuilder};
 use crate::tree::node::NodeId;
 

@@ -15,7 +15,7 @@ const ROOM: usize = 65536;
 /// Length of a buffer that holds most lists and values, in bytes.
 const SOME: usize = 512;
 
-/// Length from which on a path is replaced by one in `/proc`, so that any name fits behind it.
+/// Length in bytes from which a path is replaced by one in `/proc`, so that any name fits behind it.
 const MAX_PATH: usize = 3800;
 
 /// Reads the attributes of files.

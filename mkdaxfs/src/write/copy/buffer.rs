@@ -7,7 +7,7 @@ use daxfs_format::Sha256 as _;
 use daxfs_image::hash::Sha256;
 
 use crate::error::Result;
-use crate::num::{index, len64};
+use crate::num::{len64, to_usize};
 use crate::plan::classes::SMALL;
 use crate::plan::contents::Digest;
 use crate::plan::offset::ImageOffset;
@@ -57,7 +57,7 @@ impl Slot {
 impl Buffer {
     pub(super) fn new() -> Self {
         Self {
-            bytes: vec![0; index(BATCH + SMALL)],
+            bytes: vec![0; to_usize(BATCH + SMALL)],
             slots: Vec::with_capacity(FILES),
             hashes: Vec::with_capacity(FILES),
         }
@@ -81,7 +81,7 @@ impl Buffer {
     /// Reads a whole file of `size` bytes behind the others, and fills its `room` with zeros.
     pub(super) fn read(&mut self, open: &dyn OpenFile, size: u64, room: u64) -> Result<()> {
         let start = self.slots.last().map_or(0, |slot| slot.padded().end);
-        let (size, room) = (index(size), index(room));
+        let (size, room) = (to_usize(size), to_usize(room));
         let (contents, padding) = self.bytes[start..start + room].split_at_mut(size);
         open.read(contents, 0)?;
         padding.fill(0);

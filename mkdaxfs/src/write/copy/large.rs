@@ -6,7 +6,7 @@ use daxfs_format::{Extent, Sha256 as _};
 use daxfs_image::hash::Sha256;
 
 use crate::error::Result;
-use crate::num::{index, len64};
+use crate::num::{len64, to_usize};
 use crate::plan::contents::{ContentIndex, Digest};
 use crate::plan::large::LargeFile;
 use crate::plan::offset::ImageOffset;
@@ -18,7 +18,7 @@ use crate::write::job::Job;
 const FILES: usize = 4;
 
 /// A content with its digest.
-pub(crate) type Copied = (ContentIndex, Digest);
+pub(crate) type HashedContent = (ContentIndex, Digest);
 
 /// Copies files through `buffer`, and hashes them on the way, until there is no `next` one.
 pub(super) fn copy<'a>(
@@ -26,7 +26,7 @@ pub(super) fn copy<'a>(
     reader: &mut dyn Reader<'a>,
     buffer: &mut [u8],
     next: impl Fn() -> Option<&'a LargeFile>,
-    done: impl Fn(Copied),
+    done: impl Fn(HashedContent),
 ) -> Result<()> {
     let chunk = buffer.len() / FILES;
     let mut copies: Vec<Copy<'_>> = Vec::with_capacity(FILES);
@@ -125,7 +125,7 @@ impl<'a> Copy<'a> {
     /// Reads the next bytes, as many as there is room for.
     fn read(&mut self, chunk: &mut [u8]) -> Result<()> {
         self.next_extent();
-        self.count = index(self.extent.length).min(chunk.len());
+        self.count = to_usize(self.extent.length).min(chunk.len());
         self.open.read(&mut chunk[..self.count], self.extent.offset)
     }
 
@@ -144,7 +144,7 @@ impl<'a> Copy<'a> {
         self.extent.length == 0 && self.later.is_empty()
     }
 
-    fn finish(self) -> Result<Copied> {
+    fn finish(self) -> Result<HashedContent> {
         self.open.verify()?;
         let digest = self.hash.map(Sha256::finish);
         let digest = self.large.digest.or(digest).unwrap_or_default();

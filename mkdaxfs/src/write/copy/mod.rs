@@ -26,7 +26,7 @@ use std::sync::Mutex;
 
 use self::batch::Batch;
 use self::buffer::Buffer;
-use self::large::Copied;
+use self::large::HashedContent;
 use self::target::{Packing, Placing};
 use super::job::Job;
 use crate::error::Result;
@@ -44,7 +44,7 @@ pub(super) fn copy(
     mut placing: Placing,
     large: &[LargeFile],
     small: &[NodeId],
-) -> Result<(Placing, Vec<Copied>)> {
+) -> Result<(Placing, Vec<HashedContent>)> {
     placing.contents.next_section(small.len());
     let packing = placing.target.packing();
     let work = Work {
@@ -72,7 +72,7 @@ struct Work<'a> {
     /// The batches of small files, as ranges of them.
     batches: Vec<Range<usize>>,
     placing: InOrder<Placing>,
-    copied: Mutex<Vec<Copied>>,
+    copied: Mutex<Vec<HashedContent>>,
     next_large: AtomicUsize,
     next_batch: AtomicUsize,
 }

@@ -8,7 +8,7 @@ use daxfs_format::inode::{
 use daxfs_format::SectionKind;
 use zerocopy::{FromZeros as _, IntoBytes as _};
 
-use crate::num::{index, len64, round_up};
+use crate::num::{len64, round_up, to_usize};
 use crate::options::Options;
 use crate::plan::contents::{Contents, Location, Numbering};
 use crate::plan::offset::ImageOffset;
@@ -64,9 +64,9 @@ impl Inodes<'_> {
     /// The bytes of the section.
     pub(super) fn bytes(&self, mut cursors: Cursors) -> Vec<u8> {
         let order = &self.ordered.order;
-        let mut bytes = Vec::with_capacity(index(self.ordered.inodes_length()));
+        let mut bytes = Vec::with_capacity(to_usize(self.ordered.inodes_length()));
         // No inode has the number 0.
-        bytes.resize(index(INODE_SIZE), 0);
+        bytes.resize(to_usize(INODE_SIZE), 0);
         for &id in order {
             let node = self.ordered.tree.node(id);
             let mut raw = self.common(node);

@@ -15,8 +15,8 @@ mod tables;
 use daxfs_format::SectionKind;
 
 use self::inodes::{Cursors, Inodes};
-use super::contents::Copied;
 use super::job::Job;
+use super::passes::ContentsWritten;
 use super::seal::{self, Sealed};
 use crate::error::Result;
 use crate::num::len64;
@@ -28,7 +28,11 @@ use crate::plan::sections::Sections;
 ///
 /// # Errors
 /// When the image cannot be written, or is larger than the format allows.
-pub(crate) fn describe(job: Job<'_>, ordered: &Ordered<'_>, image: &mut Copied) -> Result<Sealed> {
+pub(crate) fn describe(
+    job: Job<'_>,
+    ordered: &Ordered<'_>,
+    image: &mut ContentsWritten,
+) -> Result<Sealed> {
     let (options, contents) = (job.inputs.options, &image.contents);
     let numbering = contents.number(&ordered.order);
     let digests = match options.digests {

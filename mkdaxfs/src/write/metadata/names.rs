@@ -4,14 +4,14 @@
 use daxfs_format::directory::{RawDirEntry, ENTRY_SIZE};
 use zerocopy::IntoBytes as _;
 
-use crate::num::{index, len64, round_up};
+use crate::num::{len64, round_up, to_usize};
 use crate::plan::ordered::{Ordered, UNIT};
 use crate::tree::node::{Entry, NodeKind};
 use crate::tree::Tree;
 
 /// The bytes of the directory section.
 pub(super) fn directories(ordered: &Ordered<'_>) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(index(ordered.directories_length()));
+    let mut bytes = Vec::with_capacity(to_usize(ordered.directories_length()));
     for &node in &ordered.order {
         if let NodeKind::Directory(children) = ordered.tree.node(node).kind {
             append_unit(ordered.tree, ordered.tree.children(children), &mut bytes);
@@ -30,7 +30,7 @@ fn append_unit(tree: &Tree, children: &[Entry], bytes: &mut Vec<u8>) {
     for entry in children {
         bytes.extend_from_slice(tree.name(entry));
     }
-    bytes.resize(index(round_up(len64(bytes.len()), UNIT)), 0);
+    bytes.resize(to_usize(round_up(len64(bytes.len()), UNIT)), 0);
 }
 
 fn raw_entry(tree: &Tree, entry: &Entry, name_offset: u32) -> RawDirEntry {
@@ -47,7 +47,7 @@ fn raw_entry(tree: &Tree, entry: &Entry, name_offset: u32) -> RawDirEntry {
 
 /// The bytes of the symlink section.
 pub(super) fn symlinks(ordered: &Ordered<'_>) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(index(ordered.symlinks_length()));
+    let mut bytes = Vec::with_capacity(to_usize(ordered.symlinks_length()));
     for &node in &ordered.order {
         if let NodeKind::Symlink(target) = ordered.tree.node(node).kind {
             bytes.extend_from_slice(ordered.tree.target(target));

@@ -6,7 +6,7 @@ use daxfs_format::extent::RawExtent;
 use daxfs_format::xattr::{RawXattrHeader, RawXattrSet, HEADER_SIZE, SET_SIZE};
 use zerocopy::IntoBytes as _;
 
-use crate::num::{index, len64};
+use crate::num::{len64, to_usize};
 use crate::options::PageSize;
 use crate::plan::contents::{Contents, Numbering};
 use crate::plan::offset::ImageOffset;
@@ -25,7 +25,7 @@ pub(super) fn xattrs(ordered: &Ordered<'_>) -> Vec<u8> {
         count: count.into(),
         reserved_4: [0; 12],
     };
-    let mut bytes = Vec::with_capacity(index(ordered.xattrs_length()));
+    let mut bytes = Vec::with_capacity(to_usize(ordered.xattrs_length()));
     bytes.extend_from_slice(header.as_bytes());
     let mut offset = HEADER_SIZE + len64(ordered.sets.len()) * SET_SIZE;
     for set in sets() {
@@ -50,7 +50,7 @@ fn raw_set(offset: u64, length: u64) -> RawXattrSet {
 
 /// The bytes of the extent section.
 pub(super) fn extents(ordered: &Ordered<'_>, contents: &Contents, page: PageSize) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(index(ordered.extents_length()));
+    let mut bytes = Vec::with_capacity(to_usize(ordered.extents_length()));
     for &node in &ordered.order {
         let (Some(list), Some(content)) = (ordered.tree.extents(node), contents.of(node)) else {
             continue;
@@ -84,7 +84,7 @@ pub(super) fn digests(contents: &Contents, numbering: &Numbering) -> Vec<u8> {
         block_size: BLOCK_WHOLE.into(),
         reserved_8: [0; 24],
     };
-    let mut bytes = Vec::with_capacity(index(digests_length(order.len())));
+    let mut bytes = Vec::with_capacity(to_usize(digests_length(order.len())));
     bytes.extend_from_slice(header.as_bytes());
     for &content in order {
         bytes.extend_from_slice(&contents.get(content).digest);

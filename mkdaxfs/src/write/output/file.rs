@@ -17,8 +17,8 @@ use super::behind::Behind;
 use super::temporary::Temporary;
 use crate::error::{Error, Result};
 use crate::options::Existing;
+use crate::own::FileKey;
 use crate::plan::offset::ImageOffset;
-use crate::source::FileKey;
 
 /// An image file that is not complete.
 #[derive(Debug)]
@@ -254,16 +254,16 @@ mod tests {
     #[test]
     fn a_signal_removes_a_temporary_name() {
         const TEST: &str = "write::output::file::tests::a_signal_removes_a_temporary_name";
-        const PLACE: &str = "MKDAXFS_TEST_PLACE";
-        if let Some(place) = std::env::var_os(PLACE) {
-            wait_with_a_name(Path::new(&place));
+        const DIRECTORY: &str = "MKDAXFS_TEST_DIRECTORY";
+        if let Some(directory) = std::env::var_os(DIRECTORY) {
+            wait_with_a_name(Path::new(&directory));
         }
         for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
             let dir = tempfile::tempdir().unwrap();
             let mut command = Command::new(std::env::current_exe().unwrap());
             command
                 .args(["--exact", TEST])
-                .env(PLACE, dir.path())
+                .env(DIRECTORY, dir.path())
                 .stdout(Stdio::null());
             let mut child = command.spawn().unwrap();
             while !dir.path().join("ready").exists() {

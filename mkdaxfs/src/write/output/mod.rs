@@ -20,8 +20,8 @@ pub(super) mod temporary;
 use self::file::ImageFile;
 use crate::error::Result;
 use crate::options::{Mode, Options};
+use crate::own::OwnDirectory;
 use crate::plan::offset::ImageOffset;
-use crate::source::FileKey;
 
 /// The destination of an image.
 #[derive(Debug)]
@@ -43,15 +43,20 @@ impl Output {
         }
     }
 
-    /// Opens the file that becomes the image.
+    /// Opens the file that becomes the image. If it has a temporary name, states its directory in
+    /// `own`.
     ///
     /// # Errors
     /// When its directory cannot be written to.
-    pub(crate) fn open(options: &Options) -> Result<Self> {
-        Ok(match options.mode {
-            Mode::Write => Self::File(ImageFile::create(&options.image, options.existing)?),
-            Mode::DryRun => Self::Discard,
-        })
+    pub(crate) fn open(options: &Options, own: &OwnDirectory) -> Result<Self> {
+        if options.mode == Mode::DryRun {
+            return Ok(Self::Discard);
+        }
+        let file = ImageFile::create(&options.image, options.existing)?;
+        if let Some(changed) = file.changed_directory() {
+            own.set(changed);
+        }
+        Ok(Self::File(file))
     }
 
     /// Writes bytes at an offset of the image.
@@ -71,14 +76,6 @@ impl Output {
         match self {
             Self::Discard => work(),
             Self::File(file) => file.while_syncing(work),
-        }
-    }
-
-    /// The directory in which the image has a temporary name. The build has changed it.
-    pub(crate) fn changed_directory(&self) -> Option<FileKey> {
-        match self {
-            Self::Discard => None,
-            Self::File(file) => file.changed_directory(),
         }
     }
 

@@ -26,10 +26,10 @@ classes! {
         { XattrHeader.count = Is(1000) };
     "sets-of-all-ones": XattrTable in Section(Xattrs) { XattrHeader.count = Ones };
     "sets-reserved": XattrTable in Section(Xattrs) { XattrHeader.reserved_4[11] = Is(1) };
-    "sets-one-too-few": XattrPlace in XattrSet(1) { XattrHeader.count = Is(2) };
+    "sets-one-too-few": XattrOffset in XattrSet(1) { XattrHeader.count = Is(2) };
     "sets-without-header": XattrTable in Section(Xattrs)
         [Zero(At(Start(Xattrs), 0), At(End(Xattrs), 0))] { SectionEntry(XATTRS).length = Is(8) };
-    "sets-after-the-last": XattrPlace in Section(Xattrs) { SectionEntry(XATTRS).length = More(8) };
+    "sets-after-the-last": XattrOffset in Section(Xattrs) { SectionEntry(XATTRS).length = More(8) };
     "set-past-its-section": XattrTable in XattrSet(2) { XattrSet(2).offset = Is32(u32::MAX - 7) };
     "set-length-past-its-section": XattrTable in XattrSet(2)
         { XattrSet(2).length = Is32(u32::MAX - 7) };
@@ -38,7 +38,7 @@ classes! {
     "set-ragged-at-both-ends": XattrTable in XattrSet(2)
         { XattrSet(2).offset = More(4), XattrSet(2).length = Less(4) };
     "set-in-the-header": XattrTable in XattrSet(1) { XattrSet(1).offset = Is(8) };
-    "set-of-another": XattrPlace in XattrSet(2) [Copy(XattrSet(1), XattrSet(2), 8)];
+    "set-of-another": XattrOffset in XattrSet(2) [Copy(XattrSet(1), XattrSet(2), 8)];
     "set-unused": XattrOrder in Section(Xattrs) { Inode("with-default-acl").xattrs = Is(2) };
     "set-used-before-its-turn": XattrOrder in Inode(MIXED) { Inode(MIXED).xattrs = Is(2) };
     "attribute-past-its-set": XattrEntry in XattrSet(1)
@@ -101,7 +101,7 @@ classes! {
         { Inode("direct").content = Ones };
     "content-of-another-size": ContentShared in Inode("direct-twin")
         { Inode("direct-twin").size = Is(4999) };
-    "content-of-another-place": ContentShared in Inode("direct-page")
+    "content-at-another-offset": ContentShared in Inode("direct-page")
         { Inode("direct-page").content = Like(Inode("direct")) };
     "content-of-another-layout": ContentShared in Inode("direct")
         { Inode("direct").content = Is(1) };
@@ -120,16 +120,16 @@ classes! {
     "tail-end-of-a-file": ContentTail in Content("direct") [byte(Contents("direct"), 8191, Is(1))];
     "tail-of-an-extent": ContentTail in Content("sparse")
         [byte(ExtentData("sparse", 1), 100, Is(1))];
-    "packed-on-another": PackedPlace in Inode("packed-more")
+    "packed-on-another": PackedOffset in Inode("packed-more")
         { Inode("packed-more").offset = Like(Inode("packed")) };
-    "packed-after-a-gap": PackedPlace in Inode("packed-more")
+    "packed-after-a-gap": PackedOffset in Inode("packed-more")
         { Inode("packed").size = Is(299), Inode("packed-twin").size = Is(299) };
-    "packed-after-the-last": PackedPlace in Section(Packed)
+    "packed-after-the-last": PackedOffset in Section(Packed)
         { Inode("directory/nested/deeper/file").size = Is(3) };
-    "extents-after-the-last": ExtentPlace in Section(Extents)
+    "extents-after-the-last": ExtentOffset in Section(Extents)
         { Inode("sparse-middle").offset = Is(0), Inode("sparse-middle").count = Is(0),
           Inode("sparse-middle").link = Is(0) };
-    "extent-list-of-another": ExtentPlace in Inode("sparse-middle")
+    "extent-list-of-another": ExtentOffset in Inode("sparse-middle")
         { Inode("sparse-middle").offset = Like(Inode("sparse")) };
     "extent-list-misaligned": InodeOffset in Inode("sparse") { Inode("sparse").offset = More(8) };
     "extent-off-its-file-page": ExtentRange in Extent("sparse", 0)

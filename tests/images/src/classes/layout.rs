@@ -101,7 +101,7 @@ classes! {
         { SectionEntry(INODES).offset = Is(0) };
     "section-in-the-end-of-the-superblock": SectionOrder in SectionEntry(INODES)
         { SectionEntry(INODES).offset = Is(4032) };
-    "sections-on-one-place": SectionOrder in SectionEntry(DIRECTORIES)
+    "sections-at-one-offset": SectionOrder in SectionEntry(DIRECTORIES)
         { SectionEntry(DIRECTORIES).offset = Offset(Start(Inodes)) };
     "sections-overlap-by-an-inode": SectionOrder in SectionEntry(DIRECTORIES)
         { SectionEntry(INODES).length = More(64) };
@@ -119,7 +119,7 @@ classes! {
         [Seals(Seal::Superblock)] { SectionEntry(INODES).sha256[31] = Flip(0x80) };
     "gap-between-sections": Padding in Gap [byte(End(Packed), 0, Is(1))];
     "gap-before-the-data": Padding in Gap [byte(Start(Data), -1, Is(1))];
-    "page-of-nobody": Padding in Gap [byte(End(Data), -1, Is(1))];
+    "unowned-page-not-zero": Padding in Gap [byte(End(Data), -1, Is(1))];
     "bytes-after-the-last-section": Padding in Gap [Replace(packed), byte(ImageEnd, -1, Is(1))];
 }
 

@@ -101,7 +101,7 @@ classes! {
     "unit-in-the-inodes": InodeOffset in Inode("directory")
         { Inode("directory").offset = Offset(Start(Inodes)) };
     "unit-misaligned": InodeOffset in Inode("directory") { Inode("directory").offset = More(8) };
-    "unit-of-another": DirectoryPlace in Inode(NESTED)
+    "unit-of-another": DirectoryOffset in Inode(NESTED)
         { Inode(NESTED).offset = Like(Inode("directory")),
           Inode(NESTED).size = Like(Inode("directory")),
           Inode(NESTED).count = Like(Inode("directory")) };
@@ -171,10 +171,10 @@ classes! {
     "target-in-the-data": InodeOffset in Inode("link")
         { Inode("link").offset = Offset(Start(Data)) };
     "target-with-nul": SymlinkTarget in Inode("link") [byte(Contents("link"), 3, Is(0))];
-    "target-of-another": SymlinkPlace in Inode("link-long")
+    "target-of-another": SymlinkOffset in Inode("link-long")
         { Inode("link-long").offset = Like(Inode("link")) };
-    "target-after-a-gap": SymlinkPlace in Inode("link-long") { Inode("link").size = Less(1) };
-    "target-after-the-last": SymlinkPlace in Section(Symlinks)
+    "target-after-a-gap": SymlinkOffset in Inode("link-long") { Inode("link").size = Less(1) };
+    "target-after-the-last": SymlinkOffset in Section(Symlinks)
         { Entry("", "link-byte").file_type = Is(1), Inode("link-byte").mode = Is(0o1_0644),
           Inode("link-byte").size = Is(0), Inode("link-byte").offset = Is(0) };
 }

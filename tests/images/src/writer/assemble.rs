@@ -8,67 +8,74 @@ use zerocopy::{FromZeros as _, IntoBytes as _};
 use super::{Writer, OPTIONAL_KIND, ROOT};
 use crate::num::{from_usize, to_u32, to_usize};
 
+/// A section: its number and its bytes.
+type Section<'a> = (u32, &'a [u8]);
+
 impl Writer<'_> {
     /// Lays the sections out after the superblock and makes every offset relative to the image.
     pub(super) fn assemble(mut self) -> Vec<u8> {
-        let optional = if self.tree.form.optional {
-            b"to be ignored".to_vec()
-        } else {
-            Vec::new()
-        };
-        let lengths = [
-            (SectionKind::Inodes.number(), 64 * (self.inodes.len() + 1)),
-            (SectionKind::Directories.number(), self.directories.len()),
-            (SectionKind::Symlinks.number(), self.symlinks.len()),
-            (SectionKind::Xattrs.number(), self.xattrs.len()),
-            (SectionKind::Extents.number(), self.extents.as_bytes().len()),
-            (SectionKind::Digests.number(), self.digests.len()),
-            (OPTIONAL_KIND, optional.len()),
-            (SectionKind::Packed.number(), self.packed.len()),
-            (SectionKind::Data.number(), self.data.len()),
-        ];
         let mut superblock = self.superblock();
-        let (mut at, mut used) = (SUPERBLOCK_SIZE, 0);
-        for (number, length) in lengths.into_iter().filter(|&(_, length)| length != 0) {
-            let kind = SectionKind::from_number(number);
-            let align = kind.map_or(64, |kind| {
-                1 << kind.align_shift(self.tree.form.page_shift.into())
-            });
-            at = at.next_multiple_of(align);
-            let raw = &mut superblock.sections[used];
-            raw.kind.set(number);
-            raw.flags.set(kind.map_or(0, SectionKind::flags));
-            raw.offset.set(from_usize(at));
-            raw.length.set(from_usize(length));
-            at += length;
-            used += 1;
-        }
-        superblock.section_count.set(to_u32(used));
-        let size = at.next_multiple_of(self.page());
-        superblock.image_size.set(from_usize(size));
+        let blank = self.inode_table();
+        self.lay_out(&mut superblock, &self.sections(&blank));
         self.rebase(&superblock);
-        let mut inodes = vec![0; 64];
-        inodes.extend(self.inodes.as_bytes());
-        let bodies = [
-            &inodes[..],
-            &self.directories,
-            &self.symlinks,
-            &self.xattrs,
-            self.extents.as_bytes(),
-            &self.digests,
-            &optional,
-            &self.packed,
-            &self.data,
-        ];
-        let mut image = vec![0; size];
+        let inodes = self.inode_table();
+        let mut image = vec![0; to_usize(superblock.image_size.get())];
         image[..SUPERBLOCK_SIZE].copy_from_slice(superblock.as_bytes());
-        let bodies = bodies.into_iter().filter(|body| !body.is_empty());
-        for (raw, body) in superblock.sections.iter().zip(bodies) {
+        for (raw, (_, body)) in superblock.sections.iter().zip(self.sections(&inodes)) {
             let start = to_usize(raw.offset.get());
             image[start..start + body.len()].copy_from_slice(body);
         }
         daxfs_image::seal::seal(&mut image);
         image
+    }
+
+    /// The inode section: 64 zero bytes for inode 0, then the inodes.
+    fn inode_table(&self) -> Vec<u8> {
+        let mut table = vec![0; 64];
+        table.extend(self.inodes.as_bytes());
+        table
+    }
+
+    /// The sections that are not empty, in the order of the image.
+    fn sections<'a>(&'a self, inodes: &'a [u8]) -> Vec<Section<'a>> {
+        let optional: &[u8] = if self.tree.form.optional {
+            b"to be ignored"
+        } else {
+            b""
+        };
+        let mut sections: Vec<Section<'_>> = vec![
+            (SectionKind::Inodes.number(), inodes),
+            (SectionKind::Directories.number(), &self.directories),
+            (SectionKind::Symlinks.number(), &self.symlinks),
+            (SectionKind::Xattrs.number(), &self.xattrs),
+            (SectionKind::Extents.number(), self.extents.as_bytes()),
+            (SectionKind::Digests.number(), &self.digests),
+            (OPTIONAL_KIND, optional),
+            (SectionKind::Packed.number(), &self.packed),
+            (SectionKind::Data.number(), &self.data),
+        ];
+        sections.retain(|(_, body)| !body.is_empty());
+        sections
+    }
+
+    /// States the sections, one after the other, and the size of the image.
+    fn lay_out(&self, superblock: &mut RawSuperblock, sections: &[Section<'_>]) {
+        let mut at = SUPERBLOCK_SIZE;
+        for (raw, &(number, body)) in superblock.sections.iter_mut().zip(sections) {
+            let kind = SectionKind::from_number(number);
+            let align = kind.map_or(64, |kind| {
+                1 << kind.align_shift(self.tree.form.page_shift.into())
+            });
+            at = at.next_multiple_of(align);
+            raw.kind.set(number);
+            raw.flags.set(kind.map_or(0, SectionKind::flags));
+            raw.offset.set(from_usize(at));
+            raw.length.set(from_usize(body.len()));
+            at += body.len();
+        }
+        superblock.section_count.set(to_u32(sections.len()));
+        let size = at.next_multiple_of(self.page());
+        superblock.image_size.set(from_usize(size));
     }
 
     fn superblock(&self) -> RawSuperblock {

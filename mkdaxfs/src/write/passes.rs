@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The order in which contents are compared, placed and copied.
+//! The passes over the contents: comparing, copying packed files, copying the data section.
 //!
 //! Packed contents come first, as the length of their section is known when they are copied. Files
 //! that turn out to be ELF then join the small direct ones.
@@ -22,7 +22,7 @@ use crate::plan::sections::{digests_length, Sections, MAX_XATTRS};
 use crate::tree::node::NodeId;
 
 /// An image with all contents and no metadata yet.
-pub(crate) struct Copied {
+pub(crate) struct ContentsWritten {
     pub(crate) sections: Sections,
     pub(crate) contents: Contents,
     /// Number of unused bytes: in the data section, and behind the digests.
@@ -33,7 +33,7 @@ pub(crate) struct Copied {
 ///
 /// # Errors
 /// When a file cannot be read or has changed, a limit is exceeded, or the image cannot be written.
-pub(crate) fn copy_contents(job: Job<'_>, ordered: &Ordered<'_>) -> Result<Copied> {
+pub(crate) fn copy_contents(job: Job<'_>, ordered: &Ordered<'_>) -> Result<ContentsWritten> {
     let inputs = job.inputs;
     let mut sections = describing_sections(job, ordered)?;
     let classes = Classes::of(inputs.tree, &ordered.order, inputs.options);
@@ -78,7 +78,7 @@ fn copy_data(
     comparison: &Comparison,
     mut contents: Contents,
     mut sections: Sections,
-) -> Result<Copied> {
+) -> Result<ContentsWritten> {
     let small = direct(job, classes, &contents);
     let mut area = Area::new(sections.next(SectionKind::Data), sections.page());
     let to = (&mut area, &mut contents);
@@ -92,7 +92,7 @@ fn copy_data(
     for (content, digest) in digests {
         placing.contents.set_digest(content, digest);
     }
-    Ok(Copied {
+    Ok(ContentsWritten {
         sections,
         unused: placing.target.unused(),
         contents: placing.contents,

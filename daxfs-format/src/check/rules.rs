@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The order of the checks of the structure.
+//! The order of the checks of all metadata.
 
 use super::checker::Checker;
 use super::report::{Outcome, Sink};
@@ -15,7 +15,7 @@ use crate::superblock::SuperblockCopy;
 ///
 /// # Errors
 /// [`Stop`](super::Stop) if the check could not be completed.
-pub fn check_structure<M: Memory, X: Xxh64>(
+pub fn check_rules<M: Memory, X: Xxh64>(
     image: &Image<M, X>,
     superblock: &SuperblockCopy,
     scratch: &mut Scratch<'_>,
