@@ -4,9 +4,10 @@
 //! Superblock and section table are always verified. [The rest](super::check) is verified by the
 //! first mount, and by every mount that gives `identity=` or `validate`.
 
-use core::fmt::{self, Arguments};
+use core::fmt::Arguments;
 
 use daxfs_format::superblock::SuperblockCopy;
+use daxfs_format::Identity;
 use kernel::prelude::*;
 
 use super::check::verify;
@@ -26,7 +27,7 @@ pub(crate) struct Mounted {
     image: Image,
     /// The copy from which the image was opened: the table against which sections are checked.
     superblock: KBox<SuperblockCopy>,
-    identity: [u8; 32],
+    identity: Identity,
     options: Options,
 }
 
@@ -36,7 +37,7 @@ impl Mounted {
         let mut copy = superblock_copy()?;
         let backing = open(phys, options, &mut copy, log)?;
         let image = Image::open(backing, &mut copy).map_err(|error| refused(error, log))?;
-        let identity = *copy.identity::<Sha256>().as_bytes();
+        let identity = copy.identity::<Sha256>();
         let mounted = Self { image, superblock: copy, identity, options: *options };
         mounted.check(options, log)?;
         Ok(mounted)
@@ -60,13 +61,13 @@ impl Mounted {
     }
 
     /// Returns the identity of the image.
-    pub(crate) fn identity(&self) -> &[u8; 32] {
+    pub(crate) fn identity(&self) -> &Identity {
         &self.identity
     }
 
     /// Returns the generation of all inodes. Other images have other numbers.
     pub(crate) fn generation(&self) -> u32 {
-        let [a, b, c, d, ..] = self.identity;
+        let [a, b, c, d, ..] = *self.identity.as_bytes();
         u32::from_le_bytes([a, b, c, d])
     }
 
@@ -90,8 +91,8 @@ impl Mounted {
     fn require_identity(&self, options: &Options, log: Log<'_>) -> Result {
         match options.identity {
             Some(wanted) if wanted != self.identity => {
-                let found = Hex(&self.identity);
-                log.error(format_args!("the image in memory has the identity sha256:{found}"));
+                let found = self.identity;
+                log.error(format_args!("the image in memory has the identity {found}"));
                 Err(errno::identity())
             }
             _ => Ok(()),
@@ -116,14 +117,5 @@ impl Mounted {
     pub(crate) fn report_corrupt(&self, message: Arguments<'_>) -> Error {
         error::report(self.backing(), format_args!("corrupt image: {message}"));
         errno::corrupt()
-    }
-}
-
-/// Bytes as hexadecimal digits.
-pub(crate) struct Hex<'a>(pub(crate) &'a [u8]);
-
-impl fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }

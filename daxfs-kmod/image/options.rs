@@ -14,6 +14,8 @@
 
 use core::fmt;
 
+use daxfs_format::Identity;
+
 /// Alignment of an image in memory, in bytes.
 pub(crate) const ALIGNMENT: u64 = 2 << 20;
 
@@ -27,7 +29,7 @@ pub(crate) struct Options {
     /// Run the complete check.
     pub(crate) validate: bool,
     /// Identity that the image must have.
-    pub(crate) identity: Option<[u8; 32]>,
+    pub(crate) identity: Option<Identity>,
 }
 
 /// The name of an option.
@@ -110,7 +112,7 @@ impl Options {
 
     /// Returns true if these options of a remount leave a mount unchanged that was made with
     /// `mounted` and has an image with this identity. `validate` is an action, and changes nothing.
-    pub(crate) fn keep(&self, mounted: &Self, identity: &[u8; 32]) -> bool {
+    pub(crate) fn keep(&self, mounted: &Self, identity: &Identity) -> bool {
         let same = |wanted: Option<u64>, have| wanted.is_none() || wanted == have;
         same(self.phys, mounted.phys)
             && same(self.size, mounted.size)
@@ -159,22 +161,6 @@ fn parse_number(text: &[u8]) -> Option<u64> {
     u64::from_str_radix(digits, radix).ok()?.checked_mul(1 << shift)
 }
 
-fn parse_identity(text: &[u8]) -> Result<[u8; 32], OptionError> {
-    let digits = text.strip_prefix(b"sha256:").filter(|digits| digits.len() == 64);
-    let digits = digits.ok_or(OptionError::Identity)?;
-    let mut identity = [0; 32];
-    for (byte, pair) in identity.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = pair.iter().try_fold(0, |high, &digit| Some(high << 4 | nibble(digit)?))
-            .ok_or(OptionError::Identity)?;
-    }
-    Ok(identity)
-}
-
-fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
+fn parse_identity(text: &[u8]) -> Result<Identity, OptionError> {
+    Identity::parse(text).map_err(|_| OptionError::Identity)
 }

@@ -9,7 +9,7 @@ use kernel::error::code;
 use kernel::prelude::*;
 
 use super::inode::Daxfs;
-use crate::image::mounted::{Hex, Mounted};
+use crate::image::mounted::Mounted;
 use crate::memory::Service;
 use crate::sys::errno;
 use crate::sys::fs::context::FsContext;
@@ -83,7 +83,7 @@ impl Mounts for Daxfs {
             into.print(format_args!(",size={size:#x}"));
         }
         if let Some(identity) = &options.identity {
-            into.print(format_args!(",identity=sha256:{}", Hex(identity)));
+            into.print(format_args!(",identity={identity}"));
         }
     }
 }

@@ -10,8 +10,8 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 
 use clap::Parser;
+use daxfs_format::Identity;
 use daxfs_hostile::fuzz::Target;
-use daxfs_image::format::Identity;
 
 use self::kernel::{Key, OptionError, Options, ALIGNMENT};
 
@@ -101,7 +101,7 @@ fn mount_options(text: &[u8]) {
             }
             Err(refusal) => return refused(&before, key, value, &refusal),
         }
-        let identity = options.identity.unwrap_or_default();
+        let identity = options.identity.unwrap_or(Identity::new([0; 32]));
         assert!(
             options.keep(&options, &identity),
             "options differ from themselves"
@@ -164,9 +164,16 @@ fn number(text: &[u8]) -> Option<u128> {
     Some(number << (10 * shift.map_or(0, |unit| unit + 1)))
 }
 
-/// An identity, as `daxfs-fsck` parses it.
-fn identity(text: &[u8]) -> Option<[u8; 32]> {
-    Some(*Identity::parse(text).ok()?.as_bytes())
+/// An identity, parsed in another way than by the module.
+fn identity(text: &[u8]) -> Option<Identity> {
+    let digits = std::str::from_utf8(text.strip_prefix(b"sha256:")?).ok()?;
+    if digits.len() != 64 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    let high = u128::from_str_radix(&digits[..32], 16).ok()?;
+    let low = u128::from_str_radix(&digits[32..], 16).ok()?;
+    let bytes = [high.to_be_bytes(), low.to_be_bytes()].concat();
+    Some(Identity::new(bytes.try_into().ok()?))
 }
 
 fn mkdaxfs_options(text: &[u8]) {

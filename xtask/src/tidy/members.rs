@@ -32,6 +32,7 @@ const ALLOWED_DEPENDENCIES: &[(&str, &[&str])] = &[
     (
         "daxfs-fuzztargets",
         &[
+            "daxfs-format",
             "mkdaxfs",
             "daxfs-fsck",
             "daxfs-inspect",
