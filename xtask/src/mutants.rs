@@ -46,7 +46,7 @@ const PACKAGES: &[Package] = &[
     },
     Package {
         name: "daxfs-image",
-        judges: &["daxfs-image", "daxfs-fsck"],
+        judges: &["daxfs-image", "daxfs-fsck", "daxfs-inspect", "mkdaxfs"],
         targets: &[],
     },
     Package {
