@@ -25,6 +25,7 @@ fn large() -> Result<File> {
     Ok(File::open(format!("{ROOT}/large"))?)
 }
 
+#[inline]
 pub(super) fn touch_all(map: &Map) {
     for offset in (0..map.length()).step_by(4096) {
         map.touch(offset);
