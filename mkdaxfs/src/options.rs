@@ -216,11 +216,6 @@ impl PageSize {
     pub(crate) fn round_up(self, value: u64) -> u64 {
         round_up(value, self.bytes())
     }
-
-    /// `value` rounded down to a multiple of the page.
-    pub(crate) fn round_down(self, value: u64) -> u64 {
-        value / self.bytes() * self.bytes()
-    }
 }
 
 /// Values that replace metadata of every file.

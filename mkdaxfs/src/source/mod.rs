@@ -38,6 +38,7 @@ pub(crate) mod directory;
 pub(crate) mod exclude;
 pub(crate) mod joined;
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use crate::error::Result;
@@ -84,6 +85,17 @@ pub(crate) trait OpenFile {
     /// # Errors
     /// When the bytes cannot be read, or the file has changed.
     fn read(&self, into: &mut [u8], offset: u64) -> Result<()>;
+
+    /// The next range from `from` on that may hold other bytes than zeros. All bytes before it
+    /// surely are zeros; `None` if all bytes from `from` on are. It ends after `from`.
+    ///
+    /// This saves reading. It decides nothing: a source that knows no ranges returns all bytes.
+    ///
+    /// # Errors
+    /// When the source cannot be read.
+    fn next_data(&self, from: u64) -> Result<Option<Range<u64>>> {
+        Ok(Some(from..u64::MAX))
+    }
 
     /// Checks that the file is as the scan has found it. Called when its bytes have been read.
     ///

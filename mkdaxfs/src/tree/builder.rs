@@ -7,9 +7,8 @@ use daxfs_format::limits::{MAX_DIRECTORY, MAX_INO};
 use daxfs_format::NameHash;
 use daxfs_image::hash::Xxh64;
 
-use super::extents::DataExtent;
 use super::limits::Limit;
-use super::node::{Children, Entry, Node, NodeId, NodeKind, Span, SparseIndex, Status};
+use super::node::{Children, Entry, Node, NodeId, NodeKind, Span, Status};
 use super::sets::Sets;
 use super::xattrs::EncodedSet;
 use super::Tree;
@@ -33,8 +32,8 @@ pub(crate) struct NewNode {
 /// The part of a new file that depends on its type.
 #[derive(Debug)]
 pub(crate) enum NewKind {
-    /// A regular file, with the extents of a sparse one.
-    Regular(Option<Vec<DataExtent>>),
+    /// A regular file.
+    Regular,
     /// A directory, whose names [`TreeBuilder::set_children`] adds.
     Directory,
     /// A symlink with its target.
@@ -78,20 +77,12 @@ impl TreeBuilder {
 
     fn add_kind(&mut self, kind: NewKind) -> NodeKind {
         match kind {
-            NewKind::Regular(extents) => {
-                NodeKind::Regular(extents.map(|extents| self.add_extents(extents)))
-            }
+            NewKind::Regular => NodeKind::Regular,
             NewKind::Directory => NodeKind::Directory(Children::default()),
             NewKind::Symlink(target) => NodeKind::Symlink(append(&mut self.tree.targets, &target)),
             NewKind::Device(number) => NodeKind::Device(number),
             NewKind::Other => NodeKind::Other,
         }
-    }
-
-    fn add_extents(&mut self, extents: Vec<DataExtent>) -> SparseIndex {
-        let sparse = SparseIndex::after(self.tree.sparse.len());
-        self.tree.sparse.push(extents);
-        sparse
     }
 
     /// Gives a directory its names, which are sorted by hash and then by name.

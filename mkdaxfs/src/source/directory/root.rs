@@ -11,7 +11,7 @@ use rustix::fs::{openat, Mode, OFlags, CWD};
 
 use super::open::{join, os};
 use crate::error::{Error, Result};
-use crate::options::{Boundary, Keep, Options, PageSize, SourceSpec};
+use crate::options::{Boundary, Keep, Options, SourceSpec};
 use crate::own::{FileKey, OwnDirectory};
 use crate::source::exclude::Exclude;
 use crate::tree::node::NodeId;
@@ -37,8 +37,6 @@ pub(super) struct Rules {
     pub(super) exclude: Exclude,
     pub(super) boundary: Boundary,
     pub(super) xattrs: Keep,
-    /// The page that extents of sparse files are widened to.
-    pub(super) page: PageSize,
     pub(super) threads: NonZeroUsize,
     /// The image that is about to be replaced, which is left out.
     pub(super) image: Option<FileKey>,
@@ -100,7 +98,6 @@ impl Rules {
             exclude: Exclude::new(&options.exclude)?,
             boundary: options.boundary,
             xattrs: options.xattrs,
-            page: options.page,
             threads: options.thread_count(),
             image: key_of(&options.image),
         })
