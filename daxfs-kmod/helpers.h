@@ -68,6 +68,7 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/statfs.h>
+#include <linux/sysfs.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 #include <linux/vmstat.h>
@@ -80,6 +81,7 @@ static const gfp_t DAXFS_GFP_NOFS = GFP_NOFS;
 static const fmode_t DAXFS_FMODE_CAN_ODIRECT = FMODE_CAN_ODIRECT;
 static const unsigned long DAXFS_SYSTEM_RAM = IORESOURCE_SYSTEM_RAM;
 static const loff_t DAXFS_MAX_LFS_FILESIZE = MAX_LFS_FILESIZE;
+static const unsigned int DAXFS_IOC_GETFSLABEL = FS_IOC_GETFSLABEL;
 static const unsigned int DAXFS_PAGE_SHIFT = PAGE_SHIFT;
 static const unsigned int DAXFS_PMD_ORDER = PMD_SHIFT - PAGE_SHIFT;
 static const unsigned long DAXFS_MEMREMAP_WB = MEMREMAP_WB;

@@ -33,6 +33,34 @@ impl Backing {
         }
     }
 
+    /// Returns the name of the memory. No two mounts have equal names at one time.
+    pub(crate) fn name(&self) -> impl fmt::Display {
+        match self {
+            Self::Claimed(range) => NameOfRange(range.start()),
+        }
+    }
+
+    /// Returns the size in bytes of the struct pages that this mount made.
+    pub(crate) fn struct_page_bytes(&self) -> u64 {
+        match self {
+            Self::Claimed(range) => range.struct_page_bytes(),
+        }
+    }
+
+    /// Returns the number of folios of 2 MiB.
+    pub(crate) fn huge_folios(&self) -> u64 {
+        match self {
+            Self::Claimed(range) => range.pages().huge_folios(),
+        }
+    }
+
+    /// Returns the number of poisoned pages.
+    pub(crate) fn poisoned_pages(&self) -> u64 {
+        match self {
+            Self::Claimed(range) => range.poisoned_pages(),
+        }
+    }
+
     /// Copies bytes to the destination of a read. Returns how many: fewer where the destination
     /// faults and where the memory fails.
     #[inline]
@@ -65,5 +93,14 @@ impl fmt::Display for Backing {
         match self {
             Self::Claimed(range) => write!(f, "phys={:#x}", range.start()),
         }
+    }
+}
+
+/// The name of a range of physical addresses.
+struct NameOfRange(u64);
+
+impl fmt::Display for NameOfRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}", self.0)
     }
 }

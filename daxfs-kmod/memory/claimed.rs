@@ -100,6 +100,20 @@ impl ClaimedRange {
         marks::seen() && marks::any_marked(self.pages.range(offset >> PAGE_SHIFT, end))
     }
 
+    /// Returns the size in bytes of the struct pages.
+    pub(super) fn struct_page_bytes(&self) -> u64 {
+        self.pages.count() * STRUCT_PAGE
+    }
+
+    /// Returns the number of poisoned pages.
+    pub(super) fn poisoned_pages(&self) -> u64 {
+        if !marks::seen() {
+            return 0;
+        }
+        let pages = self.pages.range(0, self.pages.count());
+        pages.map(|page| u64::from(page.is_poisoned())).sum()
+    }
+
     /// Returns how many of `length` bytes from `offset` on lie before the first poisoned page.
     #[cold]
     fn sound(&self, offset: u64, length: usize) -> usize {

@@ -7,16 +7,18 @@
 //! again. A deferred range keeps the module loaded. A mount of the same range takes it over with
 //! its pages; a mount of a part of it is refused.
 
-use core::mem;
+use core::{fmt, mem};
 
 use kernel::ffi::c_long;
 use kernel::prelude::*;
 
 use super::claim::{Claim, PhysicalRange};
+use super::page::Page;
 use super::pages::{drain_processors, wait_for_walks, Busy, PageMap};
 use super::refusal::Refusal;
 use crate::sys::deferred::{schedule, Deferred};
 use crate::sys::module::ModuleReference;
+use crate::sys::size::PAGE_SHIFT;
 use crate::sys::task::{is_killed, sleep, HZ};
 
 /// Number of times that an unmount looks for free pages, and the pause between, in ticks: a tenth
@@ -36,7 +38,7 @@ struct Entry {
 }
 
 /// A range that is to be released.
-struct DeferredRange {
+pub(crate) struct DeferredRange {
     busy: Busy,
     _module: ModuleReference,
 }
@@ -186,9 +188,17 @@ impl Queue {
         found
     }
 
+    /// Calls a function with each range.
+    pub(super) fn visit(&self, visit: impl FnMut(&DeferredRange)) {
+        self.entries().filter_map(|entry| entry.range.as_ref()).for_each(visit);
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &KBox<Entry>> {
+        core::iter::successors(self.first.as_ref(), |entry| entry.next.as_ref())
+    }
+
     fn refuse_overlap(&self, range: PhysicalRange) -> Result<(), Refusal> {
-        let entries = core::iter::successors(self.first.as_ref(), |entry| entry.next.as_ref());
-        if entries.filter_map(|entry| entry.claim()).any(|claim| claim.overlaps(range)) {
+        if self.entries().filter_map(|entry| entry.claim()).any(|claim| claim.overlaps(range)) {
             return Err(Refusal::FormerMount);
         }
         Ok(())
@@ -214,5 +224,16 @@ impl DeferredRange {
             }
             Err(busy) => Err(Self { busy, _module }),
         }
+    }
+}
+
+/// Prints the range, and a page that is in use.
+impl fmt::Display for DeferredRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Busy { pages, page } = &self.busy;
+        let (start, length) = (pages.claim().start(), pages.claim().length());
+        let address = start + (page << PAGE_SHIFT);
+        let references = pages.page(*page).map_or(0, Page::references);
+        write!(f, "phys={start:#x} size={length:#x} page={address:#x} references={references}")
     }
 }

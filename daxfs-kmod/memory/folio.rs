@@ -4,6 +4,8 @@
 //! An aligned 2 MiB of a range that lies in one extent becomes one folio of order 9, which a single
 //! entry of a page table can map.
 
+use kernel::sync::atomic::Relaxed;
+
 use super::marks;
 use super::page::{Page, FLAGS};
 use super::pages::PageMap;
@@ -62,6 +64,7 @@ impl PageMap {
         unsafe { raw::daxfs_zone_device_folio_init(folio, self.kernel_map().as_ptr(), HUGE_ORDER) };
         // SAFETY: The function above locked the folio.
         unsafe { raw::daxfs_folio_unlock(folio) };
+        self.huge_folios.fetch_add(1, Relaxed);
         Some(head)
     }
 
@@ -105,6 +108,7 @@ impl PageMap {
             // gets a reference by its number, since pages of devices are not online.
             unsafe { page.unfreeze() };
         }
+        self.huge_folios.store(self.huge_folios().saturating_sub(1), Relaxed);
         // SAFETY: Making the folio took one reference to the map for each page, which this puts.
         unsafe { raw::daxfs_pagemap_put(self.kernel_map().as_ptr(), to_usize(HUGE_PAGES)) };
     }

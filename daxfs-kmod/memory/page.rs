@@ -120,8 +120,17 @@ impl Page<'_> {
 
     /// Returns true if only the map has a reference to the folio that begins here.
     pub(super) fn is_idle(self) -> bool {
+        self.count() == 1
+    }
+
+    /// Returns the number of references that others have to the folio that begins here.
+    pub(super) fn references(self) -> i32 {
+        self.count().saturating_sub(1)
+    }
+
+    fn count(self) -> i32 {
         // SAFETY: By the invariant the struct page is valid.
-        unsafe { raw::daxfs_page_ref_count(self.0) == 1 }
+        unsafe { raw::daxfs_page_ref_count(self.0) }
     }
 
     /// Clears the mark that mlock(2) leaves on the folio that begins here. The kernel does so when

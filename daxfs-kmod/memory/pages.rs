@@ -8,6 +8,7 @@ use core::mem::ManuallyDrop;
 
 use kernel::error::from_err_ptr;
 use kernel::prelude::*;
+use kernel::sync::atomic::{Atomic, Relaxed};
 
 use super::claim::Claim;
 use super::failure::KernelMap;
@@ -33,6 +34,8 @@ pub(super) struct PageMap {
     first: Pfn,
     pages: u64,
     claim: Claim,
+    /// Number of folios of 2 MiB. They become pages again with the release of the map only.
+    pub(super) huge_folios: Atomic<u64>,
     /// By the number of an aligned 2 MiB of the range. Must be held for writing while making it a
     /// folio, and for reading while taking the first reference to one of its pages.
     pub(super) folios: SemaphoreTable,
@@ -81,6 +84,7 @@ impl PageMap {
             first: Pfn(start >> PAGE_SHIFT),
             pages: length >> PAGE_SHIFT,
             claim,
+            huge_folios: Atomic::new(0),
             folios,
         })
     }
@@ -106,6 +110,16 @@ impl PageMap {
     pub(super) fn page(&self, index: u64) -> Option<Page<'_>> {
         // SAFETY: The page lies in the range, whose map is borrowed.
         self.contains(index).then(|| unsafe { Page::of(Pfn(self.first.0 + index)) })
+    }
+
+    /// Returns the number of pages.
+    pub(super) fn count(&self) -> u64 {
+        self.pages
+    }
+
+    /// Returns the number of folios of 2 MiB.
+    pub(super) fn huge_folios(&self) -> u64 {
+        self.huge_folios.load(Relaxed)
     }
 
     /// Returns true if the range has a page with this index.

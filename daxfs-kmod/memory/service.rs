@@ -3,7 +3,7 @@
 
 use kernel::error::Result;
 
-use super::deferred::{Release, QUEUE};
+use super::deferred::{DeferredRange, Release, QUEUE};
 use super::page::FLAGS;
 use crate::sys::copy;
 use crate::sys::deferred::DeferredWork;
@@ -29,5 +29,10 @@ impl Service {
             QUEUE.init();
         }
         Ok(Self { _release: DeferredWork::new()? })
+    }
+
+    /// Calls a function with each range that is in use after its unmount.
+    pub(crate) fn deferred_ranges(visit: impl FnMut(&DeferredRange)) {
+        QUEUE.lock().visit(visit);
     }
 }

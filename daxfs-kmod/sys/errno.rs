@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Error numbers, and results in the forms that C takes.
 
-use kernel::error::{code, Error, Result};
+use kernel::error::{Error, Result};
 use kernel::ffi::c_int;
 
 use super::raw;
@@ -27,11 +27,6 @@ pub(crate) fn unsupported() -> Error {
 /// A file handle without an inode.
 pub(crate) fn stale() -> Error {
     number!(ESTALE)
-}
-
-/// An attempt to write.
-pub(crate) fn read_only() -> Error {
-    code::EROFS
 }
 
 /// A name longer than any directory entry.

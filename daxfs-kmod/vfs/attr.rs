@@ -9,6 +9,10 @@ use super::inode::{Daxfs, Inode};
 use super::xattr;
 use crate::sys::fs::attr::{Acl, AclKind, InodeAttributes, Stat};
 
+/// Alignment of direct I/O that statx(2) states, in bytes. Reads need none, but programs take it for
+/// the size of a sector: a loop device refuses a smaller one.
+const SECTOR: u32 = 512;
+
 impl InodeAttributes for Daxfs {
     fn stat(inode: &Inode, stat: &mut Stat<'_>) {
         stat.declare_dax();
@@ -16,8 +20,7 @@ impl InodeAttributes for Daxfs {
         if matches!(data, FileData::Direct { .. } | FileData::Sparse(_)) {
             stat.set_dax();
         }
-        // Every read copies bytes, so that nothing needs to be aligned.
-        stat.set_direct_io_alignment(1);
+        stat.set_direct_io_alignment(SECTOR);
     }
 
     fn acl(inode: &Inode, kind: AclKind) -> Result<Option<Acl>> {

@@ -13,6 +13,7 @@
 //! | [`file`] | regular files: reading, and the kinds of their mappings |
 //! | [`extents`] | regular files: seeking, the map of extents |
 //! | [`map`] | faults in mappings that show the memory |
+//! | [`status`] | the state of mounts in sysfs, and the label |
 //! | [`export`] | file handles |
 //! | [`unmap`] | taking poisoned pages out of mappings |
 #![forbid(unsafe_code)]
@@ -26,6 +27,7 @@ mod file;
 mod inode;
 mod map;
 mod mount;
+mod status;
 mod symlink;
 mod unmap;
 mod xattr;

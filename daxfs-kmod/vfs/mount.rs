@@ -48,10 +48,6 @@ impl Mounts for Daxfs {
 
     fn reconfigure(context: &FsContext<'_, Self>, mount: &Mounted) -> Result {
         let (log, options) = (context.log(), context.options());
-        if context.asks_for_writing() {
-            log.error(format_args!("an image is immutable and cannot be remounted for writing"));
-            return Err(errno::read_only());
-        }
         if !options.keep(mount.options(), mount.identity()) {
             log.error(format_args!("phys, size and identity cannot be changed by a remount"));
             return Err(code::EINVAL);

@@ -111,12 +111,10 @@ impl<'a, F: Parameters> FsContext<'a, F> {
         unsafe { &*(*self.0).fs_private.cast() }
     }
 
-    /// Returns true if the context asks for a mount that can be written, in place of one that
-    /// cannot.
-    pub(crate) fn asks_for_writing(&self) -> bool {
-        // SAFETY: By the invariant the context is valid.
-        let (flags, mask) = unsafe { ((*self.0).sb_flags, (*self.0).sb_flags_mask) };
-        mask & !flags & READ_ONLY != 0
+    /// Makes the superblock stay read-only, whatever the context asks for.
+    pub(super) fn keep_read_only(&self) {
+        // SAFETY: By the invariant the context is valid, and nothing else uses it.
+        unsafe { (*self.0).sb_flags |= READ_ONLY };
     }
 
     /// Takes a parameter.

@@ -9,13 +9,14 @@ use kernel::sync::aref::ARef;
 
 use super::attr::{self, InodeAttributes};
 use super::inode::{Inode, NewInode};
+use super::ioctl::{self, Ioctls};
 use super::xattr::{self, Xattrs};
 use crate::sys::errno::{pointer, status};
 use crate::sys::num::{to_loff, to_usize};
 use crate::sys::raw;
 
 /// Directories of a file system.
-pub(crate) trait Directories: InodeAttributes + Xattrs {
+pub(crate) trait Directories: InodeAttributes + Xattrs + Ioctls {
     /// Returns the inode with this name, if there is one. It must be one of the directory's
     /// superblock.
     fn lookup(directory: &Inode<Self>, name: &[u8]) -> Result<Option<ARef<Inode<Self>>>>;
@@ -84,6 +85,9 @@ impl<F: Directories> Tables<F> {
         llseek: Some(raw::generic_file_llseek),
         read: Some(raw::generic_read_dir),
         iterate_shared: Some(iterate::<F>),
+        fsync: Some(raw::noop_fsync),
+        unlocked_ioctl: Some(ioctl::ioctl::<F>),
+        compat_ioctl: Some(ioctl::ioctl::<F>),
         setlease: Some(raw::generic_setlease),
         ..pin_init::zeroed()
     };

@@ -12,6 +12,7 @@ use super::attr::{self, InodeAttributes};
 use super::extents::{self, FileExtents};
 use super::folio::{self, CachedFiles};
 use super::inode::{Inode, NewInode};
+use super::ioctl::{self, Ioctls};
 use super::xattr::{self, Xattrs};
 use crate::sys::errno::{byte_count, status};
 use crate::sys::iter::Iter;
@@ -20,7 +21,7 @@ use crate::sys::raw;
 
 /// Regular files of a file system.
 pub(crate) trait Files:
-    InodeAttributes + Xattrs + FileExtents + MappedFiles + CachedFiles
+    InodeAttributes + Xattrs + FileExtents + MappedFiles + CachedFiles + Ioctls
 {
     /// Copies bytes of a file from `start` on to the destination. Returns how many, 0 at the end.
     fn read(inode: &Inode<Self>, start: u64, to: &mut Iter) -> Result<usize>;
@@ -78,6 +79,9 @@ impl<F: Files> Tables<F> {
         splice_read: Some(raw::copy_splice_read),
         mmap_prepare: Some(mmap_prepare::<F>),
         get_unmapped_area: Some(get_unmapped_area::<F>),
+        fsync: Some(raw::noop_fsync),
+        unlocked_ioctl: Some(ioctl::ioctl::<F>),
+        compat_ioctl: Some(ioctl::ioctl::<F>),
         setlease: Some(raw::generic_setlease),
         ..pin_init::zeroed()
     };

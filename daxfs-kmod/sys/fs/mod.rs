@@ -26,9 +26,11 @@
 //! | [`file`] | regular files: opening, reading, mapping |
 //! | [`extents`] | regular files: seeking, the map of extents |
 //! | [`folio`] | folios of the page cache |
+//! | [`ioctl`] | requests of ioctl(2) |
 //! | [`export`] | file handles |
 //! | [`context`] | mount contexts and their parameters |
 //! | [`mount`] | making, filling and ending superblocks |
+//! | [`status`] | files in sysfs that tell the state of mounts |
 //! | [`registration`] | the file system type, and the functions of its mount contexts |
 
 pub(crate) mod area;
@@ -42,8 +44,10 @@ pub(crate) mod fault;
 pub(crate) mod file;
 pub(crate) mod folio;
 pub(crate) mod inode;
+pub(crate) mod ioctl;
 pub(crate) mod mount;
 pub(crate) mod registration;
+pub(crate) mod status;
 pub(crate) mod superblock;
 pub(crate) mod symlink;
 pub(crate) mod xattr;

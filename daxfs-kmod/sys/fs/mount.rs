@@ -14,6 +14,7 @@ use super::cache::{allocate, free};
 use super::context::{FsContext, Parameters, READ_ONLY};
 use super::export::{self, FileHandles};
 use super::inode::{Inode, ReadInode};
+use super::status::{MountDirectory, Status};
 use super::superblock::{Info, Superblock, WeakSuperblock};
 use super::xattr::{Handlers, Xattrs};
 use super::FileSystem;
@@ -23,7 +24,7 @@ use crate::sys::raw;
 use crate::sys::size::{PAGE_SHIFT, PAGE_SIZE};
 
 /// Mounts of a file system.
-pub(crate) trait Mounts: Parameters + ReadInode + Xattrs + FileHandles {
+pub(crate) trait Mounts: Parameters + ReadInode + Xattrs + FileHandles + Status {
     /// Service that mounts use: it exists before the first mount, and until after the last one.
     type Service: Send + Sync;
 
@@ -157,6 +158,12 @@ impl<F: Mounts> NewSuperblock<F> {
         if root.superblock().as_ptr() != self.as_ptr() {
             return Err(code::EINVAL);
         }
+        // SAFETY: The directory is stored below for `kill_superblock`, which drops it before the
+        // superblock is shut down; if that fails, it is dropped here.
+        let directory = unsafe { MountDirectory::create(&self) }?;
+        // SAFETY: The superblock is one of `F`. Its state lives as long as it does; the field is
+        // set atomically.
+        unsafe { &(*Superblock::<F>::info(self.as_ptr())).directory }.populate(directory);
         // SAFETY: The function takes over our count of the inode, also when it fails.
         let root = unsafe { raw::d_make_root(ARef::into_raw(root).as_ptr().cast()) };
         if root.is_null() {
@@ -182,7 +189,7 @@ pub(crate) enum Found<F: FileSystem> {
 impl<F: Mounts> FsContext<'_, F> {
     /// Finds the superblock with a key, or makes one. It is read-only.
     pub(crate) fn superblock(&self, key: F::Key) -> Result<Found<F>> {
-        let info = Info::<F> { key, mount: SetOnce::new(), weak: SetOnce::new() };
+        let info = Info::<F> { key, mount: SetOnce::new(), weak: SetOnce::new(), directory: SetOnce::new() };
         let info = KBox::new(info, GFP_KERNEL)?;
         let context = self.as_ptr();
         // SAFETY: By its invariant the context is valid and used by nothing else. Its state is
@@ -266,6 +273,9 @@ pub(super) unsafe extern "C" fn kill_superblock<F: Mounts>(sb: *mut raw::super_b
     // SAFETY: The VFS passes a locked superblock of `F`. Its state is valid until it is freed
     // below.
     let info = unsafe { Superblock::<F>::info(sb) };
+    // SAFETY: The superblock is locked and has neither mounts nor, if it is being filled, another
+    // user: nothing else accesses the field.
+    unsafe { (*info).directory = SetOnce::new() };
     // SAFETY: The state is valid; the field is not written any more.
     if let Some(weak) = unsafe { &(*info).weak }.as_ref() {
         weak.clear();

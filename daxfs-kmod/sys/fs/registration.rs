@@ -11,6 +11,7 @@ use kernel::prelude::*;
 use super::cache::InodeCache;
 use super::context::{free_options, prepare, FsContext};
 use super::mount::{free_info, kill_superblock, Mounts};
+use super::status::TypeDirectory;
 use super::superblock::Superblock;
 use crate::sys::errno::status;
 use crate::sys::module::this_module;
@@ -31,6 +32,7 @@ static ONCE: Once = Once::new();
 pub(crate) struct Registration<F: Mounts> {
     _type: RegisteredType,
     _inodes: InodeCache,
+    _directory: TypeDirectory,
     _service: F::Service,
 }
 
@@ -43,6 +45,9 @@ impl<F: Mounts> Registration<F> {
         // SAFETY: `ONCE` makes this the only cache, and `F` the only file system. The cache is
         // dropped after the type is unregistered, when there is no superblock.
         let inodes = unsafe { InodeCache::create::<F>() }?;
+        // SAFETY: `ONCE` makes this the only call. The directory is dropped after the type is
+        // unregistered, when there is no mount.
+        let directory = unsafe { TypeDirectory::create::<F>(F::NAME) }?;
         let system = raw::file_system_type {
             owner: this_module(),
             name: F::NAME.as_char_ptr(),
@@ -59,7 +64,12 @@ impl<F: Mounts> Registration<F> {
             *TYPE.0.get() = system;
             raw::register_filesystem(TYPE.0.get())
         })?;
-        Ok(Self { _type: RegisteredType(()), _inodes: inodes, _service: service })
+        Ok(Self {
+            _type: RegisteredType(()),
+            _inodes: inodes,
+            _directory: directory,
+            _service: service,
+        })
     }
 }
 
@@ -119,5 +129,7 @@ unsafe extern "C" fn reconfigure<F: Mounts>(context: *mut raw::fs_context) -> c_
         let sb = (*(*context).root).d_sb;
         (FsContext::<F>::from_raw(context), Superblock::<F>::from_raw(sb))
     };
+    // A line of fstab without `ro` must not make a remount fail.
+    context.keep_read_only();
     status(superblock.mount().and_then(|mount| F::reconfigure(&context, mount)))
 }

@@ -9,6 +9,7 @@ use kernel::prelude::*;
 use kernel::sync::{Arc, Mutex, SetOnce};
 use kernel::types::Opaque;
 
+use super::status::MountDirectory;
 use super::FileSystem;
 use crate::sys::raw;
 
@@ -19,6 +20,8 @@ pub(super) struct Info<F: FileSystem> {
     pub(super) mount: SetOnce<F::Mount>,
     /// The reference for those that do not hold the superblock, if one was asked for.
     pub(super) weak: SetOnce<Arc<WeakSuperblock<F>>>,
+    /// The directory in sysfs, from the end of the first mount on.
+    pub(super) directory: SetOnce<MountDirectory<F>>,
 }
 
 /// A superblock of the file system `F`.

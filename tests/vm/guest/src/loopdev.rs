@@ -68,7 +68,8 @@ impl LoopDevice {
         let device = File::options().read(true).write(is_writable).open(&path)?;
         let config = LoopConfig {
             file: u32::try_from(backing.as_raw_fd())?,
-            block_size: 512,
+            // The driver asks the file for its alignment.
+            block_size: 0,
             numbers: [0; 5],
             more_numbers: [0; 3],
             flags,

@@ -66,6 +66,22 @@ fn expect_files() -> Result<()> {
     Ok(())
 }
 
+/// Fails unless sysfs shows one deferred range, with a page that has one reference.
+fn expect_deferred() -> Result<()> {
+    let text = sys::read_text("/sys/fs/daxfs/deferred")?;
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let is_right = |words: &[&str]| match words {
+        [start, size, page, "references=1"] => {
+            start.starts_with("phys=0x")
+                && size.starts_with("size=0x")
+                && page.starts_with("page=0x")
+        }
+        _ => false,
+    };
+    ensure!(is_right(&words), "deferred: {text:?}");
+    Ok(())
+}
+
 /// A page that stays in a pipe for long neither delays the unmount, nor is the memory lost: it is
 /// given back when the page is free, and the module stays loaded until then.
 fn parked() -> Result<()> {
@@ -83,6 +99,7 @@ fn parked() -> Result<()> {
     );
     std::thread::sleep(HELD.saturating_sub(waited));
     ensure!(claims()? == 1, "given back while a page was in use");
+    expect_deferred()?;
     expect_in_pipe(pipe, WIDE_FILE, LENGTH)?;
     let free = Instant::now();
     while claims()? != 0 {

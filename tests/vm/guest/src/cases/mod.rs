@@ -22,6 +22,7 @@ mod peer;
 mod poison;
 mod readers;
 mod reading;
+mod requests;
 mod running;
 mod selftests;
 mod share;
@@ -63,6 +64,7 @@ const CASES: &[&[Case]] = &[
     poison::CASES,
     readers::CASES,
     reading::CASES,
+    requests::CASES,
     running::CASES,
     selftests::CASES,
     share::CASES,

@@ -6,10 +6,12 @@ use std::os::unix::fs::{symlink, FileExt, MetadataExt};
 
 use anyhow::{ensure, Result};
 
+use super::reading::read_at;
 use super::{at, Case};
 use crate::image::MOUNT;
+use crate::loopdev::{Access, LoopDevice};
 use crate::overlay::Overlay;
-use crate::sample::{SampleFile, BIG_FILE, SMALL_FILE};
+use crate::sample::{SampleFile, BIG_FILE, HUGE_FILE, SMALL_FILE};
 use crate::{pattern, sys};
 
 pub(super) const CASES: &[Case] = &[
@@ -97,7 +99,7 @@ fn overlay_features() -> Result<()> {
     Ok(())
 }
 
-/// A read with O_DIRECT of a file that is still the lower layer's.
+/// A read with O_DIRECT of a file that is still the lower layer's, and a loop device over it.
 fn direct() -> Result<()> {
     let overlay = layered("")?;
     for SampleFile { name, seed, size } in [BIG_FILE, SMALL_FILE] {
@@ -111,7 +113,11 @@ fn direct() -> Result<()> {
         );
         pattern::expect(&buffer[..length], seed, 4096 % size)?;
     }
-    Ok(())
+    let SampleFile { name, seed, size } = HUGE_FILE;
+    let device = LoopDevice::read_only(&fs::File::open(overlay.path(name))?, Access::Direct)?;
+    ensure!(device.attribute("loop/dio")? == "1", "no direct I/O");
+    let bytes = read_at(device.path(), 0, usize::try_from(size)?)?;
+    pattern::expect(&bytes, seed, 0)
 }
 
 fn bind() -> Result<()> {

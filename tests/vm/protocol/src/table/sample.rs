@@ -80,7 +80,11 @@ pub(super) const SAMPLE: &[Case] = &[
     Case::new("file-capabilities"),
     // writing.rs
     Case::new("writes-are-refused"),
-    Case::new("remounting-for-writing-is-refused"),
+    Case::new("a-remount-stays-read-only"),
+    // requests.rs
+    Case::new("syncing-succeeds"),
+    Case::new("requests-of-ioctl"),
+    Case::new("state-in-sysfs"),
     // handles.rs
     Case::new("handles-survive-an-empty-cache"),
     Case::new("forged-handles-are-refused"),
