@@ -10,6 +10,7 @@ use kernel::sync::Arc;
 use super::claimed::ClaimedRange;
 use super::failure::FailureHandler;
 use crate::sys::iter::Iter;
+use crate::sys::log::damage;
 
 /// The memory of one image. It is released when the value is dropped.
 pub(crate) enum Backing {
@@ -22,6 +23,17 @@ impl Backing {
     pub(crate) fn set_failure_handler(&self, handler: Arc<dyn FailureHandler>) {
         match self {
             Self::Claimed(range) => range.set_failure_handler(handler),
+        }
+    }
+
+    /// Makes struct pages for `length` bytes from `offset` on, as far as they do not exist. Without
+    /// them the bytes can be read, and not mapped. The caller holds no `mmap_lock`.
+    pub(crate) fn make_pages(&self, offset: u64, length: u64) -> Result {
+        match self {
+            Self::Claimed(range) => range.make_pages(offset, length).map_err(|refusal| {
+                damage(format_args!("memory at {self} cannot be mapped: it {refusal}"));
+                refusal.errno()
+            }),
         }
     }
 

@@ -24,7 +24,7 @@ impl PageMap {
     /// and no page of them has another reference or is poisoned. Returns the first page of the
     /// folio, which may have been one before, and stays one as long as the map is shared.
     pub(super) fn make_huge(&self, index: u64) -> Option<Page<'_>> {
-        let head = self.huge_head(index)?;
+        let (head, map) = (self.huge_head(index)?, self.map_of(index)?);
         let _lock = self.folios.of(index / HUGE_PAGES).write();
         if head.order() == HUGE_ORDER {
             return Some(head);
@@ -59,7 +59,7 @@ impl PageMap {
         //   splitting by debugfs) leave those of devices alone: they are not online.
         // - The pages are on no list and in no mapping, so that neither reclaim nor a look-up finds
         //   them.
-        unsafe { raw::daxfs_zone_device_folio_init(folio, self.kernel_map().as_ptr(), HUGE_ORDER) };
+        unsafe { raw::daxfs_zone_device_folio_init(folio, map.as_ptr(), HUGE_ORDER) };
         // SAFETY: The function above locked the folio.
         unsafe { raw::daxfs_folio_unlock(folio) };
         Some(head)
@@ -83,15 +83,16 @@ impl PageMap {
         false
     }
 
-    /// Undoes [`PageMap::make_huge`] for the folio that begins at page `index`.
+    /// Makes the large folio that begins at page `index` pages again.
     ///
     /// # Safety
-    /// The folio has the order [`HUGE_ORDER`] and is idle. [`wait_for_walks`] has returned since
-    /// the last entry of a page table for it went, and there will be no other one.
+    /// The folio is large and idle. [`wait_for_walks`] has returned since the last entry of a page
+    /// table for it went, and there will be no other one.
     ///
     /// [`wait_for_walks`]: super::pages::wait_for_walks
-    pub(super) unsafe fn split_huge(&mut self, index: u64) {
-        let Some(head) = self.huge_head(index) else { return };
+    pub(super) unsafe fn split(&mut self, index: u64) {
+        let (Some(head), Some(map)) = (self.page(index), self.map_of(index)) else { return };
+        let count = 1 << head.order();
         let _flags = FLAGS.lock();
         // SAFETY: The folio belongs to the map, so it is valid. By the contract of this function it
         // is large, nothing else has a reference to it, hence no page table has an entry for it,
@@ -99,13 +100,13 @@ impl PageMap {
         // Code that looks at pages by number, as /proc/kpageflags does, is prepared for folios that
         // change meanwhile.
         unsafe { raw::dax_folio_reset_order(head.folio()) };
-        for page in self.range(index, index + HUGE_PAGES) {
+        for page in self.range(index, index + count) {
             // SAFETY: The page was one of an idle folio, so that nothing else has a reference. No
             // page table and no walk knows the page, by the contract of this function, and nothing
             // gets a reference by its number, since pages of devices are not online.
             unsafe { page.unfreeze() };
         }
         // SAFETY: Making the folio took one reference to the map for each page, which this puts.
-        unsafe { raw::daxfs_pagemap_put(self.kernel_map().as_ptr(), to_usize(HUGE_PAGES)) };
+        unsafe { raw::daxfs_pagemap_put(map.as_ptr(), to_usize(count)) };
     }
 }

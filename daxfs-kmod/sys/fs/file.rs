@@ -22,6 +22,9 @@ use crate::sys::raw;
 pub(crate) trait Files:
     InodeAttributes + Xattrs + FileExtents + MappedFiles + CachedFiles
 {
+    /// Prepares a file that is being opened. The caller holds no `mmap_lock`.
+    fn opened(inode: &Inode<Self>);
+
     /// Copies bytes of a file from `start` on to the destination. Returns how many, 0 at the end.
     fn read(inode: &Inode<Self>, start: u64, to: &mut Iter) -> Result<usize>;
 
@@ -72,7 +75,7 @@ impl<F: Files> Tables<F> {
     };
 
     const FILE: raw::file_operations = raw::file_operations {
-        open: Some(open),
+        open: Some(open::<F>),
         llseek: Some(extents::llseek::<F>),
         read_iter: Some(read_iter::<F>),
         splice_read: Some(raw::copy_splice_read),
@@ -84,7 +87,9 @@ impl<F: Files> Tables<F> {
 }
 
 /// Opens a file. Direct I/O is allowed: no read uses the page cache.
-unsafe extern "C" fn open(inode: *mut raw::inode, file: *mut raw::file) -> c_int {
+unsafe extern "C" fn open<F: Files>(inode: *mut raw::inode, file: *mut raw::file) -> c_int {
+    // SAFETY: The VFS passes an inode with a count, which is one of `F`, since it has this table.
+    F::opened(unsafe { Inode::<F>::from_raw(inode) });
     // SAFETY: The VFS passes a file that only this task uses yet.
     unsafe { (*file).f_mode |= raw::DAXFS_FMODE_CAN_ODIRECT };
     // SAFETY: The arguments are those that the VFS passed. The function refuses large files to
