@@ -262,12 +262,6 @@ void daxfs_set_page_count(struct page *page, int count)
 	set_page_count(page, count);
 }
 
-void daxfs_zone_device_folio_init(struct folio *folio, struct dev_pagemap *map,
-				  unsigned int order)
-{
-	zone_device_folio_init(folio, map, order);
-}
-
 void daxfs_folio_unlock(struct folio *folio)
 {
 	folio_unlock(folio);
@@ -282,6 +276,11 @@ bool daxfs_vma_is_shared(struct vm_area_struct *vma)
 {
 	/* A shared mapping of a file opened for reading has no VM_SHARED. */
 	return vma->vm_flags & VM_MAYSHARE;
+}
+
+bool daxfs_vma_is_writable(struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_WRITE;
 }
 
 bool daxfs_pmd_is_huge(struct vm_fault *vmf)

@@ -138,12 +138,11 @@ void daxfs_inodes_lock(struct super_block *sb);
 void daxfs_inodes_unlock(struct super_block *sb);
 void daxfs_set_page_count(struct page *page, int count);
 bool daxfs_page_freeze(struct page *page, int count);
-void daxfs_zone_device_folio_init(struct folio *folio, struct dev_pagemap *map,
-				  unsigned int order);
 void daxfs_folio_unlock(struct folio *folio);
 void daxfs_pagemap_put(struct dev_pagemap *map, unsigned long count);
 
 bool daxfs_vma_is_shared(struct vm_area_struct *vma);
+bool daxfs_vma_is_writable(struct vm_area_struct *vma);
 bool daxfs_pmd_is_huge(struct vm_fault *vmf);
 void daxfs_semaphore_init(struct rw_semaphore *semaphore);
 bool daxfs_fatal_signal_pending(void);

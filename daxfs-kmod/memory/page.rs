@@ -6,6 +6,7 @@ use core::marker::PhantomData;
 use kernel::prelude::*;
 use kernel::sync::GlobalGuard;
 
+use super::failure::KernelMap;
 use crate::sys::num::to_usize;
 use crate::sys::raw;
 
@@ -60,6 +61,30 @@ impl Page<'_> {
     pub(super) fn order(self) -> u32 {
         // SAFETY: The folio of a valid page is valid.
         unsafe { raw::daxfs_folio_order(self.folio()) }
+    }
+
+    /// Returns true if the page is the first of its folio.
+    #[inline]
+    pub(super) fn is_head(self) -> bool {
+        self.folio().cast::<raw::page>() == self.0
+    }
+
+    /// Makes a frozen folio of this order, which begins here, pages without a count. Forgets what
+    /// mlock(2) left, which would count for all pages of a larger folio.
+    ///
+    /// # Safety
+    /// The folio belongs to `map`. Its count is zero, and stays so; nothing else writes its flags.
+    pub(super) unsafe fn dissolve(self, order: u32, map: &KernelMap) {
+        // SAFETY: The folio is idle, by the contract of this function.
+        unsafe { self.clear_mlocked() };
+        if order == 0 {
+            return;
+        }
+        // SAFETY: By the invariant the folio is valid; it is idle, so that no page table and no
+        // user knows it. What looks at pages by number is prepared for folios that change.
+        unsafe { raw::dax_folio_reset_order(self.folio()) };
+        // SAFETY: Making the folio took one reference to the map for each page, which this puts.
+        unsafe { raw::daxfs_pagemap_put(map.as_ptr(), 1 << order) };
     }
 
     /// Returns the page `distance` pages further on.
