@@ -2,6 +2,7 @@
 //! The memory of one image, of whatever kind.
 
 use core::fmt;
+use core::ops::Deref;
 
 use daxfs_format::{Memory, ReadFault};
 use kernel::prelude::*;
@@ -68,6 +69,43 @@ impl Memory for Backing {
         match self {
             Self::Claimed(range) => range.read(offset, into),
         }
+    }
+}
+
+/// A backing that a mount and the work that checks it share.
+pub(crate) struct SharedBacking(Arc<Backing>);
+
+impl SharedBacking {
+    /// Shares a backing.
+    pub(crate) fn new(backing: Backing) -> Result<Self> {
+        Ok(Self(Arc::new(backing, GFP_KERNEL)?))
+    }
+}
+
+impl Clone for SharedBacking {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl Deref for SharedBacking {
+    type Target = Backing;
+
+    #[inline]
+    fn deref(&self) -> &Backing {
+        &self.0
+    }
+}
+
+impl Memory for SharedBacking {
+    #[inline]
+    fn size(&self) -> u64 {
+        self.0.size()
+    }
+
+    #[inline]
+    fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadFault> {
+        self.0.read(offset, into)
     }
 }
 

@@ -70,3 +70,8 @@ pub(crate) fn damage(message: Arguments<'_>) {
         pr_err!("{}\n", message);
     }
 }
+
+/// Reports damage that was found once to the kernel log.
+pub(crate) fn error(message: Arguments<'_>) {
+    pr_err!("{}\n", message);
+}

@@ -123,6 +123,7 @@ pub(super) fn ino(number: u64) -> Option<Ino> {
 
 impl ReadInode for Daxfs {
     fn read_inode(mount: &Mounted, number: u64, new: NewInode<Self>) -> Result<InodeRef> {
+        mount.require_sound()?;
         let ino = ino(number).ok_or(code::EIO)?;
         let found = mount.image().inode(ino).map_err(|error| mount.report(error))?;
         fill(&new, &found, mount);

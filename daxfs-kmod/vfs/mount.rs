@@ -52,7 +52,7 @@ impl Mounts for Daxfs {
             log.error(format_args!("an image is immutable and cannot be remounted for writing"));
             return Err(errno::read_only());
         }
-        if !options.keep(mount.options(), mount.identity()) {
+        if !options.keep(mount.options(), &mount.identity()) {
             log.error(format_args!("phys, size and identity cannot be changed by a remount"));
             return Err(code::EINVAL);
         }
