@@ -9,7 +9,6 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::symlink;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -306,22 +305,6 @@ fn threads_have_a_limit() {
     let scene = Scene::new();
     assert_eq!(run(&scene, &["-j", "1025"]).status.code(), Some(2));
     assert_eq!(run(&scene, &["-j", "1024"]).status.code(), Some(0));
-}
-
-/// An example is /dev/stdout.
-#[test]
-fn a_link_to_a_device_is_kept() {
-    let scene = Scene::new();
-    symlink("/dev/null", scene.image()).unwrap();
-    let output = run(&scene, &["-f"]);
-    let stderr = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
-    assert!(stderr.contains("is not a regular file"), "{stderr}");
-    assert!(fs::symlink_metadata(scene.image()).unwrap().is_symlink());
-    fs::remove_file(scene.image()).unwrap();
-    symlink("nowhere", scene.image()).unwrap();
-    assert_eq!(run(&scene, &["-f"]).status.code(), Some(0));
-    assert!(fs::symlink_metadata(scene.image()).unwrap().is_file());
 }
 
 /// Runs a shell with a script; `$1` is the command, `$2` the source, `$3` the image.

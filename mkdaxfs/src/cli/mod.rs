@@ -10,7 +10,7 @@ mod arguments;
 mod values;
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser};
@@ -35,8 +35,14 @@ pub struct Cli {
     /// Directory whose tree goes into the image
     source: PathBuf,
 
-    /// Image file
-    image: PathBuf,
+    /// Image file, or - for standard output; may be missing in a dry run
+    ///
+    /// A file that exists is replaced with --force, as a whole and under this name only. A symbolic
+    /// link is followed. A block device is overwritten with --force, if nothing uses it. A FIFO gets
+    /// the bytes as standard output does. Streams and devices get the image when it is complete;
+    /// until then it is a file without a name in TMPDIR or /var/tmp.
+    #[arg(required_unless_present = "dry_run")]
+    image: Option<PathBuf>,
 
     #[command(flatten)]
     image_options: ImageArgs,
@@ -55,6 +61,8 @@ const AFTER: &str = "\
 Environment:
   SOURCE_DATE_EPOCH  Modification times after this one, in seconds since 1970, become it, unless
                      --mtime says otherwise
+  TMPDIR             Directory of the image until it is complete, if it goes to standard output, a
+                     FIFO or a block device; /var/tmp if it is not set
 
 Exit status:
   0 if the image is there and on disk, 1 if it could not be built, or not be made durable,
@@ -83,12 +91,20 @@ impl Cli {
     /// # Errors
     /// When a file of globs cannot be read.
     pub fn options(&self) -> Result<Options> {
-        let mut options = Options::new(&self.source, &self.image);
+        let mut options = Options::new(&self.source, self.image());
         self.image_options.apply(&mut options);
         self.tree.apply(&mut options)?;
         self.layout.apply(&mut options);
         self.run.apply(&mut options);
         Ok(options)
+    }
+
+    /// The path of the image, empty if it has none.
+    fn image(&self) -> &Path {
+        match self.image.as_deref() {
+            Some(image) if image == Path::new("-") => Path::new(Options::STDOUT),
+            image => image.unwrap_or(Path::new("")),
+        }
     }
 
     /// The amount of output.
