@@ -45,6 +45,15 @@ pub enum Error {
         /// The limit and the value that exceeds it, as a sentence.
         limit: String,
     },
+    /// A source cannot have its path in the image.
+    Prefix {
+        /// The source.
+        source_path: PathBuf,
+        /// The path in the image.
+        prefix: PathBuf,
+        /// The reason, as a sentence.
+        reason: &'static str,
+    },
     /// IMAGE exists and may not be replaced.
     Exists(PathBuf),
     /// IMAGE is a file that an image is not written to.
@@ -117,6 +126,9 @@ impl Error {
                  out with --exclude"
             }
             Self::Limit { .. } => "leave the file out with --exclude",
+            Self::Prefix { .. } => {
+                "a source is DIRECTORY or PREFIX=DIRECTORY; write a name with '=' as ./NAME"
+            }
             Self::Exists(_) => "choose another name, or replace the image with --force",
             Self::Unsuitable { why, .. } => why.hint(),
             Self::NotDurable { .. } => {
@@ -174,6 +186,14 @@ impl fmt::Display for Error {
                 write!(f, "{} changed during the build: {change}", shown(path))
             }
             Self::Limit { path, limit } => write!(f, "{}: {limit}", shown(path)),
+            Self::Prefix {
+                source_path,
+                prefix,
+                reason,
+            } => {
+                let (source, prefix) = (shown(source_path), shown(prefix));
+                write!(f, "{source} cannot be at '{prefix}' of the image: {reason}")
+            }
             Self::Exists(path) => write!(f, "{} exists", shown(path)),
             Self::Unsuitable { path, why } => write!(f, "{} {why}", shown(path)),
             Self::NotDurable { path, .. } => write!(

@@ -11,7 +11,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use mkdaxfs::{
-    build, Change, Error, Existing, Keep, LeftOut, Observer, Options, Phase, Unsuitable,
+    build, Change, Error, Existing, Keep, LeftOut, Observer, Options, Phase, SourceSpec, Unsuitable,
 };
 use support::{check, inode, noise, Scene};
 
@@ -288,7 +288,7 @@ fn source_and_image_must_make_sense() {
     let not_directory = (file.clone(), Some(rustix::io::Errno::NOTDIR.raw_os_error()));
     assert_eq!(
         io(Options {
-            source: file,
+            sources: vec![SourceSpec::root(file)],
             ..scene.options()
         }),
         not_directory
@@ -300,7 +300,7 @@ fn source_and_image_must_make_sense() {
     );
     assert_eq!(
         io(Options {
-            source: absent.clone(),
+            sources: vec![SourceSpec::root(absent.clone())],
             ..scene.options()
         }),
         not_found

@@ -5,10 +5,10 @@
 
 use daxfs_format::limits::{MAX_DIRECTORY, MAX_INO};
 use daxfs_format::NameHash;
+use daxfs_image::hash::Xxh64;
 
-use super::extents::DataExtent;
 use super::limits::Limit;
-use super::node::{Children, Entry, Node, NodeId, NodeKind, Span, SparseIndex, Status};
+use super::node::{Children, Entry, Node, NodeId, NodeKind, Span, Status};
 use super::sets::Sets;
 use super::xattrs::EncodedSet;
 use super::Tree;
@@ -32,8 +32,8 @@ pub(crate) struct NewNode {
 /// The part of a new file that depends on its type.
 #[derive(Debug)]
 pub(crate) enum NewKind {
-    /// A regular file, with the extents of a sparse one.
-    Regular(Option<Vec<DataExtent>>),
+    /// A regular file.
+    Regular,
     /// A directory, whose names [`TreeBuilder::set_children`] adds.
     Directory,
     /// A symlink with its target.
@@ -77,20 +77,12 @@ impl TreeBuilder {
 
     fn add_kind(&mut self, kind: NewKind) -> NodeKind {
         match kind {
-            NewKind::Regular(extents) => {
-                NodeKind::Regular(extents.map(|extents| self.add_extents(extents)))
-            }
+            NewKind::Regular => NodeKind::Regular,
             NewKind::Directory => NodeKind::Directory(Children::default()),
             NewKind::Symlink(target) => NodeKind::Symlink(append(&mut self.tree.targets, &target)),
             NewKind::Device(number) => NodeKind::Device(number),
             NewKind::Other => NodeKind::Other,
         }
-    }
-
-    fn add_extents(&mut self, extents: Vec<DataExtent>) -> SparseIndex {
-        let sparse = SparseIndex::after(self.tree.sparse.len());
-        self.tree.sparse.push(extents);
-        sparse
     }
 
     /// Gives a directory its names, which are sorted by hash and then by name.
@@ -119,7 +111,59 @@ impl TreeBuilder {
             return Err(Limit(limit));
         }
         self.tree.node_mut(directory).kind = NodeKind::Directory(range);
+        self.tree.used_entries += len64(children.len());
         Ok(())
+    }
+
+    /// The number of nodes so far.
+    pub(crate) fn node_count(&self) -> usize {
+        self.tree.node_count()
+    }
+
+    /// The node with this name in a directory.
+    pub(crate) fn child(&self, directory: NodeId, name: &[u8]) -> Option<NodeId> {
+        let key = (NameHash::of::<Xxh64>(name), name);
+        let children = self.entries_of(directory);
+        let found =
+            children.binary_search_by(|entry| (entry.hash, self.tree.name(entry)).cmp(&key));
+        found.ok().map(|at| children[at].node)
+    }
+
+    /// Returns true for a directory.
+    pub(crate) fn is_directory(&self, node: NodeId) -> bool {
+        self.tree.node(node).is_directory()
+    }
+
+    /// Adds a name to a directory, which does not have it yet.
+    ///
+    /// # Errors
+    /// When its names become more than a directory may hold.
+    pub(crate) fn insert_child(
+        &mut self,
+        directory: NodeId,
+        name: &[u8],
+        node: NodeId,
+    ) -> Result<(), Limit> {
+        let hash = NameHash::of::<Xxh64>(name);
+        let old: Vec<Entry> = self.entries_of(directory).to_vec();
+        let names: Vec<Vec<u8>> = old.iter().map(|old| self.tree.name(old).to_vec()).collect();
+        let named = old.iter().zip(&names).map(|(entry, name)| Child {
+            name,
+            hash: entry.hash,
+            node: entry.node,
+        });
+        let mut children: Vec<Child<'_>> = named.collect();
+        let at = children.partition_point(|child| (child.hash, child.name) < (hash, name));
+        children.insert(at, Child { name, hash, node });
+        self.tree.used_entries -= len64(old.len());
+        self.set_children(directory, &children)
+    }
+
+    fn entries_of(&self, directory: NodeId) -> &[Entry] {
+        match self.tree.node(directory).kind {
+            NodeKind::Directory(children) => self.tree.children(children),
+            _ => &[],
+        }
     }
 
     /// The complete tree.

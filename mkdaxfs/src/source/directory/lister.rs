@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Listing one directory: its names, and the metadata of what they name.
 //!
-//! Nothing is opened but the directory, and regular files that may have holes.
+//! Nothing is opened but the directory.
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -12,18 +12,15 @@ use daxfs_format::{FileType, Rdev};
 use rustix::fs::{readlinkat, RawDir, Stat};
 use rustix::io::Errno;
 
-use super::holes;
 use super::listing::{Found, Listing, Names};
-use super::open::{gone_or, join, key_of, open_directory, open_file, status_in, status_of};
+use super::open::{gone_or, join, key_of, open_directory, status_in, status_of};
 use super::root::Directory;
 use super::xattrs::{XattrError, XattrReader};
 use crate::error::{Error, Result};
 use crate::observer::{LeftOut, Observer};
 use crate::options::Keep;
 use crate::tree::builder::{NewKind, NewNode};
-use crate::tree::extents::DataExtent;
 use crate::tree::limits::{self, Limit};
-use crate::tree::node::Status;
 use crate::tree::xattrs::EncodedSet;
 
 /// Length of the buffer for directory entries, in bytes.
@@ -126,7 +123,7 @@ impl<'a> Lister<'a> {
             node: NewNode {
                 status,
                 xattrs: self.xattrs(at, status.mode)?,
-                kind: at.kind(directory, &status, &stat, file_type)?,
+                kind: at.kind(directory, &stat, file_type)?,
             },
             linked: (stat.st_nlink > 1 && !is_directory).then(|| key_of(&stat)),
             is_scanned: is_directory && !at.is_elsewhere(&stat),
@@ -211,8 +208,12 @@ impl FileAt<'_> {
     fn left_out(&self, stat: &Stat, file_type: FileType) -> Option<LeftOut> {
         let rules = &self.shared.directory.rules;
         let exclude = &rules.exclude;
-        if !exclude.is_empty() && exclude.matches(&join(self.parent, self.name), file_type) {
-            return Some(LeftOut::Excluded);
+        if !exclude.is_empty() {
+            let below = join(self.parent, self.name);
+            let path = self.shared.directory.path_in_image(&below);
+            if exclude.matches(&path, file_type) {
+                return Some(LeftOut::Excluded);
+            }
         }
         if rules.image == Some(key_of(stat)) {
             return Some(LeftOut::Image);
@@ -222,32 +223,14 @@ impl FileAt<'_> {
     }
 
     /// The part of a file's metadata that depends on its type.
-    fn kind(
-        &self,
-        directory: BorrowedFd<'_>,
-        status: &Status,
-        stat: &Stat,
-        file_type: FileType,
-    ) -> Result<NewKind> {
+    fn kind(&self, directory: BorrowedFd<'_>, stat: &Stat, file_type: FileType) -> Result<NewKind> {
         Ok(match file_type {
-            FileType::Regular => NewKind::Regular(self.extents(directory, status.size)?),
+            FileType::Regular => NewKind::Regular,
             FileType::Directory => NewKind::Directory,
             FileType::Symlink => NewKind::Symlink(self.target(directory)?),
             FileType::CharDevice | FileType::BlockDevice => NewKind::Device(self.device(stat)?),
             FileType::Fifo | FileType::Socket => NewKind::Other,
         })
-    }
-
-    /// The extents of a sparse file, as its file system reports them. The storage that a file has
-    /// does not tell: it includes attributes, block lists and reserved blocks.
-    fn extents(&self, directory: BorrowedFd<'_>, size: u64) -> Result<Option<Vec<DataExtent>>> {
-        let page = self.shared.directory.rules.page;
-        if size < page.bytes() {
-            return Ok(None);
-        }
-        let file = open_file(directory, self.name).map_err(|errno| self.gone_or("open", errno))?;
-        holes::find(&file, size, page)
-            .map_err(|errno| Error::io("find the holes of", self.path())(errno))
     }
 
     fn target(&self, directory: BorrowedFd<'_>) -> Result<Vec<u8>> {

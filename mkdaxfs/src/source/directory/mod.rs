@@ -11,12 +11,10 @@
 //! | `lister` | one directory: reading its names and the metadata of its files |
 //! | `listing` | the result of that, in the order of the format |
 //! | `xattrs` | reading extended attributes |
-//! | `holes` | holes, as the file system reports them |
 //! | `reader` | reading contents, and comparing with the scan |
 //! | `recheck` | the last look at everything without contents |
 //! | `open` | opening and status, relative to descriptors |
 
-mod holes;
 mod lister;
 mod listing;
 mod open;

@@ -3,11 +3,12 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
-use rustix::fs::{fstat, Stat};
+use rustix::fs::{fstat, seek, SeekFrom, Stat};
 use rustix::io::Errno;
 
 use super::open::{gone_or, key_of, open_directory, open_file, status_in, status_of};
@@ -116,6 +117,19 @@ impl OpenFile for DirectoryFile<'_> {
             io::ErrorKind::UnexpectedEof => self.scanned.changed(self.node, Change::Modified),
             _ => Error::io("read", self.scanned.path(self.node))(error),
         })
+    }
+
+    fn next_data(&self, from: u64) -> Result<Option<Range<u64>>> {
+        let start = match seek(&self.open, SeekFrom::Data(from)) {
+            Ok(start) if start >= from => start,
+            Err(Errno::NXIO) => return Ok(None),
+            // Without an answer that makes sense, all bytes are read.
+            _ => from,
+        };
+        let end = seek(&self.open, SeekFrom::Hole(start)).ok();
+        Ok(Some(
+            start..end.filter(|&end| end > start).unwrap_or(u64::MAX),
+        ))
     }
 
     fn verify(&self) -> Result<()> {
