@@ -195,6 +195,10 @@ impl fmt::Display for Error {
                 write!(f, "{source} cannot be at '{prefix}' of the image: {reason}")
             }
             Self::Exists(path) => write!(f, "{} exists", shown(path)),
+            Self::Unsuitable {
+                why: why @ Unsuitable::EmptyName,
+                ..
+            } => write!(f, "IMAGE {why}"),
             Self::Unsuitable { path, why } => write!(f, "{} {why}", shown(path)),
             Self::NotDurable { path, .. } => write!(
                 f,

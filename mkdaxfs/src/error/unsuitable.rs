@@ -7,6 +7,8 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unsuitable {
+    /// Its name is empty.
+    EmptyName,
     /// It is a directory, or its name ends in a slash.
     Directory,
     /// It is a symbolic link whose target does not exist.
@@ -39,7 +41,9 @@ pub enum Unsuitable {
 impl Unsuitable {
     pub(super) fn hint(self) -> &'static str {
         match self {
-            Self::Directory => "name a file; an image is written as a regular file",
+            Self::EmptyName | Self::Directory => {
+                "name a file; an image is written as a regular file"
+            }
             Self::DanglingLink => "remove the link, or name the file itself",
             Self::CharDevice | Self::Socket => {
                 "write to a regular file, a block device, a FIFO or, by -, to standard output; \
@@ -58,6 +62,7 @@ impl Unsuitable {
 impl fmt::Display for Unsuitable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::EmptyName => "is an empty name",
             Self::Directory => "is a directory",
             Self::DanglingLink => "is a symbolic link to a file that does not exist",
             Self::CharDevice => "is a character device",

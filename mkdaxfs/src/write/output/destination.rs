@@ -58,8 +58,10 @@ impl Destination {
         if is_stdout(image) {
             return check_stdout(image).map(|()| Self::Stream(Stream::Stdout));
         }
-        if image.as_os_str().as_bytes().ends_with(b"/") {
-            return Err(unsuitable(image, Unsuitable::Directory));
+        match image.as_os_str().as_bytes() {
+            [] => return Err(unsuitable(image, Unsuitable::EmptyName)),
+            [.., b'/'] => return Err(unsuitable(image, Unsuitable::Directory)),
+            _ => {}
         }
         match fs::symlink_metadata(image) {
             Ok(status) if status.is_symlink() => Self::existing(image, follow(image)?, existing),

@@ -287,7 +287,8 @@ mod tests {
             command
                 .args(["--exact", TEST])
                 .env(DIRECTORY, dir.path())
-                .stdout(Stdio::null());
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
             let mut child = command.spawn().unwrap();
             while !dir.path().join("ready").exists() {
                 assert!(child.try_wait().unwrap().is_none(), "it does not wait");

@@ -181,3 +181,59 @@ fn write_all(mut to: &File, mut bytes: &[u8]) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// A file as the device of an image of `length` bytes, and the result.
+    fn overwrite(device: &Path, length: usize) -> Result<()> {
+        let directory = device.parent().unwrap();
+        let open = open_directory(directory).unwrap();
+        let (file, _) = create(&open, directory, "create").unwrap();
+        let sink = File::options().read(true).write(true).open(device).unwrap();
+        let spool = Spool {
+            file,
+            directory: directory.to_owned(),
+            changed: None,
+            sink: Sink::Device(sink),
+            image: device.to_owned(),
+        };
+        spool.write(&[1; SUPERBLOCK], ImageOffset(0))?;
+        spool.write(b"end", ImageOffset(len64(length) - 3))?;
+        spool.publish(len64(length))
+    }
+
+    #[test]
+    fn a_device_gets_the_image_and_keeps_what_is_behind_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let device = dir.path().join("device");
+        fs::write(&device, vec![9; 3 * BUFFER]).unwrap();
+        overwrite(&device, 2 * BUFFER).unwrap();
+        let bytes = fs::read(&device).unwrap();
+        let (image, behind) = bytes.split_at(2 * BUFFER);
+        assert_eq!(&image[..SUPERBLOCK], [1; SUPERBLOCK]);
+        assert!(image[SUPERBLOCK..2 * BUFFER - 3]
+            .iter()
+            .all(|&byte| byte == 0));
+        assert_eq!(&image[2 * BUFFER - 3..], b"end");
+        assert!(behind.iter().all(|&byte| byte == 9));
+    }
+
+    #[test]
+    fn a_device_that_is_too_small_is_not_touched() {
+        let dir = tempfile::tempdir().unwrap();
+        let device = dir.path().join("device");
+        fs::write(&device, vec![9; BUFFER]).unwrap();
+        let error = overwrite(&device, BUFFER + 4096).unwrap_err();
+        assert!(matches!(
+            error,
+            Error::Unsuitable {
+                why: Unsuitable::TooSmall { .. },
+                ..
+            }
+        ));
+        assert!(fs::read(&device).unwrap().iter().all(|&byte| byte == 9));
+    }
+}
