@@ -26,6 +26,11 @@
 //! | [`tidy`] | rules about the source tree that no compiler checks |
 //! | [`tree`] | directory trees as test subjects |
 //! | [`workspace`] | paths: checkout, target directory |
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a development program: a panic where its output is closed does no harm"
+)]
 #![forbid(unsafe_code)]
 
 mod bench;
