@@ -10,6 +10,7 @@ use crate::own::OwnDirectory;
 use crate::plan::inputs::Inputs;
 use crate::plan::ordered::Ordered;
 use crate::source::directory::Directory;
+use crate::source::joined::Joined;
 use crate::source::Source;
 use crate::summary::{self, Summary};
 use crate::tree::builder::TreeBuilder;
@@ -27,12 +28,22 @@ pub fn build(options: &Options, observer: &dyn Observer) -> Result<Summary> {
     Output::check(options)?;
     observer.phase(Phase::Scan);
     let own = OwnDirectory::default();
-    let mut source = Directory::open(options, own.clone())?;
+    let mut source = open_sources(options, &own)?;
     let summary = build_from(&mut source, &own, options, observer)?;
     Ok(Summary {
         seconds: start.elapsed().as_secs_f64(),
         ..summary
     })
+}
+
+/// Opens the sources that the options name.
+fn open_sources(options: &Options, own: &OwnDirectory) -> Result<Joined> {
+    let mut joined = Joined::default();
+    for spec in &options.sources {
+        let directory = Directory::open(spec, options, own.clone())?;
+        joined.push(&spec.path, &spec.prefix, Box::new(directory))?;
+    }
+    Ok(joined)
 }
 
 /// Builds an image of any source. The output states in `own` the directory that it changes.

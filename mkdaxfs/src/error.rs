@@ -41,6 +41,15 @@ pub enum Error {
         /// The limit and the value that exceeds it, as a sentence.
         limit: String,
     },
+    /// A source cannot have its path in the image.
+    Prefix {
+        /// The source.
+        source_path: PathBuf,
+        /// The path in the image.
+        prefix: PathBuf,
+        /// The reason, as a sentence.
+        reason: &'static str,
+    },
     /// IMAGE exists and may not be replaced.
     Exists(PathBuf),
     /// IMAGE exists and is not a regular file.
@@ -108,6 +117,9 @@ impl Error {
                  out with --exclude"
             }
             Self::Limit { .. } => "leave the file out with --exclude",
+            Self::Prefix { .. } => {
+                "a source is DIRECTORY or PREFIX=DIRECTORY; write a name with '=' as ./NAME"
+            }
             Self::Exists(_) => "choose another name, or replace the image with --force",
             Self::NotRegular(_) => "choose another name; an image is written as a regular file",
             Self::NotDurable { .. } => {
@@ -157,6 +169,14 @@ impl fmt::Display for Error {
                 write!(f, "{} changed during the build: {change}", shown(path))
             }
             Self::Limit { path, limit } => write!(f, "{}: {limit}", shown(path)),
+            Self::Prefix {
+                source_path,
+                prefix,
+                reason,
+            } => {
+                let (source, prefix) = (shown(source_path), shown(prefix));
+                write!(f, "{source} cannot be at '{prefix}' of the image: {reason}")
+            }
             Self::Exists(path) => write!(f, "{} exists", shown(path)),
             Self::NotRegular(path) => write!(f, "{} is not a regular file", shown(path)),
             Self::NotDurable { path, .. } => write!(

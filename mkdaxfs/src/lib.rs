@@ -50,6 +50,8 @@ mod write;
 pub use build::build;
 pub use error::{shown, Change, Error, Result};
 pub use observer::{LeftOut, Observer, Phase};
-pub use options::{Boundary, Existing, HugeAlign, Keep, Mode, Mtime, Options, Overrides, PageSize};
+pub use options::{
+    Boundary, Existing, HugeAlign, Keep, Mode, Mtime, Options, Overrides, PageSize, SourceSpec,
+};
 pub use summary::Summary;
 pub use write::signals::watch_signals;

@@ -59,8 +59,8 @@ fn failure(error: &Error) -> ExitCode {
         PROGRAM.message(hint);
     }
     match error {
-        // A wrong pattern is a wrong command line, like those that the parser finds.
-        Error::Pattern { .. } => ExitCode::from(USAGE),
+        // A wrong pattern or prefix is a wrong command line, like those that the parser finds.
+        Error::Pattern { .. } | Error::Prefix { .. } => ExitCode::from(USAGE),
         _ => ExitCode::FAILURE,
     }
 }

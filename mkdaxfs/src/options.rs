@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The options of a build.
 
+use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
 
 use daxfs_format::limits::MAX_PACKED;
@@ -9,11 +11,11 @@ use daxfs_format::Timestamp;
 
 use crate::num::round_up;
 
-/// The source, the image, and all options of a build.
+/// The sources, the image, and all options of a build.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The directory whose tree goes into the image.
-    pub source: PathBuf,
+    /// The directories whose trees go into the image.
+    pub sources: Vec<SourceSpec>,
     /// The image file.
     pub image: PathBuf,
     /// Handling of an existing image.
@@ -56,7 +58,7 @@ impl Options {
     #[must_use]
     pub fn new(source: impl Into<PathBuf>, image: impl Into<PathBuf>) -> Self {
         Self {
-            source: source.into(),
+            sources: vec![SourceSpec::root(source)],
             image: image.into(),
             existing: Existing::Refuse,
             label: [0; 64],
@@ -90,6 +92,53 @@ impl Options {
     }
 }
 
+/// A directory whose tree goes into the image, and its path there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceSpec {
+    /// The directory.
+    pub path: PathBuf,
+    /// The path that the directory has in the image: names with slashes between them, or nothing
+    /// for the root.
+    pub prefix: Vec<u8>,
+}
+
+impl SourceSpec {
+    /// The directory at `path`, as the root of the image.
+    #[must_use]
+    pub fn root(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            prefix: Vec::new(),
+        }
+    }
+
+    /// Parses `PATH` or `PREFIX=PATH`. An argument that begins with `/`, `./` or `../` is a path as
+    /// it stands. The first `=` ends the prefix. Slashes around the prefix do not count.
+    #[must_use]
+    pub fn parse(argument: &OsStr) -> Self {
+        let bytes = argument.as_bytes();
+        let is_path = [&b"/"[..], b"./", b"../"]
+            .iter()
+            .any(|start| bytes.starts_with(start));
+        let mut parts = bytes.splitn(2, |&byte| byte == b'=');
+        match (parts.next(), parts.next()) {
+            (Some(prefix), Some(path)) if !is_path => Self {
+                path: OsString::from_vec(path.to_vec()).into(),
+                prefix: without_slashes(prefix).to_vec(),
+            },
+            _ => Self::root(argument),
+        }
+    }
+}
+
+/// The bytes without slashes at their end. They have none at their beginning.
+fn without_slashes(mut bytes: &[u8]) -> &[u8] {
+    while let Some(shorter) = bytes.strip_suffix(b"/") {
+        bytes = shorter;
+    }
+    bytes
+}
+
 /// A part of the image that may be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
@@ -113,7 +162,7 @@ pub enum Existing {
 pub enum Boundary {
     /// It follows mounts.
     Cross,
-    /// It stays on the file system of SOURCE. A mount point below it is an empty directory.
+    /// It stays on the file system of each source. A mount point below it is an empty directory.
     Stay,
 }
 
@@ -199,5 +248,36 @@ impl Mtime {
             Self::Set(to) => to,
             Self::Clamp(to) => time.min(to),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_a_path_or_a_prefix_and_a_path() {
+        let spec = |argument: &[u8]| {
+            let spec = SourceSpec::parse(OsStr::from_bytes(argument));
+            (spec.prefix, spec.path.into_os_string().into_vec())
+        };
+        for (argument, prefix, path) in [
+            ("tree", "", "tree"),
+            ("/tree", "", "/tree"),
+            ("a=/tree", "a", "/tree"),
+            ("usr/local=tree", "usr/local", "tree"),
+            ("a/=tree/", "a", "tree/"),
+            ("a=b=c", "a", "b=c"),
+            ("=a=b", "", "a=b"),
+            ("./a=b", "", "./a=b"),
+            ("../a=b", "", "../a=b"),
+            ("/a=b", "", "/a=b"),
+            (".config=/tree", ".config", "/tree"),
+            ("a=", "a", ""),
+        ] {
+            let expected = (prefix.into(), path.into());
+            assert_eq!(spec(argument.as_bytes()), expected, "{argument}");
+        }
+        assert_eq!(spec(b"\xff=\xfe"), (b"\xff".to_vec(), b"\xfe".to_vec()));
     }
 }

@@ -10,7 +10,9 @@ use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use mkdaxfs::{build, Change, Error, Existing, Keep, LeftOut, Observer, Options, Phase};
+use mkdaxfs::{
+    build, Change, Error, Existing, Keep, LeftOut, Observer, Options, Phase, SourceSpec,
+};
 use support::{check, inode, noise, Scene};
 
 /// An observer that changes the tree between the scan and the first read.
@@ -278,7 +280,7 @@ fn source_and_image_must_make_sense() {
     let not_directory = (file.clone(), Some(rustix::io::Errno::NOTDIR.raw_os_error()));
     assert_eq!(
         io(Options {
-            source: file,
+            sources: vec![SourceSpec::root(file)],
             ..scene.options()
         }),
         not_directory
@@ -290,7 +292,7 @@ fn source_and_image_must_make_sense() {
     );
     assert_eq!(
         io(Options {
-            source: absent.clone(),
+            sources: vec![SourceSpec::root(absent.clone())],
             ..scene.options()
         }),
         not_found

@@ -9,7 +9,7 @@
 mod arguments;
 mod values;
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
@@ -18,9 +18,9 @@ use daxfs_format::Timestamp;
 
 use self::arguments::{ImageArgs, LayoutArgs, RunArgs, TreeArgs};
 use crate::error::Result;
-use crate::options::Options;
+use crate::options::{Options, SourceSpec};
 
-/// Build a DAXFS image from a directory tree.
+/// Build a DAXFS image from directory trees.
 ///
 /// The image holds the whole tree: every type of file, owners, permissions, modification times to
 /// the nanosecond, hard links, extended attributes, ACLs and holes. Files with equal contents share
@@ -32,8 +32,14 @@ use crate::options::Options;
 #[derive(Debug, Parser)]
 #[command(name = "mkdaxfs", version, max_term_width = 100, after_long_help = AFTER)]
 pub struct Cli {
-    /// Directory whose tree goes into the image
-    source: PathBuf,
+    /// Directory whose tree goes into the image, or PREFIX=DIRECTORY
+    ///
+    /// With a prefix the directory gets this path in the image. There may be several sources, such
+    /// as `usr=/srv/usr etc/app=conf`. Parents of a prefix that no source has are made: user 0,
+    /// group 0, mode 755, time 0. What two sources have is an error. A directory whose name has a
+    /// `=` is written `./a=b`.
+    #[arg(required = true, value_name = "SOURCE")]
+    sources: Vec<OsString>,
 
     /// Image file
     image: PathBuf,
@@ -83,7 +89,11 @@ impl Cli {
     /// # Errors
     /// When a file of globs cannot be read.
     pub fn options(&self) -> Result<Options> {
-        let mut options = Options::new(&self.source, &self.image);
+        let sources = self.sources.iter().map(|source| SourceSpec::parse(source));
+        let mut options = Options {
+            sources: sources.collect(),
+            ..Options::new("", &self.image)
+        };
         self.image_options.apply(&mut options);
         self.tree.apply(&mut options)?;
         self.layout.apply(&mut options);

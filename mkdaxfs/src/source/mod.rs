@@ -8,13 +8,14 @@
 //! | module | owns |
 //! |---|---|
 //! | `directory` | the source that is a directory of a mounted file system |
+//! | `joined` | several sources, each at a path of its own |
 //! | `exclude` | the patterns of files to leave out, which match paths of any source |
 //!
 //! # A trait, not an enum
 //! Sources differ in what they hold (descriptors, an archive's index, spooled contents) and have no
 //! operation in common but these, so an enum would repeat each of them once per variant. With a
-//! trait a test can bring a tree from memory, and a source made of others (several sources, each
-//! with a prefix) is one more implementation. The trait is used as an object: calls are made once
+//! trait a test can bring a tree from memory, and a source made of others (`joined`) is one more
+//! implementation. The trait is used as an object: calls are made once
 //! per thread, once per file and once per buffer of contents, beside system calls that cost
 //! thousands of times as much.
 //!
@@ -35,6 +36,7 @@
 
 pub(crate) mod directory;
 pub(crate) mod exclude;
+pub(crate) mod joined;
 
 use std::ops::Range;
 use std::path::PathBuf;

@@ -5,6 +5,7 @@
 
 use daxfs_format::limits::{MAX_DIRECTORY, MAX_INO};
 use daxfs_format::NameHash;
+use daxfs_image::hash::Xxh64;
 
 use super::limits::Limit;
 use super::node::{Children, Entry, Node, NodeId, NodeKind, Span, Status};
@@ -110,7 +111,59 @@ impl TreeBuilder {
             return Err(Limit(limit));
         }
         self.tree.node_mut(directory).kind = NodeKind::Directory(range);
+        self.tree.used_entries += len64(children.len());
         Ok(())
+    }
+
+    /// The number of nodes so far.
+    pub(crate) fn node_count(&self) -> usize {
+        self.tree.node_count()
+    }
+
+    /// The node with this name in a directory.
+    pub(crate) fn child(&self, directory: NodeId, name: &[u8]) -> Option<NodeId> {
+        let key = (NameHash::of::<Xxh64>(name), name);
+        let children = self.entries_of(directory);
+        let found =
+            children.binary_search_by(|entry| (entry.hash, self.tree.name(entry)).cmp(&key));
+        found.ok().map(|at| children[at].node)
+    }
+
+    /// Returns true for a directory.
+    pub(crate) fn is_directory(&self, node: NodeId) -> bool {
+        self.tree.node(node).is_directory()
+    }
+
+    /// Adds a name to a directory, which does not have it yet.
+    ///
+    /// # Errors
+    /// When its names become more than a directory may hold.
+    pub(crate) fn insert_child(
+        &mut self,
+        directory: NodeId,
+        name: &[u8],
+        node: NodeId,
+    ) -> Result<(), Limit> {
+        let hash = NameHash::of::<Xxh64>(name);
+        let old: Vec<Entry> = self.entries_of(directory).to_vec();
+        let names: Vec<Vec<u8>> = old.iter().map(|old| self.tree.name(old).to_vec()).collect();
+        let named = old.iter().zip(&names).map(|(entry, name)| Child {
+            name,
+            hash: entry.hash,
+            node: entry.node,
+        });
+        let mut children: Vec<Child<'_>> = named.collect();
+        let at = children.partition_point(|child| (child.hash, child.name) < (hash, name));
+        children.insert(at, Child { name, hash, node });
+        self.tree.used_entries -= len64(old.len());
+        self.set_children(directory, &children)
+    }
+
+    fn entries_of(&self, directory: NodeId) -> &[Entry] {
+        match self.tree.node(directory).kind {
+            NodeKind::Directory(children) => self.tree.children(children),
+            _ => &[],
+        }
     }
 
     /// The complete tree.

@@ -31,6 +31,8 @@ use crate::num::{len64, to_usize};
 pub(crate) struct Tree {
     nodes: Vec<Node>,
     entries: Vec<Entry>,
+    /// The number of entries that directories have. Others are left from directories that have grown.
+    used_entries: u64,
     names: Vec<u8>,
     targets: Vec<u8>,
     /// The attribute sets, in the order in which the scan has met them.
@@ -50,7 +52,7 @@ impl Tree {
 
     /// The number of names in all directories.
     pub(crate) fn entry_count(&self) -> u64 {
-        len64(self.entries.len())
+        self.used_entries
     }
 
     /// The number of attribute sets.

@@ -208,8 +208,12 @@ impl FileAt<'_> {
     fn left_out(&self, stat: &Stat, file_type: FileType) -> Option<LeftOut> {
         let rules = &self.shared.directory.rules;
         let exclude = &rules.exclude;
-        if !exclude.is_empty() && exclude.matches(&join(self.parent, self.name), file_type) {
-            return Some(LeftOut::Excluded);
+        if !exclude.is_empty() {
+            let below = join(self.parent, self.name);
+            let path = self.shared.directory.path_in_image(&below);
+            if exclude.matches(&path, file_type) {
+                return Some(LeftOut::Excluded);
+            }
         }
         if rules.image == Some(key_of(stat)) {
             return Some(LeftOut::Image);

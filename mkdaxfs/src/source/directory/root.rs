@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{openat, Mode, OFlags, CWD};
 
-use super::open::os;
+use super::open::{join, os};
 use crate::error::{Error, Result};
-use crate::options::{Boundary, Keep, Options};
+use crate::options::{Boundary, Keep, Options, SourceSpec};
 use crate::own::{FileKey, OwnDirectory};
 use crate::source::exclude::Exclude;
 use crate::tree::node::NodeId;
@@ -23,6 +23,8 @@ pub(crate) struct Directory {
     pub(super) path: PathBuf,
     open: OwnedFd,
     pub(super) rules: Rules,
+    /// The path that the directory has in the image, which patterns are compared with.
+    pub(super) prefix: Vec<u8>,
     /// The node of the directory itself, when it has been scanned.
     pub(super) root: NodeId,
     /// The directory that the build itself changes, which may lie below this one.
@@ -41,19 +43,21 @@ pub(super) struct Rules {
 }
 
 impl Directory {
-    /// Opens the directory that the options name, for a build that changes the directory `own`.
+    /// Opens one of the directories that the options name, for a build that changes the directory
+    /// `own`.
     ///
     /// # Errors
     /// When it cannot be opened, or a pattern is malformed.
-    pub(crate) fn open(options: &Options, own: OwnDirectory) -> Result<Self> {
+    pub(crate) fn open(spec: &SourceSpec, options: &Options, own: OwnDirectory) -> Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let path = options.source.clone();
+        let path = spec.path.clone();
         let open = openat(CWD, &path, flags, Mode::empty())
             .map_err(Error::io("open the directory", &path))?;
         Ok(Self {
             path,
             open,
             rules: Rules::of(options)?,
+            prefix: spec.prefix.clone(),
             root: NodeId::ROOT,
             own,
         })
@@ -62,6 +66,11 @@ impl Directory {
     /// The open directory.
     pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
         self.open.as_fd()
+    }
+
+    /// The path in the image of a file below the directory.
+    pub(super) fn path_in_image(&self, below: &[u8]) -> Vec<u8> {
+        join(&self.prefix, below)
     }
 
     /// The path of a file below the directory, for messages.
