@@ -34,7 +34,7 @@ fn extract_unchecked(image: &Path, target: &Path, existing: Existing) -> anyhow:
 
 fn assert_same(left: &Path, right: &Path) {
     let trees = [left, right].map(|root| record::read(root).unwrap());
-    let differences = Differences::between(&trees[0], &trees[1]);
+    let differences = Differences::after_image(&trees[0], &trees[1]);
     let lines: Vec<String> = differences.lines().collect();
     assert!(lines.is_empty(), "{}", lines.join("\n"));
 }
