@@ -13,7 +13,7 @@ impl Tree {
     /// The root is 1. Directories are visited depth first. A visit numbers the entries of a
     /// directory consecutively in their order. So a directory has a higher number than its parent,
     /// and the order depends on names only.
-    pub(crate) fn number(&mut self) -> Vec<NodeId> {
+    pub(super) fn number(&mut self) -> Vec<NodeId> {
         let mut order = Vec::with_capacity(self.nodes.len());
         let mut stack = vec![NodeId::ROOT];
         order.push(NodeId::ROOT);
@@ -43,8 +43,8 @@ impl Tree {
         }
     }
 
-    /// The path of a node below `root`, by first names; empty for `root` itself. Must be called
-    /// after [`Self::number`].
+    /// The path of a node below `root`, by first names; empty for `root` itself. Only a
+    /// numbered tree has paths.
     pub(crate) fn path(&self, root: NodeId, id: NodeId) -> Vec<u8> {
         let mut names = Vec::new();
         let mut at = id;

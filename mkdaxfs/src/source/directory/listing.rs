@@ -4,10 +4,9 @@
 use std::ops::Range;
 
 use daxfs_format::NameHash;
-use daxfs_image::hash::Xxh64;
 
 use crate::own::FileKey;
-use crate::tree::builder::NewNode;
+use crate::tree::builder::{hash_of, NewNode};
 
 /// The files of a directory, in the order of the format when it is sorted.
 #[derive(Debug, Default)]
@@ -20,7 +19,7 @@ pub(super) struct Listing {
 #[derive(Debug)]
 pub(super) struct Listed {
     name: Range<usize>,
-    pub(super) hash: NameHash,
+    hash: NameHash,
     pub(super) found: Found,
 }
 
@@ -56,7 +55,7 @@ impl Listing {
 
     /// Adds a file.
     pub(super) fn push(&mut self, name: Range<usize>, found: Found) {
-        let hash = NameHash::of::<Xxh64>(self.bytes(&name));
+        let hash = hash_of(self.bytes(&name));
         self.files.push(Listed { name, hash, found });
     }
 

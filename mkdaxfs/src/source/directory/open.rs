@@ -64,15 +64,16 @@ pub(super) fn status_in(directory: BorrowedFd<'_>, name: &[u8]) -> rustix::io::R
     statat(directory, name, flags)
 }
 
-/// The part of a `stat` that an image states, or that shows that a file has changed.
+/// The part of a `stat` that an image states, or that shows that a file has changed. A size below
+/// zero becomes one that is too large.
 pub(super) fn status_of(stat: &Stat) -> Status {
-    let nanoseconds = |value: u64| u32::try_from(value).unwrap_or(0);
+    let nanoseconds = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
     let ctime = stat.st_ctime.wrapping_mul(1_000_000_000);
     Status {
         mode: u16::try_from(stat.st_mode & 0xffff).unwrap_or(0),
         uid: stat.st_uid,
         gid: stat.st_gid,
-        size: u64::try_from(stat.st_size).unwrap_or(0),
+        size: stat.st_size.cast_unsigned(),
         mtime: Timestamp {
             seconds: stat.st_mtime,
             nanoseconds: nanoseconds(stat.st_mtime_nsec),

@@ -153,13 +153,16 @@ impl<'a> State<'a> {
             let name = listing.name(&file);
             children.push(Child {
                 name,
-                hash: file.hash,
                 node: self.node_of(file.found, name, job)?,
             });
         }
         self.tree
             .set_children(job.directory, &children)
-            .map_err(|limit| limit.at(self.directory.full_path(&job.path)))
+            .map_err(|refused| {
+                let name = refused.child.map(|at| children[at].name);
+                let path = name.map_or_else(|| job.path.clone(), |name| join(&job.path, name));
+                refused.limit.at(self.directory.full_path(&path))
+            })
     }
 
     /// The node of a file: a new one, unless the file is a further link to one.
