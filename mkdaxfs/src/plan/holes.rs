@@ -170,6 +170,8 @@ mod tests {
     use std::cell::Cell;
 
     const MIB: u64 = 1 << 20;
+    /// The range of a source that knows nothing of its storage.
+    const ALL: Range<u64> = 0..u64::MAX;
 
     /// A file of zeros but for the bytes at some offsets. It counts the bytes that are read.
     struct File {
@@ -219,7 +221,7 @@ mod tests {
     fn ranges_of_a_source_save_reading_and_change_nothing() {
         let (size, bytes) = (64 * MIB, [5 * MIB, 40 * MIB + BLOCK - 1]);
         let expected = Some(list(&[(5 * MIB, BLOCK), (40 * MIB, BLOCK)]));
-        let all = file(size, &bytes, &[0..u64::MAX]);
+        let all = file(size, &bytes, &[ALL]);
         assert_eq!(find(&all), expected);
         assert!(all.read.get() >= size - 2 * BLOCK);
         let near = bytes.map(|at| at..at + 1);
@@ -251,7 +253,7 @@ mod tests {
     #[test]
     fn files_without_holes_are_sampled() {
         let middles: Vec<u64> = (0..256).map(|block| block * BLOCK + BLOCK / 2).collect();
-        let dense = file(16 * MIB, &middles, &[0..u64::MAX]);
+        let dense = file(16 * MIB, &middles, &[ALL]);
         assert_eq!(find(&dense), None);
         assert!(dense.read.get() <= 256 * 64, "{}", dense.read.get());
     }
