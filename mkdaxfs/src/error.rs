@@ -10,6 +10,10 @@ use std::path::{Path, PathBuf};
 
 use daxfs_image::escape::{self, Charset};
 
+mod unsuitable;
+
+pub use self::unsuitable::Unsuitable;
+
 /// The result of a step of a build.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -66,8 +70,13 @@ pub enum Error {
     },
     /// IMAGE exists and may not be replaced.
     Exists(PathBuf),
-    /// IMAGE exists and is not a regular file.
-    NotRegular(PathBuf),
+    /// IMAGE is a file that an image is not written to.
+    Unsuitable {
+        /// The image, as it was named.
+        path: PathBuf,
+        /// The reason.
+        why: Unsuitable,
+    },
     /// The image is complete and has its name, and the one that existed is gone. But its directory
     /// could not be written to disk, so that a crash may undo this.
     NotDurable {
@@ -160,7 +169,7 @@ impl Error {
                 "use a mkdaxfs that is linked to the C library dynamically, or unset the variable"
             }
             Self::Exists(_) => "choose another name, or replace the image with --force",
-            Self::NotRegular(_) => "choose another name; an image is written as a regular file",
+            Self::Unsuitable { why, .. } => why.hint(),
             Self::NotDurable { .. } => {
                 "the image can be used; sync(1) may still write its name to disk"
             }
@@ -180,12 +189,20 @@ pub fn shown(path: &Path) -> String {
 
 fn io_hint(action: &str, source: &io::Error) -> Option<&'static str> {
     Some(match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+            if action.contains("temporary") =>
+        {
+            "free some space, or set TMPDIR to another directory; --dry-run says how large it gets"
+        }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "free some space, or write the image elsewhere; --dry-run says how large it gets"
         }
         io::ErrorKind::FileTooLarge => {
             "raise the limit on file sizes (ulimit -f), or write to a file system that holds large \
              files"
+        }
+        io::ErrorKind::PermissionDenied if action.contains("temporary") => {
+            "set TMPDIR to a directory in which you may create files"
         }
         io::ErrorKind::PermissionDenied if action.contains("image") => {
             "write the image to a directory in which you may create files"
@@ -231,7 +248,11 @@ impl fmt::Display for Error {
                  be recorded"
             ),
             Self::Exists(path) => write!(f, "{} exists", shown(path)),
-            Self::NotRegular(path) => write!(f, "{} is not a regular file", shown(path)),
+            Self::Unsuitable {
+                why: why @ Unsuitable::EmptyName,
+                ..
+            } => write!(f, "IMAGE {why}"),
+            Self::Unsuitable { path, why } => write!(f, "{} {why}", shown(path)),
             Self::NotDurable { path, .. } => write!(
                 f,
                 "the image {} is complete, but its directory cannot be written to disk",

@@ -4,7 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use daxfs_format::limits::MAX_PACKED;
 use daxfs_format::Timestamp;
@@ -16,7 +16,7 @@ use crate::num::round_up;
 pub struct Options {
     /// The directories whose trees go into the image.
     pub sources: Vec<SourceSpec>,
-    /// The image file.
+    /// The image file. [`Options::STDOUT`] is standard output.
     pub image: PathBuf,
     /// Handling of an existing image.
     pub existing: Existing,
@@ -56,6 +56,12 @@ impl Options {
     /// The largest value of `pack_below`: the smallest size that the format cannot pack.
     pub const MAX_PACK_BELOW: u64 = MAX_PACKED + 1;
 
+    /// The name of standard output as an image.
+    pub const STDOUT: &str = "/dev/stdout";
+
+    /// Other names of standard output.
+    const OTHER_STDOUT: [&str; 2] = ["/dev/fd/1", "/proc/self/fd/1"];
+
     /// The defaults, for an image at `image` of the tree at `source`.
     #[must_use]
     pub fn new(source: impl Into<PathBuf>, image: impl Into<PathBuf>) -> Self {
@@ -80,6 +86,12 @@ impl Options {
         }
     }
 
+    /// Returns true if the image goes to standard output.
+    #[must_use]
+    pub fn writes_stdout(&self) -> bool {
+        is_stdout(&self.image)
+    }
+
     /// The value of `pack_below`, or its default: files of at least this many bytes are not packed.
     pub(crate) fn pack_below(&self) -> u64 {
         let page = self.page.bytes();
@@ -93,6 +105,12 @@ impl Options {
         let default = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         self.threads.unwrap_or_else(default)
     }
+}
+
+/// Returns true if a path is one of the names of standard output.
+pub(crate) fn is_stdout(path: &Path) -> bool {
+    let mut names = Options::OTHER_STDOUT.into_iter().chain([Options::STDOUT]);
+    names.any(|name| path == Path::new(name))
 }
 
 /// A directory whose tree goes into the image, and its path there.

@@ -47,6 +47,11 @@ impl Reporter {
         }
     }
 
+    /// Takes the bar off the terminal.
+    pub(crate) fn clear(&self) {
+        self.bar.finish();
+    }
+
     /// Takes the bar off the terminal, and warns of attributes that the image does not hold.
     pub(crate) fn finish(&self) {
         self.bar.finish();

@@ -141,10 +141,10 @@ impl Rules {
     }
 }
 
-/// The key of the file that a path names. A symlink is not followed.
+/// The key of the regular file that a path names.
 fn key_of(path: &Path) -> Option<FileKey> {
-    let metadata = fs::symlink_metadata(path).ok()?;
-    Some(FileKey {
+    let metadata = fs::metadata(path).ok()?;
+    metadata.is_file().then(|| FileKey {
         device: metadata.dev(),
         inode: metadata.ino(),
     })
