@@ -52,6 +52,7 @@ pub use error::{shown, Change, Error, Result, Unsuitable};
 pub use observer::{LeftOut, Observer, Phase};
 pub use options::{
     Boundary, Existing, HugeAlign, Keep, Mode, Mtime, Options, Overrides, PageSize, SourceSpec,
+    Unreadable,
 };
 pub use summary::Summary;
 pub use write::interrupt::{interrupt, Left};

@@ -32,6 +32,8 @@ pub struct Options {
     pub boundary: Boundary,
     /// Extended attributes.
     pub xattrs: Keep,
+    /// Files that cannot be read.
+    pub unreadable: Unreadable,
     /// The page that data is aligned to.
     pub page: PageSize,
     /// Alignment of large files for huge pages.
@@ -73,6 +75,7 @@ impl Options {
             exclude: Vec::new(),
             boundary: Boundary::Cross,
             xattrs: Keep::Yes,
+            unreadable: Unreadable::Fail,
             page: PageSize::K4,
             huge_align: HugeAlign::Auto,
             pack_below: None,
@@ -182,6 +185,15 @@ pub enum Boundary {
     Cross,
     /// It stays on the file system of each source. A mount point below it is an empty directory.
     Stay,
+}
+
+/// Handling of files of a source that cannot be read, or change during the build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// The build fails.
+    Fail,
+    /// They are left out, with a warning.
+    LeaveOut,
 }
 
 /// Alignment of large files for huge pages.
