@@ -42,6 +42,7 @@ impl In {
 /// The rows of the table. A run that lacks a figure fails, so that no row disappears unnoticed.
 const ROWS: &[(&str, In)] = &[
     ("mount", In::Images),
+    ("mount and first mapping", In::Images),
     ("mount with validate", In::Ours),
     ("read, 1 MiB calls, per 4 KiB, cold", In::Every),
     ("read, 1 MiB calls, per 4 KiB, warm", In::Every),
@@ -56,6 +57,30 @@ const ROWS: &[(&str, In)] = &[
     ("touch 64 MiB by small pages, per page", In::Every),
     ("touch 64 MiB by small pages, faults", In::Every),
     ("unmap 64 MiB of small pages, per page", In::Every),
+    (
+        "touch 64 MiB by small pages never mapped huge, first, per page",
+        In::Images,
+    ),
+    (
+        "touch 64 MiB by small pages never mapped huge, first, faults",
+        In::Images,
+    ),
+    (
+        "unmap 64 MiB of small pages never mapped huge, first, per page",
+        In::Images,
+    ),
+    (
+        "touch 64 MiB by small pages never mapped huge, per page",
+        In::Images,
+    ),
+    (
+        "touch 64 MiB by small pages never mapped huge, faults",
+        In::Images,
+    ),
+    (
+        "unmap 64 MiB of small pages never mapped huge, per page",
+        In::Images,
+    ),
     ("private write, per page", In::Every),
     ("fork with 64 MiB mapped", In::Every),
     ("touch every page of the tree, per page", In::Every),

@@ -135,13 +135,25 @@ fn mount(column: &Column, figures: &Figures) -> Result<()> {
     }
     sys::unmount(ROOT, 0)?;
     figures.tell("mount", once(options)?);
+    settle();
+    sys::unmount(ROOT, 0)?;
+    let (mapping, result) = cost(|| once(options).and_then(|_| maps::map_first()));
+    result?;
+    figures.tell("mount and first mapping", mapping);
+    maps::small_alone(figures)?;
     if *kind == "daxfs" {
         sys::unmount(ROOT, 0)?;
         figures.tell("mount with validate", once(&format!("{options},validate"))?);
         sys::unmount(ROOT, 0)?;
         once(options)?;
+        settle();
     }
     Ok(())
+}
+
+/// Waits for what a mount leaves to worker threads.
+fn settle() {
+    std::thread::sleep(Duration::from_secs(1));
 }
 
 /// Fills the tmpfs with what the image holds.
