@@ -31,6 +31,7 @@ pub(super) const MUTANTS: &[Case] = &[
     Case::new("mutants-with-validate"),
     Case::new("mutants-without-validate"),
     Case::new("a-listing-breaks-off-at-a-broken-entry"),
+    Case::new("checksums-are-verified-after-the-mount"),
     Case::new("an-acl-of-another-version-is-damage"),
     Case::new("two-who-mount-a-broken-root-hear-the-same"),
 ];
