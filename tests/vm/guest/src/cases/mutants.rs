@@ -289,10 +289,10 @@ fn late_checksum() -> Result<()> {
     let mut bytes = reference().to_vec();
     let mut superblock = SuperblockCopy::zeroed();
     superblock.fill(&bytes[..])?;
-    let names = superblock
+    let hashed = superblock
         .sections()
         .find(|(_, section)| section.xxh64.get() != 0);
-    let (_, section) = names.context("no section with a checksum")?;
+    let (_, section) = hashed.context("no section with a checksum")?;
     let last = section.offset.get() + section.length.get() - 1;
     let byte = bytes.get_mut(usize::try_from(last)?);
     *byte.context("a short image")? ^= 1;
