@@ -25,6 +25,13 @@ impl Backing {
         }
     }
 
+    /// Returns true if the kernel reads the memory through the processor's caches.
+    pub(crate) fn is_cached(&self) -> bool {
+        match self {
+            Self::Claimed(range) => range.is_cached(),
+        }
+    }
+
     /// Returns true if one of the pages that `length` bytes from `offset` on lie in is poisoned.
     #[inline]
     pub(crate) fn is_poisoned(&self, offset: u64, length: u64) -> bool {

@@ -87,6 +87,11 @@ impl ClaimedRange {
         self.pages.kernel_map().set_handler(handler);
     }
 
+    /// Returns true if the kernel maps the range write-back.
+    pub(super) fn is_cached(&self) -> bool {
+        self.pages.is_cached()
+    }
+
     /// Returns the map of the pages.
     #[inline]
     pub(super) fn pages(&self) -> &PageMap {

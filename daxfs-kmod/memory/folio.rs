@@ -39,7 +39,10 @@ impl PageMap {
         if !unsafe { Self::freeze(head) } {
             return None;
         }
-        let folio = head.folio();
+        for page in self.range(index, index + HUGE_PAGES) {
+            // SAFETY: The page has no reference, and nothing can take one: see below.
+            unsafe { page.clear_mlocked() };
+        }
         // SAFETY: The pages belong to the map, and to no larger folio. Nothing else writes their
         // flags, which the function writes without atomic operations: `FLAGS` is held, and what
         // else sets flags, such as mlock(2), holds a reference. Their counts are zero, and stay so,
@@ -56,12 +59,18 @@ impl PageMap {
         //   and the range stays deferred. A grace period here would close this window, and would
         //   cost every folio milliseconds.
         // - Code that finds pages by their number (/proc/kpage*, page_idle, compaction, DAMON,
-        //   splitting by debugfs) leave those of devices alone: they are not online.
+        //   splitting all pages by debugfs) leaves those of devices alone: they are not online.
+        //   That of soft_offline_page and memory_failure takes no reference to them.
         // - The pages are on no list and in no mapping, so that neither reclaim nor a look-up finds
         //   them.
-        unsafe { raw::daxfs_zone_device_folio_init(folio, self.kernel_map().as_ptr(), HUGE_ORDER) };
+        // Code that finds the folio by an entry from now on must not take it for one that can be
+        // split, since it has no mapping: splitting by debugfs, of a process, follows that pointer
+        // for folios with PG_large_rmappable, which the function clears.
+        unsafe {
+            raw::daxfs_huge_folio_init(head.as_ptr(), self.kernel_map().as_ptr(), HUGE_ORDER);
+        }
         // SAFETY: The function above locked the folio.
-        unsafe { raw::daxfs_folio_unlock(folio) };
+        unsafe { raw::daxfs_folio_unlock(head.folio()) };
         Some(head)
     }
 

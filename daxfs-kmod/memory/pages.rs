@@ -11,7 +11,7 @@ use kernel::prelude::*;
 
 use super::claim::Claim;
 use super::failure::KernelMap;
-use super::page::{Page, Pfn};
+use super::page::{Page, Pfn, FLAGS};
 use super::refusal::Refusal;
 use crate::sys::lock::SemaphoreTable;
 use crate::sys::num::to_usize;
@@ -75,14 +75,39 @@ impl PageMap {
         let base = from_err_ptr(unsafe { raw::memremap_pages(kernel_map.as_ptr(), node) });
         let base = base.map_err(Refusal::Pages)?;
         // INVARIANT: The function succeeded; it gives each GENERIC page one reference.
-        Ok(Self {
+        let map = Self {
             kernel_map: ManuallyDrop::new(kernel_map),
             base: base.cast(),
             first: Pfn(start >> PAGE_SHIFT),
             pages: length >> PAGE_SHIFT,
             claim,
             folios,
-        })
+        };
+        map.clear_reserved();
+        Ok(map)
+    }
+
+    /// Makes all pages ones that VFIO counts.
+    fn clear_reserved(&self) {
+        for index in (0..self.pages).step_by(to_usize(HUGE_PAGES)) {
+            let Some(head) = self.huge_head(index) else { return };
+            let flags = FLAGS.lock();
+            for distance in 0..HUGE_PAGES {
+                // SAFETY: `huge_head` found as many pages from `head` on, in an aligned 2 MiB.
+                unsafe { head.add(distance) }.clear_reserved(&flags);
+            }
+            drop(flags);
+            reschedule_at(index);
+        }
+    }
+
+    /// Returns true if the kernel maps the range write-back.
+    ///
+    /// On x86 the kernel maps memory uncached instead, and says nothing, where the firmware's MTRRs
+    /// do not say write-back: in the addresses of PCI devices below 4 GiB.
+    pub(super) fn is_cached(&self) -> bool {
+        // SAFETY: By the invariant the kernel maps the range, all in one mode, at `base`.
+        unsafe { raw::daxfs_is_mapped_cached(self.base.addr()) }
     }
 
     /// Returns the map as the kernel has it.
