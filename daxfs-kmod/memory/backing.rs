@@ -27,6 +27,13 @@ impl Backing {
         }
     }
 
+    /// Returns true if the kernel reads the memory through the processor's caches.
+    pub(crate) fn is_cached(&self) -> bool {
+        match self {
+            Self::Claimed(range) => range.is_cached(),
+        }
+    }
+
     /// Makes struct pages for `length` bytes from `offset` on, as far as they do not exist. Without
     /// them the bytes can be read, and not mapped. The caller holds no `mmap_lock`.
     pub(crate) fn make_pages(&self, offset: u64, length: u64) -> Result {

@@ -20,11 +20,12 @@ use kernel::sync::{Arc, Mutex};
 
 use super::claim::Claim;
 use super::failure::{KernelMap, Route};
+use super::page::{Page, Pfn, FLAGS};
 use super::refusal::Refusal;
 use crate::sys::num::{to_u64, to_usize};
 use crate::sys::raw;
-use crate::sys::size::{HUGE_ORDER, PAGE_SHIFT};
-use crate::sys::task::available_memory;
+use crate::sys::size::{HUGE_ORDER, HUGE_PAGES, PAGE_SHIFT};
+use crate::sys::task::{available_memory, reschedule};
 
 /// Size of a granule, as a power of two of pages, and the most granules that a range has: larger
 /// ranges have larger granules.
@@ -55,6 +56,22 @@ pub(super) struct Chunk {
 unsafe impl Send for Chunk {}
 
 impl Chunk {
+    /// Makes all pages, from the one with this number on, ones that VFIO counts.
+    fn clear_reserved(&self, first: Pfn) {
+        for distance in (0..self.pages).step_by(to_usize(HUGE_PAGES)) {
+            // SAFETY: By the invariant the chunk has the page, and begins and ends at multiples of
+            // 2 MiB.
+            let head = unsafe { Page::of(Pfn(first.0 + distance)) };
+            let flags = FLAGS.lock();
+            for index in 0..HUGE_PAGES {
+                // SAFETY: The page lies in the aligned 2 MiB that begin at `head`.
+                unsafe { head.add(index) }.clear_reserved(&flags);
+            }
+            drop(flags);
+            reschedule();
+        }
+    }
+
     /// Gives the pages back.
     ///
     /// # Safety
@@ -220,7 +237,9 @@ impl Maker<'_> {
         let made = from_err_ptr(unsafe { raw::memremap_pages(map.as_ptr(), node) });
         made.map_err(Refusal::Pages)?;
         // INVARIANT: The function succeeded.
-        Ok(Chunk { kernel_map: ManuallyDrop::new(map), first, pages })
+        let chunk = Chunk { kernel_map: ManuallyDrop::new(map), first, pages };
+        chunk.clear_reserved(Pfn(start >> PAGE_SHIFT));
+        Ok(chunk)
     }
 }
 

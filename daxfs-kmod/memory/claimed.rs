@@ -82,6 +82,11 @@ impl ClaimedRange {
         self.pages.make_pages(offset >> PAGE_SHIFT, end)
     }
 
+    /// Returns true if the kernel maps the range write-back.
+    pub(super) fn is_cached(&self) -> bool {
+        self.pages.is_cached()
+    }
+
     /// Returns the map of the pages.
     #[inline]
     pub(super) fn pages(&self) -> &PageMap {

@@ -71,10 +71,16 @@ impl PageMap {
         //   and the range stays deferred. A grace period here would close this window, and would
         //   cost every folio milliseconds.
         // - Code that finds pages by their number (/proc/kpage*, page_idle, compaction, DAMON,
-        //   splitting by debugfs) leave those of devices alone: they are not online.
+        //   splitting all pages by debugfs) leaves those of devices alone: they are not online.
+        //   That of soft_offline_page and memory_failure takes no reference to them.
         // - The pages are on no list and in no mapping, so that neither reclaim nor a look-up finds
         //   them.
-        unsafe { raw::zone_device_page_init(head.as_ptr(), map.as_ptr(), order) };
+        // Code that finds the folio by an entry from now on must not take it for one that can be
+        // split, since it has no mapping: splitting by debugfs, of a process, follows that pointer
+        // for folios with PG_large_rmappable, which the function clears.
+        unsafe {
+            raw::daxfs_large_folio_init(head.as_ptr(), map.as_ptr(), order);
+        }
         // SAFETY: The function above locked the folio.
         unsafe { raw::daxfs_folio_unlock(head.folio()) };
         Some(head)

@@ -98,6 +98,14 @@ impl Page<'_> {
         Self(unsafe { self.0.add(to_usize(distance)) }, PhantomData)
     }
 
+    /// Clears the mark of a page that is not to be counted. The kernel gives it to pages of devices,
+    /// and VFIO never unpins pages that have it.
+    pub(super) fn clear_reserved(self, _flags: &FlagsGuard) {
+        // SAFETY: By the invariant the struct page is valid. Nothing else writes its flags yet, but
+        // for marks of poison, which wait for the lock.
+        unsafe { (*self.0).flags.f &= !raw::DAXFS_PAGE_RESERVED };
+    }
+
     /// Takes the reference of the map away, if there is no other. Returns true if it did.
     pub(super) fn freeze(self) -> bool {
         // SAFETY: By the invariant the struct page is valid. The function leaves a count other than
@@ -149,11 +157,11 @@ impl Page<'_> {
         unsafe { raw::daxfs_page_ref_count(self.0) == 1 }
     }
 
-    /// Clears the mark that mlock(2) leaves on the folio that begins here. The kernel does so when
-    /// the last locked mapping goes, but not after munlock(2).
+    /// Clears the mark that mlock(2) leaves on the folio that begins here, and counts it as
+    /// unlocked. The kernel does so when the last locked mapping goes, but not after munlock(2).
     ///
     /// # Safety
-    /// The folio is idle, and nothing can take a reference to it.
+    /// The folio has no reference but that of the map, and nothing can take one.
     pub(super) unsafe fn clear_mlocked(self) {
         // SAFETY: The folio of a valid page is valid. Nothing else counts it as locked, by the
         // contract of this function.

@@ -67,6 +67,15 @@ impl PageMap {
         })
     }
 
+    /// Returns true if the kernel maps the range write-back.
+    ///
+    /// On x86 the kernel maps memory uncached instead, and says nothing, where the firmware's MTRRs
+    /// do not say write-back: in the addresses of PCI devices below 4 GiB.
+    pub(super) fn is_cached(&self) -> bool {
+        // SAFETY: By the invariant the kernel maps the range, all in one mode, at `base`.
+        unsafe { raw::daxfs_is_mapped_cached(self.base().addr()) }
+    }
+
     /// Makes the struct pages from `first` to `end`, as far as they do not exist. The caller holds
     /// no `mmap_lock`.
     pub(super) fn make_pages(&self, first: u64, end: u64) -> Result<(), Refusal> {

@@ -35,16 +35,16 @@ impl Files for Daxfs {
 
     /// A mapping in place may show only zeros behind the file's end.
     fn mapping(inode: &Inode) -> Result<Mapping> {
-        let mapping = match inode.info().data()? {
-            FileData::Direct { .. } => Mapping::Memory,
-            FileData::Sparse(_) => Mapping::MemoryAndHoles,
-            FileData::Empty | FileData::Packed { .. } => return Ok(Mapping::PageCache),
-        };
-        if !inode.info().has_pages() {
-            return Err(code::ENOMEM);
+        match inode.info().data()? {
+            FileData::Direct { .. } | FileData::Sparse(_) if !inode.info().has_pages() => {
+                Err(code::ENOMEM)
+            }
+            FileData::Direct { .. } | FileData::Sparse(_) => {
+                check_tail(inode)?;
+                Ok(Mapping::Memory)
+            }
+            FileData::Empty | FileData::Packed { .. } => Ok(Mapping::PageCache),
         }
-        check_tail(inode)?;
-        Ok(mapping)
     }
 
     fn alignment(inode: &Inode, page: u64) -> u64 {

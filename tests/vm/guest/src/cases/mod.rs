@@ -26,6 +26,7 @@ mod running;
 mod selftests;
 mod share;
 mod stress;
+mod subsystems;
 mod systemd;
 mod victim;
 mod writing;
@@ -67,6 +68,7 @@ const CASES: &[&[Case]] = &[
     selftests::CASES,
     share::CASES,
     stress::CASES,
+    subsystems::CASES,
     systemd::CASES,
     victim::CASES,
     writing::CASES,
