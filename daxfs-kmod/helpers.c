@@ -2,7 +2,8 @@
 /*
  * Static inlines and macros of the kernel as functions. Logic is in Rust, except
  * where one function in Rust would need several here: features of a configuration
- * or processor (daxfs_phys_limit, daxfs_recovers_from_poison), a value read under
+ * or processor (daxfs_phys_limit, daxfs_recovers_from_poison,
+ * daxfs_is_mapped_cached), flags of a page (daxfs_huge_folio_init), a value read under
  * a spinlock (daxfs_inode_is_ready), a counter that goes with a flag
  * (daxfs_folio_forget_mlocked), a loop over the processors
  * (daxfs_drain_processors).
@@ -262,10 +263,14 @@ void daxfs_set_page_count(struct page *page, int count)
 	set_page_count(page, count);
 }
 
-void daxfs_zone_device_folio_init(struct folio *folio, struct dev_pagemap *map,
-				  unsigned int order)
+void daxfs_large_folio_init(struct page *head, struct dev_pagemap *map, unsigned int order)
 {
-	zone_device_folio_init(folio, map, order);
+	/*
+	 * The first tail has flags of the folio. Some were flags of its own:
+	 * CONFIG_LRU_GEN sets PG_workingset, which is PG_large_rmappable there.
+	 */
+	head[1].flags.f &= ~PAGE_FLAGS_SECOND;
+	zone_device_page_init(head, map, order);
 }
 
 void daxfs_folio_unlock(struct folio *folio)
@@ -278,10 +283,32 @@ void daxfs_pagemap_put(struct dev_pagemap *map, unsigned long count)
 	percpu_ref_put_many(&map->ref, count);
 }
 
+/*
+ * Returns false if the kernel maps an address in another mode than write-back,
+ * which is the mode without any of its bits. Other architectures map as asked.
+ */
+bool daxfs_is_mapped_cached(unsigned long address)
+{
+#ifdef CONFIG_X86
+	unsigned int level;
+	pte_t *entry = lookup_address(address, &level);
+	pteval_t mode = level == PG_LEVEL_4K ? _PAGE_CACHE_MASK : _PAGE_LARGE_CACHE_MASK;
+
+	return entry && !(pte_val(*entry) & mode);
+#else
+	return true;
+#endif
+}
+
 bool daxfs_vma_is_shared(struct vm_area_struct *vma)
 {
 	/* A shared mapping of a file opened for reading has no VM_SHARED. */
 	return vma->vm_flags & VM_MAYSHARE;
+}
+
+bool daxfs_vma_is_writable(struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_WRITE;
 }
 
 bool daxfs_pmd_is_huge(struct vm_fault *vmf)

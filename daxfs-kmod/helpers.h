@@ -79,6 +79,7 @@
 static const gfp_t DAXFS_GFP_KERNEL = GFP_KERNEL;
 static const gfp_t DAXFS_GFP_NOFS = GFP_NOFS;
 static const fmode_t DAXFS_FMODE_CAN_ODIRECT = FMODE_CAN_ODIRECT;
+static const fmode_t DAXFS_FMODE_NOWAIT = FMODE_NOWAIT;
 static const unsigned long DAXFS_SYSTEM_RAM = IORESOURCE_SYSTEM_RAM;
 static const loff_t DAXFS_MAX_LFS_FILESIZE = MAX_LFS_FILESIZE;
 static const unsigned int DAXFS_IOC_GETFSLABEL = FS_IOC_GETFSLABEL;
@@ -89,6 +90,8 @@ static const long DAXFS_HZ = HZ;
 static const unsigned long DAXFS_SB_RDONLY = SB_RDONLY;
 static const unsigned long DAXFS_SB_POSIXACL = SB_POSIXACL;
 static const unsigned long DAXFS_SB_ACTIVE = SB_ACTIVE;
+static const unsigned long DAXFS_SB_I_IMA_UNVERIFIABLE_SIGNATURE = SB_I_IMA_UNVERIFIABLE_SIGNATURE;
+static const unsigned long DAXFS_PAGE_RESERVED = 1UL << PG_reserved;
 static const int DAXFS_ACL_TYPE_ACCESS = ACL_TYPE_ACCESS;
 
 unsigned long daxfs_phys_limit(void);
@@ -140,12 +143,13 @@ void daxfs_inodes_lock(struct super_block *sb);
 void daxfs_inodes_unlock(struct super_block *sb);
 void daxfs_set_page_count(struct page *page, int count);
 bool daxfs_page_freeze(struct page *page, int count);
-void daxfs_zone_device_folio_init(struct folio *folio, struct dev_pagemap *map,
-				  unsigned int order);
+void daxfs_large_folio_init(struct page *head, struct dev_pagemap *map, unsigned int order);
 void daxfs_folio_unlock(struct folio *folio);
 void daxfs_pagemap_put(struct dev_pagemap *map, unsigned long count);
+bool daxfs_is_mapped_cached(unsigned long address);
 
 bool daxfs_vma_is_shared(struct vm_area_struct *vma);
+bool daxfs_vma_is_writable(struct vm_area_struct *vma);
 bool daxfs_pmd_is_huge(struct vm_fault *vmf);
 void daxfs_semaphore_init(struct rw_semaphore *semaphore);
 bool daxfs_fatal_signal_pending(void);

@@ -31,11 +31,13 @@
 //!    write lock, pages under the read lock and only while the entry is not huge.
 //! 5. The lock of a folio, [`KeptFolio`](memory::insert::KeptFolio): a page gets references under
 //!    the read lock, becomes part of a folio under the write lock.
-//! 6. `QUEUE` of deferred ranges, while a mount or the work looks for them, and when a range is
+//! 6. The chunks of a range, while struct pages are made, by the opening of a file, under which the
+//!    kernel's locks of processors and memory hotplug are taken.
+//! 7. `QUEUE` of deferred ranges, while a mount or the work looks for them, and when a range is
 //!    deferred.
-//! 7. `FLAGS` of pages, while pages become a folio or pages again, and while pages are marked as
+//! 8. `FLAGS` of pages, while pages become a folio or pages again, and while pages are marked as
 //!    poisoned. Nothing is taken under it.
-//! 8. The handler of failures of a map, while it is set or copied. Nothing is taken under it.
+//! 9. The handler of failures of a range, while it is set or copied. Nothing is taken under it.
 
 mod image;
 mod memory;

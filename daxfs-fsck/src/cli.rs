@@ -8,8 +8,9 @@ use clap::{CommandFactory, Parser};
 use daxfs_cli::arguments::{self, Threads};
 use daxfs_cli::progress::Show;
 use daxfs_image::format::Identity;
+use rustix::fs::Mode;
 
-use crate::extract::Existing;
+use crate::extract::{Existing, Modes, Owners, Restore, Xattrs};
 use crate::status;
 
 /// Checks a DAXFS image.
@@ -44,16 +45,37 @@ pub struct Options {
     /// Write the tree of the image to DIR, which is created or must be empty
     ///
     /// Restores owners, modes, times, extended attributes, hard links, holes, device nodes, FIFOs
-    /// and sockets; some of these require root. Attributes that cannot be restored, such as a time
-    /// that the file system of DIR cannot hold, are reported. An image with findings is not
-    /// extracted. Whatever the image holds, nothing outside of DIR is written. Files that were
-    /// extracted before a failure remain.
+    /// and sockets; some of these require root. Properties that cannot be restored, such as a time
+    /// that the file system of DIR cannot hold, are reported, in one line for each kind. An image
+    /// with findings is not extracted. Whatever the image holds, nothing outside of DIR is written.
+    /// Files that were extracted before a failure remain; with --force the extraction can be
+    /// repeated.
     #[arg(long, value_name = "DIR")]
     pub extract: Option<PathBuf>,
 
     /// Extract to a DIR that is not empty: directories are reused, other files are replaced
+    ///
+    /// A reused directory keeps only the attributes that it has in the image.
     #[arg(short, long, requires = "extract")]
     pub force: bool,
+
+    /// Restore owners; the default for root
+    #[arg(long, requires = "extract", conflicts_with = "no_same_owner")]
+    pub same_owner: bool,
+
+    /// Let all files belong to the user who extracts; the default for users other than root
+    ///
+    /// Files of other owners do not receive their set-ID bits.
+    #[arg(long, requires = "extract")]
+    pub no_same_owner: bool,
+
+    /// Apply the umask to modes, and do not restore set-ID and sticky bits
+    #[arg(long, requires = "extract")]
+    pub no_same_permissions: bool,
+
+    /// Do not restore extended attributes and ACLs
+    #[arg(long, requires = "extract")]
+    pub no_xattrs: bool,
 
     /// Print the result as a JSON object
     #[arg(long)]
@@ -83,7 +105,9 @@ Exit status, as in fsck(8); bits may be combined:
    0  the image is clean
    4  the image breaks a rule, is not a DAXFS image, or has another identity
    8  the check or the extraction could not be completed
-  16  the command line is wrong";
+  16  the command line is wrong
+  64  the extraction was completed, but the target does not hold every owner, mode, time,
+      attribute, device, link and name; fsck(8) has no such bit";
 
 impl Options {
     /// The treatment of files that exist in the target of an extraction.
@@ -96,6 +120,33 @@ impl Options {
         }
     }
 
+    /// The properties that an extraction restores.
+    #[must_use]
+    pub fn restore(&self) -> Restore {
+        let of_image = if rustix::process::geteuid().is_root() {
+            !self.no_same_owner
+        } else {
+            self.same_owner
+        };
+        Restore {
+            owners: if of_image {
+                Owners::OfImage
+            } else {
+                Owners::OfUser
+            },
+            modes: if self.no_same_permissions {
+                Modes::Masked(umask())
+            } else {
+                Modes::OfImage
+            },
+            xattrs: if self.no_xattrs {
+                Xattrs::LeaveOut
+            } else {
+                Xattrs::Keep
+            },
+        }
+    }
+
     /// When the progress bar is shown.
     #[must_use]
     pub fn progress(&self) -> Show {
@@ -105,6 +156,13 @@ impl Options {
             Show::OnTerminal
         }
     }
+}
+
+/// The umask of this process. It can only be read by setting another one.
+fn umask() -> u16 {
+    let umask = rustix::process::umask(Mode::empty());
+    rustix::process::umask(umask);
+    u16::try_from(umask.bits() & 0o777).unwrap_or_default()
 }
 
 /// The command, for man pages and completions.

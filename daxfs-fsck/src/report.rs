@@ -92,8 +92,13 @@ impl Report {
         } else {
             status::FINDINGS
         };
-        let failed = self.error.is_some() || lost;
-        findings | if failed { status::OPERATIONAL } else { 0 }
+        let failed = if self.error.is_some() {
+            status::OPERATIONAL
+        } else {
+            0
+        };
+        let lost = if lost { status::NOT_RESTORED } else { 0 };
+        findings | failed | lost
     }
 
     /// Prints the report and returns the exit status.
@@ -102,7 +107,7 @@ impl Report {
         let text = if options.json {
             json::text(&JsonReport::of(self)) + "\n"
         } else {
-            self.print_errors();
+            self.print_errors(options);
             self.text(options)
         };
         let mut status = self.status();
@@ -173,13 +178,16 @@ impl Report {
         text.push('\n');
     }
 
-    fn print_errors(&self) {
+    fn print_errors(&self, options: &Options) {
         if let Some(summary) = &self.extracted {
-            for problem in &summary.problems {
+            for problem in summary.problems() {
                 PROGRAM.message(problem);
             }
-            if summary.not_restored != 0 {
-                PROGRAM.message(summary.advice());
+            if let Some(advice) = summary.advice() {
+                PROGRAM.message(advice);
+            }
+            if let Some(note) = summary.note().filter(|_| !options.quiet) {
+                PROGRAM.message(note);
             }
         }
         if let Some(error) = &self.error {

@@ -32,7 +32,7 @@ pub fn run(options: &Options) -> ExitCode {
 fn steps(options: &Options, report: &mut Report) -> Result<()> {
     let target = options.extract.as_deref();
     let target = target
-        .map(|dir| Target::new(dir, options.existing()))
+        .map(|dir| Target::new(dir, options.existing(), options.restore()))
         .transpose()?;
     let Some(image) = open(options, report)? else {
         return Ok(());

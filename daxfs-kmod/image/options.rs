@@ -110,6 +110,11 @@ impl Options {
         }
     }
 
+    /// Returns true if the mount verifies the metadata before it returns.
+    pub(crate) fn verify(&self) -> bool {
+        self.validate || self.identity.is_some()
+    }
+
     /// Returns true if these options of a remount leave a mount unchanged that was made with
     /// `mounted` and has an image with this identity. `validate` is an action, and changes nothing.
     pub(crate) fn keep(&self, mounted: &Self, identity: &Identity) -> bool {

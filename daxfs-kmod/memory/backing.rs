@@ -2,6 +2,7 @@
 //! The memory of one image, of whatever kind.
 
 use core::fmt;
+use core::ops::Deref;
 
 use daxfs_format::{Memory, ReadFault};
 use kernel::prelude::*;
@@ -10,6 +11,7 @@ use kernel::sync::Arc;
 use super::claimed::ClaimedRange;
 use super::failure::FailureHandler;
 use crate::sys::iter::Iter;
+use crate::sys::log::damage;
 
 /// The memory of one image. It is released when the value is dropped.
 pub(crate) enum Backing {
@@ -22,6 +24,24 @@ impl Backing {
     pub(crate) fn set_failure_handler(&self, handler: Arc<dyn FailureHandler>) {
         match self {
             Self::Claimed(range) => range.set_failure_handler(handler),
+        }
+    }
+
+    /// Returns true if the kernel reads the memory through the processor's caches.
+    pub(crate) fn is_cached(&self) -> bool {
+        match self {
+            Self::Claimed(range) => range.is_cached(),
+        }
+    }
+
+    /// Makes struct pages for `length` bytes from `offset` on, as far as they do not exist. Without
+    /// them the bytes can be read, and not mapped. The caller holds no `mmap_lock`.
+    pub(crate) fn make_pages(&self, offset: u64, length: u64) -> Result {
+        match self {
+            Self::Claimed(range) => range.make_pages(offset, length).map_err(|refusal| {
+                damage(format_args!("memory at {self} cannot be mapped: it {refusal}"));
+                refusal.errno()
+            }),
         }
     }
 
@@ -84,6 +104,43 @@ impl Memory for Backing {
         match self {
             Self::Claimed(range) => range.read(offset, into),
         }
+    }
+}
+
+/// A backing that a mount and the work that checks it share.
+pub(crate) struct SharedBacking(Arc<Backing>);
+
+impl SharedBacking {
+    /// Shares a backing.
+    pub(crate) fn new(backing: Backing) -> Result<Self> {
+        Ok(Self(Arc::new(backing, GFP_KERNEL)?))
+    }
+}
+
+impl Clone for SharedBacking {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl Deref for SharedBacking {
+    type Target = Backing;
+
+    #[inline]
+    fn deref(&self) -> &Backing {
+        &self.0
+    }
+}
+
+impl Memory for SharedBacking {
+    #[inline]
+    fn size(&self) -> u64 {
+        self.0.size()
+    }
+
+    #[inline]
+    fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadFault> {
+        self.0.read(offset, into)
     }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! A range of physical addresses as a backing: claimed, with struct pages.
+//! A range of physical addresses as a backing.
 
 use core::mem::ManuallyDrop;
 
@@ -7,6 +7,7 @@ use daxfs_format::{Memory, ReadFault};
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
+use super::chunks::STRUCT_PAGE;
 use super::claim::{Claim, PhysicalRange};
 use super::deferred::{self, Reservation};
 use super::failure::FailureHandler;
@@ -18,14 +19,9 @@ use super::refusal::Refusal;
 use crate::sys::copy::{copy_out, copy_to_iter};
 use crate::sys::iter::Iter;
 use crate::sys::num::{to_u64, to_usize};
-use crate::sys::raw;
 use crate::sys::size::{HUGE_SIZE, PAGE_SHIFT, PAGE_SIZE};
-use crate::sys::task::available_memory;
 
-/// Size of a struct page in bytes.
-const STRUCT_PAGE: u64 = to_u64(size_of::<raw::page>());
-
-/// A claimed range with struct pages.
+/// A claimed range, with struct pages where files were opened.
 ///
 /// # Invariants
 /// The range of `pages` is at least `size` bytes long.
@@ -36,15 +32,9 @@ pub(crate) struct ClaimedRange {
 }
 
 impl ClaimedRange {
-    /// Claims a range and makes struct pages for it.
+    /// Claims a range and maps it.
     pub(crate) fn claim(range: PhysicalRange) -> Result<Self, Refusal> {
         deferred::refuse_overlap(range)?;
-        // The size of the image, which may be wrong, decides this, and the kernel warns when making
-        // the pages fails.
-        let cost = range.rounded() / PAGE_SIZE * STRUCT_PAGE;
-        if cost > available_memory() / 4 {
-            return Err(Refusal::TooCostly(cost));
-        }
         let reservation = Reservation::new().map_err(Refusal::Pages)?;
         let pages = PageMap::create(Claim::take(range)?)?;
         // INVARIANT: A claim is as long as its range, or longer.
@@ -84,7 +74,18 @@ impl ClaimedRange {
 
     /// Sets the handler of failures.
     pub(super) fn set_failure_handler(&self, handler: Arc<dyn FailureHandler>) {
-        self.pages.kernel_map().set_handler(handler);
+        self.pages.set_handler(handler);
+    }
+
+    /// Makes struct pages for `length` bytes from `offset` on, as far as they do not exist.
+    pub(super) fn make_pages(&self, offset: u64, length: u64) -> Result<(), Refusal> {
+        let end = offset.saturating_add(length).div_ceil(PAGE_SIZE);
+        self.pages.make_pages(offset >> PAGE_SHIFT, end)
+    }
+
+    /// Returns true if the kernel maps the range write-back.
+    pub(super) fn is_cached(&self) -> bool {
+        self.pages.is_cached()
     }
 
     /// Returns the map of the pages.
@@ -102,7 +103,8 @@ impl ClaimedRange {
 
     /// Returns the size in bytes of the struct pages.
     pub(super) fn struct_page_bytes(&self) -> u64 {
-        self.pages.count() * STRUCT_PAGE
+        let (_, made) = self.pages.counts();
+        made.saturating_mul(STRUCT_PAGE)
     }
 
     /// Returns the number of poisoned pages.
@@ -110,7 +112,7 @@ impl ClaimedRange {
         if !marks::seen() {
             return 0;
         }
-        let pages = self.pages.range(0, self.pages.count());
+        let pages = self.pages.range(0, self.pages.counts().0);
         pages.map(|page| u64::from(page.is_poisoned())).sum()
     }
 

@@ -2,7 +2,7 @@
 //! Failures of the memory that the hardware reports.
 //!
 //! The kernel calls [`memory_failure`] for a page of a map. The page is marked, and the handler of
-//! the map takes it out of all mappings. An access to it then faults, and gets SIGBUS; a read of it
+//! the range takes it out of all mappings. An access to it then faults, and gets SIGBUS; a read of it
 //! fails. The other pages of the file are read and mapped as before, by small entries. Copies that
 //! private writes made stay. References that others hold, such as pins of devices, cannot be taken
 //! back.
@@ -28,18 +28,38 @@ pub(crate) trait FailureHandler: Send + Sync {
     fn pages_failed(&self, first: u64, count: u64);
 }
 
-/// A page map as the kernel has it, with its handler.
+/// The handler of failures of a range, which all its maps share.
 #[pin_data]
-#[repr(C)]
-pub(super) struct KernelMap {
-    map: Opaque<raw::dev_pagemap>,
+pub(super) struct Route {
+    /// Number of the first page of the range.
+    first: u64,
     #[pin]
     handler: Mutex<Option<Arc<dyn FailureHandler>>>,
 }
 
+impl Route {
+    /// Creates a route without a handler for the range that begins at `start`.
+    pub(super) fn new(start: u64) -> Result<Arc<Self>> {
+        let init = pin_init!(Self { first: start >> PAGE_SHIFT, handler <- new_mutex!(None) });
+        Arc::pin_init(init, GFP_KERNEL)
+    }
+
+    /// Sets the handler in place of one before.
+    pub(super) fn set_handler(&self, handler: Arc<dyn FailureHandler>) {
+        *self.handler.lock() = Some(handler);
+    }
+}
+
+/// A page map as the kernel has it, with the route of its failures.
+#[repr(C)]
+pub(super) struct KernelMap {
+    map: Opaque<raw::dev_pagemap>,
+    route: Arc<Route>,
+}
+
 impl KernelMap {
-    /// Allocates a map for a range, of which the kernel does not know yet.
-    pub(super) fn new(start: u64, length: u64) -> Result<Pin<KBox<Self>>> {
+    /// Allocates a map for `length` bytes from `start` on, of which the kernel does not know yet.
+    pub(super) fn new(start: u64, length: u64, route: Arc<Route>) -> Result<Pin<KBox<Self>>> {
         let operations: &'static raw::dev_pagemap_ops = &OPERATIONS;
         let mut map = raw::dev_pagemap::default();
         map.type_ = raw::memory_type_MEMORY_DEVICE_GENERIC;
@@ -49,18 +69,12 @@ impl KernelMap {
         unsafe {
             *map.__bindgen_anon_1.range.as_mut() = raw::range { start, end: start + (length - 1) };
         }
-        let map = Opaque::new(map);
-        KBox::pin_init(pin_init!(Self { map, handler <- new_mutex!(None) }), GFP_KERNEL)
+        Ok(KBox::pin(Self { map: Opaque::new(map), route }, GFP_KERNEL)?)
     }
 
     /// Returns the map as C takes it.
     pub(super) fn as_ptr(&self) -> *mut raw::dev_pagemap {
         self.map.get()
-    }
-
-    /// Sets the handler in place of one before.
-    pub(super) fn set_handler(&self, handler: Arc<dyn FailureHandler>) {
-        *self.handler.lock() = Some(handler);
     }
 }
 
@@ -83,12 +97,10 @@ unsafe extern "C" fn memory_failure(
     let kernel_map = unsafe { &*map.cast::<KernelMap>() };
     // SAFETY: The pages belong to the map, which lives.
     unsafe { mark(first, count) };
-    // SAFETY: All variants of the union are integers, and `KernelMap::new` set one range, which
-    // stays.
-    let start = unsafe { (*map).__bindgen_anon_1.range.as_ref() }.start;
-    let handler = kernel_map.handler.lock().clone();
+    let route = &kernel_map.route;
+    let handler = route.handler.lock().clone();
     if let Some(handler) = handler {
-        handler.pages_failed(first.saturating_sub(start >> PAGE_SHIFT), count);
+        handler.pages_failed(first.saturating_sub(route.first), count);
     }
     pr_err!("memory at {:#x} is poisoned\n", first << PAGE_SHIFT);
     // CAST: A flag, which is not the uppermost.

@@ -38,6 +38,16 @@ impl Backing {
         }
     }
 
+    /// Makes one folio of 2 to the power of `order` pages at `offset`, if it can be made. Returns
+    /// true if there is one.
+    pub(crate) fn make_folio(&self, offset: u64, order: u32) -> bool {
+        match self {
+            Self::Claimed(range) => {
+                range.pages().make_folio(offset >> PAGE_SHIFT, order).is_some()
+            }
+        }
+    }
+
     /// Makes one folio of the 2 MiB at `offset` and inserts it for the 2 MiB of addresses around
     /// the fault that holds the lock. Falls back to small pages where either cannot be done.
     pub(crate) fn insert_huge<F: FileSystem>(
@@ -64,6 +74,12 @@ impl<'a> KeptFolio<'a> {
     fn page(&self, index: u64) -> Option<Page<'a>> {
         // SAFETY: By the invariant `head` begins the 2 MiB, and the page is one of them.
         (index / HUGE_PAGES == self.number).then(|| unsafe { self.head.add(index % HUGE_PAGES) })
+    }
+
+    /// Returns the size of the folio of the page at `offset`, as a power of two of pages.
+    #[inline]
+    pub(crate) fn order(&self, offset: u64) -> u32 {
+        self.page(offset >> PAGE_SHIFT).map_or(0, Page::order)
     }
 
     /// Gives the fault the page at `offset`. Returns [`Outcome::SIGBUS`] if it is not one of the 2

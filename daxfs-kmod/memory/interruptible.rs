@@ -5,6 +5,7 @@ use core::cell::Cell;
 
 use daxfs_format::{Memory, ReadFault};
 use kernel::error::{code, Error};
+use kernel::sync::atomic::{AtomicFlag, Relaxed};
 
 use super::backing::Backing;
 use crate::sys::num::to_u64;
@@ -13,6 +14,8 @@ use crate::sys::task::{is_killed, reschedule_or_stop};
 /// A backing whose reads let other tasks run from time to time, and fail when the task is killed.
 pub(crate) struct Interruptible<'a> {
     backing: &'a Backing,
+    /// Ends the reads if it is set.
+    stop: Option<&'a AtomicFlag>,
     /// Number of bytes that were read since other tasks could last run.
     read: Cell<u64>,
 }
@@ -23,7 +26,16 @@ const STRIDE: u64 = 1 << 20;
 impl<'a> Interruptible<'a> {
     /// Wraps a backing. Reads happen in process context, without spinlocks.
     pub(crate) fn new(backing: &'a Backing) -> Self {
-        Self { backing, read: Cell::new(0) }
+        Self { backing, stop: None, read: Cell::new(0) }
+    }
+
+    /// Has the reads fail after the flag is set.
+    pub(crate) fn until(self, stop: &'a AtomicFlag) -> Self {
+        Self { stop: Some(stop), ..self }
+    }
+
+    fn is_stopped(&self) -> bool {
+        reschedule_or_stop().is_err() || self.stop.is_some_and(|stop| stop.load(Relaxed))
     }
 }
 
@@ -35,7 +47,7 @@ impl Memory for Interruptible<'_> {
     fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadFault> {
         let read = self.read.get().saturating_add(to_u64(into.len()));
         self.read.set(read % STRIDE);
-        if read >= STRIDE && reschedule_or_stop().is_err() {
+        if read >= STRIDE && self.is_stopped() {
             return Err(ReadFault::of(offset, into));
         }
         self.backing.read(offset, into)

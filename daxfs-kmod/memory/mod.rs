@@ -9,7 +9,9 @@
 //! | [`deferred`] | ranges whose pages are in use after the unmount |
 //! | [`insert`] | inserting pages during a fault |
 //! | [`folio`] | pages as folios of 2 MiB |
-//! | [`pages`] | struct pages over a claimed range |
+//! | [`pages`] | a claimed range, with a kernel mapping and struct pages |
+//! | [`chunks`] | struct pages of a range, made as they are needed |
+//! | [`view`] | the kernel's mapping of a claimed range |
 //! | [`failure`] | failures of the memory that the hardware reports |
 //! | [`marks`] | marks of poisoned pages |
 //! | [`page`] | one page |
@@ -19,6 +21,7 @@
 //! | [`interruptible`] | a backing as long checks read it |
 
 pub(crate) mod backing;
+mod chunks;
 mod claim;
 mod claimed;
 mod deferred;
@@ -32,6 +35,7 @@ mod pages;
 mod peek;
 mod refusal;
 mod service;
+mod view;
 
 pub(crate) use claim::PhysicalRange;
 pub(crate) use claimed::ClaimedRange;

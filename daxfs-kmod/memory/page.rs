@@ -6,6 +6,7 @@ use core::marker::PhantomData;
 use kernel::prelude::*;
 use kernel::sync::GlobalGuard;
 
+use super::failure::KernelMap;
 use crate::sys::num::to_usize;
 use crate::sys::raw;
 
@@ -62,6 +63,30 @@ impl Page<'_> {
         unsafe { raw::daxfs_folio_order(self.folio()) }
     }
 
+    /// Returns true if the page is the first of its folio.
+    #[inline]
+    pub(super) fn is_head(self) -> bool {
+        self.folio().cast::<raw::page>() == self.0
+    }
+
+    /// Makes a frozen folio of this order, which begins here, pages without a count. Forgets what
+    /// mlock(2) left, which would count for all pages of a larger folio.
+    ///
+    /// # Safety
+    /// The folio belongs to `map`. Its count is zero, and stays so; nothing else writes its flags.
+    pub(super) unsafe fn dissolve(self, order: u32, map: &KernelMap) {
+        // SAFETY: The folio is idle, by the contract of this function.
+        unsafe { self.clear_mlocked() };
+        if order == 0 {
+            return;
+        }
+        // SAFETY: By the invariant the folio is valid; it is idle, so that no page table and no
+        // user knows it. What looks at pages by number is prepared for folios that change.
+        unsafe { raw::dax_folio_reset_order(self.folio()) };
+        // SAFETY: Making the folio took one reference to the map for each page, which this puts.
+        unsafe { raw::daxfs_pagemap_put(map.as_ptr(), 1 << order) };
+    }
+
     /// Returns the page `distance` pages further on.
     ///
     /// # Safety
@@ -71,6 +96,14 @@ impl Page<'_> {
         // SAFETY: The struct pages of an aligned 2 MiB lie side by side; the page is one of them by
         // the contract of this function.
         Self(unsafe { self.0.add(to_usize(distance)) }, PhantomData)
+    }
+
+    /// Clears the mark of a page that is not to be counted. The kernel gives it to pages of devices,
+    /// and VFIO never unpins pages that have it.
+    pub(super) fn clear_reserved(self, _flags: &FlagsGuard) {
+        // SAFETY: By the invariant the struct page is valid. Nothing else writes its flags yet, but
+        // for marks of poison, which wait for the lock.
+        unsafe { (*self.0).flags.f &= !raw::DAXFS_PAGE_RESERVED };
     }
 
     /// Takes the reference of the map away, if there is no other. Returns true if it did.
@@ -133,11 +166,11 @@ impl Page<'_> {
         unsafe { raw::daxfs_page_ref_count(self.0) }
     }
 
-    /// Clears the mark that mlock(2) leaves on the folio that begins here. The kernel does so when
-    /// the last locked mapping goes, but not after munlock(2).
+    /// Clears the mark that mlock(2) leaves on the folio that begins here, and counts it as
+    /// unlocked. The kernel does so when the last locked mapping goes, but not after munlock(2).
     ///
     /// # Safety
-    /// The folio is idle, and nothing can take a reference to it.
+    /// The folio has no reference but that of the map, and nothing can take one.
     pub(super) unsafe fn clear_mlocked(self) {
         // SAFETY: The folio of a valid page is valid. Nothing else counts it as locked, by the
         // contract of this function.

@@ -34,7 +34,15 @@ impl<'a> Log<'a> {
         if !self.0.is_null() {
             pr_err!("{}\n", message);
         }
-        self.write(message);
+        self.write(b'e', message);
+    }
+
+    /// Reports what the author of a mount should know to both, though the mount succeeds.
+    pub(crate) fn warning(self, message: Arguments<'_>) {
+        if !self.0.is_null() {
+            pr_warn!("{}\n", message);
+        }
+        self.write(b'w', message);
     }
 
     /// Reports an option that is refused, to the context's log alone. Without one, as under
@@ -43,19 +51,20 @@ impl<'a> Log<'a> {
     pub(crate) fn refuse_option(self, message: Arguments<'_>) {
         // SAFETY: The function takes no argument, and works in any context: it only tries its lock.
         if !self.0.is_null() || unsafe { raw::daxfs_may_refuse() } {
-            self.write(message);
+            self.write(b'e', message);
         }
     }
 
-    /// Writes to the context's log, or to the kernel log if there is none.
-    fn write(self, message: Arguments<'_>) {
+    /// Writes to the context's log, or to the kernel log if there is none, at a level of the
+    /// former.
+    fn write(self, level: u8, message: Arguments<'_>) {
         // SAFETY: By the invariant the log is valid, or null, for which the function takes the
         // kernel log; prefix and format are C strings; `%pA` takes a pointer to `Arguments`.
         unsafe {
             raw::logfc(
                 self.0,
                 c"daxfs".as_char_ptr(),
-                b'e',
+                level,
                 c"%pA".as_char_ptr(),
                 (&raw const message).cast::<c_void>(),
             );
@@ -69,4 +78,9 @@ pub(crate) fn damage(message: Arguments<'_>) {
     if unsafe { raw::daxfs_may_report() } {
         pr_err!("{}\n", message);
     }
+}
+
+/// Reports damage that was found once to the kernel log.
+pub(crate) fn error(message: Arguments<'_>) {
+    pr_err!("{}\n", message);
 }

@@ -12,12 +12,14 @@
 //! | [`module`] | this module, and references that keep it loaded |
 //! | [`task`] | the current task: signals, scheduling, privileges |
 //! | [`lock`] | reader-writer semaphores |
+//! | [`background`] | work that a worker thread does once for an object |
 //! | [`deferred`] | delayed work |
 //! | [`copy`] | copies out of memory that others write and that may fail |
 //! | [`iter`] | destinations of reads |
 //! | [`hash`] | XXH64 and SHA-256 of the kernel for the format crate |
 //! | [`fs`] | objects of the VFS, and the functions that the VFS calls |
 
+pub(crate) mod background;
 pub(crate) mod copy;
 pub(crate) mod deferred;
 pub(crate) mod errno;

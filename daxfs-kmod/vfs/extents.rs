@@ -64,7 +64,7 @@ fn layout_flags(data: &FileData) -> ExtentFlags {
 }
 
 /// The segments of a file, data and holes, one after the other. A file can have very many.
-struct Segments<'a> {
+pub(super) struct Segments<'a> {
     mount: &'a Mounted,
     walk: SegmentWalk,
     count: u32,
@@ -75,7 +75,7 @@ const STRIDE: u32 = 1024;
 
 impl<'a> Segments<'a> {
     /// Returns the segments from the one on that holds `start`.
-    fn from(inode: &'a Inode, start: u64) -> Result<Self> {
+    pub(super) fn from(inode: &'a Inode, start: u64) -> Result<Self> {
         let (mount, info) = (inode.mount()?, inode.info());
         let walk = mount.image().segments(info.data()?, info.size, start);
         Ok(Self { mount, walk: walk.map_err(|error| mount.report(error))?, count: 0 })
@@ -92,7 +92,7 @@ impl<'a> Segments<'a> {
     }
 
     /// Returns the next segment that is not a hole.
-    fn next_data(&mut self) -> Result<Option<Segment>> {
+    pub(super) fn next_data(&mut self) -> Result<Option<Segment>> {
         loop {
             match self.next()? {
                 Some(Segment { data: None, .. }) => {}

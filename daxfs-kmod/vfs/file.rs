@@ -9,7 +9,7 @@ use daxfs_format::{FileData, Memory};
 use kernel::error::code;
 use kernel::prelude::*;
 
-use super::inode::{check_tail, Daxfs, Inode, InodeInfo};
+use super::inode::{check_tail, make_pages, Daxfs, Inode, InodeInfo};
 use crate::image::mounted::Mounted;
 use crate::sys::fs::file::{Files, Mapping};
 use crate::sys::fs::folio::CachedFiles;
@@ -19,6 +19,15 @@ use crate::sys::size::{HUGE_PAGES, PAGE_SHIFT, PAGE_SIZE};
 use crate::sys::task::reschedule_or_stop;
 
 impl Files for Daxfs {
+    /// Makes struct pages, which cannot be made when the file is mapped. Reading needs none: an
+    /// error is that of mmap.
+    #[inline]
+    fn opened(inode: &Inode) {
+        if !inode.info().has_pages() {
+            let _ = make_pages(inode);
+        }
+    }
+
     #[inline]
     fn read(inode: &Inode, start: u64, to: &mut Iter) -> Result<usize> {
         copy_file(inode.mount()?, inode.info(), start, to)
@@ -26,13 +35,16 @@ impl Files for Daxfs {
 
     /// A mapping in place may show only zeros behind the file's end.
     fn mapping(inode: &Inode) -> Result<Mapping> {
-        let mapping = match inode.info().data()? {
-            FileData::Direct { .. } => Mapping::Memory,
-            FileData::Sparse(_) => Mapping::MemoryAndHoles,
-            FileData::Empty | FileData::Packed { .. } => return Ok(Mapping::PageCache),
-        };
-        check_tail(inode)?;
-        Ok(mapping)
+        match inode.info().data()? {
+            FileData::Direct { .. } | FileData::Sparse(_) if !inode.info().has_pages() => {
+                Err(code::ENOMEM)
+            }
+            FileData::Direct { .. } | FileData::Sparse(_) => {
+                check_tail(inode)?;
+                Ok(Mapping::Memory)
+            }
+            FileData::Empty | FileData::Packed { .. } => Ok(Mapping::PageCache),
+        }
     }
 
     fn alignment(inode: &Inode, page: u64) -> u64 {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! In-core inodes: the image's inodes, copied and validated once.
 
+use daxfs_format::image::Segment;
 use daxfs_format::{Directory, FileData, Ino, InodeKind, XattrSetId};
 use kernel::error::code;
 use kernel::prelude::*;
 use kernel::sync::aref::ARef;
 use kernel::sync::atomic::{AtomicFlag, Relaxed};
 
+use super::extents::Segments;
 use crate::image::mounted::{Image, Mounted};
 use crate::sys::fs::inode::{Attributes, NewInode, ReadInode};
 use crate::sys::fs::{self, FileSystem};
@@ -40,6 +42,8 @@ pub(crate) struct InodeInfo {
     pub(super) xattrs: Option<XattrSetId>,
     /// True if the bytes behind the file's end were found to be zero.
     tail_checked: AtomicFlag,
+    /// True if struct pages were made for the bytes.
+    has_pages: AtomicFlag,
 }
 
 impl Default for InodeInfo {
@@ -50,7 +54,8 @@ impl Default for InodeInfo {
 
 impl InodeInfo {
     fn new(kind: InodeKind, size: u64, xattrs: Option<XattrSetId>) -> Self {
-        Self { kind, size, xattrs, tail_checked: AtomicFlag::new(false) }
+        let [tail_checked, has_pages] = [const { AtomicFlag::new(false) }; 2];
+        Self { kind, size, xattrs, tail_checked, has_pages }
     }
 
     /// Returns the location of a regular file's bytes.
@@ -60,6 +65,12 @@ impl InodeInfo {
             InodeKind::Regular(data) => Ok(data),
             _ => Err(code::EINVAL),
         }
+    }
+
+    /// Returns true if struct pages were made for the bytes, or if no mapping shows them.
+    #[inline]
+    pub(super) fn has_pages(&self) -> bool {
+        self.has_pages.load(Relaxed)
     }
 
     /// Returns the directory that the inode is.
@@ -87,6 +98,24 @@ pub(super) fn check_tail(inode: &Inode) -> Result {
     Ok(())
 }
 
+/// Makes struct pages for the bytes of a regular file, once, if mappings show them.
+#[cold]
+pub(super) fn make_pages(inode: &Inode) -> Result {
+    let (backing, info) = (inode.mount()?.backing(), inode.info());
+    match info.data()? {
+        FileData::Direct { offset } => backing.make_pages(*offset, info.size)?,
+        FileData::Sparse(_) => {
+            let mut segments = Segments::from(inode, 0)?;
+            while let Some(Segment { start, end, data: Some(offset) }) = segments.next_data()? {
+                backing.make_pages(offset, end.saturating_sub(start))?;
+            }
+        }
+        FileData::Empty | FileData::Packed { .. } => {}
+    }
+    info.has_pages.store(true, Relaxed);
+    Ok(())
+}
+
 /// Returns an inode number as the format has it, if it can be one.
 pub(super) fn ino(number: u64) -> Option<Ino> {
     u32::try_from(number).ok().and_then(Ino::new)
@@ -94,6 +123,7 @@ pub(super) fn ino(number: u64) -> Option<Ino> {
 
 impl ReadInode for Daxfs {
     fn read_inode(mount: &Mounted, number: u64, new: NewInode<Self>) -> Result<InodeRef> {
+        mount.require_sound()?;
         let ino = ino(number).ok_or(code::EIO)?;
         let found = mount.image().inode(ino).map_err(|error| mount.report(error))?;
         fill(&new, &found, mount);

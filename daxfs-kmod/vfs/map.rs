@@ -20,12 +20,18 @@ use crate::memory::insert::KeptFolio;
 use crate::sys::fs::area::MappedFiles;
 use crate::sys::fs::fault::{Fault, HugeOutcome, Inserted, Outcome, SharedMapping, MAX_INSERT};
 use crate::sys::num::to_u64;
-use crate::sys::size::{HUGE_PAGES, PAGE_SHIFT, PAGE_SIZE};
+use crate::sys::size::{HUGE_ORDER, HUGE_PAGES, PAGE_SHIFT, PAGE_SIZE};
 
-/// Number of pages that one fault maps, aligned to as many.
-const FAULT_AROUND: u64 = 16;
+/// Number of pages that one fault inserts, aligned in memory to as many: of pages that are folios
+/// of their own, and of a large folio that cannot be mapped whole.
+const AROUND_PAGE: u64 = 16;
+const AROUND_FOLIO: u64 = 64;
 
-const _: () = assert!(FAULT_AROUND <= to_u64(MAX_INSERT));
+const _: () = assert!(AROUND_FOLIO <= to_u64(MAX_INSERT));
+
+/// Sizes of folios that the kernel maps whole, as powers of two of pages, the largest first. Less
+/// than [`AROUND_PAGE`] would map less than inserting does.
+const ORDERS: [u32; 4] = [HUGE_ORDER, 6, 5, 4];
 
 impl MappedFiles for Daxfs {
     #[inline]
@@ -95,12 +101,72 @@ impl<'a> ExtentFault<'a> {
             };
         }
         let Some(lock) = self.fault.lock_mapping_shared() else { return Outcome::NOPAGE };
+        if let Some(outcome) = self.map_folio() {
+            return outcome;
+        }
         let Some(folio) = self.backing.keep_folio(self.offset) else { return Outcome::SIGBUS };
         // A page that is marked after this is unmapped by a task that waits for the mapping's lock.
         if self.backing.is_poisoned(self.offset, 1) {
             return Outcome::HWPOISON;
         }
         self.insert_with_neighbours(&lock, &folio)
+    }
+
+    /// Gives the core the page if it belongs to a large folio, or if one can be made, that extent,
+    /// area and page table hold: the core maps all of it.
+    ///
+    /// A poisoned page may become mapped if it is marked between this and the core's own look at
+    /// the mark. It is unmapped when it is hit again.
+    #[inline]
+    fn map_folio(&self) -> Option<Outcome> {
+        if self.fault.copies_writes() {
+            // Pages that have copies among them cannot be mapped together.
+            return None;
+        }
+        if let Some(outcome) = self.give_folio() {
+            return outcome.ok();
+        }
+        let mut orders = ORDERS.into_iter().filter(|&order| self.fits(order));
+        orders.find(|&order| self.backing.make_folio(self.start_of(order), order))?;
+        self.give_folio()?.ok()
+    }
+
+    /// Gives the core the page if it belongs to a large folio that fits. Returns `None` if it does
+    /// not belong to a large one, and an error if that cannot be mapped whole.
+    #[inline]
+    fn give_folio(&self) -> Option<core::result::Result<Outcome, ()>> {
+        let folio = self.backing.keep_folio(self.offset)?;
+        let order = folio.order(self.offset);
+        if order == 0 {
+            return None;
+        }
+        let is_sound = || !self.backing.is_poisoned(self.start_of(order), PAGE_SIZE << order);
+        if self.fits(order) && is_sound() {
+            return Some(Ok(folio.give_page(self.fault, self.offset)));
+        }
+        Some(Err(()))
+    }
+
+    /// Returns the offset in the image of the aligned pages of this order around the fault.
+    #[inline]
+    fn start_of(&self, order: u32) -> u64 {
+        self.offset >> PAGE_SHIFT >> order << order << PAGE_SHIFT
+    }
+
+    /// Returns true if extent, area and page table hold the aligned pages of this order around the
+    /// fault.
+    #[inline]
+    fn fits(&self, order: u32) -> bool {
+        let size = 1 << order;
+        let into = (self.offset >> PAGE_SHIFT) % size;
+        let rest = size - into;
+        let ((start, end), in_table) = (self.fault.area(), self.address % HUGE_PAGES);
+        into <= self.before
+            && rest <= self.after
+            && into <= self.address - start
+            && rest <= end - self.address
+            && into <= in_table
+            && rest <= HUGE_PAGES - in_table
     }
 
     /// Maps the page and its neighbours. A neighbour that cannot be mapped does not matter.
@@ -110,7 +176,7 @@ impl<'a> ExtentFault<'a> {
         lock: &SharedMapping<'_, Daxfs>,
         folio: &KeptFolio<'_>,
     ) -> Outcome {
-        let (back, ahead) = self.window();
+        let (back, ahead) = self.window(folio.order(self.offset));
         let first = (self.address - back, self.offset - (back << PAGE_SHIFT));
         let is_whole = !self.backing.is_poisoned(first.1, (back + ahead) << PAGE_SHIFT);
         if is_whole {
@@ -146,19 +212,19 @@ impl<'a> ExtentFault<'a> {
         }
     }
 
-    /// Returns the numbers of pages before and from the fault on that it maps: at most
-    /// [`FAULT_AROUND`], aligned in addresses and hence in one page table, in the area, in the
-    /// extent, and in the 2 MiB of memory whose folio is kept.
+    /// Returns the numbers of pages before and from the fault on that it inserts, in a folio of this
+    /// order: at most [`AROUND_PAGE`] or [`AROUND_FOLIO`], aligned in memory and hence in the 2 MiB
+    /// whose folio is kept, in one page table, in the area, and in the extent.
     #[inline]
-    fn window(&self) -> (u64, u64) {
-        let (start, end) = self.fault.area();
-        let number = self.address % FAULT_AROUND;
-        let in_folio = (self.offset >> PAGE_SHIFT) % HUGE_PAGES;
-        let back = number.min(self.address - start).min(self.before).min(in_folio);
-        let ahead = (FAULT_AROUND - number)
+    fn window(&self, order: u32) -> (u64, u64) {
+        let size = if order == 0 { AROUND_PAGE } else { AROUND_FOLIO };
+        let ((start, end), in_table) = (self.fault.area(), self.address % HUGE_PAGES);
+        let into = (self.offset >> PAGE_SHIFT) % size;
+        let back = into.min(self.address - start).min(self.before).min(in_table);
+        let ahead = (size - into)
             .min(end - self.address)
             .min(self.after)
-            .min(HUGE_PAGES - in_folio);
+            .min(HUGE_PAGES - in_table);
         (back, ahead)
     }
 

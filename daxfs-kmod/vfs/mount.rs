@@ -48,7 +48,7 @@ impl Mounts for Daxfs {
 
     fn reconfigure(context: &FsContext<'_, Self>, mount: &Mounted) -> Result {
         let (log, options) = (context.log(), context.options());
-        if !options.keep(mount.options(), mount.identity()) {
+        if !options.keep(mount.options(), &mount.identity()) {
             log.error(format_args!("phys, size and identity cannot be changed by a remount"));
             return Err(code::EINVAL);
         }
@@ -92,6 +92,7 @@ fn fill(
 ) -> Result<LockedSuperblock<Daxfs>> {
     let mount = new.set_up(mounted)?;
     mount.backing().set_failure_handler(new.downgrade()?);
+    warn_of_slow_memory(mount, log);
     let root = mount.image().superblock().root();
     // The root is read again below. Here its errors go to the context's log.
     mount.image().inode(root).map_err(|error| mount.refuse(error, log))?;
@@ -101,4 +102,16 @@ fn fill(
         return Err(errno::corrupt());
     }
     new.finish(inode)
+}
+
+/// Warns if the memory is mapped uncached: all is right then, but each access takes as long as one
+/// to a register of a device, unless a hypervisor caches it.
+fn warn_of_slow_memory(mount: &Mounted, log: Log<'_>) {
+    let backing = mount.backing();
+    if !backing.is_cached() {
+        log.warning(format_args!(
+            "memory at {backing} is mapped uncached, which is very slow: the firmware does not \
+             call it write-back (/proc/mtrr); place the device above 4 GiB"
+        ));
+    }
 }

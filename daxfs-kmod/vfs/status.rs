@@ -4,7 +4,6 @@
 use core::fmt::Display;
 
 use daxfs_format::text::Uuid;
-use kernel::str::CStr;
 
 use super::inode::Daxfs;
 use crate::image::mounted::Mounted;

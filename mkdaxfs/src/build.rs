@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The build: scan, compare, copy, look again, describe, publish.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::error::Result;
@@ -55,8 +56,9 @@ fn build_from(
 ) -> Result<Summary> {
     let mut builder = TreeBuilder::default();
     source.scan(&mut builder, observer)?;
-    let mut tree = builder.finish();
-    let order = tree.number();
+    let (tree, order) = builder
+        .finish()
+        .map_err(|limit| limit.at(root_path(options)))?;
     let ordered = Ordered::new(&tree, order);
     let output = Output::open(options, own)?;
     let (entries, bytes) = summary::count(&tree);
@@ -81,21 +83,26 @@ fn build_from(
     Ok(summary)
 }
 
+/// The path of the first source, for a rule that the tree as a whole breaks.
+fn root_path(options: &Options) -> PathBuf {
+    let first = options.sources.first();
+    first.map_or_else(PathBuf::new, |first| first.path.clone())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::num::{len64, to_usize};
     use crate::options::{Existing, Mtime, Overrides};
     use crate::source::{OpenFile, Reader};
-    use crate::tree::builder::{Child, NewKind, NewNode};
+    use crate::tree::builder::{hash_of, Child, NewKind, NewNode};
     use crate::tree::node::{NodeId, Status};
     use crate::tree::xattrs::EncodedSet;
     use crate::tree::Tree;
-    use daxfs_format::{NameHash, Timestamp};
-    use daxfs_image::hash::Xxh64;
+    use daxfs_format::Timestamp;
     use std::fs;
     use std::os::unix::fs::{symlink, PermissionsExt as _};
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
 
     const BLOCK: u64 = 64 << 10;
     const EPOCH: Timestamp = Timestamp {
@@ -180,11 +187,10 @@ mod tests {
                 .iter()
                 .map(|&(name, node)| Child {
                     name: name.as_bytes(),
-                    hash: NameHash::of::<Xxh64>(name.as_bytes()),
                     node,
                 })
                 .collect();
-            children.sort_by_key(|child| (child.hash, child.name));
+            children.sort_by_key(|child| (hash_of(child.name), child.name));
             tree.set_children(root, &children).unwrap();
             Ok(root)
         }

@@ -4,7 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use daxfs_format::limits::MAX_PACKED;
 use daxfs_format::Timestamp;
@@ -16,7 +16,7 @@ use crate::num::round_up;
 pub struct Options {
     /// The directories whose trees go into the image.
     pub sources: Vec<SourceSpec>,
-    /// The image file.
+    /// The image file. [`Options::STDOUT`] is standard output.
     pub image: PathBuf,
     /// Handling of an existing image.
     pub existing: Existing,
@@ -32,6 +32,8 @@ pub struct Options {
     pub boundary: Boundary,
     /// Extended attributes.
     pub xattrs: Keep,
+    /// Files that cannot be read.
+    pub unreadable: Unreadable,
     /// The page that data is aligned to.
     pub page: PageSize,
     /// Alignment of large files for huge pages.
@@ -54,6 +56,12 @@ impl Options {
     /// The largest value of `pack_below`: the smallest size that the format cannot pack.
     pub const MAX_PACK_BELOW: u64 = MAX_PACKED + 1;
 
+    /// The name of standard output as an image.
+    pub const STDOUT: &str = "/dev/stdout";
+
+    /// Other names of standard output.
+    const OTHER_STDOUT: [&str; 2] = ["/dev/fd/1", "/proc/self/fd/1"];
+
     /// The defaults, for an image at `image` of the tree at `source`.
     #[must_use]
     pub fn new(source: impl Into<PathBuf>, image: impl Into<PathBuf>) -> Self {
@@ -67,6 +75,7 @@ impl Options {
             exclude: Vec::new(),
             boundary: Boundary::Cross,
             xattrs: Keep::Yes,
+            unreadable: Unreadable::Fail,
             page: PageSize::K4,
             huge_align: HugeAlign::Auto,
             pack_below: None,
@@ -75,6 +84,12 @@ impl Options {
             threads: None,
             mode: Mode::Write,
         }
+    }
+
+    /// Returns true if the image goes to standard output.
+    #[must_use]
+    pub fn writes_stdout(&self) -> bool {
+        is_stdout(&self.image)
     }
 
     /// The value of `pack_below`, or its default: files of at least this many bytes are not packed.
@@ -90,6 +105,12 @@ impl Options {
         let default = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         self.threads.unwrap_or_else(default)
     }
+}
+
+/// Returns true if a path is one of the names of standard output.
+pub(crate) fn is_stdout(path: &Path) -> bool {
+    let mut names = Options::OTHER_STDOUT.into_iter().chain([Options::STDOUT]);
+    names.any(|name| path == Path::new(name))
 }
 
 /// A directory whose tree goes into the image, and its path there.
@@ -164,6 +185,15 @@ pub enum Boundary {
     Cross,
     /// It stays on the file system of each source. A mount point below it is an empty directory.
     Stay,
+}
+
+/// Handling of files of a source that cannot be read, or change during the build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// The build fails.
+    Fail,
+    /// They are left out, with a warning.
+    LeaveOut,
 }
 
 /// Alignment of large files for huge pages.

@@ -11,7 +11,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use mkdaxfs::{
-    build, Change, Error, Existing, Keep, LeftOut, Observer, Options, Phase, SourceSpec,
+    build, Change, Error, Existing, Keep, LeftOut, Observer, Options, Phase, SourceSpec, Unsuitable,
 };
 use support::{check, inode, noise, Scene};
 
@@ -32,6 +32,14 @@ fn change_of(scene: &Scene, act: impl Fn() + Sync) -> (PathBuf, Change) {
     assert!(scene.leftovers().is_empty(), "{:?}", scene.leftovers());
     match error {
         Error::Changed { path, change } => (path, change),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The reason why an image is not written.
+fn unsuitable(options: &Options) -> Unsuitable {
+    match build(options, &()).unwrap_err() {
+        Error::Unsuitable { why, .. } => why,
         other => panic!("{other:?}"),
     }
 }
@@ -207,9 +215,9 @@ fn an_image_that_exists_is_replaced_only_if_that_is_asked_for() {
         image: image.into(),
         ..scene.options()
     };
-    assert!(matches!(build(&directory, &()), Err(Error::NotRegular(_))));
+    assert_eq!(unsuitable(&directory), Unsuitable::Directory);
     fs::create_dir(scene.image()).unwrap();
-    assert!(matches!(build(&force, &()), Err(Error::NotRegular(_))));
+    assert_eq!(unsuitable(&force), Unsuitable::Directory);
 }
 
 /// A reader of the old image still has all of it when it is replaced.
@@ -309,7 +317,7 @@ fn source_and_image_must_make_sense() {
         ..scene.options()
     };
     // No --force would help.
-    assert!(matches!(build(&directory, &()), Err(Error::NotRegular(_))));
+    assert_eq!(unsuitable(&directory), Unsuitable::Directory);
 }
 
 #[test]

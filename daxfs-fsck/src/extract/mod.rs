@@ -16,15 +16,21 @@
 //! | `target` | the directory that is extracted to |
 //! | `levels` | the directories from the target down to the current one |
 //! | `objects` | creating files of every type |
+//! | `slot` | the name under which a file is created, and the file that already has it |
 //! | `links` | inodes with several names |
+//! | `staging` | a directory for files that have no name yet |
+//! | `restore` | the properties that are restored |
 //! | `attributes` | owners, extended attributes, modes and times |
 //! | `writer` | contents, written by all threads |
-//! | `summary` | counts of restored files, and attributes that could not be restored |
+//! | `summary` | counts of restored files, and losses |
 
 mod attributes;
 mod levels;
 mod links;
 mod objects;
+mod restore;
+mod slot;
+mod staging;
 mod summary;
 mod target;
 mod writer;
@@ -43,9 +49,11 @@ use attributes::Handle;
 use levels::{Level, Levels};
 use links::Links;
 use objects::Maker;
+use staging::Staging;
 use writer::{explain, Job, Pool, Writer};
 
 pub use objects::content_bytes;
+pub use restore::{Modes, Owners, Restore, Xattrs};
 pub use summary::Summary;
 pub use target::{Existing, Target};
 pub use writer::Progress;
@@ -56,7 +64,7 @@ const QUEUE: usize = 16;
 /// Writes the tree of `image` to `target`, in `threads` threads.
 ///
 /// # Errors
-/// The error that ended the extraction. Attributes of single files that could not be restored, such
+/// The error that ended the extraction. Properties of single files that could not be restored, such
 /// as owners without privilege, are in the [`Summary`] instead.
 pub fn extract(
     image: &FileImage,
@@ -72,21 +80,25 @@ pub fn extract(
     thread::scope(|scope| {
         let helpers = views.into_iter().map(|view| {
             let help = move || {
-                let mut writer = Writer::new(&view, progress);
+                let mut writer = Writer::new(&view, target.restore(), progress);
                 pool.work(&mut writer).map(|()| writer.summary)
             };
             thread::Builder::new().spawn_scoped(scope, help)
         });
         let helpers = helpers.collect::<Result<Vec<_>, _>>();
         let helpers = helpers.context("cannot start a thread")?;
-        let mut writer = Writer::new(image, progress);
-        let (root, mut done) = walk(image, target, queue, pool, &mut writer);
+        let mut writer = Writer::new(image, target.restore(), progress);
+        let (remains, mut done) = walk(image, target, queue, pool, &mut writer);
         done = done.and(pool.work(&mut writer));
         for helper in helpers {
             let help = helper.join().unwrap_or_else(|panic| resume_unwind(panic));
             done = done.and(help.map(|summary| writer.summary.absorb(summary)));
         }
-        done?;
+        let Some((mut links, root)) = remains else {
+            return done.map(|()| writer.summary);
+        };
+        // Removal changes the time of the root directory.
+        done.and(links.remove())?;
         if let Some((descriptor, inode)) = root {
             writer.finish(Handle::Open(descriptor.as_fd()), &inode, b"")?;
         }
@@ -94,14 +106,18 @@ pub fn extract(
     })
 }
 
-/// Creates the tree, and returns the root directory, which is still to receive its attributes.
+/// The work that is left after all contents: the directory for hard links is removed, and then the
+/// root directory receives its attributes.
+type Remains<'a> = (Links<'a>, Option<(OwnedFd, Inode)>);
+
+/// Creates the tree.
 fn walk<'a>(
     image: &'a FileImage,
     target: &Target,
     queue: SyncSender<Job>,
     pool: &Pool,
     writer: &mut Writer<'a>,
-) -> (Option<(OwnedFd, Inode)>, Result<()>) {
+) -> (Option<Remains<'a>>, Result<()>) {
     let maker = Maker::new(image, queue, writer, target.existing());
     let mut extraction = match Extraction::new(image, target, maker) {
         Ok(extraction) => extraction,
@@ -114,14 +130,14 @@ fn walk<'a>(
         pool.fail();
         explain(error, &extraction.path, image)
     });
-    (extraction.root, done)
+    (Some((extraction.links, extraction.root)), done)
 }
 
 /// The state of an extraction.
 struct Extraction<'a, 'w> {
     image: &'a FileImage,
     maker: Maker<'a, 'w>,
-    links: Links,
+    links: Links<'a>,
     levels: Levels,
     entered: InodeSet,
     /// The root directory, once it was left: it receives its attributes after all contents.
@@ -136,11 +152,11 @@ impl<'a, 'w> Extraction<'a, 'w> {
         let root = image
             .inode(image.superblock().root())
             .context("cannot read the root directory")?;
-        let directory = target.open()?;
+        let directory = target.open(&mut maker.writer.summary)?;
         let mut extraction = Self {
             image,
             maker,
-            links: Links::new(image, &directory)?,
+            links: Links::new(Staging::new(image, &directory)?),
             levels: Levels::default(),
             entered: InodeSet::new(image),
             root: None,
@@ -173,17 +189,14 @@ impl<'a, 'w> Extraction<'a, 'w> {
     }
 
     fn entry(&mut self, name: &[u8], inode: &Inode) -> Result<()> {
-        let parent = self.levels.descriptor()?;
+        let slot = self.levels.slot(self.image, name)?;
         match inode.kind {
-            InodeKind::Directory(_) => {
-                let directory = self.maker.directory(parent, name)?;
-                self.enter(directory, inode)
-            }
-            _ if inode.link_count > 1 => {
-                self.links
-                    .link(&mut self.maker, parent, name, inode, &self.path)
-            }
-            _ => self.maker.file(parent, name, inode, &self.path),
+            InodeKind::Directory(_) => match self.maker.directory(slot, &self.path)? {
+                Some(directory) => self.enter(directory, inode),
+                None => Ok(()),
+            },
+            _ if inode.link_count > 1 => self.links.link(&mut self.maker, slot, inode, &self.path),
+            _ => self.maker.file(slot, inode, &self.path).map(drop),
         }
     }
 
@@ -211,8 +224,6 @@ impl<'a, 'w> Extraction<'a, 'w> {
             return Ok(());
         };
         if self.levels.is_empty() {
-            // Removal would change the time of the root directory.
-            self.links.remove()?;
             self.root = Some((descriptor, inode));
             return Ok(());
         }

@@ -23,27 +23,20 @@ pub(crate) trait MappedFiles: FileSystem {
 pub(super) struct Tables<F>(PhantomData<F>);
 
 impl<F: MappedFiles> Tables<F> {
-    /// Operations of an area that shows the memory everywhere.
-    pub(super) const MEMORY: raw::vm_operations_struct = operations::<F>(map_nothing);
-
-    /// Operations of an area with holes: what the page cache has of them is mapped together.
-    pub(super) const MEMORY_AND_HOLES: raw::vm_operations_struct =
-        operations::<F>(raw::filemap_map_pages);
-}
-
-type MapPages = unsafe extern "C" fn(*mut raw::vm_fault, c_ulong, c_ulong) -> raw::vm_fault_t;
-
-const fn operations<F: MappedFiles>(map_pages: MapPages) -> raw::vm_operations_struct {
-    raw::vm_operations_struct {
+    /// Operations of an area that shows the memory, and the page cache where the file has holes.
+    pub(super) const MEMORY: raw::vm_operations_struct = raw::vm_operations_struct {
         fault: Some(fault::<F>),
         huge_fault: Some(huge_fault::<F>),
-        map_pages: Some(map_pages),
+        map_pages: Some(map_nothing),
         ..pin_init::zeroed()
-    }
+    };
 }
 
 /// Maps nothing: it is called where sleeping, hence inserting, is not allowed. An area that has the
 /// function is faulted in under its own lock instead of `mmap_lock`.
+///
+/// Pages of the page cache are not mapped here either, though holes have some: a uprobe puts pages
+/// of extents there too, which are copies.
 unsafe extern "C" fn map_nothing(
     _vmf: *mut raw::vm_fault,
     _first: c_ulong,

@@ -2,6 +2,7 @@
 //! Page faults.
 
 use core::marker::PhantomData;
+use core::mem::MaybeUninit;
 
 use kernel::error::code;
 use kernel::ffi::c_int;
@@ -14,7 +15,7 @@ use crate::sys::raw;
 use crate::sys::size::{HUGE_PAGES, PAGE_SHIFT};
 
 /// Most pages that one call of [`Fault::insert`] inserts.
-pub(crate) const MAX_INSERT: usize = 16;
+pub(crate) const MAX_INSERT: usize = 64;
 
 /// The outcome of a fault at a page, for the core.
 ///
@@ -191,6 +192,13 @@ impl<'a, F: FileSystem> Fault<'a, F> {
         unsafe { raw::daxfs_vma_is_shared(self.vma) }
     }
 
+    /// Returns true if writes to the area get copies of pages.
+    #[inline]
+    pub(crate) fn copies_writes(&self) -> bool {
+        // SAFETY: By the invariant the area is locked; the function reads its flags.
+        !self.is_shared() && unsafe { raw::daxfs_vma_is_writable(self.vma) }
+    }
+
     /// Returns true if the page table holds something other than a page: a marker of userfaultfd.
     #[inline]
     pub(crate) fn has_marker(&self) -> bool {
@@ -283,15 +291,17 @@ impl<F: FileSystem> SharedMapping<'_, F> {
         if !is_inside || address / HUGE_PAGES != table || last / HUGE_PAGES != table {
             return Inserted::Refused;
         }
-        let mut pages: [*mut raw::page; MAX_INSERT] =
-            core::array::from_fn(|index| first.wrapping_add(index));
+        let mut pages = [const { MaybeUninit::<*mut raw::page>::uninit() }; MAX_INSERT];
+        for (index, page) in pages.iter_mut().enumerate().take(to_usize(count)) {
+            page.write(first.wrapping_add(index));
+        }
         let mut action: raw::mmap_action = pin_init::zeroed();
         action.__bindgen_anon_1.map_kernel.start = to_usize(address << PAGE_SHIFT);
-        action.__bindgen_anon_1.map_kernel.pages = pages.as_mut_ptr();
+        action.__bindgen_anon_1.map_kernel.pages = pages.as_mut_ptr().cast();
         action.__bindgen_anon_1.map_kernel.nr_pages = to_usize(count);
         // SAFETY: The function takes address and pages from the action. The addresses lie in the
-        // area and in the page table of the fault, as checked above, and there are at most as many
-        // pages as the array has. By the invariant of the fault the area is locked. By that of the
+        // area and in the page table of the fault, as checked above, and the loop above has
+        // written as many pages. By the invariant of the fault the area is locked. By that of the
         // lock no huge entry is where a page goes, and none comes. The pages are valid, have a
         // reference, and keep their folios, by the contract of this function.
         Inserted::of(unsafe { raw::map_kernel_pages_complete(self.fault.vma, &mut action) })

@@ -23,6 +23,9 @@ use crate::sys::raw;
 pub(crate) trait Files:
     InodeAttributes + Xattrs + FileExtents + MappedFiles + CachedFiles + Ioctls
 {
+    /// Prepares a file that is being opened. The caller holds no `mmap_lock`.
+    fn opened(inode: &Inode<Self>);
+
     /// Copies bytes of a file from `start` on to the destination. Returns how many, 0 at the end.
     fn read(inode: &Inode<Self>, start: u64, to: &mut Iter) -> Result<usize>;
 
@@ -37,10 +40,8 @@ pub(crate) trait Files:
 /// The kinds of mappings.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mapping {
-    /// It shows the memory.
-    Memory,
     /// It shows the memory, and the page cache where the file has holes.
-    MemoryAndHoles,
+    Memory,
     /// It shows the page cache.
     PageCache,
 }
@@ -73,7 +74,7 @@ impl<F: Files> Tables<F> {
     };
 
     const FILE: raw::file_operations = raw::file_operations {
-        open: Some(open),
+        open: Some(open::<F>),
         llseek: Some(extents::llseek::<F>),
         read_iter: Some(read_iter::<F>),
         splice_read: Some(raw::copy_splice_read),
@@ -87,10 +88,13 @@ impl<F: Files> Tables<F> {
     };
 }
 
-/// Opens a file. Direct I/O is allowed: no read uses the page cache.
-unsafe extern "C" fn open(inode: *mut raw::inode, file: *mut raw::file) -> c_int {
+/// Opens a file. Direct I/O is allowed: no read uses the page cache. Reads that must not wait are
+/// allowed too: a read waits for nothing but its destination, so that io_uring makes it at once.
+unsafe extern "C" fn open<F: Files>(inode: *mut raw::inode, file: *mut raw::file) -> c_int {
+    // SAFETY: The VFS passes an inode with a count, which is one of `F`, since it has this table.
+    F::opened(unsafe { Inode::<F>::from_raw(inode) });
     // SAFETY: The VFS passes a file that only this task uses yet.
-    unsafe { (*file).f_mode |= raw::DAXFS_FMODE_CAN_ODIRECT };
+    unsafe { (*file).f_mode |= raw::DAXFS_FMODE_CAN_ODIRECT | raw::DAXFS_FMODE_NOWAIT };
     // SAFETY: The arguments are those that the VFS passed. The function refuses large files to
     // programs that cannot represent their offsets.
     unsafe { raw::generic_file_open(inode, file) }
@@ -125,7 +129,6 @@ unsafe extern "C" fn mmap_prepare<F: Files>(area: *mut raw::vm_area_desc) -> c_i
     };
     let operations: &'static raw::vm_operations_struct = match F::mapping(inode) {
         Ok(Mapping::Memory) => &area::Tables::<F>::MEMORY,
-        Ok(Mapping::MemoryAndHoles) => &area::Tables::<F>::MEMORY_AND_HOLES,
         // SAFETY: The description is valid, and the file has a mapping with `read_folio`.
         Ok(Mapping::PageCache) => return unsafe { raw::generic_file_readonly_mmap_prepare(area) },
         Err(error) => return status(Err(error)),

@@ -134,6 +134,9 @@ impl<F: Mounts> NewSuperblock<F> {
             (*sb).s_blocksize_bits = PAGE_SHIFT as u8;
             (*sb).s_time_gran = 1;
             (*sb).s_flags |= raw::DAXFS_SB_RDONLY | raw::DAXFS_SB_POSIXACL;
+            // Others may write the memory, of which the kernel learns nothing: IMA verifies a file
+            // each time that it is opened, instead of once.
+            (*sb).s_iflags |= raw::DAXFS_SB_I_IMA_UNVERIFIABLE_SIGNATURE;
             raw::daxfs_super_set_uuid(sb, uuid.as_ptr());
         }
         Ok(mount)

@@ -6,6 +6,7 @@
 
 use core::marker::PhantomData;
 
+use kernel::alloc::flags::GFP_KERNEL_ACCOUNT;
 use kernel::error::code;
 use kernel::ffi::c_char;
 use kernel::prelude::*;
@@ -30,9 +31,10 @@ pub(crate) trait Symlinks: InodeAttributes + Xattrs {
 pub(crate) struct Target(KVec<u8>);
 
 impl Target {
-    /// Allocates a target of this length.
+    /// Allocates a target of this length. It lives as long as the inode, and is charged to the
+    /// control group of the task like that.
     pub(crate) fn new(length: usize) -> Result<Self> {
-        let bytes = KVec::from_elem(0_u8, length + 1, GFP_KERNEL)?;
+        let bytes = KVec::from_elem(0_u8, length + 1, GFP_KERNEL_ACCOUNT)?;
         // INVARIANT: All bytes are NUL.
         Ok(Self(bytes))
     }

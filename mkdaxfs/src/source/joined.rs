@@ -15,7 +15,7 @@ use daxfs_format::Timestamp;
 use super::{OpenFile, Reader, Source};
 use crate::error::{Error, Result};
 use crate::observer::Observer;
-use crate::tree::builder::{NewKind, NewNode, TreeBuilder};
+use crate::tree::builder::{Child, NewKind, NewNode, TreeBuilder};
 use crate::tree::limits::Limit;
 use crate::tree::node::{NodeId, Status};
 use crate::tree::xattrs::EncodedSet;
@@ -179,7 +179,7 @@ impl Part {
         name: &[u8],
         node: NodeId,
     ) -> Result<()> {
-        self.made(tree.insert_child(directory, name, node))
+        self.made(tree.insert_child(directory, Child { name, node }))
     }
 
     /// A result of the tree builder, whose error is one of the source.

@@ -12,9 +12,12 @@
 //! | `sets` | attribute sets, each of which is stored once |
 //! | `xattrs` | encoding of the attributes of a file as a set |
 //! | `limits` | limits of the format that a file of any source must respect |
+//! | `enforced` | tests of the rules that the builder enforces |
 //! | `number` | inode numbers, link counts and paths |
 
 pub(crate) mod builder;
+#[cfg(test)]
+mod enforced;
 pub(crate) mod limits;
 pub(crate) mod node;
 mod number;

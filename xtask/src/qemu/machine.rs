@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{ensure, Context, Result};
 use daxfs_vm_protocol::arguments::IN_BAR;
+use daxfs_vm_protocol::suite::Chipset;
 use daxfs_vm_protocol::{Arguments, Setting};
 
 use super::artifacts::Artifacts;
@@ -67,6 +68,19 @@ pub(crate) struct Machine {
     pub(crate) processor: Processor,
     /// The size of its RAM in MiB, where the default does not do.
     pub(crate) ram: Option<u64>,
+    /// The addresses of its devices' memory.
+    pub(crate) window: Window,
+    /// The chipset.
+    pub(crate) chipset: Chipset,
+}
+
+/// Addresses at which the firmware places memory of devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Window {
+    /// Above 4 GiB, which the firmware declares as write-back.
+    High,
+    /// Below 4 GiB, which it declares as uncached.
+    Low,
 }
 
 /// The memory that holds an image.
@@ -138,6 +152,8 @@ impl Machine {
             footprint: None,
             processor,
             ram: None,
+            window: Window::High,
+            chipset: Chipset::Default,
         }
     }
 
@@ -154,7 +170,7 @@ impl Machine {
         self.attach_ram(&mut qemu, &memory.layout, pmem)?;
         let mut arguments = arguments.clone();
         arguments.set(Setting::Phys, &phys);
-        let parameters = kernel_parameters(self.configuration, &memory.parameters, &arguments);
+        let parameters = self.kernel_parameters(&memory.parameters, &arguments);
         qemu.arg("-append").arg(parameters);
         Ok(qemu)
     }
@@ -200,6 +216,21 @@ impl Machine {
         for (number, shared) in self.shared_memory().enumerate() {
             shared.attach(qemu, number);
         }
+        if self.window == Window::High && self.shared_memory().next().is_some() {
+            // The firmware places all memory of devices above 4 GiB if some of it does not fit
+            // below. This one has nothing in it.
+            qemu.args(["-device", "pci-testdev,membar=4G"]);
+        }
+        if self.chipset == Chipset::Iommu {
+            qemu.args([
+                "-machine",
+                "q35",
+                "-device",
+                "intel-iommu",
+                "-device",
+                "edu",
+            ]);
+        }
         for disk in &self.disks {
             let file = disk.display();
             qemu.arg("-drive")
@@ -236,6 +267,21 @@ impl Machine {
         };
         image.into_iter().chain(&self.shared).map(Arc::as_ref)
     }
+
+    /// Returns the kernel's command line. On a busy host so few ticks of the timer arrive that the
+    /// kernel considers it broken, unless it does not check.
+    fn kernel_parameters(&self, reserved: &str, arguments: &Arguments) -> String {
+        let more = additional_parameters(self.configuration);
+        let iommu = match self.chipset {
+            Chipset::Iommu => "intel_iommu=on ",
+            Chipset::Default => "",
+        };
+        let init = arguments.to_words().join(" ");
+        format!(
+            "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 loglevel=6 no_timer_check \
+             {more}{iommu}{reserved}-- {init}"
+        )
+    }
 }
 
 /// Memory that the kernel must not use, and the kernel parameters that reserve it.
@@ -264,19 +310,4 @@ impl Reserved {
             .arg(format!("loader,file={file},addr={address:#x},force-raw=on"));
         Ok(address)
     }
-}
-
-/// Returns the kernel's command line. On a busy host so few ticks of the timer arrive that the
-/// kernel considers it broken, unless it does not check.
-fn kernel_parameters(
-    configuration: Configuration,
-    reserved: &str,
-    arguments: &Arguments,
-) -> String {
-    let more = additional_parameters(configuration);
-    let init = arguments.to_words().join(" ");
-    format!(
-        "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 loglevel=6 no_timer_check \
-         {more}{reserved}-- {init}"
-    )
 }

@@ -12,7 +12,7 @@ use daxfs_vm_protocol::{Arguments, Setting, Suite};
 use super::artifacts::{kernel_of, Artifacts};
 use super::conductor::{Conductor, Sample};
 use super::files::GuestFiles;
-use super::machine::{Machine, Placed, Processor};
+use super::machine::{Machine, Placed, Processor, Window};
 use super::report::Report;
 use super::shared::SharedMemory;
 use super::watch::watch;
@@ -46,7 +46,7 @@ impl Session {
         let mut machines = Vec::new();
         for (guest, files) in suite.guests.iter().zip(files) {
             let image = match (guest.memory, &shared) {
-                (Memory::Bar, Some(memory)) => Placed::Shared(Arc::clone(memory)),
+                (Memory::Bar | Memory::LowBar, Some(memory)) => Placed::Shared(Arc::clone(memory)),
                 _ => Placed::Reserved(files.image.clone()),
             };
             let workbench = guest.workbench.map(SharedMemory::blank).transpose()?;
@@ -54,6 +54,11 @@ impl Session {
                 shared: workbench.into_iter().collect(),
                 peers: files.peers.clone(),
                 ram: guest.ram,
+                window: match guest.memory {
+                    Memory::LowBar => Window::Low,
+                    Memory::Bar | Memory::Reserved => Window::High,
+                },
+                chipset: guest.chipset,
                 ..Machine::new(artifacts, files.initramfs.clone(), image, processor)
             });
         }
@@ -131,7 +136,7 @@ impl Outcome {
 /// Puts the image of guests with an image in a BAR into memory.
 fn shared_image(suite: &Suite, files: &[GuestFiles]) -> Result<Option<Arc<SharedMemory>>> {
     let mut guests = suite.guests.iter().zip(files);
-    let found = guests.find(|(guest, _)| guest.memory == Memory::Bar);
+    let found = guests.find(|(guest, _)| guest.memory != Memory::Reserved);
     let memory = found.map(|(_, files)| SharedMemory::holding(&files.image));
     memory.transpose()
 }

@@ -103,6 +103,8 @@ pub struct Guest {
     pub workbench: Option<u64>,
     /// The size of its RAM in MiB, where the default does not do.
     pub ram: Option<u64>,
+    /// The chipset.
+    pub chipset: Chipset,
     /// The root file system in which the cases run.
     pub root: Root,
     /// The cases, in their order.
@@ -129,15 +131,29 @@ pub enum Image {
 pub enum Memory {
     /// Reserved memory of the guest.
     Reserved,
-    /// The BAR of a PCI device, which all guests of the suite share.
+    /// The BAR of a PCI device, which all guests of the suite share. The firmware places it above 4
+    /// GiB, where memory is write-back.
     Bar,
+    /// Such a BAR where the firmware places small ones: below 4 GiB, where memory is uncached.
+    LowBar,
+}
+
+/// The chipset of a guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chipset {
+    /// That of QEMU's default machine.
+    Default,
+    /// One with an IOMMU, and a device behind it that no driver of the kernel knows.
+    Iommu,
 }
 
 /// Other file systems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Peer {
-    /// EROFS.
+    /// EROFS, with large files at multiples of 2 MiB.
     Erofs,
+    /// The same with the digests that the mount option `inode_share` compares.
+    ErofsDigests,
     /// ext4.
     Ext4,
 }
@@ -175,6 +191,7 @@ impl Guest {
             extra: None,
             workbench: None,
             ram: None,
+            chipset: Chipset::Default,
             root: Root::Initramfs,
             cases,
         }
@@ -183,6 +200,20 @@ impl Guest {
     pub(crate) const fn in_bar(self) -> Self {
         Self {
             memory: Memory::Bar,
+            ..self
+        }
+    }
+
+    pub(crate) const fn in_low_bar(self) -> Self {
+        Self {
+            memory: Memory::LowBar,
+            ..self
+        }
+    }
+
+    pub(crate) const fn with_iommu(self) -> Self {
+        Self {
+            chipset: Chipset::Iommu,
             ..self
         }
     }

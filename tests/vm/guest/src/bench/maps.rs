@@ -47,8 +47,26 @@ fn touches(figures: &Figures) -> Result<()> {
     Ok(())
 }
 
-/// At an address where no huge entry fits.
+/// Maps a file, and touches its first page.
+pub(super) fn map_first() -> Result<()> {
+    let map = Map::new(&large()?, 0, LARGE, PROT_READ, MAP_PRIVATE)?;
+    map.touch(0);
+    Ok(())
+}
+
+/// Small pages of a file that was not mapped before but for its first 2 MiB, and once more.
+pub(super) fn small_alone(figures: &Figures) -> Result<()> {
+    small_pages(figures, " never mapped huge, first")?;
+    small_pages(figures, " never mapped huge")
+}
+
+/// Small pages of a file whose huge pages were mapped.
 fn small(figures: &Figures) -> Result<()> {
+    small_pages(figures, "")
+}
+
+/// At an address where no huge entry fits.
+fn small_pages(figures: &Figures, what: &str) -> Result<()> {
     let room = Map::anonymous(LARGE + (4 << 20))?;
     let start = (room.address().addr() + (2 << 20)) / (2 << 20) * (2 << 20) + 4096 * 5;
     let file = large()?;
@@ -71,13 +89,19 @@ fn small(figures: &Figures) -> Result<()> {
             room.touch(offset + page * 4096);
         }
     });
-    figures.tell("touch 64 MiB by small pages, per page", touched / PAGES);
     figures.tell(
-        "touch 64 MiB by small pages, faults",
+        &format!("touch 64 MiB by small pages{what}, per page"),
+        touched / PAGES,
+    );
+    figures.tell(
+        &format!("touch 64 MiB by small pages{what}, faults"),
         sys::faults()? - before,
     );
     let (gone, ()) = cost(|| drop(room));
-    figures.tell("unmap 64 MiB of small pages, per page", gone / PAGES);
+    figures.tell(
+        &format!("unmap 64 MiB of small pages{what}, per page"),
+        gone / PAGES,
+    );
     Ok(())
 }
 

@@ -5,16 +5,21 @@ use std::process::Command;
 
 use anyhow::{ensure, Context, Result};
 
+use super::mounting::attempt;
 use super::{at, Case};
 use crate::image::{mount_image, MOUNT};
+use crate::pattern;
 use crate::sample::{SampleFile, BIG_FILE, HUGE_FILE, WIDE_FILE};
 use crate::shared::Bar;
-use crate::{pattern, sys};
+use crate::sys::{self, Map};
 
 pub(super) const CASES: &[Case] = &[
     ("devices-finds-the-image", devices),
     ("files-in-a-bar", files),
+    ("a-high-bar-is-mapped-write-back", cached),
+    ("a-low-bar-is-mapped-uncached", uncached),
     ("a-store-into-the-bar-is-seen", store),
+    ("ima-measures-what-others-have-changed", measure),
 ];
 
 /// `daxfs-inspect devices` says what it is and prints a command that mounts it, and, while it is
@@ -80,16 +85,21 @@ fn files() -> Result<()> {
     Ok(())
 }
 
+/// Returns the offset of a file's first page in the BAR.
+fn place_of(memory: &Map, file: SampleFile) -> Result<usize> {
+    let wanted = pattern::bytes(file.seed, 0, 4096);
+    let mut places = (0..memory.length()).step_by(4096);
+    places
+        .find(|&place| memory.copy(place, 4096).is_ok_and(|page| page == wanted))
+        .context("the file's first page is not in the BAR")
+}
+
 /// A store by another program is visible to readers and mappings: there is one copy.
 fn store() -> Result<()> {
-    let SampleFile { name, seed, .. } = HUGE_FILE;
+    let SampleFile { name, .. } = HUGE_FILE;
     let memory = Bar::nth(0)?.map()?;
     let map = HUGE_FILE.map(libc::PROT_READ, libc::MAP_SHARED)?;
-    let wanted = pattern::bytes(seed, 0, 4096);
-    let mut places = (0..memory.length()).step_by(4096);
-    let place = places
-        .find(|&place| memory.copy(place, 4096).is_ok_and(|page| page == wanted))
-        .context("the file's first page is not in the BAR")?;
+    let place = place_of(&memory, HUGE_FILE)?;
     let byte = memory.touch(place);
     memory.write(place, !byte);
     let seen = [map.touch(0), super::reading::read_at(&at(name), 0, 1)?[0]];
@@ -98,4 +108,73 @@ fn store() -> Result<()> {
     drop(map);
     sys::unmount(MOUNT, 0)?;
     mount_image()
+}
+
+/// The module's words for memory that the kernel maps uncached.
+const UNCACHED: &str = "is mapped uncached";
+
+/// Returns the mode in which the kernel maps the image, and the messages of a mount of it.
+fn mode() -> Result<(String, String)> {
+    let bar = Bar::nth(0)?;
+    let list = sys::read_text("/sys/kernel/debug/x86/pat_memtype_list")?;
+    let start = format!("[mem {:#018x}-", bar.address);
+    let line = list.lines().find(|line| line.contains(&start));
+    let mode = line.with_context(|| format!("no {start} in {list}"))?;
+    let mode = mode.rsplit(' ').next().unwrap_or_default().to_owned();
+    sys::unmount(MOUNT, 0)?;
+    let (number, messages) = attempt(&format!("phys={:#x}", bar.address))?;
+    ensure!(number == 0, "error {number}: {messages}");
+    mount_image()?;
+    Ok((mode, messages))
+}
+
+fn cached() -> Result<()> {
+    let (mode, messages) = mode()?;
+    ensure!(mode == "write-back", "mapped {mode}");
+    ensure!(!messages.contains(UNCACHED), "a mount warns: {messages}");
+    ensure!(!sys::kernel_log()?.contains(UNCACHED), "the log warns");
+    Ok(())
+}
+
+/// Where the firmware does not declare the memory as write-back, a mount says that it is slow, to
+/// the mounter and in the log.
+fn uncached() -> Result<()> {
+    let (mode, messages) = mode()?;
+    ensure!(mode == "uncached-minus", "mapped {mode}");
+    ensure!(messages.contains(UNCACHED), "no warning: {messages:?}");
+    ensure!(sys::kernel_log()?.contains(UNCACHED), "none in the log");
+    WIDE_FILE.expect_read()?;
+    files()
+}
+
+const SECURITY: &str = "/sys/kernel/security";
+
+/// IMA measures a file when it is opened. One that another party has changed since then is measured
+/// again, and one that is the same is not listed again.
+fn measure() -> Result<()> {
+    if !std::path::Path::new(SECURITY).join("ima").exists() {
+        sys::mount("none", SECURITY, "securityfs", 0, "")?;
+    }
+    let policy = "measure func=FILE_CHECK mask=MAY_READ fsmagic=0x46584144\n";
+    std::fs::write(format!("{SECURITY}/ima/policy"), policy).context("cannot set the policy")?;
+    let memory = Bar::nth(0)?.map()?;
+    let place = place_of(&memory, WIDE_FILE)?;
+    WIDE_FILE.expect_read()?;
+    WIDE_FILE.expect_read()?;
+    ensure!(measurements()? == 1, "{} at first", measurements()?);
+    let byte = memory.touch(place);
+    memory.write(place, !byte);
+    let opened = WIDE_FILE.open().map(drop);
+    memory.write(place, byte);
+    opened?;
+    ensure!(measurements()? == 2, "{} after a change", measurements()?);
+    WIDE_FILE.expect_read()
+}
+
+/// Returns the number of measurements of the file.
+fn measurements() -> Result<usize> {
+    let list = sys::read_text(format!("{SECURITY}/ima/ascii_runtime_measurements"))?;
+    let path = WIDE_FILE.path();
+    let path = path.to_str().context("a name in ASCII")?;
+    Ok(list.lines().filter(|line| line.ends_with(path)).count())
 }

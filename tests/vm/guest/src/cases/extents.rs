@@ -101,6 +101,15 @@ pub(super) fn physical_address(name: &str) -> Result<u64> {
     Ok(mounting::parse(&phys())? + offset)
 }
 
+/// Returns the physical address of the extent of a file that begins at an offset.
+pub(super) fn physical_address_at(name: &str, offset: u64) -> Result<u64> {
+    let found = extents(name)?
+        .into_iter()
+        .find(|extent| extent.logical == offset);
+    let extent = found.ok_or_else(|| anyhow::anyhow!("{name} has no extent at {offset:#x}"))?;
+    Ok(mounting::parse(&phys())? + extent.physical)
+}
+
 fn fiemap() -> Result<()> {
     let found = extents("sparse")?;
     let places: Vec<_> = found

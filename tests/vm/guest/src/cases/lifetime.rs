@@ -185,7 +185,7 @@ enum Unlock {
 }
 
 /// Returns the kernel's count of locked memory in KiB.
-fn locked_memory() -> Result<i64> {
+pub(super) fn locked_memory() -> Result<i64> {
     // Processors count for themselves and add their counts up from time to time; this does it now.
     fs::write("/proc/sys/vm/stat_refresh", "1")?;
     meminfo::field("Mlocked:")

@@ -27,6 +27,7 @@ mod running;
 mod selftests;
 mod share;
 mod stress;
+mod subsystems;
 mod systemd;
 mod victim;
 mod writing;
@@ -69,6 +70,7 @@ const CASES: &[&[Case]] = &[
     selftests::CASES,
     share::CASES,
     stress::CASES,
+    subsystems::CASES,
     systemd::CASES,
     victim::CASES,
     writing::CASES,

@@ -33,6 +33,7 @@ pub(super) const CASES: &[Case] = &[
     ("mutants-with-validate", with_validate),
     ("mutants-without-validate", without_validate),
     ("a-listing-breaks-off-at-a-broken-entry", broken_listing),
+    ("checksums-are-verified-after-the-mount", late_checksum),
     ("an-acl-of-another-version-is-damage", broken_acl),
     ("two-who-mount-a-broken-root-hear-the-same", broken_root),
 ];
@@ -279,6 +280,42 @@ fn broken_listing() -> Result<()> {
     let logged = until_logged(&mut log, "entry-name", || list_twice(&names[..BROKEN]));
     sys::unmount(TARGET, 0)?;
     logged
+}
+
+/// A section that differs from its checksum is reported after the mount. Then inodes that are not
+/// in core cannot be looked up, and another mount is refused; `validate` refuses the first one.
+fn late_checksum() -> Result<()> {
+    let (mut memory, mut log) = (Memory::find()?, KernelLog::follow()?);
+    let mut bytes = reference().to_vec();
+    let mut superblock = SuperblockCopy::zeroed();
+    superblock.fill(&bytes[..])?;
+    let hashed = superblock
+        .sections()
+        .find(|(_, section)| section.xxh64.get() != 0);
+    let (_, section) = hashed.context("no section with a checksum")?;
+    let last = section.offset.get() + section.length.get() - 1;
+    let byte = bytes.get_mut(usize::try_from(last)?);
+    *byte.context("a short image")? ^= 1;
+    memory.put(&bytes)?;
+    ensure!(memory.mount(",validate") == libc::EUCLEAN, "validated");
+    log.take()?;
+    ensure!(memory.mount("") == 0, "cannot mount");
+    let found = damage_is_told(&memory, &mut log);
+    sys::unmount(TARGET, 0)?;
+    found
+}
+
+fn damage_is_told(memory: &Memory, log: &mut KernelLog) -> Result<()> {
+    until_logged(log, "section-checksum", || Ok(()))?;
+    let again = memory.mount("");
+    ensure!(again == libc::EUCLEAN, "another mount gives {again}");
+    let walked = explore::walk(Path::new(TARGET));
+    let refused = walked
+        .errors
+        .iter()
+        .any(|(_, error)| error.raw_os_error() == Some(libc::EUCLEAN));
+    ensure!(refused, "everything can be looked up");
+    Ok(())
 }
 
 /// Repeats an operation until a message of the module contains a word: messages about damage are

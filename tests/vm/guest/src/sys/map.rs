@@ -250,26 +250,59 @@ fn mapped(result: *mut libc::c_void) -> io::Result<*mut u8> {
     Ok(result.cast())
 }
 
+/// Requests of userfaultfd.
+const API: u64 = 0xc018_aa3f;
+const REGISTER: u64 = 0xc020_aa00;
+const WRITEPROTECT: u64 = 0xc018_aa06;
+
+/// The version of its interface.
+const VERSION: u64 = 0xaa;
+
+/// Returns a new userfaultfd.
+fn user_faults() -> Result<OwnedFd> {
+    const USER_MODE_ONLY: usize = 1;
+    let flags = USER_MODE_ONLY | usize::try_from(libc::O_CLOEXEC)?;
+    descriptor(syscall(libc::SYS_userfaultfd, [flags, 0, 0, 0, 0])?)
+}
+
+/// Start and length of a mapping, as userfaultfd takes them.
+fn range_of(map: &Map) -> Result<(u64, u64)> {
+    let start = u64::try_from(map.address.addr())?;
+    Ok((start, u64::try_from(map.length.next_multiple_of(4096))?))
+}
+
+/// Faults that userfaultfd can take over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum FaultMode {
+    /// Those of pages that do not exist.
+    Missing,
+    /// Those of pages that the page cache has.
+    Minor,
+}
+
+/// Asks to take over the faults of a mapping for a moment.
+pub(crate) fn register_faults(map: &Map, mode: FaultMode) -> Result<()> {
+    let fd = user_faults()?;
+    let mode = match mode {
+        FaultMode::Missing => 1,
+        FaultMode::Minor => 4,
+    };
+    let (start, length) = range_of(map)?;
+    super::ioctl(&fd, API, &mut [VERSION, 0, 0])?;
+    super::ioctl(&fd, REGISTER, &mut [start, length, mode, 0])
+}
+
 /// A userfaultfd without events, which puts markers where pages are to be write protected.
 pub(crate) struct WriteProtect(#[expect(dead_code, reason = "it is kept open")] OwnedFd);
 
 impl WriteProtect {
     /// Write protects a whole mapping. The kernel records writes and permits them.
     pub(crate) fn new(map: &Map) -> Result<Self> {
-        const USER_MODE_ONLY: usize = 1;
-        const API: u64 = 0xc018_aa3f;
-        const REGISTER: u64 = 0xc020_aa00;
-        const WRITEPROTECT: u64 = 0xc018_aa06;
-        const VERSION: u64 = 0xaa;
         const MODE_WP: u64 = 2;
         const WP_UNPOPULATED: u64 = 1 << 13;
         const WP_ASYNC: u64 = 1 << 15;
-        let flags = USER_MODE_ONLY | usize::try_from(libc::O_CLOEXEC)?;
-        let fd = descriptor(syscall(libc::SYS_userfaultfd, [flags, 0, 0, 0, 0])?)?;
-        let (start, length) = (
-            u64::try_from(map.address.addr())?,
-            u64::try_from(map.length.next_multiple_of(4096))?,
-        );
+        let fd = user_faults()?;
+        let (start, length) = range_of(map)?;
         let mut api = [VERSION, WP_ASYNC | WP_UNPOPULATED, 0];
         let mut register = [start, length, MODE_WP, 0];
         let mut protect = [start, length, 1];

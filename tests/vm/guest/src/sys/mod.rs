@@ -7,14 +7,16 @@
 //! | [`map`] | memory mappings |
 //! | [`mount`](mod@mount) | mounts and modules |
 //! | [`process`] | children, users, processors, resource use |
+//! | [`ring`] | io_uring |
 
 mod files;
 mod map;
 mod mount;
 mod process;
+mod ring;
 
 use std::io;
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::ptr;
 use std::time::Duration;
@@ -26,12 +28,13 @@ pub(crate) use files::{
     chmod, cstring, getxattr, listxattr, mknod, open, pipe, seek, set_mtime, setxattr, statfs,
     statx, xattr_names,
 };
-pub(crate) use map::{Map, WriteProtect};
+pub(crate) use map::{register_faults, FaultMode, Map, WriteProtect};
 pub(crate) use mount::{load_module, mount, unload_module, unmount};
 pub(crate) use process::{
     alarm, become_user, faults, in_child, output, read_memory, run_on_processor, time_of_children,
     unshare, unshare_mounts, usage, wait_for_end, Child, End, Gate,
 };
+pub(crate) use ring::Ring;
 
 /// Turns the result of a call that returns -1 on failure into the number of the error.
 pub(crate) fn check(result: impl Into<i64>) -> io::Result<i64> {
@@ -115,6 +118,20 @@ pub(crate) fn syscall(number: c_long, arguments: [usize; 5]) -> Result<i64> {
     let [a, b, c, d, e] = arguments;
     // SAFETY: The callers pass what the system call takes.
     Ok(check(unsafe { libc::syscall(number, a, b, c, d, e) })?)
+}
+
+/// The same with six arguments.
+pub(crate) fn syscall6(number: c_long, arguments: [usize; 6]) -> Result<i64> {
+    let [a, b, c, d, e, f] = arguments;
+    // SAFETY: The callers pass what the system call takes.
+    Ok(check(unsafe { libc::syscall(number, a, b, c, d, e, f) })?)
+}
+
+/// ioctl(2) with an argument that is as long as the request says.
+pub(crate) fn ioctl<T>(file: &impl AsRawFd, request: u64, argument: &mut T) -> Result<()> {
+    // SAFETY: The descriptor is open, and the callers pass the structure of the request.
+    check(unsafe { libc::ioctl(file.as_raw_fd(), request, ptr::from_mut(argument)) })?;
+    Ok(())
 }
 
 /// The address of a value, as a system call takes it.

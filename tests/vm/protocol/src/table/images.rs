@@ -23,14 +23,20 @@ pub(super) const BOOT: &[Case] = &[
 pub(super) const BAR: &[Case] = &[
     Case::new("devices-finds-the-image"),
     Case::new("files-in-a-bar"),
+    Case::new("a-high-bar-is-mapped-write-back"),
     Case::new("a-store-into-the-bar-is-seen"),
+    Case::new("ima-measures-what-others-have-changed"),
 ];
+
+/// The cases on an image in a BAR that is mapped uncached.
+pub(super) const LOW_BAR: &[Case] = &[Case::new("a-low-bar-is-mapped-uncached")];
 
 /// The cases on mutants of the reference image.
 pub(super) const MUTANTS: &[Case] = &[
     Case::new("mutants-with-validate"),
     Case::new("mutants-without-validate"),
     Case::new("a-listing-breaks-off-at-a-broken-entry"),
+    Case::new("checksums-are-verified-after-the-mount"),
     Case::new("an-acl-of-another-version-is-damage"),
     Case::new("two-who-mount-a-broken-root-hear-the-same"),
 ];

@@ -4,6 +4,7 @@
 //! | module | owns |
 //! |---|---|
 //! | `sample` | the cases on the sample image |
+//! | `subsystems` | the cases on subsystems of the kernel that use pages |
 //! | `images` | the cases on other images |
 //! | `programs` | the cases that run programs of others |
 //! | `joint` | the cases of two guests, and of benchmarks |
@@ -12,6 +13,7 @@ mod images;
 mod joint;
 mod programs;
 mod sample;
+mod subsystems;
 
 use std::collections::BTreeSet;
 
@@ -97,6 +99,10 @@ const fn on_overlay(cases: &'static [Case]) -> Guest {
 pub const SUITES: &[Suite] = &[
     ordinary("sample", &[Guest::new(Image::Sample, sample::SAMPLE)]),
     ordinary(
+        "subsystems",
+        &[Guest::new(Image::Sample, subsystems::SUBSYSTEMS)],
+    ),
+    ordinary(
         "debian",
         &[Guest {
             extra: Some(Extra::DebianManifest),
@@ -113,6 +119,14 @@ pub const SUITES: &[Suite] = &[
             extra: Some(Extra::Inspect),
             ..Guest::new(Image::Sample, images::BAR).in_bar()
         }],
+    ),
+    ordinary(
+        "low-bar",
+        &[Guest::new(Image::Sample, images::LOW_BAR).in_low_bar()],
+    ),
+    ordinary(
+        "vfio",
+        &[Guest::new(Image::Sample, subsystems::VFIO).with_iommu()],
     ),
     ordinary(
         "mutants",
@@ -169,7 +183,7 @@ pub const SUITES: &[Suite] = &[
         ..ordinary(
             "bench",
             &[Guest {
-                peers: &[Peer::Erofs, Peer::Ext4],
+                peers: &[Peer::Erofs, Peer::Ext4, Peer::ErofsDigests],
                 ..Guest::new(Image::Bench, joint::MOUNT)
             }],
         )

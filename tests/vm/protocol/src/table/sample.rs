@@ -6,14 +6,14 @@ use super::{PAGE_IS_POISONED, RANGE_IS_KEPT};
 use crate::suite::Case;
 
 /// The words of the kernel about broken memory, and of the module.
-const BROKEN_MEMORY: &[&str] = &[
+pub(super) const BROKEN_MEMORY: &[&str] = &[
     "Memory failure:",
     "hardware memory corruption",
     PAGE_IS_POISONED,
 ];
 
 /// The words of the module about memory that outlives its mount.
-const KEPT: &[&str] = &[RANGE_IS_KEPT];
+pub(super) const KEPT: &[&str] = &[RANGE_IS_KEPT];
 
 /// The cases of the suite `sample`.
 pub(super) const SAMPLE: &[Case] = &[
