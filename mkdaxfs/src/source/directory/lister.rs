@@ -118,13 +118,14 @@ impl<'a> Lister<'a> {
             return Ok(None);
         }
         let is_directory = file_type == FileType::Directory;
+        let keeps_links = self.shared.directory.rules.hard_links == Keep::Yes;
         Ok(Some(Found {
             node: NewNode {
                 status,
                 xattrs: self.xattrs(at, status.mode)?,
                 kind: at.kind(directory, &stat, file_type)?,
             },
-            linked: (stat.st_nlink > 1 && !is_directory).then(|| key_of(&stat)),
+            linked: (keeps_links && stat.st_nlink > 1 && !is_directory).then(|| key_of(&stat)),
             is_scanned: is_directory && !at.is_elsewhere(&stat),
         }))
     }
