@@ -71,7 +71,7 @@ fn strace_denying_links(image: &Path, target: &Path) -> Option<Run> {
 
 fn assert_same(left: &Path, right: &Path) {
     let trees = [left, right].map(|root| record::read(root).unwrap());
-    let differences = Differences::between(&trees[0], &trees[1]);
+    let differences = Differences::after_image(&trees[0], &trees[1]);
     let lines: Vec<String> = differences.lines().collect();
     assert!(lines.is_empty(), "{}", lines.join("\n"));
 }
