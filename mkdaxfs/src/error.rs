@@ -45,6 +45,13 @@ pub enum Error {
         /// The limit and the value that exceeds it, as a sentence.
         limit: String,
     },
+    /// Several files cannot be read, or be in an image.
+    Several {
+        /// The first ones.
+        errors: Vec<Error>,
+        /// The number of others.
+        more: u64,
+    },
     /// A source cannot have its path in the image.
     Prefix {
         /// The source.
@@ -53,6 +60,13 @@ pub enum Error {
         prefix: PathBuf,
         /// The reason, as a sentence.
         reason: &'static str,
+    },
+    /// The environment says that a library pretends owners and devices, but it is not loaded.
+    NotPretending {
+        /// The program that sets up the environment.
+        program: &'static str,
+        /// The variable that shows it.
+        variable: &'static str,
     },
     /// IMAGE exists and may not be replaced.
     Exists(PathBuf),
@@ -103,6 +117,10 @@ pub enum Change {
     Type,
     /// Its size in bytes changed, from the first value to the second.
     Size(u64, u64),
+    /// It ends before the size that it states.
+    Shorter,
+    /// It goes on behind the size that it states.
+    Longer,
     /// Its contents, owner, mode, links, attributes or names changed.
     Modified,
 }
@@ -131,6 +149,24 @@ impl Error {
         }
     }
 
+    /// Returns true if a file of a source cannot be read, or has changed.
+    pub(crate) fn is_of_reading(&self) -> bool {
+        matches!(self, Self::Io { .. } | Self::Changed { .. })
+    }
+
+    /// The file that the error is about.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Io { path, .. }
+            | Self::Changed { path, .. }
+            | Self::Limit { path, .. }
+            | Self::Exists(path)
+            | Self::Unsuitable { path, .. }
+            | Self::NotDurable { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+
     /// Advice for the user.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
@@ -143,6 +179,9 @@ impl Error {
             Self::Prefix { .. } => {
                 "a source is DIRECTORY or PREFIX=DIRECTORY; write a name with '=' as ./NAME"
             }
+            Self::NotPretending { .. } => {
+                "use a mkdaxfs that is linked to the C library dynamically, or unset the variable"
+            }
             Self::Exists(_) => "choose another name, or replace the image with --force",
             Self::Unsuitable { why, .. } => why.hint(),
             Self::NotDurable { .. } => {
@@ -151,6 +190,7 @@ impl Error {
             Self::UnknownName { .. } => "give the number instead of the name",
             Self::Metadata { .. } => return None,
             Self::Pattern { .. } => "see the help of --exclude for the patterns",
+            Self::Several { errors, .. } => return errors.first().and_then(Self::hint),
             Self::Io { action, source, .. } => io_hint(action, source)?,
         })
     }
@@ -198,10 +238,18 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io { action, path, .. } => write!(f, "cannot {action} {}", shown(path)),
+            Self::Changed {
+                path,
+                change: change @ (Change::Shorter | Change::Longer),
+            } => write!(f, "{}: {change}", shown(path)),
             Self::Changed { path, change } => {
                 write!(f, "{} changed during the build: {change}", shown(path))
             }
             Self::Limit { path, limit } => write!(f, "{}: {limit}", shown(path)),
+            Self::Several { errors, more } => {
+                let count = more.saturating_add(u64::try_from(errors.len()).unwrap_or(u64::MAX));
+                write!(f, "{count} files cannot be read, or be in an image")
+            }
             Self::Prefix {
                 source_path,
                 prefix,
@@ -210,6 +258,11 @@ impl fmt::Display for Error {
                 let (source, prefix) = (shown(source_path), shown(prefix));
                 write!(f, "{source} cannot be at '{prefix}' of the image: {reason}")
             }
+            Self::NotPretending { program, variable } => write!(
+                f,
+                "{variable} is set, but the library of {program} is not loaded: real owners would \
+                 be recorded"
+            ),
             Self::Exists(path) => write!(f, "{} exists", shown(path)),
             Self::Unsuitable {
                 why: why @ Unsuitable::EmptyName,
@@ -242,6 +295,8 @@ impl fmt::Display for Change {
             Self::Vanished => f.write_str("it has vanished"),
             Self::Type => f.write_str("its type changed"),
             Self::Size(old, new) => write!(f, "its size was {old} and is {new}"),
+            Self::Shorter => f.write_str("it ends before its size"),
+            Self::Longer => f.write_str("it goes on behind its size"),
             Self::Modified => f.write_str("it was modified"),
         }
     }

@@ -54,7 +54,7 @@ pub use error::{shown, Change, Error, Result, Unsuitable};
 pub use observer::{LeftOut, Observer, Phase};
 pub use options::{
     Boundary, Existing, HugeAlign, IdMap, IdMaps, IdRange, Keep, Mode, Mtime, Options, Overrides,
-    PageSize, SourceSpec, XattrAddition, XattrRules,
+    PageSize, SourceSpec, Unreadable, XattrAddition, XattrRules,
 };
 pub use summary::Summary;
 pub use write::interrupt::{interrupt, Left};

@@ -62,7 +62,16 @@ fn print(cli: &Cli, options: &Options, summary: &Summary) -> Printed {
 
 /// Prints an error with its causes and a hint, and returns the exit status.
 fn failure(error: &Error) -> ExitCode {
-    PROGRAM.message(Chain(error));
+    if let Error::Several { errors, more } = error {
+        for error in errors {
+            PROGRAM.message(Chain(error));
+        }
+        if *more != 0 {
+            PROGRAM.message(format_args!("and {more} more"));
+        }
+    } else {
+        PROGRAM.message(Chain(error));
+    }
     if let Some(hint) = error.hint() {
         PROGRAM.message(hint);
     }

@@ -42,6 +42,8 @@ pub struct Options {
     pub ids: IdMaps,
     /// Hard links. Without them, each name has an inode of its own.
     pub hard_links: Keep,
+    /// Files that cannot be read.
+    pub unreadable: Unreadable,
     /// The page that data is aligned to.
     pub page: PageSize,
     /// Alignment of large files for huge pages.
@@ -86,6 +88,7 @@ impl Options {
             xattr_rules: XattrRules::default(),
             ids: IdMaps::default(),
             hard_links: Keep::Yes,
+            unreadable: Unreadable::Fail,
             page: PageSize::K4,
             huge_align: HugeAlign::Auto,
             pack_below: None,
@@ -195,6 +198,15 @@ pub enum Boundary {
     Cross,
     /// It stays on the file system of each source. A mount point below it is an empty directory.
     Stay,
+}
+
+/// Handling of files of a source that cannot be read, or change during the build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// The build fails.
+    Fail,
+    /// They are left out, with a warning.
+    LeaveOut,
 }
 
 /// Alignment of large files for huge pages.

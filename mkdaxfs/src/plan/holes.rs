@@ -161,3 +161,113 @@ fn is_zero(bytes: &[u8]) -> bool {
     let step = |step: &[u8]| step.iter().fold(0, |all, byte| all | byte) == 0;
     bytes.chunks(STEP).all(step)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::num::len64;
+    use crate::plan::extents::tests::extents as list;
+    use std::cell::Cell;
+
+    const MIB: u64 = 1 << 20;
+    /// The range of a source that knows nothing of its storage.
+    const ALL: Range<u64> = 0..u64::MAX;
+
+    /// A file of zeros but for the bytes at some offsets. It counts the bytes that are read.
+    struct File {
+        size: u64,
+        bytes: Vec<u64>,
+        /// The ranges that the source names.
+        named: Vec<Range<u64>>,
+        read: Cell<u64>,
+    }
+
+    impl OpenFile for File {
+        fn read(&self, into: &mut [u8], offset: u64) -> Result<()> {
+            let end = offset + len64(into.len());
+            assert!(end <= self.size, "a read behind the end");
+            self.read.set(self.read.get() + len64(into.len()));
+            into.fill(0);
+            for &at in self.bytes.iter().filter(|at| (offset..end).contains(at)) {
+                into[to_usize(at - offset)] = 1;
+            }
+            Ok(())
+        }
+
+        fn next_data(&self, from: u64) -> Result<Option<Range<u64>>> {
+            let next = self.named.iter().find(|range| range.end > from);
+            Ok(next.map(|range| from.max(range.start)..range.end))
+        }
+
+        fn verify(&self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    fn file(size: u64, bytes: &[u64], named: &[Range<u64>]) -> File {
+        File {
+            size,
+            bytes: bytes.to_vec(),
+            named: named.to_vec(),
+            read: Cell::new(0),
+        }
+    }
+
+    fn find(file: &File) -> Option<Vec<DataExtent>> {
+        extents(file, file.size, &mut vec![0; to_usize(BLOCK)]).unwrap()
+    }
+
+    #[test]
+    fn ranges_of_a_source_save_reading_and_change_nothing() {
+        let (size, bytes) = (64 * MIB, [5 * MIB, 40 * MIB + BLOCK - 1]);
+        let expected = Some(list(&[(5 * MIB, BLOCK), (40 * MIB, BLOCK)]));
+        let all = file(size, &bytes, &[ALL]);
+        assert_eq!(find(&all), expected);
+        assert!(all.read.get() >= size - 2 * BLOCK);
+        let near = bytes.map(|at| at..at + 1);
+        let more = [3 * MIB..7 * MIB, 40 * MIB..41 * MIB];
+        let odd = [MIB + 1..5 * MIB + 1, 40 * MIB + 7..size + 99];
+        for (named, most) in [(&near, 3 * BLOCK), (&more, 6 * MIB), (&odd, 29 * MIB)] {
+            let some = file(size, &bytes, named);
+            assert_eq!(find(&some), expected, "{named:?}");
+            assert!(
+                some.read.get() <= most,
+                "{} bytes are read",
+                some.read.get()
+            );
+        }
+    }
+
+    #[test]
+    fn the_largest_file_of_zeros_is_not_read() {
+        let size = daxfs_format::limits::MAX_FILE_SIZE;
+        let none = file(size, &[], &[]);
+        assert_eq!(find(&none), Some(Vec::new()));
+        let last = file(size, &[size - 1], std::slice::from_ref(&(size - 1..size)));
+        let start = (size - 1) / BLOCK * BLOCK;
+        assert_eq!(find(&last), Some(list(&[(start, size - start)])));
+        assert!(last.read.get() < 2 * BLOCK);
+    }
+
+    /// A block is read as a whole only if the bytes in its middle are zero.
+    #[test]
+    fn files_without_holes_are_sampled() {
+        let middles: Vec<u64> = (0..256).map(|block| block * BLOCK + BLOCK / 2).collect();
+        let dense = file(16 * MIB, &middles, &[ALL]);
+        assert_eq!(find(&dense), None);
+        assert!(dense.read.get() <= 256 * 64, "{}", dense.read.get());
+    }
+
+    #[test]
+    fn each_byte_counts() {
+        for length in [1, 63, 1023, 1024, 1025, 65_536] {
+            let mut bytes = vec![0; length];
+            assert!(is_zero(&bytes));
+            for at in [0, length / 2, length - 1] {
+                bytes[at] = 0x80;
+                assert!(!is_zero(&bytes), "{at} of {length}");
+                bytes[at] = 0;
+            }
+        }
+    }
+}

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use daxfs_cli::number::{plural, size};
-use daxfs_cli::program::Program;
+use daxfs_cli::program::{Chain, Program};
 use daxfs_cli::progress::{Bar, Show};
 use mkdaxfs::cli::Print;
-use mkdaxfs::{shown, LeftOut, Observer, Phase};
+use mkdaxfs::{shown, Error, LeftOut, Observer, Phase};
 
 /// The program, for messages.
 pub(crate) const PROGRAM: Program = Program::new("mkdaxfs");
@@ -95,6 +95,13 @@ impl Observer for Reporter {
         self.bar.advance(bytes);
     }
 
+    fn skipped(&self, error: &Error) {
+        if self.print != Print::Nothing {
+            self.bar
+                .print(format_args!("mkdaxfs: warning: left out: {}", Chain(error)));
+        }
+    }
+
     fn left_out(&self, path: &Path, why: LeftOut) {
         if why == LeftOut::Xattr {
             self.foreign.fetch_add(1, Ordering::Relaxed);
@@ -108,8 +115,11 @@ fn reason(why: LeftOut) -> &'static str {
     match why {
         LeftOut::Excluded => "a pattern matches",
         LeftOut::Image => "it is the image that is being replaced",
-        LeftOut::OtherFileSystem => "it is on another file system",
         LeftOut::Mounted => "the file system that is mounted here; the directory is kept",
+        LeftOut::Unreadable => "it could not be read",
         LeftOut::Xattr => "an extended attribute that images cannot hold; the file is kept",
+        LeftOut::XattrWithoutValue => {
+            "an extended attribute that is listed and has no value; the file is kept"
+        }
     }
 }

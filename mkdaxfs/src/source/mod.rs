@@ -8,6 +8,8 @@
 //! | module | owns |
 //! |---|---|
 //! | `directory` | the source that is a directory of a mounted file system |
+//! | `pretending` | fakeroot and programs like it |
+//! | `problems` | files that cannot be read |
 //! | `joined` | several sources, each at a path of its own |
 //! | `exclude` | the patterns of files to leave out, which match paths of any source |
 //!
@@ -37,6 +39,8 @@
 pub(crate) mod directory;
 pub(crate) mod exclude;
 pub(crate) mod joined;
+pub(crate) mod pretending;
+pub(crate) mod problems;
 
 use std::ops::Range;
 use std::path::PathBuf;

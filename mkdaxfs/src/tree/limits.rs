@@ -68,6 +68,8 @@ pub(crate) enum Limit {
     RootNamed,
     /// A directory with two names.
     DirectoryNamedTwice,
+    /// A directory of the source that is below itself.
+    BelowItself,
     /// Names of a file that is not a directory.
     NotDirectory,
     /// Names of a directory that has been given its names before.
@@ -104,6 +106,7 @@ impl fmt::Display for Limit {
             | Self::RootType
             | Self::RootNamed
             | Self::DirectoryNamedTwice
+            | Self::BelowItself
             | Self::NotDirectory
             | Self::NamesTwice
             | Self::Unreachable(_) => self.tree(f),
@@ -179,6 +182,7 @@ impl Limit {
             Self::RootType => f.write_str("the root of a tree must be a directory"),
             Self::RootNamed => f.write_str("the root of a tree may not have a name"),
             Self::DirectoryNamedTwice => f.write_str("a directory may have one name only"),
+            Self::BelowItself => f.write_str("the directory is below itself"),
             Self::NotDirectory => f.write_str("only a directory may hold names"),
             Self::NamesTwice => f.write_str("its names have been given before"),
             Self::Unreachable(count) => {

@@ -15,6 +15,12 @@ impl NodeId {
     /// The root: the first node of every tree.
     pub(crate) const ROOT: Self = Self(0);
 
+    /// A node for tests.
+    #[cfg(test)]
+    pub(crate) fn test(number: u32) -> Self {
+        Self(number)
+    }
+
     /// The node's index in a table of all nodes.
     pub(crate) fn index(self) -> usize {
         to_usize(self.0)

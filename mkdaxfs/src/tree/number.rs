@@ -43,16 +43,23 @@ impl Tree {
         }
     }
 
+    /// The nodes and first names of a node, its parent, and so on, up to `root` without it. Only a
+    /// numbered tree has them.
+    pub(crate) fn ancestry(
+        &self,
+        root: NodeId,
+        id: NodeId,
+    ) -> impl Iterator<Item = (NodeId, &[u8])> {
+        let all = std::iter::successors(Some(id), |&at| Some(self.node(at).parent));
+        all.take_while(move |&at| at != root && at != NodeId::ROOT)
+            .map(|at| (at, self.first_name(self.node(at))))
+    }
+
     /// The path of a node below `root`, by first names; empty for `root` itself. Only a
     /// numbered tree has paths.
     pub(crate) fn path(&self, root: NodeId, id: NodeId) -> Vec<u8> {
-        let mut names = Vec::new();
-        let mut at = id;
-        while at != root && at != NodeId::ROOT {
-            let node = self.node(at);
-            names.push(self.first_name(node));
-            at = node.parent;
-        }
+        let ancestry = self.ancestry(root, id);
+        let mut names: Vec<&[u8]> = ancestry.map(|(_, name)| name).collect();
         names.reverse();
         names.join(&b'/')
     }

@@ -24,6 +24,8 @@ pub(crate) struct EncodedSet {
 #[derive(Debug)]
 pub(crate) struct KnownNames<'a> {
     sorted: Vec<(Namespace, &'a [u8], &'a [u8])>,
+    /// Number of names that are left out.
+    foreign: usize,
 }
 
 /// An attribute's name.
@@ -80,6 +82,7 @@ impl<'a> KnownNames<'a> {
             .iter()
             .filter_map(|&full| Namespace::split(full).map(|(space, name)| (space, name, full)))
             .collect();
+        let foreign = full.len() - sorted.len();
         sorted.sort_unstable();
         sorted.dedup();
         let lengths = sorted.iter().map(|(_, _, full)| len64(full.len()) + 1);
@@ -87,12 +90,12 @@ impl<'a> KnownNames<'a> {
         if length > MAX_XATTR_LIST {
             return Err(Limit::XattrList(length));
         }
-        Ok(Self { sorted })
+        Ok(Self { sorted, foreign })
     }
 
-    /// The number of names.
-    pub(crate) fn len(&self) -> usize {
-        self.sorted.len()
+    /// The number of names that an image cannot hold.
+    pub(crate) fn foreign(&self) -> usize {
+        self.foreign
     }
 
     /// The names in the order of the format.
