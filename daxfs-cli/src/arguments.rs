@@ -7,15 +7,17 @@ use std::thread;
 
 use clap::{Args, Parser};
 
+use crate::program::is_closed;
+
 /// Parses the command line. Help goes to standard output and errors to standard error.
 ///
 /// # Errors
-/// The exit status if there is nothing to run: `usage` for a wrong command line.
+/// The exit status if there is nothing to run: `usage` for a wrong command line, or if the help
+/// cannot be printed.
 pub fn parse<T: Parser>(usage: u8) -> Result<T, ExitCode> {
     T::try_parse().map_err(|error| {
-        // A failure cannot be reported anywhere.
-        let _ = error.print();
-        if error.use_stderr() {
+        let is_lost = error.print().is_err_and(|error| !is_closed(&error));
+        if error.use_stderr() || is_lost {
             ExitCode::from(usage)
         } else {
             ExitCode::SUCCESS

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Messages of a program on standard error, and output that may end early.
 
+use std::env;
 use std::error::Error;
+use std::ffi::OsStr;
 use std::fmt::{self, Display};
 use std::io::{self, Write as _};
+use std::path::Path;
 
 /// A program, by the name that begins its messages.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +22,19 @@ impl Program {
     /// Prints a line on standard error, after the program's name. A failure to print it is ignored:
     /// it cannot be reported anywhere.
     pub fn message(self, message: impl Display) {
-        let _ = writeln!(io::stderr(), "{}: {message}", self.0);
+        let _ = writeln!(io::stderr(), "{}: {message}", self.name());
+    }
+
+    /// The name by which the program was called, if it is one of those that mkfs(8) and fsck(8)
+    /// call.
+    fn name(self) -> &'static str {
+        let path = env::args_os().next().unwrap_or_default();
+        let called = Path::new(&path).file_name();
+        let names = ["mkfs.daxfs", "fsck.daxfs"];
+        let other = names
+            .into_iter()
+            .find(|name| called == Some(OsStr::new(name)));
+        other.unwrap_or(self.0)
     }
 
     /// Judges the result of writing the output. A reader that has closed the pipe is not a failure;
