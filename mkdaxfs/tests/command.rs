@@ -430,3 +430,20 @@ fn a_file_that_cannot_be_read_is_named() {
     assert!(message.contains("--exclude"), "{message}");
     assert_eq!(scene.leftovers(), ["mkdaxfs"]);
 }
+
+#[test]
+fn full_outputs_do_not_panic_and_lost_results_are_failures() {
+    let scene = Scene::new();
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    for (args, lost) in [(&["--help"][..], 2), (&["--version"], 2), (&["-n"], 1)] {
+        let mut child = command();
+        child.args(args).arg(scene.source()).arg(scene.image());
+        assert_eq!(child.stdout(full()).status().unwrap().code(), Some(lost));
+    }
+    for (args, status) in [(&["-v", "-n"][..], 0), (&["-U", "x"], 2), (&["absent"], 1)] {
+        let mut child = command();
+        child.args(args).arg(scene.source()).arg(scene.image());
+        child.stdout(Stdio::null()).stderr(full());
+        assert_eq!(child.status().unwrap().code(), Some(status), "{args:?}");
+    }
+}
