@@ -4,10 +4,11 @@
 //! | module | owns |
 //! |---|---|
 //! | [`arguments`] | parsing the command line, sizes and numbers of threads in it |
-//! | [`json`] | byte strings and lines of JSON, in ASCII |
+//! | [`json`] | records of JSON, in ASCII |
 //! | [`number`] | sizes, counts and percentages in text |
 //! | [`program`] | messages on standard error, output that may end early |
 //! | [`progress`] | the progress bar |
+//! | [`time`] | times in text |
 //!
 //! Byte strings in text are in [`daxfs_image::escape`], for the errors of that crate need them too.
 
@@ -16,3 +17,4 @@ pub mod json;
 pub mod number;
 pub mod program;
 pub mod progress;
+pub mod time;

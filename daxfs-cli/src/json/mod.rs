@@ -1,57 +1,86 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! JSON Lines: one object a line, in ASCII.
+//! Records of JSON: one object a line, in ASCII. `docs/json.md` describes all of them.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`values`] | texts, times, types, modes and devices |
+//! | [`objects`] | objects of several records: the image, totals, messages |
 //!
 //! Names and values are any bytes, JSON strings are not. A name that is UTF-8 is a string, any
 //! other name is an object `{"hex": "..."}`. Each JSON value stands for one name only.
 
-use std::fmt;
+pub mod objects;
+pub mod values;
+
 use std::io::{self, Write};
 
-use daxfs_image::escape::{shown, Charset};
-use daxfs_image::format::text;
-use serde::ser::SerializeMap as _;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::ser::Formatter;
 
-/// Borrowed bytes that usually are text, as a JSON value.
-#[derive(Clone, Copy, Debug)]
-pub struct Bytes<'a>(pub &'a [u8]);
+pub use objects::{Image, Message, Totals};
+pub use values::{permissions, type_name, Bytes, Device, Hex, Text, Time};
 
-impl Serialize for Bytes<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if let Ok(text) = std::str::from_utf8(self.0) {
-            return serializer.serialize_str(text);
-        }
-        let mut map = serializer.serialize_map(Some(1))?;
-        map.serialize_entry("hex", &Hex(self.0))?;
-        map.end()
-    }
+/// The version of the shape of records.
+pub const SCHEMA: u32 = 1;
+
+/// The name of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// An error.
+    Error,
+    /// A warning.
+    Warning,
+    /// The progress of a run.
+    Progress,
+    /// A built image.
+    Build,
+    /// The result of a check.
+    Check,
+    /// The properties of an image.
+    Image,
+    /// A superblock that breaks a rule.
+    Superblock,
+    /// A file.
+    File,
+    /// Bytes of a file, or a hole.
+    Data,
+    /// An extent.
+    Extent,
+    /// The totals of a map.
+    Map,
+    /// A structure of a dump.
+    Dump,
+    /// A path at which two trees differ.
+    Difference,
+    /// The number of differences.
+    Diff,
+    /// A range of memory.
+    Memory,
 }
 
-/// Owned bytes that usually are text: a name, a path, a label. Escaped in text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Text(pub Vec<u8>);
-
-impl fmt::Display for Text {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&shown(&self.0, Charset::Utf8))
-    }
+/// A record: the keys that all records have, and those of a value, which must be an object.
+#[derive(Serialize)]
+struct Record<'a, T> {
+    schema: u32,
+    record: Kind,
+    #[serde(flatten)]
+    value: &'a T,
 }
 
-impl Serialize for Text {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Bytes(&self.0).serialize(serializer)
-    }
-}
-
-/// Bytes in hexadecimal digits, as a JSON string.
-#[derive(Clone, Copy, Debug)]
-pub struct Hex<'a>(pub &'a [u8]);
-
-impl Serialize for Hex<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&text::Hex(self.0))
-    }
+/// Writes a record.
+///
+/// # Errors
+/// Those of the output.
+pub fn record<T: Serialize>(out: &mut dyn Write, record: Kind, value: &T) -> io::Result<()> {
+    line(
+        out,
+        &Record {
+            schema: SCHEMA,
+            record,
+            value,
+        },
+    )
 }
 
 /// Writes a value as one line.
@@ -118,5 +147,14 @@ mod tests {
             r#""{\"hex\":\"61ff\"}""#
         );
         assert_eq!(text(&Text(b"a\xff".to_vec())), r#"{"hex":"61ff"}"#);
+    }
+
+    #[test]
+    fn a_record_states_its_schema_first() {
+        let mut out = Vec::new();
+        let message = Message::new("tool", "no \u{fc}");
+        record(&mut out, Kind::Error, &message).unwrap();
+        let expected = r#"{"schema":1,"record":"error","tool":"tool","message":"no \u00fc"}"#;
+        assert_eq!(String::from_utf8(out).unwrap(), format!("{expected}\n"));
     }
 }
