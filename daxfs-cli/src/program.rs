@@ -5,6 +5,8 @@ use std::error::Error;
 use std::fmt::{self, Display};
 use std::io::{self, Write as _};
 
+use crate::json::Message;
+
 /// A program, by the name that begins its messages.
 #[derive(Clone, Copy, Debug)]
 pub struct Program(&'static str);
@@ -14,6 +16,18 @@ impl Program {
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         Self(name)
+    }
+
+    /// The name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.0
+    }
+
+    /// A message as a record of JSON.
+    #[must_use]
+    pub fn record(self, message: impl Display) -> Message {
+        Message::new(self.0, message.to_string())
     }
 
     /// Prints a line on standard error, after the program's name. A failure to print it is ignored:

@@ -17,7 +17,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::ser::Formatter;
 
-pub use objects::{Image, Message, Totals};
+pub use objects::{Finding, Image, Message, Totals};
 pub use values::{permissions, type_name, Bytes, Device, Hex, Text, Time};
 
 /// The version of the shape of records.

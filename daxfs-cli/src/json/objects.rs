@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Objects that several records have. A missing fact is an absent key.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::values::Text;
@@ -88,7 +90,7 @@ pub struct Totals {
 /// An error or a warning.
 #[derive(Clone, Debug, Serialize)]
 pub struct Message {
-    tool: &'static str,
+    tool: Cow<'static, str>,
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<Text>,
@@ -99,9 +101,9 @@ pub struct Message {
 impl Message {
     /// A message of a program.
     #[must_use]
-    pub fn new(tool: &'static str, message: impl Into<String>) -> Self {
+    pub fn new(tool: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self {
-            tool,
+            tool: tool.into(),
             message: message.into(),
             path: None,
             finding: None,
