@@ -8,6 +8,7 @@
 //! | [`number`] | sizes, counts and percentages in text |
 //! | [`program`] | messages on standard error, output that may end early |
 //! | [`progress`] | the progress bar |
+//! | [`signals`] | the last steps and the last message of a program that a signal ends |
 //! | [`time`] | times in text |
 //!
 //! Byte strings in text are in [`daxfs_image::escape`], for the errors of that crate need them too.
@@ -17,4 +18,5 @@ pub mod json;
 pub mod number;
 pub mod program;
 pub mod progress;
+pub mod signals;
 pub mod time;

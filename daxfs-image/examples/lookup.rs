@@ -7,6 +7,8 @@
 //!
 //! Prints the mean of the best of five rounds, in nanoseconds, as `present N` and `absent N`.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example")]
+
 use std::env;
 use std::error::Error;
 use std::fs::File;

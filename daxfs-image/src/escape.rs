@@ -4,7 +4,10 @@
 //! Names in an image are any bytes. Both forms write bytes that are not printed as they are as
 //! `\xHH`, and a backslash as `\\`, so that a text stands for one name only.
 
+use std::env;
 use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// The characters that a terminal can print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +32,13 @@ impl Charset {
             Self::Ascii
         }
     }
+}
+
+/// A path in the form for the terminal of this process.
+#[must_use]
+pub fn printable(path: &Path) -> String {
+    let charset = Charset::from_locale(|name| env::var(name).ok());
+    shown(path.as_os_str().as_bytes(), charset)
 }
 
 /// The form for terminals: characters that the terminal can print are printed.

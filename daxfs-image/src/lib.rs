@@ -12,6 +12,7 @@
 //! | [`Opened`] | an image together with the copy of its superblock |
 //! | [`path`], [`names`] | paths to inodes, and inodes to paths |
 //! | [`inodes`], [`sharing`] | sets of inodes, contents that several inodes share |
+//! | [`acl`] | entries and text of POSIX ACLs |
 //! | [`attributes`] | extended attributes with their full names |
 //! | [`ranges`] | ranges without overlap, which bound the time of readers |
 //! | [`walk`] | the whole tree, in the order of the image or of its names |
@@ -20,6 +21,7 @@
 //! The tools read through [`mod@file`], because an image under examination may be truncated at any
 //! time. Programs that need file contents without a copy use [`mapped`].
 
+pub mod acl;
 pub mod attributes;
 pub mod check;
 pub mod device;

@@ -3,6 +3,11 @@
 //!
 //! Objects that share their bytes cost an image nothing. A command that read the bytes again for
 //! each of them would never end, on an image of a few megabytes.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test says what it has found"
+)]
 #![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
 mod support;

@@ -4,6 +4,11 @@
 //! Each byte of each metadata section and of the superblock is changed, in each of its bits and to
 //! its complement. The image is sealed again, so that no checksum reveals the change. Then the
 //! dump, without the hashes that cover whole sections, must differ, or damage must be reported.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test says what it has found"
+)]
 #![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
 mod support;

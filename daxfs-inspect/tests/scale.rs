@@ -2,6 +2,11 @@
 //! Very wide and very deep trees: no recursion, and no cost that grows with the square.
 //!
 //! The limits are a hundred times what the commands take, and far below what a quadratic one would.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test says what it has found"
+)]
 #![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
 mod support;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The build: scan, compare, copy, look again, describe, publish.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::error::Result;
@@ -10,6 +11,7 @@ use crate::own::OwnDirectory;
 use crate::plan::inputs::Inputs;
 use crate::plan::ordered::Ordered;
 use crate::source::directory::Directory;
+use crate::source::joined::Joined;
 use crate::source::Source;
 use crate::summary::{self, Summary};
 use crate::tree::builder::TreeBuilder;
@@ -27,12 +29,22 @@ pub fn build(options: &Options, observer: &dyn Observer) -> Result<Summary> {
     Output::check(options)?;
     observer.phase(Phase::Scan);
     let own = OwnDirectory::default();
-    let mut source = Directory::open(options, own.clone())?;
+    let mut source = open_sources(options, &own)?;
     let summary = build_from(&mut source, &own, options, observer)?;
     Ok(Summary {
         seconds: start.elapsed().as_secs_f64(),
         ..summary
     })
+}
+
+/// Opens the sources that the options name.
+fn open_sources(options: &Options, own: &OwnDirectory) -> Result<Joined> {
+    let mut joined = Joined::default();
+    for spec in &options.sources {
+        let directory = Directory::open(spec, options, own.clone())?;
+        joined.push(&spec.path, &spec.prefix, Box::new(directory))?;
+    }
+    Ok(joined)
 }
 
 /// Builds an image of any source. The output states in `own` the directory that it changes.
@@ -44,8 +56,9 @@ fn build_from(
 ) -> Result<Summary> {
     let mut builder = TreeBuilder::default();
     source.scan(&mut builder, observer)?;
-    let mut tree = builder.finish();
-    let order = tree.number();
+    let (tree, order) = builder
+        .finish()
+        .map_err(|limit| limit.at(root_path(options)))?;
     let ordered = Ordered::new(&tree, order);
     let output = Output::open(options, own)?;
     let (entries, bytes) = summary::count(&tree);
@@ -70,49 +83,54 @@ fn build_from(
     Ok(summary)
 }
 
+/// The path of the first source, for a rule that the tree as a whole breaks.
+fn root_path(options: &Options) -> PathBuf {
+    let first = options.sources.first();
+    first.map_or_else(PathBuf::new, |first| first.path.clone())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::num::{len64, to_usize};
     use crate::options::{Existing, Mtime, Overrides};
     use crate::source::{OpenFile, Reader};
-    use crate::tree::builder::{Child, NewKind, NewNode};
-    use crate::tree::extents::{DataExtent, ExtentCollector};
+    use crate::tree::builder::{hash_of, Child, NewKind, NewNode};
     use crate::tree::node::{NodeId, Status};
     use crate::tree::xattrs::EncodedSet;
     use crate::tree::Tree;
-    use daxfs_format::{NameHash, Timestamp};
-    use daxfs_image::hash::Xxh64;
-    use std::fs::{self, File};
-    use std::os::unix::fs::{symlink, FileExt as _, PermissionsExt as _};
-    use std::path::{Path, PathBuf};
+    use daxfs_format::Timestamp;
+    use std::fs;
+    use std::os::unix::fs::{symlink, PermissionsExt as _};
+    use std::path::Path;
 
-    const PAGE: u64 = 4096;
+    const BLOCK: u64 = 64 << 10;
     const EPOCH: Timestamp = Timestamp {
         seconds: 0,
         nanoseconds: 0,
     };
-    /// Size of the sparse file: data in its third page only.
-    const SPARSE: u64 = 9 * PAGE;
+    /// Size of the sparse file: data in its third block only.
+    const SPARSE: u64 = 9 * BLOCK;
 
     fn noise(length: usize) -> Vec<u8> {
         let bytes = (0..length).map(|at| u8::try_from(at * at % 251).unwrap());
         bytes.collect()
     }
 
-    /// The regular files of the tree: packed, small, and two that are large and equal.
-    fn files() -> [(&'static str, Vec<u8>); 4] {
+    /// The regular files of the tree: packed, small, two that are large and equal, sparse.
+    fn files() -> [(&'static str, Vec<u8>); 5] {
         [
             ("packed", b"bytes".to_vec()),
             ("small", noise(50_000)),
             ("one", noise(400_000)),
             ("two", noise(400_000)),
+            ("sparse", sparse_bytes()),
         ]
     }
 
     fn sparse_bytes() -> Vec<u8> {
         let mut bytes = vec![0; to_usize(SPARSE)];
-        bytes[to_usize(2 * PAGE)..to_usize(3 * PAGE)].fill(7);
+        bytes[to_usize(2 * BLOCK + 9)..to_usize(3 * BLOCK)].fill(7);
         bytes
     }
 
@@ -148,12 +166,6 @@ mod tests {
             })
             .unwrap()
         }
-
-        fn sparse(page: crate::PageSize) -> Option<Vec<DataExtent>> {
-            let mut extents = ExtentCollector::new(SPARSE, page);
-            extents.add(2 * PAGE, 3 * PAGE);
-            extents.finish()
-        }
     }
 
     impl Source for Memory {
@@ -169,22 +181,16 @@ mod tests {
                 ),
             )];
             for (name, bytes) in files() {
-                named.push((
-                    name,
-                    self.add(tree, 0o100_644, NewKind::Regular(None), bytes),
-                ));
+                named.push((name, self.add(tree, 0o100_644, NewKind::Regular, bytes)));
             }
-            let sparse = NewKind::Regular(Self::sparse(crate::PageSize::K4));
-            named.push(("sparse", self.add(tree, 0o100_644, sparse, sparse_bytes())));
             let mut children: Vec<Child<'_>> = named
                 .iter()
                 .map(|&(name, node)| Child {
                     name: name.as_bytes(),
-                    hash: NameHash::of::<Xxh64>(name.as_bytes()),
                     node,
                 })
                 .collect();
-            children.sort_by_key(|child| (child.hash, child.name));
+            children.sort_by_key(|child| (hash_of(child.name), child.name));
             tree.set_children(root, &children).unwrap();
             Ok(root)
         }
@@ -228,10 +234,7 @@ mod tests {
         for (name, bytes) in files() {
             fs::write(path.join(name), bytes).unwrap();
         }
-        let sparse = File::create(path.join("sparse")).unwrap();
-        sparse.set_len(SPARSE).unwrap();
-        sparse.write_all_at(&[7; 4096], 2 * PAGE).unwrap();
-        for name in files().map(|(name, _)| name).iter().chain([&"sparse"]) {
+        for (name, _) in files() {
             fs::set_permissions(path.join(name), fs::Permissions::from_mode(0o644)).unwrap();
         }
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();

@@ -10,6 +10,10 @@ use std::path::{Path, PathBuf};
 
 use daxfs_image::escape::{self, Charset};
 
+mod unsuitable;
+
+pub use self::unsuitable::Unsuitable;
+
 /// The result of a step of a build.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -41,10 +45,38 @@ pub enum Error {
         /// The limit and the value that exceeds it, as a sentence.
         limit: String,
     },
+    /// Several files cannot be read, or be in an image.
+    Several {
+        /// The first ones.
+        errors: Vec<Error>,
+        /// The number of others.
+        more: u64,
+    },
+    /// A source cannot have its path in the image.
+    Prefix {
+        /// The source.
+        source_path: PathBuf,
+        /// The path in the image.
+        prefix: PathBuf,
+        /// The reason, as a sentence.
+        reason: &'static str,
+    },
+    /// The environment says that a library pretends owners and devices, but it is not loaded.
+    NotPretending {
+        /// The program that sets up the environment.
+        program: &'static str,
+        /// The variable that shows it.
+        variable: &'static str,
+    },
     /// IMAGE exists and may not be replaced.
     Exists(PathBuf),
-    /// IMAGE exists and is not a regular file.
-    NotRegular(PathBuf),
+    /// IMAGE is a file that an image is not written to.
+    Unsuitable {
+        /// The image, as it was named.
+        path: PathBuf,
+        /// The reason.
+        why: Unsuitable,
+    },
     /// The image is complete and has its name, and the one that existed is gone. But its directory
     /// could not be written to disk, so that a crash may undo this.
     NotDurable {
@@ -71,6 +103,10 @@ pub enum Change {
     Type,
     /// Its size in bytes changed, from the first value to the second.
     Size(u64, u64),
+    /// It ends before the size that it states.
+    Shorter,
+    /// It goes on behind the size that it states.
+    Longer,
     /// Its contents, owner, mode, links, attributes or names changed.
     Modified,
 }
@@ -99,6 +135,24 @@ impl Error {
         }
     }
 
+    /// Returns true if a file of a source cannot be read, or has changed.
+    pub(crate) fn is_of_reading(&self) -> bool {
+        matches!(self, Self::Io { .. } | Self::Changed { .. })
+    }
+
+    /// The file that the error is about.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Io { path, .. }
+            | Self::Changed { path, .. }
+            | Self::Limit { path, .. }
+            | Self::Exists(path)
+            | Self::Unsuitable { path, .. }
+            | Self::NotDurable { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+
     /// Advice for the user.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
@@ -108,12 +162,19 @@ impl Error {
                  out with --exclude"
             }
             Self::Limit { .. } => "leave the file out with --exclude",
+            Self::Prefix { .. } => {
+                "a source is DIRECTORY or PREFIX=DIRECTORY; write a name with '=' as ./NAME"
+            }
+            Self::NotPretending { .. } => {
+                "use a mkdaxfs that is linked to the C library dynamically, or unset the variable"
+            }
             Self::Exists(_) => "choose another name, or replace the image with --force",
-            Self::NotRegular(_) => "choose another name; an image is written as a regular file",
+            Self::Unsuitable { why, .. } => why.hint(),
             Self::NotDurable { .. } => {
                 "the image can be used; sync(1) may still write its name to disk"
             }
             Self::Pattern { .. } => "see the help of --exclude for the patterns",
+            Self::Several { errors, .. } => return errors.first().and_then(Self::hint),
             Self::Io { action, source, .. } => io_hint(action, source)?,
         })
     }
@@ -128,12 +189,20 @@ pub fn shown(path: &Path) -> String {
 
 fn io_hint(action: &str, source: &io::Error) -> Option<&'static str> {
     Some(match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+            if action.contains("temporary") =>
+        {
+            "free some space, or set TMPDIR to another directory; --dry-run says how large it gets"
+        }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "free some space, or write the image elsewhere; --dry-run says how large it gets"
         }
         io::ErrorKind::FileTooLarge => {
             "raise the limit on file sizes (ulimit -f), or write to a file system that holds large \
              files"
+        }
+        io::ErrorKind::PermissionDenied if action.contains("temporary") => {
+            "set TMPDIR to a directory in which you may create files"
         }
         io::ErrorKind::PermissionDenied if action.contains("image") => {
             "write the image to a directory in which you may create files"
@@ -153,12 +222,37 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io { action, path, .. } => write!(f, "cannot {action} {}", shown(path)),
+            Self::Changed {
+                path,
+                change: change @ (Change::Shorter | Change::Longer),
+            } => write!(f, "{}: {change}", shown(path)),
             Self::Changed { path, change } => {
                 write!(f, "{} changed during the build: {change}", shown(path))
             }
             Self::Limit { path, limit } => write!(f, "{}: {limit}", shown(path)),
+            Self::Several { errors, more } => {
+                let count = more.saturating_add(u64::try_from(errors.len()).unwrap_or(u64::MAX));
+                write!(f, "{count} files cannot be read, or be in an image")
+            }
+            Self::Prefix {
+                source_path,
+                prefix,
+                reason,
+            } => {
+                let (source, prefix) = (shown(source_path), shown(prefix));
+                write!(f, "{source} cannot be at '{prefix}' of the image: {reason}")
+            }
+            Self::NotPretending { program, variable } => write!(
+                f,
+                "{variable} is set, but the library of {program} is not loaded: real owners would \
+                 be recorded"
+            ),
             Self::Exists(path) => write!(f, "{} exists", shown(path)),
-            Self::NotRegular(path) => write!(f, "{} is not a regular file", shown(path)),
+            Self::Unsuitable {
+                why: why @ Unsuitable::EmptyName,
+                ..
+            } => write!(f, "IMAGE {why}"),
+            Self::Unsuitable { path, why } => write!(f, "{} {why}", shown(path)),
             Self::NotDurable { path, .. } => write!(
                 f,
                 "the image {} is complete, but its directory cannot be written to disk",
@@ -179,6 +273,8 @@ impl fmt::Display for Change {
             Self::Vanished => f.write_str("it has vanished"),
             Self::Type => f.write_str("its type changed"),
             Self::Size(old, new) => write!(f, "its size was {old} and is {new}"),
+            Self::Shorter => f.write_str("it ends before its size"),
+            Self::Longer => f.write_str("it goes on behind its size"),
             Self::Modified => f.write_str("it was modified"),
         }
     }

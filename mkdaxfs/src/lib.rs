@@ -48,8 +48,11 @@ mod tree;
 mod write;
 
 pub use build::build;
-pub use error::{shown, Change, Error, Result};
+pub use error::{shown, Change, Error, Result, Unsuitable};
 pub use observer::{LeftOut, Observer, Phase};
-pub use options::{Boundary, Existing, HugeAlign, Keep, Mode, Mtime, Options, Overrides, PageSize};
+pub use options::{
+    Boundary, Existing, HugeAlign, Keep, Mode, Mtime, Options, Overrides, PageSize, SourceSpec,
+    Unreadable,
+};
 pub use summary::Summary;
-pub use write::signals::watch_signals;
+pub use write::interrupt::{interrupt, Left};

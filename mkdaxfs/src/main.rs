@@ -4,9 +4,11 @@
 mod report;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use daxfs_cli::arguments::parse;
 use daxfs_cli::program::{Chain, Output as Printed};
+use daxfs_cli::signals;
 use mkdaxfs::cli::Cli;
 use mkdaxfs::{Error, Options, Summary};
 
@@ -26,17 +28,23 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
-    if let Err(error) = mkdaxfs::watch_signals() {
+    let reporter = Arc::new(Reporter::new(cli.print()));
+    let shown = Arc::clone(&reporter);
+    let last_steps = move || {
+        let left = mkdaxfs::interrupt();
+        shown.clear();
+        left
+    };
+    if let Err(error) = signals::watch(PROGRAM, last_steps) {
         PROGRAM.message(format_args!("cannot watch for signals: {error}"));
         return ExitCode::FAILURE;
     }
-    run(&cli).unwrap_or_else(|error| failure(&error))
+    run(&cli, &reporter).unwrap_or_else(|error| failure(&error))
 }
 
-fn run(cli: &Cli) -> mkdaxfs::Result<ExitCode> {
+fn run(cli: &Cli, reporter: &Reporter) -> mkdaxfs::Result<ExitCode> {
     let options = cli.options()?;
-    let reporter = Reporter::new(cli.print());
-    let result = mkdaxfs::build(&options, &reporter);
+    let result = mkdaxfs::build(&options, reporter);
     reporter.finish();
     Ok(match print(cli, &options, &result?) {
         Printed::Done => ExitCode::SUCCESS,
@@ -46,7 +54,7 @@ fn run(cli: &Cli) -> mkdaxfs::Result<ExitCode> {
 
 fn print(cli: &Cli, options: &Options, summary: &Summary) -> Printed {
     PROGRAM.output(if cli.json() {
-        print_json(summary)
+        print_json(options, summary)
     } else {
         print_text(cli.print(), options, summary)
     })
@@ -54,13 +62,22 @@ fn print(cli: &Cli, options: &Options, summary: &Summary) -> Printed {
 
 /// Prints an error with its causes and a hint, and returns the exit status.
 fn failure(error: &Error) -> ExitCode {
-    PROGRAM.message(Chain(error));
+    if let Error::Several { errors, more } = error {
+        for error in errors {
+            PROGRAM.message(Chain(error));
+        }
+        if *more != 0 {
+            PROGRAM.message(format_args!("and {more} more"));
+        }
+    } else {
+        PROGRAM.message(Chain(error));
+    }
     if let Some(hint) = error.hint() {
         PROGRAM.message(hint);
     }
     match error {
-        // A wrong pattern is a wrong command line, like those that the parser finds.
-        Error::Pattern { .. } => ExitCode::from(USAGE),
+        // A wrong pattern or prefix is a wrong command line, like those that the parser finds.
+        Error::Pattern { .. } | Error::Prefix { .. } => ExitCode::from(USAGE),
         _ => ExitCode::FAILURE,
     }
 }

@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use crate::error::Error;
+
 /// Receives the reports of a build. Calls come from several threads.
 pub trait Observer: Sync {
     /// Reports that a phase begins. The build goes on when the call returns.
@@ -13,6 +15,9 @@ pub trait Observer: Sync {
 
     /// Reports a file, or part of one, that is not in the image.
     fn left_out(&self, _path: &Path, _why: LeftOut) {}
+
+    /// Reports a file that is not in the image because it cannot be read, or has changed.
+    fn skipped(&self, _error: &Error) {}
 }
 
 /// Ignores all reports.
@@ -45,11 +50,12 @@ pub enum LeftOut {
     Excluded,
     /// It is the image that is about to be replaced.
     Image,
-    /// It is on another file system.
-    OtherFileSystem,
-    /// It is below a directory on which another file system is mounted. The directory itself is in
-    /// the image.
+    /// It is below a mount point, or on another device. The directory itself is in the image.
     Mounted,
+    /// It could not be read, or has changed, and the build has begun anew without it.
+    Unreadable,
     /// An extended attribute of a namespace that the format does not hold.
     Xattr,
+    /// An extended attribute that the file system lists and does not have.
+    XattrWithoutValue,
 }

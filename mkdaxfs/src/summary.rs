@@ -8,9 +8,9 @@ use serde::Serialize;
 use crate::num::len64;
 use crate::options::PageSize;
 use crate::plan::contents::{Content, Location};
+use crate::plan::extents::DataExtent;
 use crate::plan::huge;
 use crate::plan::offset::ImageOffset;
-use crate::tree::extents::DataExtent;
 use crate::tree::node::NodeKind;
 use crate::tree::Tree;
 use crate::write::passes::ContentsWritten;
@@ -69,7 +69,7 @@ pub struct Summary {
 pub(crate) fn count(tree: &Tree) -> (u64, u64) {
     let files = tree
         .nodes()
-        .filter(|(_, node)| matches!(node.kind, NodeKind::Regular(_)));
+        .filter(|(_, node)| matches!(node.kind, NodeKind::Regular));
     let bytes = files.map(|(_, node)| node.status.size).sum();
     (tree.entry_count() + 1, bytes)
 }
@@ -97,7 +97,7 @@ pub(crate) fn of(tree: &Tree, image: &ContentsWritten, sealed: &Sealed) -> Summa
             if is_shared {
                 summary.add_shared(content);
             } else {
-                let extents = tree.extents(id).unwrap_or_default();
+                let extents = image.sparse.extents(id).unwrap_or_default();
                 summary.add_content(content, extents, image.sections.page());
             }
         }

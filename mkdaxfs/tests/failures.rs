@@ -10,7 +10,9 @@ use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use mkdaxfs::{build, Change, Error, Existing, Keep, LeftOut, Observer, Options, Phase};
+use mkdaxfs::{
+    build, Change, Error, Existing, Keep, LeftOut, Observer, Options, Phase, SourceSpec, Unsuitable,
+};
 use support::{check, inode, noise, Scene};
 
 /// An observer that changes the tree between the scan and the first read.
@@ -30,6 +32,14 @@ fn change_of(scene: &Scene, act: impl Fn() + Sync) -> (PathBuf, Change) {
     assert!(scene.leftovers().is_empty(), "{:?}", scene.leftovers());
     match error {
         Error::Changed { path, change } => (path, change),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The reason why an image is not written.
+fn unsuitable(options: &Options) -> Unsuitable {
+    match build(options, &()).unwrap_err() {
+        Error::Unsuitable { why, .. } => why,
         other => panic!("{other:?}"),
     }
 }
@@ -205,9 +215,9 @@ fn an_image_that_exists_is_replaced_only_if_that_is_asked_for() {
         image: image.into(),
         ..scene.options()
     };
-    assert!(matches!(build(&directory, &()), Err(Error::NotRegular(_))));
+    assert_eq!(unsuitable(&directory), Unsuitable::Directory);
     fs::create_dir(scene.image()).unwrap();
-    assert!(matches!(build(&force, &()), Err(Error::NotRegular(_))));
+    assert_eq!(unsuitable(&force), Unsuitable::Directory);
 }
 
 /// A reader of the old image still has all of it when it is replaced.
@@ -278,7 +288,7 @@ fn source_and_image_must_make_sense() {
     let not_directory = (file.clone(), Some(rustix::io::Errno::NOTDIR.raw_os_error()));
     assert_eq!(
         io(Options {
-            source: file,
+            sources: vec![SourceSpec::root(file)],
             ..scene.options()
         }),
         not_directory
@@ -290,7 +300,7 @@ fn source_and_image_must_make_sense() {
     );
     assert_eq!(
         io(Options {
-            source: absent.clone(),
+            sources: vec![SourceSpec::root(absent.clone())],
             ..scene.options()
         }),
         not_found
@@ -307,7 +317,7 @@ fn source_and_image_must_make_sense() {
         ..scene.options()
     };
     // No --force would help.
-    assert!(matches!(build(&directory, &()), Err(Error::NotRegular(_))));
+    assert_eq!(unsuitable(&directory), Unsuitable::Directory);
 }
 
 #[test]

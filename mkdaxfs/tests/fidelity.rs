@@ -7,15 +7,14 @@ mod support;
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{symlink, FileExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{symlink, FileExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use daxfs_image::format::{FileData, InodeKind};
 use mkdaxfs::Keep;
 use rustix::fs::{
-    chownat, fallocate, lsetxattr, mknodat, utimensat, AtFlags, FallocateFlags, FileType, Gid,
-    Mode, Timespec, Timestamps, Uid, XattrFlags, CWD, UTIME_OMIT,
+    chownat, lsetxattr, mknodat, utimensat, AtFlags, FileType, Gid, Mode, Timespec, Timestamps,
+    Uid, XattrFlags, CWD, UTIME_OMIT,
 };
 use support::{check, contents, inode, noise, xattrs, Scene};
 
@@ -295,62 +294,4 @@ fn sizes_around_every_boundary_are_kept() {
         });
         support::compare(&scene.source(), &image);
     }
-}
-
-/// A file with reserved storage may have as much of it as bytes, and holes all the same.
-#[test]
-fn holes_are_kept_though_nothing_is_saved_by_them() {
-    let scene = Scene::new();
-    let file = File::create(scene.source().join("reserved")).unwrap();
-    let length = 16 * 4096;
-    fallocate(&file, FallocateFlags::empty(), 0, length).unwrap();
-    file.write_all_at(b"end", length - 3).unwrap();
-    file.sync_all().unwrap();
-    assert!(file.metadata().unwrap().blocks() * 512 >= length);
-    scene.build();
-    let image = check(&scene.image(), Keep::Yes);
-    let InodeKind::Regular(FileData::Sparse(list)) = inode(&image, b"reserved").kind else {
-        panic!("not sparse");
-    };
-    assert_eq!(list.count(), 1);
-}
-
-#[test]
-fn holes_are_kept_and_a_file_may_have_terabytes_of_them() {
-    let scene = Scene::new();
-    let make = |name: &str, size: u64, writes: &[(u64, &[u8])]| {
-        let file = File::create(scene.source().join(name)).unwrap();
-        file.set_len(size).unwrap();
-        for (offset, bytes) in writes {
-            file.write_all_at(bytes, *offset).unwrap();
-        }
-    };
-    let mib = noise(5, 1 << 20);
-    make("only holes", 1 << 40, &[]);
-    make(
-        "over 4 GiB",
-        (5 << 30) + 17,
-        &[(0, b"start"), ((4 << 30) + 5, &mib), ((5 << 30) + 16, b"e")],
-    );
-    make(
-        "many",
-        3000 * 8192,
-        &(0..3000).map(|n| (n * 8192, &b"x"[..])).collect::<Vec<_>>(),
-    );
-    make("tail", 100_000, &[(0, b"data")]);
-    make("equal", 100_000, &[(0, b"data")]);
-    make("no hole", 100_000, &[(0, &noise(6, 100_000))]);
-    make("zeros", 100_000, &[(0, &vec![0; 100_000])]);
-    let summary = scene.build();
-    assert_eq!(summary.sparse_files, 5);
-    assert!(summary.image_bytes < 20 << 20, "{}", summary.image_bytes);
-    let image = check(&scene.image(), Keep::Yes);
-    let InodeKind::Regular(FileData::Sparse(list)) = inode(&image, b"over 4 GiB").kind else {
-        panic!("not sparse");
-    };
-    assert_eq!(list.count(), 3);
-    assert!(matches!(
-        inode(&image, b"zeros").kind,
-        InodeKind::Regular(FileData::Direct { .. })
-    ));
 }

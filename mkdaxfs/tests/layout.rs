@@ -102,9 +102,8 @@ fn equal_contents_are_stored_once() {
 /// An extent behind a hole keeps its distance to 2 MiB in the file, so that huge pages map it.
 #[test]
 fn large_pieces_of_sparse_files_are_aligned() {
-    const PAGE: u64 = 4096;
     let scene = Scene::new();
-    let (begin, length) = (HUGE_PAGE + 3 * PAGE, 9 << 20);
+    let (begin, length) = (2 * HUGE_PAGE + (576 << 10), 9 << 20);
     let file = fs::File::create(scene.source().join("weights")).unwrap();
     file.write_all_at(&noise(2, length), begin).unwrap();
     let summary = scene.build();

@@ -15,6 +15,7 @@
 //! | [`mutants`] | proof that the tests of tools and libraries can fail |
 //! | [`patches`] | proof that guest cases can fail |
 //! | [`packages`] | Debian packages, and waiting for the package manager |
+//! | [`peers`] | the newest tools of other file systems, beside the machine's own |
 //! | [`process`] | running other programs, with errors that name them |
 //! | [`qemu`] | guests: a shell, and the tests that run in them |
 //! | [`readme`] | commands of the documentation, run as a new user would type them |
@@ -26,6 +27,11 @@
 //! | [`tidy`] | rules about the source tree that no compiler checks |
 //! | [`tree`] | directory trees as test subjects |
 //! | [`workspace`] | paths: checkout, target directory |
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a development program: a panic where its output is closed does no harm"
+)]
 #![forbid(unsafe_code)]
 
 mod bench;
@@ -40,6 +46,7 @@ mod manual;
 mod mutants;
 mod packages;
 mod patches;
+mod peers;
 mod process;
 mod qemu;
 mod readme;
@@ -79,7 +86,7 @@ enum Task {
     Test(test::Args),
     /// Check the tidy rules alone and print the findings.
     Tidy,
-    /// Install the Debian packages that the other commands use.
+    /// Install the Debian packages that the other commands use, and fetch the newest peers.
     Setup,
     /// Obtain, configure and build the guest kernel.
     ///
@@ -126,7 +133,7 @@ fn main() -> ExitCode {
 
 fn dispatch(task: &Task) -> Result<ExitCode> {
     match task {
-        Task::Setup => setup::run().map(|()| ExitCode::SUCCESS),
+        Task::Setup => setup::all().map(|()| ExitCode::SUCCESS),
         Task::Check => check::run(),
         Task::Bench(bench) => bench.run(),
         Task::Coverage => coverage::run().map(|()| ExitCode::SUCCESS),

@@ -251,7 +251,9 @@ FILES
        target/dist/        manual pages and completions
        target/fuzz/        inputs found by fuzzing
        $XDG_CACHE_HOME/daxfs/
-                           kernel source, kernels, bindgen, Debian trees
+                           kernel source, kernels, bindgen, Debian trees, and in
+                           trees/peers-forky the newest tools of EROFS and SquashFS with the
+                           libraries that they need; remove it to fetch newer ones
 
 SEE ALSO
        README.md, CONTRIBUTING.md, docs/testing.md

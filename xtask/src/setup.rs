@@ -2,11 +2,12 @@
 //! `cargo xtask setup`: installs the programs that the other commands start.
 //!
 //! On a Debian machine the packages come by `apt-get`. Elsewhere, or without root, the missing
-//! programs are named so that the user can install them.
+//! programs are named so that the user can install them. The newest tools of other file systems are
+//! not installed; they are unpacked in the cache, see [`crate::peers`].
 
 use anyhow::Result;
 
-use crate::packages;
+use crate::{packages, peers};
 
 /// Packages for the round trips and the build benchmark, each with one of its programs.
 const PACKAGES: &[(&str, &str)] = &[
@@ -26,4 +27,16 @@ const PACKAGES: &[(&str, &str)] = &[
 pub(crate) fn run() -> Result<()> {
     packages::install(PACKAGES)?;
     packages::fetch_lists()
+}
+
+/// Installs missing packages, and fetches the newest tools of other file systems.
+///
+/// # Errors
+/// When something is missing that cannot be obtained from here; the error says what to do.
+pub(crate) fn all() -> Result<()> {
+    run()?;
+    for line in peers::newest()?.versions()? {
+        println!("{line}");
+    }
+    Ok(())
 }

@@ -83,11 +83,18 @@ pub fn record<T: Serialize>(out: &mut dyn Write, record: Kind, value: &T) -> io:
     )
 }
 
+/// A record as text, without the line's end.
+#[must_use]
+pub fn record_text<T: Serialize>(record: Kind, value: &T) -> String {
+    text(&Record {
+        schema: SCHEMA,
+        record,
+        value,
+    })
+}
+
 /// Writes a value as one line.
-///
-/// # Errors
-/// Those of the output.
-pub fn line<T: Serialize>(out: &mut dyn Write, value: &T) -> io::Result<()> {
+fn line<T: Serialize>(out: &mut dyn Write, value: &T) -> io::Result<()> {
     let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Ascii);
     value.serialize(&mut serializer).map_err(io::Error::from)?;
     out.write_all(b"\n")

@@ -9,7 +9,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use anyhow::{ensure, Context, Result};
 use daxfs_image::format::directory::Position;
 use daxfs_image::format::{Directory, Inode};
+use daxfs_image::FileImage;
 use rustix::fs::{fstat, openat, Mode, OFlags};
+
+use crate::select::Scope;
+
+use super::slot::{Before, Slot};
 
 /// The number of directories that are kept open.
 const OPEN: usize = 64;
@@ -25,6 +30,10 @@ pub(super) struct Level {
     pub(super) position: Position,
     /// The length of its path.
     pub(super) path_length: usize,
+    /// The part of it that is extracted.
+    pub(super) scope: Scope,
+    /// Its names before it was extracted to, where that matters.
+    before: Before,
 }
 
 impl Level {
@@ -35,6 +44,7 @@ impl Level {
         directory: Directory,
         position: Position,
         path_length: usize,
+        scope: Scope,
     ) -> Result<Self> {
         Ok(Self {
             identity: identity(descriptor.as_fd())?,
@@ -43,6 +53,8 @@ impl Level {
             directory,
             position,
             path_length,
+            scope,
+            before: Before::new(),
         })
     }
 }
@@ -82,11 +94,15 @@ impl Levels {
         self.0.last_mut()
     }
 
-    /// The descriptor of the last directory.
-    pub(super) fn descriptor(&self) -> Result<BorrowedFd<'_>> {
+    /// A name in the last directory.
+    pub(super) fn slot<'a>(&'a self, image: &'a FileImage, name: &'a [u8]) -> Result<Slot<'a>> {
         let level = self.0.last().context("no directory is open")?;
         let descriptor = level.descriptor.as_ref();
-        Ok(descriptor.context("a directory was closed early")?.as_fd())
+        Ok(Slot {
+            parent: descriptor.context("a directory was closed early")?.as_fd(),
+            name,
+            listing: Some((image, level.directory, &level.before)),
+        })
     }
 
     /// Returns true if all directories have been left.

@@ -1,127 +1,214 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Inodes with several names.
 //!
-//! Such an inode is created in a temporary directory within the target, and each of its names is
+//! Such an inode is created in a directory of its own within the target, and each of its names is
 //! linked to it there. The directory of the first name need not be found again, however deep it is.
+//! Its last name is not linked, but moved there: so it never has more names than in the image.
+//!
+//! A target may allow fewer links than the image has. Then the inode that has as many as possible
+//! is followed by a copy, to which the next names are linked. Where there are no links at all, each
+//! name is a file of its own.
 
-use std::collections::hash_map::Entry;
 use std::collections::HashMap;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 
-use anyhow::{bail, Context, Result};
-use daxfs_image::format::{Ino, Inode, InodeKind};
-use daxfs_image::FileImage;
-use rustix::fs::{linkat, mkdirat, openat, unlinkat, AtFlags, Mode, OFlags};
+use anyhow::Result;
+use daxfs_image::format::{Ino, Inode};
+use rustix::fs::{linkat, renameat, renameat_with, statat, AtFlags, RenameFlags};
 use rustix::io::Errno;
 
-use super::objects::{replacing, Maker};
+use super::objects::Maker;
+use super::slot::{Refused, Slot};
+use super::staging::Staging;
+use super::summary::Loss;
 
-/// The temporary directory for inodes with several names.
-pub(super) struct Links {
-    target: OwnedFd,
-    name: String,
-    directory: Option<OwnedFd>,
-    /// The number of names that each inode still lacks; 0 for one that could not be created.
-    lacking: HashMap<Ino, u32>,
+/// The inodes with several names.
+pub(super) struct Links<'a> {
+    staging: Staging<'a>,
+    files: HashMap<Ino, Staged>,
+    /// False once the target has refused a hard link.
+    linkable: bool,
 }
 
-impl Links {
-    /// Chooses a name in `target` that the image does not use. Nothing is created yet.
-    pub(super) fn new(image: &FileImage, target: &OwnedFd) -> Result<Self> {
-        let root = image.inode(image.superblock().root())?;
-        let InodeKind::Directory(directory) = root.kind else {
-            bail!("the root of the image is not a directory");
-        };
-        let mut name = format!(".daxfs-fsck.{}", std::process::id());
-        while image.lookup(&directory, name.as_bytes())?.is_some() {
-            name.push('_');
+/// An inode of which some names were created.
+#[derive(Clone, Copy)]
+struct Staged {
+    /// The number of names that it still lacks.
+    lacking: u32,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// It lies in the directory for such inodes.
+    Present,
+    /// It has been given away, or is still to be created.
+    Absent,
+    /// It could not be created.
+    Impossible,
+}
+
+impl<'a> Links<'a> {
+    /// No inode has a name yet.
+    pub(super) fn new(staging: Staging<'a>) -> Self {
+        Self {
+            staging,
+            files: HashMap::new(),
+            linkable: true,
         }
-        Ok(Self {
-            target: target.try_clone()?,
-            name,
-            directory: None,
-            lacking: HashMap::new(),
-        })
     }
 
     /// Creates one more name of an inode.
     pub(super) fn link(
         &mut self,
         maker: &mut Maker<'_, '_>,
-        parent: BorrowedFd<'_>,
-        name: &[u8],
+        slot: Slot<'_>,
         inode: &Inode,
         path: &[u8],
     ) -> Result<()> {
-        let staging = self.open()?;
-        let staged = inode.ino.to_string();
-        let lacking = match self.lacking.entry(inode.ino) {
-            Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => {
-                let before = maker.writer.summary.files;
-                maker.file(staging.as_fd(), staged.as_bytes(), inode, path)?;
-                let made = maker.writer.summary.files > before;
-                maker.writer.summary.files = before;
-                entry.insert(if made { inode.link_count } else { 0 })
-            }
+        let unseen = Staged {
+            lacking: inode.link_count,
+            state: State::Absent,
         };
-        if *lacking == 0 {
-            return Ok(());
+        let mut staged = self.files.remove(&inode.ino).unwrap_or(unseen);
+        if staged.state != State::Impossible {
+            self.create(maker, slot, inode, path, &mut staged)?;
         }
-        let link = || linkat(&staging, staged.as_str(), parent, name, AtFlags::empty());
-        replacing(maker.existing, parent, name, link).context("cannot create the hard link")?;
-        maker.writer.summary.files += 1;
-        *lacking -= 1;
-        if *lacking == 0 {
-            self.lacking.remove(&inode.ino);
-            unlinkat(&staging, staged.as_str(), AtFlags::empty())?;
+        staged.lacking = staged.lacking.saturating_sub(1);
+        if staged.lacking != 0 {
+            self.files.insert(inode.ino, staged);
         }
         Ok(())
     }
 
-    /// The directory, created on first use.
-    fn open(&mut self) -> Result<OwnedFd> {
-        let directory = match self.directory.take() {
-            Some(directory) => directory,
-            None => self
-                .make()
-                .context("cannot create a directory for hard links")?,
-        };
-        let copy = directory.try_clone()?;
-        self.directory = Some(directory);
-        Ok(copy)
-    }
-
-    fn make(&self) -> Result<OwnedFd> {
-        mkdirat(&self.target, self.name.as_str(), Mode::RWXU)?;
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(openat(
-            &self.target,
-            self.name.as_str(),
-            flags,
-            Mode::empty(),
-        )?)
-    }
-
-    /// Removes the directory and the files that are left in it.
-    pub(super) fn remove(&mut self) -> Result<()> {
-        let Some(directory) = self.directory.take() else {
-            return Ok(());
-        };
-        for ino in self.lacking.keys() {
-            match unlinkat(&directory, ino.to_string(), AtFlags::empty()) {
-                Ok(()) | Err(Errno::NOENT) => {}
-                error => error.context("cannot remove a file for hard links")?,
-            }
+    fn create(
+        &mut self,
+        maker: &mut Maker<'_, '_>,
+        slot: Slot<'_>,
+        inode: &Inode,
+        path: &[u8],
+        staged: &mut Staged,
+    ) -> Result<()> {
+        let is_copy = staged.state == State::Absent && staged.lacking != inode.link_count;
+        if is_copy {
+            let reason = "the target allows no more links; it is a copy";
+            maker.lose(Loss::HardLink, path, "create the hard link", reason);
         }
-        unlinkat(&self.target, self.name.as_str(), AtFlags::REMOVEDIR)
-            .context("cannot remove the directory for hard links")
+        if !self.linkable {
+            return maker.file(slot, inode, path).map(drop);
+        }
+        if staged.state == State::Absent && !self.stage(maker, inode, path, staged)? {
+            return Ok(());
+        }
+        match self.name(maker, slot, inode.ino, staged) {
+            Ok(()) => maker.count(),
+            Err(Refused::Os(Errno::MLINK)) => match self.give(maker, slot, inode.ino, staged) {
+                Ok(()) => maker.count(),
+                Err(refused) => maker.refused(refused, path, "move the file")?,
+            },
+            Err(Refused::Os(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS)) => {
+                self.linkable = false;
+                staged.state = State::Absent;
+                maker.file(slot, inode, path)?;
+            }
+            // A directory that is reused may be a mount point.
+            Err(Refused::Os(error @ Errno::XDEV)) => {
+                let what = "create the hard link, but only a copy";
+                maker.problem(Loss::HardLink, path, what, error);
+                maker.file(slot, inode, path)?;
+            }
+            Err(refused) => maker.refused(refused, path, "create the hard link")?,
+        }
+        Ok(())
     }
-}
 
-impl Drop for Links {
-    fn drop(&mut self) {
-        // Reached after an error, which is reported instead.
-        let _ = self.remove();
+    /// Creates the inode in the directory for such inodes. Returns false if that is impossible.
+    fn stage(
+        &mut self,
+        maker: &mut Maker<'_, '_>,
+        inode: &Inode,
+        path: &[u8],
+        staged: &mut Staged,
+    ) -> Result<bool> {
+        let name = inode.ino.to_string();
+        let slot = Slot {
+            parent: self.staging.open()?,
+            name: name.as_bytes(),
+            listing: None,
+        };
+        let made = maker.stage(slot, inode, path)?;
+        staged.state = if made {
+            State::Present
+        } else {
+            State::Impossible
+        };
+        Ok(made)
+    }
+
+    /// Links a name to the inode, or moves it there if the name is its last one.
+    fn name(
+        &mut self,
+        maker: &Maker<'_, '_>,
+        slot: Slot<'_>,
+        ino: Ino,
+        staged: &mut Staged,
+    ) -> Result<(), Refused> {
+        if staged.lacking <= 1 {
+            return self.give(maker, slot, ino, staged);
+        }
+        let directory = self.directory()?;
+        let name = ino.to_string();
+        let link = || {
+            linkat(
+                directory,
+                name.as_str(),
+                slot.parent,
+                slot.name,
+                AtFlags::empty(),
+            )
+        };
+        slot.create(maker.existing, link)
+    }
+
+    /// Moves the inode to a name.
+    fn give(
+        &mut self,
+        maker: &Maker<'_, '_>,
+        slot: Slot<'_>,
+        ino: Ino,
+        staged: &mut Staged,
+    ) -> Result<(), Refused> {
+        let directory = self.directory()?;
+        let name = ino.to_string();
+        let give = || match renameat_with(
+            directory,
+            name.as_str(),
+            slot.parent,
+            slot.name,
+            RenameFlags::NOREPLACE,
+        ) {
+            // Older file systems do not know the flag.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+                match statat(slot.parent, slot.name, AtFlags::SYMLINK_NOFOLLOW) {
+                    Ok(_) => Err(Errno::EXIST),
+                    Err(_) => renameat(directory, name.as_str(), slot.parent, slot.name),
+                }
+            }
+            given => given,
+        };
+        slot.create(maker.existing, give)?;
+        staged.state = State::Absent;
+        Ok(())
+    }
+
+    fn directory(&mut self) -> Result<BorrowedFd<'_>, Refused> {
+        // It was made when the inode was created there.
+        self.staging.open().map_err(|_| Refused::Os(Errno::NOENT))
+    }
+
+    /// Removes the directory and the files that are left in it. All files must have been closed:
+    /// network file systems keep a file that is open under another name.
+    pub(super) fn remove(&mut self) -> Result<()> {
+        self.staging.remove()
     }
 }

@@ -16,15 +16,21 @@
 //! | `target` | the directory that is extracted to |
 //! | `levels` | the directories from the target down to the current one |
 //! | `objects` | creating files of every type |
+//! | `slot` | the name under which a file is created, and the file that already has it |
 //! | `links` | inodes with several names |
+//! | `staging` | a directory for files that have no name yet |
+//! | `restore` | the properties that are restored |
 //! | `attributes` | owners, extended attributes, modes and times |
 //! | `writer` | contents, written by all threads |
-//! | `summary` | counts of restored files, and attributes that could not be restored |
+//! | `summary` | counts of restored files, and losses |
 
 mod attributes;
 mod levels;
 mod links;
 mod objects;
+mod restore;
+mod slot;
+mod staging;
 mod summary;
 mod target;
 mod writer;
@@ -39,13 +45,15 @@ use daxfs_image::file;
 use daxfs_image::format::{Cookie, Directory, Inode, InodeKind, ListBuf, Listed};
 use daxfs_image::{FileImage, InodeSet};
 
+use crate::select::{Scope, Selection};
 use attributes::Handle;
 use levels::{Level, Levels};
 use links::Links;
 use objects::Maker;
+use staging::Staging;
 use writer::{explain, Job, Pool, Writer};
 
-pub use objects::content_bytes;
+pub use restore::{Modes, Owners, Restore, Xattrs};
 pub use summary::Summary;
 pub use target::{Existing, Target};
 pub use writer::Progress;
@@ -53,13 +61,14 @@ pub use writer::Progress;
 /// The number of files that may wait for their contents. Each is open.
 const QUEUE: usize = 16;
 
-/// Writes the tree of `image` to `target`, in `threads` threads.
+/// Writes the selected part of the tree of `image` to `target`, in `threads` threads.
 ///
 /// # Errors
-/// The error that ended the extraction. Attributes of single files that could not be restored, such
+/// The error that ended the extraction. Properties of single files that could not be restored, such
 /// as owners without privilege, are in the [`Summary`] instead.
 pub fn extract(
     image: &FileImage,
+    selection: &Selection,
     target: &Target,
     threads: usize,
     progress: &Progress<'_>,
@@ -72,21 +81,25 @@ pub fn extract(
     thread::scope(|scope| {
         let helpers = views.into_iter().map(|view| {
             let help = move || {
-                let mut writer = Writer::new(&view, progress);
+                let mut writer = Writer::new(&view, target.restore(), progress);
                 pool.work(&mut writer).map(|()| writer.summary)
             };
             thread::Builder::new().spawn_scoped(scope, help)
         });
         let helpers = helpers.collect::<Result<Vec<_>, _>>();
         let helpers = helpers.context("cannot start a thread")?;
-        let mut writer = Writer::new(image, progress);
-        let (root, mut done) = walk(image, target, queue, pool, &mut writer);
+        let mut writer = Writer::new(image, target.restore(), progress);
+        let (remains, mut done) = walk(image, selection, target, queue, pool, &mut writer);
         done = done.and(pool.work(&mut writer));
         for helper in helpers {
             let help = helper.join().unwrap_or_else(|panic| resume_unwind(panic));
             done = done.and(help.map(|summary| writer.summary.absorb(summary)));
         }
-        done?;
+        let Some((mut links, root)) = remains else {
+            return done.map(|()| writer.summary);
+        };
+        // Removal changes the time of the root directory.
+        done.and(links.remove())?;
         if let Some((descriptor, inode)) = root {
             writer.finish(Handle::Open(descriptor.as_fd()), &inode, b"")?;
         }
@@ -94,16 +107,21 @@ pub fn extract(
     })
 }
 
-/// Creates the tree, and returns the root directory, which is still to receive its attributes.
+/// The work that is left after all contents: the directory for hard links is removed, and then the
+/// root directory receives its attributes.
+type Remains<'a> = (Links<'a>, Option<(OwnedFd, Inode)>);
+
+/// Creates the tree.
 fn walk<'a>(
     image: &'a FileImage,
+    selection: &'a Selection,
     target: &Target,
     queue: SyncSender<Job>,
     pool: &Pool,
     writer: &mut Writer<'a>,
-) -> (Option<(OwnedFd, Inode)>, Result<()>) {
+) -> (Option<Remains<'a>>, Result<()>) {
     let maker = Maker::new(image, queue, writer, target.existing());
-    let mut extraction = match Extraction::new(image, target, maker) {
+    let mut extraction = match Extraction::new(image, selection, target, maker) {
         Ok(extraction) => extraction,
         Err(error) => {
             pool.fail();
@@ -114,14 +132,15 @@ fn walk<'a>(
         pool.fail();
         explain(error, &extraction.path, image)
     });
-    (extraction.root, done)
+    (Some((extraction.links, extraction.root)), done)
 }
 
 /// The state of an extraction.
 struct Extraction<'a, 'w> {
     image: &'a FileImage,
+    selection: &'a Selection,
     maker: Maker<'a, 'w>,
-    links: Links,
+    links: Links<'a>,
     levels: Levels,
     entered: InodeSet,
     /// The root directory, once it was left: it receives its attributes after all contents.
@@ -132,21 +151,27 @@ struct Extraction<'a, 'w> {
 
 impl<'a, 'w> Extraction<'a, 'w> {
     /// Opens the target and enters it.
-    fn new(image: &'a FileImage, target: &Target, maker: Maker<'a, 'w>) -> Result<Self> {
+    fn new(
+        image: &'a FileImage,
+        selection: &'a Selection,
+        target: &Target,
+        maker: Maker<'a, 'w>,
+    ) -> Result<Self> {
         let root = image
             .inode(image.superblock().root())
             .context("cannot read the root directory")?;
-        let directory = target.open()?;
+        let directory = target.open(&mut maker.writer.summary)?;
         let mut extraction = Self {
             image,
+            selection,
             maker,
-            links: Links::new(image, &directory)?,
+            links: Links::new(Staging::new(image, &directory)?),
             levels: Levels::default(),
             entered: InodeSet::new(image),
             root: None,
             path: Vec::new(),
         };
-        extraction.enter(directory, &root)?;
+        extraction.enter(directory, &root, selection.start())?;
         Ok(extraction)
     }
 
@@ -155,39 +180,39 @@ impl<'a, 'w> Extraction<'a, 'w> {
         let mut buffer = ListBuf::new();
         while let Some(level) = self.levels.last_mut().filter(|_| !pool.has_failed()) {
             self.path.truncate(level.path_length);
-            let directory = level.directory;
+            let (directory, scope) = (level.directory, level.scope);
             let position = &mut level.position;
             let Some(listed) = self.image.next_entry(&directory, position, &mut buffer)? else {
                 self.leave()?;
                 continue;
             };
             let Listed { entry, name, .. } = listed;
+            let Some(scope) = self.selection.entry(scope, name) else {
+                continue;
+            };
             if !self.path.is_empty() {
                 self.path.push(b'/');
             }
             self.path.extend_from_slice(name);
             let inode = self.image.child(&directory, &entry)?;
-            self.entry(name, &inode)?;
+            self.entry(name, &inode, scope)?;
         }
         Ok(())
     }
 
-    fn entry(&mut self, name: &[u8], inode: &Inode) -> Result<()> {
-        let parent = self.levels.descriptor()?;
+    fn entry(&mut self, name: &[u8], inode: &Inode, scope: Scope) -> Result<()> {
+        let slot = self.levels.slot(self.image, name)?;
         match inode.kind {
-            InodeKind::Directory(_) => {
-                let directory = self.maker.directory(parent, name)?;
-                self.enter(directory, inode)
-            }
-            _ if inode.link_count > 1 => {
-                self.links
-                    .link(&mut self.maker, parent, name, inode, &self.path)
-            }
-            _ => self.maker.file(parent, name, inode, &self.path),
+            InodeKind::Directory(_) => match self.maker.directory(slot, &self.path)? {
+                Some(directory) => self.enter(directory, inode, scope),
+                None => Ok(()),
+            },
+            _ if inode.link_count > 1 => self.links.link(&mut self.maker, slot, inode, &self.path),
+            _ => self.maker.file(slot, inode, &self.path).map(drop),
         }
     }
 
-    fn enter(&mut self, descriptor: OwnedFd, inode: &Inode) -> Result<()> {
+    fn enter(&mut self, descriptor: OwnedFd, inode: &Inode, scope: Scope) -> Result<()> {
         let InodeKind::Directory(directory) = inode.kind else {
             bail!("the root of the image is not a directory");
         };
@@ -201,6 +226,7 @@ impl<'a, 'w> Extraction<'a, 'w> {
             directory,
             position,
             self.path.len(),
+            scope,
         )?);
         Ok(())
     }
@@ -211,8 +237,6 @@ impl<'a, 'w> Extraction<'a, 'w> {
             return Ok(());
         };
         if self.levels.is_empty() {
-            // Removal would change the time of the root directory.
-            self.links.remove()?;
             self.root = Some((descriptor, inode));
             return Ok(());
         }

@@ -4,14 +4,19 @@
 use std::fs::{self, DirBuilder};
 use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{ensure, Context, Result};
-use daxfs_image::file::printable;
-use rustix::fs::{open, Mode, OFlags};
+use daxfs_image::escape::printable;
+use daxfs_image::path::LastLink;
+use rustix::fs::CWD;
 
 use super::attributes;
+use super::restore::Restore;
+use super::staging::is_staging;
+use super::summary::{Loss, Summary};
 
 /// The treatment of files that exist in the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +32,7 @@ pub enum Existing {
 pub struct Target {
     path: PathBuf,
     existing: Existing,
+    restore: Restore,
 }
 
 impl Target {
@@ -35,10 +41,11 @@ impl Target {
     ///
     /// # Errors
     /// If it exists and cannot be extracted to.
-    pub fn new(path: &Path, existing: Existing) -> Result<Self> {
+    pub fn new(path: &Path, existing: Existing, restore: Restore) -> Result<Self> {
         let target = Self {
             path: path.to_owned(),
             existing,
+            restore,
         };
         target.check()?;
         Ok(target)
@@ -49,21 +56,41 @@ impl Target {
         self.existing
     }
 
+    /// The properties that are restored.
+    pub(super) fn restore(&self) -> Restore {
+        self.restore
+    }
+
     fn check(&self) -> Result<()> {
         let path = printable(&self.path);
-        let mut entries = match fs::read_dir(&self.path) {
+        let entries = match fs::read_dir(&self.path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             entries => entries.with_context(|| format!("cannot extract to {path}"))?,
         };
+        if self.existing == Existing::Replace {
+            return Ok(());
+        }
+        let mut is_empty = true;
+        for entry in entries {
+            let name = entry
+                .with_context(|| format!("cannot read {path}"))?
+                .file_name();
+            ensure!(
+                !is_staging(name.as_bytes()),
+                "cannot extract to {path}: an extraction to it was not completed (--force repeats \
+                 it)"
+            );
+            is_empty = false;
+        }
         ensure!(
-            self.existing == Existing::Replace || entries.next().is_none(),
+            is_empty,
             "cannot extract to {path}: it is not empty (--force reuses it)"
         );
         Ok(())
     }
 
     /// Creates the directory if there is none, and opens it.
-    pub(super) fn open(&self) -> Result<OwnedFd> {
+    pub(super) fn open(&self, summary: &mut Summary) -> Result<OwnedFd> {
         let path = printable(&self.path);
         self.check()?;
         // No other user may access the tree until it is complete.
@@ -71,11 +98,11 @@ impl Target {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             made => made.with_context(|| format!("cannot create {path}"))?,
         }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = open(&self.path, flags, Mode::empty());
-        let directory = directory.with_context(|| format!("cannot open {path}"))?;
-        attributes::remove_acls(&directory)
-            .with_context(|| format!("cannot clear the ACL of {path}"))?;
+        let directory = attributes::open_directory(CWD, &self.path, LastLink::Follow)
+            .with_context(|| format!("cannot open {path}"))?;
+        attributes::clear(&directory, self.restore, |what, error| {
+            summary.problem(Loss::OldAttribute, b"", what, error);
+        });
         Ok(directory)
     }
 }

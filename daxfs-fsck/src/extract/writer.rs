@@ -16,7 +16,8 @@ use daxfs_image::escape::{shown, Charset};
 use daxfs_image::format::{FileData, Inode, Memory};
 use daxfs_image::FileImage;
 
-use super::attributes::{self, Handle};
+use super::attributes::{Handle, Restoration};
+use super::restore::Restore;
 use super::summary::Summary;
 
 /// The receiver of progress, from any thread: the content bytes that were written.
@@ -85,16 +86,19 @@ pub(super) struct Writer<'a> {
     image: &'a FileImage,
     progress: &'a Progress<'a>,
     buffer: Vec<u8>,
+    /// The properties that are restored.
+    pub(super) restore: Restore,
     /// The result so far.
     pub(super) summary: Summary,
 }
 
 impl<'a> Writer<'a> {
     /// A writer that reads from a thread's own view of the image.
-    pub(super) fn new(image: &'a FileImage, progress: &'a Progress<'a>) -> Self {
+    pub(super) fn new(image: &'a FileImage, restore: Restore, progress: &'a Progress<'a>) -> Self {
         Self {
             image,
             progress,
+            restore,
             buffer: vec![0; BUFFER],
             summary: Summary::default(),
         }
@@ -134,11 +138,17 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Sets the attributes of a file. Failures are problems for the summary.
+    /// Sets the attributes of a file. Failures are losses.
     pub(super) fn finish(&mut self, file: Handle<'_>, inode: &Inode, path: &[u8]) -> Result<()> {
-        attributes::apply(self.image, file, inode, |what, error| {
-            self.summary.problem(path, what, error);
-        })
+        let mut restoration = Restoration {
+            image: self.image,
+            file,
+            inode,
+            path,
+            restore: self.restore,
+            summary: &mut self.summary,
+        };
+        restoration.apply()
     }
 }
 

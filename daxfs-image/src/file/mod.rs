@@ -9,13 +9,12 @@ mod memory;
 
 use std::fmt;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use daxfs_format::superblock::SuperblockCopy;
 use daxfs_format::{Error, Memory, SectionKind};
 
-use crate::escape::{shown, Charset};
+use crate::escape::printable;
 use crate::opened::Opened;
 
 pub use memory::FileMemory;
@@ -42,12 +41,6 @@ impl fmt::Display for OpenError {
             }
         }
     }
-}
-
-/// A path that is safe to print on a terminal.
-#[must_use]
-pub fn printable(path: &Path) -> String {
-    shown(path.as_os_str().as_bytes(), Charset::Utf8)
 }
 
 impl std::error::Error for OpenError {

@@ -294,6 +294,8 @@ fn image_rows(totals: &Totals, size: u64) -> [Row; 4] {
 
 fn huge(totals: &Totals) -> String {
     let pages = plural(totals.huge_pages, "huge page");
-    let covered = percent(totals.huge_size, totals.mappable_size);
+    // The last huge page of a content may map its padding too.
+    let pages_size = totals.mappable_size.saturating_add(totals.padding_size);
+    let covered = percent(totals.huge_size, pages_size);
     format!("in {pages} of 2 MiB, {covered} of what can be mapped")
 }

@@ -110,14 +110,18 @@ impl Maker {
     fn sparse(&mut self) -> io::Result<()> {
         let files: [(&str, u64, &[u64]); 3] = [
             ("sparse", 1 << 20, &[65_536, 983_040]),
-            ("sparse-tail", 131_172, &[0]),
+            ("sparse-tail", 1_048_676, &[0, 1_048_576]),
             ("sparse-hole", 1 << 30, &[]),
         ];
         for (name, size, offsets) in files {
             let file = File::create(self.root.join(name))?;
             file.set_len(size)?;
             for &offset in offsets {
-                file.write_all_at(&pattern(4096), offset)?;
+                let length = (size - offset).min(4096);
+                file.write_all_at(
+                    &pattern(usize::try_from(length).unwrap_or_default()),
+                    offset,
+                )?;
             }
             drop(file);
             self.entry(name, Some(0o644))?;

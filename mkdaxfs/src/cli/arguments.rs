@@ -206,7 +206,7 @@ pub(super) struct RunArgs {
 
     /// Write nothing: read the tree, and say what the image would be
     #[arg(short = 'n', long)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
 
     /// Print errors only
     #[arg(short, long, conflicts_with = "verbose")]

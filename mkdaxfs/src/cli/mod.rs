@@ -9,8 +9,8 @@
 mod arguments;
 mod values;
 
-use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser};
@@ -18,9 +18,9 @@ use daxfs_format::Timestamp;
 
 use self::arguments::{ImageArgs, LayoutArgs, RunArgs, TreeArgs};
 use crate::error::Result;
-use crate::options::Options;
+use crate::options::{Options, SourceSpec};
 
-/// Build a DAXFS image from a directory tree.
+/// Build a DAXFS image from directory trees.
 ///
 /// The image holds the whole tree: every type of file, owners, permissions, modification times to
 /// the nanosecond, hard links, extended attributes, ACLs and holes. Files with equal contents share
@@ -31,12 +31,26 @@ use crate::options::Options;
 /// interrupted leaves nothing behind.
 #[derive(Debug, Parser)]
 #[command(name = "mkdaxfs", version, max_term_width = 100, after_long_help = AFTER)]
+#[command(override_usage = "mkdaxfs [OPTIONS] [PREFIX=]SOURCE... IMAGE")]
 pub struct Cli {
-    /// Directory whose tree goes into the image
-    source: PathBuf,
+    /// Directories whose trees go into the image, as DIRECTORY or PREFIX=DIRECTORY, and the image
+    ///
+    /// With a prefix a directory gets this path in the image. There may be several sources, such as
+    /// `usr=/srv/usr etc/app=conf`. Parents of a prefix that no source has are made: user 0,
+    /// group 0, mode 755, time 0. What two sources have is an error. A directory whose name has a
+    /// `=` is written `./a=b`.
+    ///
+    /// IMAGE is a file, or - for standard output. In a dry run of one source it may be missing. A
+    /// file that exists is replaced with --force, as a whole and under this name only. A symbolic
+    /// link is followed. A block device is overwritten with --force, if nothing uses it. A FIFO gets
+    /// the bytes as standard output does. Streams and devices get the image when it is complete;
+    /// until then it is a file without a name in TMPDIR or /var/tmp.
+    #[arg(required = true, value_name = "SOURCE... IMAGE")]
+    paths: Vec<OsString>,
 
-    /// Image file
-    image: PathBuf,
+    /// The last of the paths, see [`Cli::complete`].
+    #[arg(skip)]
+    image: Option<PathBuf>,
 
     #[command(flatten)]
     image_options: ImageArgs,
@@ -55,6 +69,8 @@ const AFTER: &str = "\
 Environment:
   SOURCE_DATE_EPOCH  Modification times after this one, in seconds since 1970, become it, unless
                      --mtime says otherwise
+  TMPDIR             Directory of the image until it is complete, if it goes to standard output, a
+                     FIFO or a block device; /var/tmp if it is not set
 
 Exit status:
   0 if the image is there and on disk, 1 if it could not be built, or not be made durable,
@@ -83,12 +99,24 @@ impl Cli {
     /// # Errors
     /// When a file of globs cannot be read.
     pub fn options(&self) -> Result<Options> {
-        let mut options = Options::new(&self.source, &self.image);
+        let sources = self.paths.iter().map(|source| SourceSpec::parse(source));
+        let mut options = Options {
+            sources: sources.collect(),
+            ..Options::new("", self.image())
+        };
         self.image_options.apply(&mut options);
         self.tree.apply(&mut options)?;
         self.layout.apply(&mut options);
         self.run.apply(&mut options);
         Ok(options)
+    }
+
+    /// The path of the image, empty if it has none.
+    fn image(&self) -> &Path {
+        match self.image.as_deref() {
+            Some(image) if image == Path::new("-") => Path::new(Options::STDOUT),
+            image => image.unwrap_or(Path::new("")),
+        }
     }
 
     /// The amount of output.
@@ -107,8 +135,9 @@ impl Cli {
         self.run.json
     }
 
-    /// Takes the value of `SOURCE_DATE_EPOCH`, and checks what clap cannot check itself: it knows
-    /// variables as defaults of options only, and would name an option that does not exist.
+    /// Takes the value of `SOURCE_DATE_EPOCH` and the image, and checks what clap cannot check
+    /// itself: it knows variables as defaults of options only, and would name an option that does
+    /// not exist; and it has no last path that is needed sometimes.
     ///
     /// # Errors
     /// When the value is not a time, or options do not go together.
@@ -118,6 +147,12 @@ impl Cli {
         tree.source_date_epoch = epoch;
         if tree.clamp_mtime && tree.mtime.is_none() && epoch.is_none() {
             let message = "--clamp-mtime needs --mtime or SOURCE_DATE_EPOCH";
+            return Err(command().error(ErrorKind::MissingRequiredArgument, message));
+        }
+        if self.paths.len() > 1 {
+            self.image = self.paths.pop().map(PathBuf::from);
+        } else if !self.run.dry_run {
+            let message = "IMAGE is missing: mkdaxfs SOURCE... IMAGE; only a dry run needs none";
             return Err(command().error(ErrorKind::MissingRequiredArgument, message));
         }
         Ok(self)

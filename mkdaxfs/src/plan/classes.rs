@@ -2,10 +2,10 @@
 //! Regular files with bytes, by how they are stored and copied.
 
 use crate::options::Options;
-use crate::tree::node::{Node, NodeId, NodeKind};
+use crate::tree::node::{Node, NodeId};
 use crate::tree::Tree;
 
-/// Direct files of more bytes are copied one by one, and compared before they are placed. Others are
+/// Files of more bytes are copied one by one, and compared before they are placed. Others are
 /// read once, many at a time.
 pub(crate) const SMALL: u64 = 256 << 10;
 
@@ -17,7 +17,7 @@ pub(crate) struct Classes {
     pub(crate) packed: Vec<NodeId>,
     /// Direct files of at most [`SMALL`] bytes.
     pub(crate) small: Vec<NodeId>,
-    /// Larger direct files, and sparse ones.
+    /// Larger files, and all sparse ones among them.
     pub(crate) large: Vec<NodeId>,
 }
 
@@ -37,9 +37,7 @@ impl Classes {
     fn class_of(&mut self, node: &Node, pack_below: u64) -> &mut Vec<NodeId> {
         let size = node.status.size;
         let is_executable = node.status.mode & 0o111 != 0;
-        if matches!(node.kind, NodeKind::Regular(Some(_))) {
-            &mut self.large
-        } else if size < pack_below && !is_executable {
+        if size < pack_below && !is_executable {
             &mut self.packed
         } else if size <= SMALL {
             &mut self.small

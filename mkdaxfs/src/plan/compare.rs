@@ -12,6 +12,7 @@ use daxfs_format::Sha256 as _;
 use daxfs_image::hash::Sha256;
 
 use super::contents::Digest;
+use super::extents::SparseFiles;
 use super::inputs::Inputs;
 use crate::error::Result;
 use crate::num::{len64, to_usize};
@@ -37,9 +38,13 @@ pub(crate) struct Comparison {
 ///
 /// # Errors
 /// When a file cannot be read, or has changed.
-pub(crate) fn compare(inputs: Inputs<'_>, files: &[NodeId]) -> Result<Comparison> {
+pub(crate) fn compare(
+    inputs: Inputs<'_>,
+    files: &[NodeId],
+    sparse: &SparseFiles,
+) -> Result<Comparison> {
     let tree = inputs.tree;
-    let is_dense = |file: &NodeId| tree.extents(*file).is_none();
+    let is_dense = |file: &NodeId| sparse.extents(*file).is_none();
     let dense: Vec<NodeId> = files.iter().copied().filter(is_dense).collect();
     let candidates = repeated(&dense, |file| tree.size(file));
     let ends = hash_all(inputs, &candidates, Part::Ends)?;

@@ -11,10 +11,10 @@ use std::collections::BTreeMap;
 
 use daxfs_format::limits::HUGE_PAGE;
 
+use super::extents::DataExtent;
 use super::offset::ImageOffset;
 use crate::num::round_up;
 use crate::options::PageSize;
-use crate::tree::extents::DataExtent;
 
 /// Size in bytes of the pages that the kernel maps where it takes no huge ones.
 const SMALL_PAGE: u64 = 4096;
@@ -87,7 +87,7 @@ fn units(start: u64, length: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::extents::tests::extents;
+    use crate::plan::extents::tests::extents;
 
     const PAGE: u64 = 4096;
 

@@ -6,6 +6,7 @@ use std::cmp::Reverse;
 use super::area::Area;
 use super::compare::Comparison;
 use super::contents::{Content, ContentIndex, Contents, Digest, Location};
+use super::extents::SparseFiles;
 use super::huge::Alignment;
 use super::inputs::Inputs;
 use super::offset::ImageOffset;
@@ -28,11 +29,15 @@ pub(crate) struct LargeFile {
 ///
 /// # Errors
 /// When one has.
-pub(crate) fn check_sparse(inputs: Inputs<'_>, files: &[NodeId]) -> Result<()> {
+pub(crate) fn check_sparse(
+    inputs: Inputs<'_>,
+    files: &[NodeId],
+    sparse: &SparseFiles,
+) -> Result<()> {
     let most = u64::from(u32::MAX) * inputs.options.page.bytes();
     for &file in files {
-        let is_sparse = inputs.tree.extents(file).is_some();
-        if is_sparse && large_of(inputs, file).length > most {
+        let is_sparse = sparse.extents(file).is_some();
+        if is_sparse && large_of(inputs, file, sparse).length > most {
             let limit = format!("a file with holes may have {most} bytes besides them");
             return Err(inputs.limit(file, limit));
         }
@@ -45,18 +50,22 @@ pub(crate) fn place(
     inputs: Inputs<'_>,
     files: &[NodeId],
     small: &[NodeId],
-    comparison: &Comparison,
+    (comparison, sparse): (&Comparison, &SparseFiles),
     (area, contents): (&mut Area, &mut Contents),
 ) -> Vec<LargeFile> {
     let is_original = |file: &NodeId| !comparison.same.contains_key(file);
     let originals: Vec<NodeId> = files.iter().copied().filter(is_original).collect();
-    let offsets = place_originals(inputs, &originals, small, area);
+    let offsets = place_originals(inputs, (&originals, small), sparse, area);
+    let location = |file, offset| match sparse.extents(file) {
+        None => Location::Direct(offset),
+        Some(_) => Location::Sparse(offset),
+    };
     let placed = originals.iter().zip(offsets);
     let mut large: Vec<LargeFile> = placed
         .map(|(&file, offset)| LargeFile {
             file,
             offset,
-            content: add_content(inputs, file, offset, contents),
+            content: add_content(inputs, file, location(file, offset), contents),
             digest: comparison.digests.get(&file).copied(),
         })
         .collect();
@@ -71,13 +80,13 @@ pub(crate) fn place(
 
 fn place_originals(
     inputs: Inputs<'_>,
-    originals: &[NodeId],
-    small: &[NodeId],
+    (originals, small): (&[NodeId], &[NodeId]),
+    sparse: &SparseFiles,
     area: &mut Area,
 ) -> Vec<ImageOffset> {
     let lengths: Vec<Large> = originals
         .iter()
-        .map(|&file| large_of(inputs, file))
+        .map(|&file| large_of(inputs, file, sparse))
         .collect();
     let page = inputs.options.page;
     let filler = small
@@ -89,13 +98,9 @@ fn place_originals(
 fn add_content(
     inputs: Inputs<'_>,
     file: NodeId,
-    offset: ImageOffset,
+    location: Location,
     contents: &mut Contents,
 ) -> ContentIndex {
-    let location = match inputs.tree.extents(file) {
-        None => Location::Direct(offset),
-        Some(_) => Location::Sparse(offset),
-    };
     let content = contents.add(Content {
         digest: [0; 32],
         size: inputs.tree.size(file),
@@ -106,9 +111,9 @@ fn add_content(
 }
 
 /// The length and alignment of a file in the data section.
-fn large_of(inputs: Inputs<'_>, file: NodeId) -> Large {
+fn large_of(inputs: Inputs<'_>, file: NodeId, sparse: &SparseFiles) -> Large {
     let page = inputs.options.page;
-    match inputs.tree.extents(file) {
+    match sparse.extents(file) {
         Some(extents) => Large {
             length: extents
                 .iter()

@@ -10,6 +10,8 @@
 //! | `ordered` | the tree in the order of the image, and the lengths of its metadata sections |
 //! | `sections` | the section table |
 //! | `classes` | regular files by how they are stored and copied |
+//! | `holes` | the holes of files, decided by contents |
+//! | `extents` | the extents of sparse files |
 //! | `contents` | contents, their locations, and the files that share them |
 //! | `compare` | equal large files |
 //! | `large` | large files: their lengths, alignment and offsets |
@@ -22,6 +24,8 @@ pub(crate) mod area;
 pub(crate) mod classes;
 pub(crate) mod compare;
 pub(crate) mod contents;
+pub(crate) mod extents;
+pub(crate) mod holes;
 pub(crate) mod huge;
 pub(crate) mod inputs;
 pub(crate) mod large;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The tree in the order of the image, and the lengths of the sections that describe it.
 
-use daxfs_format::extent::EXTENT_SIZE;
 use daxfs_format::inode::INODE_SIZE;
 use daxfs_format::xattr::{HEADER_SIZE, SET_SIZE};
 
@@ -73,15 +72,6 @@ impl<'a> Ordered<'a> {
             _ => 0,
         });
         targets.sum()
-    }
-
-    /// Length of the extent section in bytes.
-    pub(crate) fn extents_length(&self) -> u64 {
-        let lists = self
-            .order
-            .iter()
-            .filter_map(|&node| self.tree.extents(node));
-        lists.map(|list| len64(list.len())).sum::<u64>() * EXTENT_SIZE
     }
 
     /// Length of the xattr section in bytes.

@@ -16,6 +16,7 @@ use daxfs_format::superblock::SUPERBLOCK_SIZE;
 use daxfs_format::SectionKind;
 use zerocopy::FromZeros as _;
 
+use super::extents::SparseFiles;
 use super::offset::ImageOffset;
 use super::ordered::Ordered;
 use crate::num::{len64, round_up};
@@ -42,13 +43,13 @@ pub(crate) struct Sections {
 
 impl Sections {
     /// The sections that describe the files of a tree, except the digests.
-    pub(crate) fn describing(ordered: &Ordered<'_>, page: PageSize) -> Self {
+    pub(crate) fn describing(ordered: &Ordered<'_>, sparse: &SparseFiles, page: PageSize) -> Self {
         let mut sections = Self::new(page);
         sections.push(SectionKind::Inodes, ordered.inodes_length());
         sections.push(SectionKind::Directories, ordered.directories_length());
         sections.push(SectionKind::Symlinks, ordered.symlinks_length());
         sections.push(SectionKind::Xattrs, ordered.xattrs_length());
-        sections.push(SectionKind::Extents, ordered.extents_length());
+        sections.push(SectionKind::Extents, sparse.section_length());
         sections
     }
 

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use daxfs_cli::number::{plural, size};
-use daxfs_cli::program::Program;
+use daxfs_cli::program::{Chain, Program};
 use daxfs_cli::progress::{Bar, Show};
 use mkdaxfs::cli::Print;
-use mkdaxfs::{shown, LeftOut, Observer, Phase};
+use mkdaxfs::{shown, Error, LeftOut, Observer, Phase};
 
 /// The program, for messages.
 pub(crate) const PROGRAM: Program = Program::new("mkdaxfs");
@@ -45,6 +45,11 @@ impl Reporter {
             let seconds = self.start.elapsed().as_secs_f64();
             self.bar.print(format_args!("[{seconds:7.3}] {text}"));
         }
+    }
+
+    /// Takes the bar off the terminal.
+    pub(crate) fn clear(&self) {
+        self.bar.finish();
     }
 
     /// Takes the bar off the terminal, and warns of attributes that the image does not hold.
@@ -90,6 +95,13 @@ impl Observer for Reporter {
         self.bar.advance(bytes);
     }
 
+    fn skipped(&self, error: &Error) {
+        if self.print != Print::Nothing {
+            self.bar
+                .print(format_args!("mkdaxfs: warning: left out: {}", Chain(error)));
+        }
+    }
+
     fn left_out(&self, path: &Path, why: LeftOut) {
         if why == LeftOut::Xattr {
             self.foreign.fetch_add(1, Ordering::Relaxed);
@@ -103,8 +115,11 @@ fn reason(why: LeftOut) -> &'static str {
     match why {
         LeftOut::Excluded => "a pattern matches",
         LeftOut::Image => "it is the image that is being replaced",
-        LeftOut::OtherFileSystem => "it is on another file system",
         LeftOut::Mounted => "the file system that is mounted here; the directory is kept",
+        LeftOut::Unreadable => "it could not be read",
         LeftOut::Xattr => "an extended attribute that images cannot hold; the file is kept",
+        LeftOut::XattrWithoutValue => {
+            "an extended attribute that is listed and has no value; the file is kept"
+        }
     }
 }

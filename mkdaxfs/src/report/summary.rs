@@ -3,14 +3,23 @@
 
 use std::io::{self, Write};
 
-use daxfs_cli::json;
+use daxfs_cli::json::{self, Kind};
 use daxfs_cli::number::{percent, plural, size};
 use mkdaxfs::cli::Print;
 use mkdaxfs::{shown, Mode, Options, Summary};
 
 /// Prints a summary as JSON.
-pub(crate) fn print_json(summary: &Summary) -> io::Result<()> {
-    json::line(&mut io::stdout().lock(), summary)
+pub(crate) fn print_json(options: &Options, summary: &Summary) -> io::Result<()> {
+    json::record(&mut *output(options), Kind::Build, summary)
+}
+
+/// Standard output, or standard error if the image goes to the former.
+fn output(options: &Options) -> Box<dyn Write> {
+    if options.writes_stdout() && options.mode == Mode::Write {
+        Box::new(io::stderr().lock())
+    } else {
+        Box::new(io::stdout().lock())
+    }
 }
 
 /// Prints a summary as text, unless nothing is to be printed.
@@ -18,12 +27,16 @@ pub(crate) fn print_text(print: Print, options: &Options, summary: &Summary) -> 
     if print == Print::Nothing {
         return Ok(());
     }
-    let out = &mut io::stdout().lock();
+    let out = &mut *output(options);
     let verb = match options.mode {
         Mode::Write => "",
         Mode::DryRun => " would be",
     };
-    let (image, bytes) = (shown(&options.image), summary.image_bytes);
+    let bytes = summary.image_bytes;
+    let image = match options.image.as_os_str() {
+        name if name.is_empty() => "image".to_owned(),
+        _ => shown(&options.image),
+    };
     writeln!(out, "{image}:{verb} {} ({bytes} bytes)", size(bytes))?;
     print_tree(out, summary)?;
     print_contents(out, summary)?;
@@ -33,7 +46,7 @@ pub(crate) fn print_text(print: Print, options: &Options, summary: &Summary) -> 
     writeln!(out, "  time      {:.2} s", summary.seconds)
 }
 
-fn print_tree(out: &mut impl Write, s: &Summary) -> io::Result<()> {
+fn print_tree(out: &mut dyn Write, s: &Summary) -> io::Result<()> {
     writeln!(
         out,
         "  tree      {}: {}, {}, {}, {} special, {}",
@@ -46,7 +59,7 @@ fn print_tree(out: &mut impl Write, s: &Summary) -> io::Result<()> {
     )
 }
 
-fn print_contents(out: &mut impl Write, s: &Summary) -> io::Result<()> {
+fn print_contents(out: &mut dyn Write, s: &Summary) -> io::Result<()> {
     writeln!(
         out,
         "  contents  {} in files; {} shared by {}; {} packed in {}",
@@ -64,7 +77,7 @@ fn print_contents(out: &mut impl Write, s: &Summary) -> io::Result<()> {
     )
 }
 
-fn print_layout(out: &mut impl Write, s: &Summary) -> io::Result<()> {
+fn print_layout(out: &mut dyn Write, s: &Summary) -> io::Result<()> {
     writeln!(
         out,
         "  padding   {} to page ends, {} for alignment",

@@ -8,13 +8,16 @@
 //! | module | owns |
 //! |---|---|
 //! | `directory` | the source that is a directory of a mounted file system |
+//! | `pretending` | fakeroot and programs like it |
+//! | `problems` | files that cannot be read |
+//! | `joined` | several sources, each at a path of its own |
 //! | `exclude` | the patterns of files to leave out, which match paths of any source |
 //!
 //! # A trait, not an enum
 //! Sources differ in what they hold (descriptors, an archive's index, spooled contents) and have no
 //! operation in common but these, so an enum would repeat each of them once per variant. With a
-//! trait a test can bring a tree from memory, and a source made of others (several sources, each
-//! with a prefix) is one more implementation. The trait is used as an object: calls are made once
+//! trait a test can bring a tree from memory, and a source made of others (`joined`) is one more
+//! implementation. The trait is used as an object: calls are made once
 //! per thread, once per file and once per buffer of contents, beside system calls that cost
 //! thousands of times as much.
 //!
@@ -35,7 +38,11 @@
 
 pub(crate) mod directory;
 pub(crate) mod exclude;
+pub(crate) mod joined;
+pub(crate) mod pretending;
+pub(crate) mod problems;
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use crate::error::Result;
@@ -82,6 +89,17 @@ pub(crate) trait OpenFile {
     /// # Errors
     /// When the bytes cannot be read, or the file has changed.
     fn read(&self, into: &mut [u8], offset: u64) -> Result<()>;
+
+    /// The next range from `from` on that may hold other bytes than zeros. All bytes before it
+    /// surely are zeros; `None` if all bytes from `from` on are. It ends after `from`.
+    ///
+    /// This saves reading. It decides nothing: a source that knows no ranges returns all bytes.
+    ///
+    /// # Errors
+    /// When the source cannot be read.
+    fn next_data(&self, from: u64) -> Result<Option<Range<u64>>> {
+        Ok(Some(from..u64::MAX))
+    }
 
     /// Checks that the file is as the scan has found it. Called when its bytes have been read.
     ///

@@ -11,12 +11,13 @@
 //! | `builder` | adding nodes and names |
 //! | `sets` | attribute sets, each of which is stored once |
 //! | `xattrs` | encoding of the attributes of a file as a set |
-//! | `extents` | the extents of sparse files |
 //! | `limits` | limits of the format that a file of any source must respect |
+//! | `enforced` | tests of the rules that the builder enforces |
 //! | `number` | inode numbers, link counts and paths |
 
 pub(crate) mod builder;
-pub(crate) mod extents;
+#[cfg(test)]
+mod enforced;
 pub(crate) mod limits;
 pub(crate) mod node;
 mod number;
@@ -25,8 +26,7 @@ pub(crate) mod xattrs;
 
 use daxfs_format::directory::ENTRY_SIZE;
 
-use self::extents::DataExtent;
-use self::node::{Children, Entry, Node, NodeId, NodeKind, SetIndex, Span, SparseIndex};
+use self::node::{Children, Entry, Node, NodeId, SetIndex, Span};
 use crate::num::{len64, to_usize};
 
 /// A tree of files with all metadata.
@@ -34,10 +34,10 @@ use crate::num::{len64, to_usize};
 pub(crate) struct Tree {
     nodes: Vec<Node>,
     entries: Vec<Entry>,
+    /// The number of entries that directories have. Others are left from directories that have grown.
+    used_entries: u64,
     names: Vec<u8>,
     targets: Vec<u8>,
-    /// The extents of each sparse file.
-    sparse: Vec<Vec<DataExtent>>,
     /// The attribute sets, in the order in which the scan has met them.
     sets: Vec<Box<[u8]>>,
 }
@@ -55,7 +55,7 @@ impl Tree {
 
     /// The number of names in all directories.
     pub(crate) fn entry_count(&self) -> u64 {
-        len64(self.entries.len())
+        self.used_entries
     }
 
     /// The number of attribute sets.
@@ -101,19 +101,6 @@ impl Tree {
     /// The bytes of an attribute set.
     pub(crate) fn set(&self, set: SetIndex) -> &[u8] {
         &self.sets[set.index()]
-    }
-
-    /// The extents of a sparse file.
-    pub(crate) fn sparse(&self, sparse: SparseIndex) -> &[DataExtent] {
-        &self.sparse[sparse.index()]
-    }
-
-    /// The extents of a file, or `None` if it is not a sparse one.
-    pub(crate) fn extents(&self, id: NodeId) -> Option<&[DataExtent]> {
-        match self.node(id).kind {
-            NodeKind::Regular(sparse) => sparse.map(|sparse| self.sparse(sparse)),
-            _ => None,
-        }
     }
 
     /// The length in bytes of a directory's unit.

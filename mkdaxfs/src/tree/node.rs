@@ -15,6 +15,12 @@ impl NodeId {
     /// The root: the first node of every tree.
     pub(crate) const ROOT: Self = Self(0);
 
+    /// A node for tests.
+    #[cfg(test)]
+    pub(crate) fn test(number: u32) -> Self {
+        Self(number)
+    }
+
     /// The node's index in a table of all nodes.
     pub(crate) fn index(self) -> usize {
         to_usize(self.0)
@@ -25,10 +31,6 @@ impl NodeId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SetIndex(NonZeroU32);
 
-/// A sparse file's list of extents, numbered from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SparseIndex(NonZeroU32);
-
 impl SetIndex {
     /// The index of the set that follows `count` others.
     pub(super) fn after(count: usize) -> Self {
@@ -37,18 +39,6 @@ impl SetIndex {
 
     /// The set's index in a table of all sets.
     pub(crate) fn index(self) -> usize {
-        to_usize(self.0.get() - 1)
-    }
-}
-
-impl SparseIndex {
-    /// The index of the list that follows `count` others.
-    pub(super) fn after(count: usize) -> Self {
-        Self(number_after(count))
-    }
-
-    /// The list's index in a table of all lists.
-    pub(super) fn index(self) -> usize {
         to_usize(self.0.get() - 1)
     }
 }
@@ -122,8 +112,8 @@ pub(crate) struct Node {
 /// The part of a node that depends on its type.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum NodeKind {
-    /// A regular file, with the extents of a sparse one.
-    Regular(Option<SparseIndex>),
+    /// A regular file.
+    Regular,
     /// A directory with its entries.
     Directory(Children),
     /// A symlink with its target.
@@ -142,7 +132,7 @@ impl Node {
 
     /// Returns true for a regular file with bytes.
     pub(crate) fn has_contents(&self) -> bool {
-        matches!(self.kind, NodeKind::Regular(_)) && self.status.size != 0
+        matches!(self.kind, NodeKind::Regular) && self.status.size != 0
     }
 
     /// The type that the mode states. Modes without a type do not enter a tree.

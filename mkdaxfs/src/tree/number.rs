@@ -13,7 +13,7 @@ impl Tree {
     /// The root is 1. Directories are visited depth first. A visit numbers the entries of a
     /// directory consecutively in their order. So a directory has a higher number than its parent,
     /// and the order depends on names only.
-    pub(crate) fn number(&mut self) -> Vec<NodeId> {
+    pub(super) fn number(&mut self) -> Vec<NodeId> {
         let mut order = Vec::with_capacity(self.nodes.len());
         let mut stack = vec![NodeId::ROOT];
         order.push(NodeId::ROOT);
@@ -43,16 +43,23 @@ impl Tree {
         }
     }
 
-    /// The path of a node below `root`, by first names; empty for `root` itself. Must be called
-    /// after [`Self::number`].
+    /// The nodes and first names of a node, its parent, and so on, up to `root` without it. Only a
+    /// numbered tree has them.
+    pub(crate) fn ancestry(
+        &self,
+        root: NodeId,
+        id: NodeId,
+    ) -> impl Iterator<Item = (NodeId, &[u8])> {
+        let all = std::iter::successors(Some(id), |&at| Some(self.node(at).parent));
+        all.take_while(move |&at| at != root && at != NodeId::ROOT)
+            .map(|at| (at, self.first_name(self.node(at))))
+    }
+
+    /// The path of a node below `root`, by first names; empty for `root` itself. Only a
+    /// numbered tree has paths.
     pub(crate) fn path(&self, root: NodeId, id: NodeId) -> Vec<u8> {
-        let mut names = Vec::new();
-        let mut at = id;
-        while at != root && at != NodeId::ROOT {
-            let node = self.node(at);
-            names.push(self.first_name(node));
-            at = node.parent;
-        }
+        let ancestry = self.ancestry(root, id);
+        let mut names: Vec<&[u8]> = ancestry.map(|(_, name)| name).collect();
         names.reverse();
         names.join(&b'/')
     }

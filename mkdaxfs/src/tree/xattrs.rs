@@ -2,7 +2,7 @@
 //! Encoding of the extended attributes of a file, as an image stores them.
 
 use daxfs_format::acl::AclCheck;
-use daxfs_format::limits::MAX_XATTR_LIST;
+use daxfs_format::limits::{MAX_XATTR_LIST, MAX_XATTR_VALUE};
 use daxfs_format::xattr::{RawXattr, ALIGN_SHIFT};
 use daxfs_format::{FileType, Namespace};
 use zerocopy::IntoBytes as _;
@@ -12,12 +12,20 @@ use crate::num::{len64, round_up, to_usize};
 
 /// The attributes of a file in the order and encoding of the format; empty without attributes.
 #[derive(Debug, Default)]
-pub(crate) struct EncodedSet(Vec<u8>);
+pub(crate) struct EncodedSet {
+    bytes: Vec<u8>,
+    /// Namespace and name of the last attribute.
+    last: Option<(Namespace, Vec<u8>)>,
+    /// The mode that the ACLs were checked for.
+    acl_mode: Option<u16>,
+}
 
 /// The names of a file's attributes that an image can hold, in the order of the format.
 #[derive(Debug)]
 pub(crate) struct KnownNames<'a> {
     sorted: Vec<(Namespace, &'a [u8], &'a [u8])>,
+    /// Number of names that are left out.
+    foreign: usize,
 }
 
 /// An attribute's name.
@@ -31,7 +39,8 @@ pub(crate) struct XattrName<'a> {
 }
 
 impl<'a> KnownNames<'a> {
-    /// Sorts full names, and leaves out those of namespaces that the format does not hold.
+    /// Sorts full names, and leaves out those of namespaces that the format does not hold. A name
+    /// that is listed twice counts once.
     ///
     /// # Errors
     /// When the names that are left are longer than a list of Linux may be.
@@ -40,18 +49,20 @@ impl<'a> KnownNames<'a> {
             .iter()
             .filter_map(|&full| Namespace::split(full).map(|(space, name)| (space, name, full)))
             .collect();
+        let foreign = full.len() - sorted.len();
         sorted.sort_unstable();
+        sorted.dedup();
         let lengths = sorted.iter().map(|(_, _, full)| len64(full.len()) + 1);
-        if lengths.sum::<u64>() > MAX_XATTR_LIST {
-            let limit = "the names of its extended attributes exceed 65536 bytes";
-            return Err(Limit(limit.to_owned()));
+        let length: u64 = lengths.sum();
+        if length > MAX_XATTR_LIST {
+            return Err(Limit::XattrList(length));
         }
-        Ok(Self { sorted })
+        Ok(Self { sorted, foreign })
     }
 
-    /// The number of names.
-    pub(crate) fn len(&self) -> usize {
-        self.sorted.len()
+    /// The number of names that an image cannot hold.
+    pub(crate) fn foreign(&self) -> usize {
+        self.foreign
     }
 
     /// The names in the order of the format.
@@ -69,43 +80,74 @@ impl<'a> KnownNames<'a> {
 impl EncodedSet {
     /// The bytes of the set.
     pub(super) fn as_bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes
+    }
+
+    /// Checks that a file with this mode may have the set.
+    pub(super) fn check_mode(&self, mode: u16) -> Result<(), Limit> {
+        match self.acl_mode {
+            Some(acl) if acl != mode => Err(Limit::AclMode(acl)),
+            _ => Ok(()),
+        }
     }
 
     #[cfg(test)]
     pub(super) fn from_bytes(bytes: &[u8]) -> Self {
-        Self(bytes.to_vec())
+        Self {
+            bytes: bytes.to_vec(),
+            ..Self::default()
+        }
     }
 
     /// Appends an attribute of a file with this mode. Names come in the order of [`KnownNames`].
     ///
     /// # Errors
-    /// When it is an ACL that such a file cannot have. No file system of the Linux kernel returns
-    /// such an ACL; one in user space may.
+    /// When names do not ascend, the value is too long, or it is an ACL that such a file cannot
+    /// have. No file system of the Linux kernel returns such an ACL; one in user space may.
     pub(crate) fn append(
         &mut self,
         name: XattrName<'_>,
         value: &[u8],
         mode: u16,
     ) -> Result<(), Limit> {
-        if name.namespace.is_acl() && !acl_fits(name.namespace, value, mode) {
-            let limit = "its ACL is malformed, or does not agree with its mode";
-            return Err(Limit(limit.to_owned()));
+        let value_length = value_length(value)?;
+        self.check_order(name)?;
+        if name.namespace.is_acl() {
+            if !acl_fits(name.namespace, value, mode) {
+                return Err(Limit::Acl);
+            }
+            self.acl_mode = Some(mode);
         }
         let header = RawXattr {
-            // Names and values of Linux are within the limits of the format, which are the same.
-            value_length: u32::try_from(value.len()).unwrap_or(u32::MAX).into(),
+            value_length: value_length.into(),
             namespace: name.namespace.number(),
             name_length: u8::try_from(name.name.len()).unwrap_or(u8::MAX),
             reserved_6: 0.into(),
         };
-        self.0.extend_from_slice(header.as_bytes());
-        self.0.extend_from_slice(name.name);
-        self.0.extend_from_slice(value);
-        let padded = round_up(len64(self.0.len()), 1 << ALIGN_SHIFT);
-        self.0.resize(to_usize(padded), 0);
+        self.bytes.extend_from_slice(header.as_bytes());
+        self.bytes.extend_from_slice(name.name);
+        self.bytes.extend_from_slice(value);
+        let padded = round_up(len64(self.bytes.len()), 1 << ALIGN_SHIFT);
+        self.bytes.resize(to_usize(padded), 0);
         Ok(())
     }
+
+    /// Checks that a name follows the last one, and remembers it.
+    fn check_order(&mut self, name: XattrName<'_>) -> Result<(), Limit> {
+        let key = (name.namespace, name.name.to_vec());
+        if self.last.as_ref().is_some_and(|last| *last >= key) {
+            return Err(Limit::XattrOrder);
+        }
+        self.last = Some(key);
+        Ok(())
+    }
+}
+
+/// The length of a value, if the format can hold it.
+fn value_length(value: &[u8]) -> Result<u32, Limit> {
+    let length = u32::try_from(value.len()).ok();
+    let length = length.filter(|&length| length <= MAX_XATTR_VALUE);
+    length.ok_or(Limit::XattrValue(value.len()))
 }
 
 /// Returns true if a file with this mode may have this ACL.

@@ -8,16 +8,16 @@
 //! | `copy` | copying contents with several threads |
 //! | `metadata` | the bytes of the sections that describe files |
 //! | `seal` | hashes of sections, the superblock, UUID and identity |
-//! | `output` | the image file, which gets its name when it is complete |
-//! | `signals` | the removal of an incomplete image when a signal ends the process |
+//! | `output` | the destination: a file, which gets its name when it is complete, or a stream |
+//! | `interrupt` | the end of all builds when a signal ends the process |
 
 mod copy;
+pub(crate) mod interrupt;
 mod job;
 mod metadata;
 pub(crate) mod output;
 pub(crate) mod passes;
 pub(crate) mod seal;
-pub(crate) mod signals;
 
 pub(crate) use self::job::Job;
 pub(crate) use self::metadata::describe;

@@ -16,6 +16,8 @@ use crate::plan::area::Area;
 use crate::plan::classes::Classes;
 use crate::plan::compare::{compare, Comparison};
 use crate::plan::contents::Contents;
+use crate::plan::extents::SparseFiles;
+use crate::plan::holes;
 use crate::plan::large;
 use crate::plan::ordered::Ordered;
 use crate::plan::sections::{digests_length, Sections, MAX_XATTRS};
@@ -25,6 +27,7 @@ use crate::tree::node::NodeId;
 pub(crate) struct ContentsWritten {
     pub(crate) sections: Sections,
     pub(crate) contents: Contents,
+    pub(crate) sparse: SparseFiles,
     /// Number of unused bytes: in the data section, and behind the digests.
     pub(crate) unused: u64,
 }
@@ -35,23 +38,34 @@ pub(crate) struct ContentsWritten {
 /// When a file cannot be read or has changed, a limit is exceeded, or the image cannot be written.
 pub(crate) fn copy_contents(job: Job<'_>, ordered: &Ordered<'_>) -> Result<ContentsWritten> {
     let inputs = job.inputs;
-    let mut sections = describing_sections(job, ordered)?;
     let classes = Classes::of(inputs.tree, &ordered.order, inputs.options);
+    let sparse = holes::find(inputs, &classes.large)?;
+    let mut sections = describing_sections(job, ordered, &sparse)?;
     if inputs.options.digests == Keep::Yes {
         sections.push(SectionKind::Digests, digests_length(classes.count()));
     }
-    large::check_sparse(inputs, &classes.large)?;
+    large::check_sparse(inputs, &classes.large, &sparse)?;
     let comparison = match inputs.options.sharing {
-        Keep::Yes => compare(inputs, &classes.large)?,
+        Keep::Yes => compare(inputs, &classes.large, &sparse)?,
         Keep::No => Comparison::default(),
     };
     inputs.observer.phase(Phase::Copy);
     let contents = copy_packed(job, &classes.packed, &mut sections)?;
-    copy_data(job, &classes, &comparison, contents, sections)
+    let written = ContentsWritten {
+        sections,
+        contents,
+        sparse,
+        unused: 0,
+    };
+    copy_data(job, &classes, &comparison, written)
 }
 
-fn describing_sections(job: Job<'_>, ordered: &Ordered<'_>) -> Result<Sections> {
-    let sections = Sections::describing(ordered, job.inputs.options.page);
+fn describing_sections(
+    job: Job<'_>,
+    ordered: &Ordered<'_>,
+    sparse: &SparseFiles,
+) -> Result<Sections> {
+    let sections = Sections::describing(ordered, sparse, job.inputs.options.page);
     let xattrs = sections.range(SectionKind::Xattrs).length;
     if xattrs > MAX_XATTRS {
         let limit = format!("all extended attributes may have {MAX_XATTRS} bytes, not {xattrs}");
@@ -66,7 +80,7 @@ fn copy_packed(job: Job<'_>, files: &[NodeId], sections: &mut Sections) -> Resul
         contents: Contents::new(job.inputs.tree.node_count()),
         target: Target::Packed(sections.next(SectionKind::Packed)),
     };
-    let (placing, _) = copy(job, placing, &[], files)?;
+    let (placing, _) = copy(job, placing, (&[], &SparseFiles::default()), files)?;
     sections.push_until(SectionKind::Packed, placing.target.end());
     Ok(placing.contents)
 }
@@ -76,24 +90,31 @@ fn copy_data(
     job: Job<'_>,
     classes: &Classes,
     comparison: &Comparison,
-    mut contents: Contents,
-    mut sections: Sections,
+    written: ContentsWritten,
 ) -> Result<ContentsWritten> {
+    let ContentsWritten {
+        mut sections,
+        mut contents,
+        sparse,
+        ..
+    } = written;
     let small = direct(job, classes, &contents);
     let mut area = Area::new(sections.next(SectionKind::Data), sections.page());
     let to = (&mut area, &mut contents);
-    let large = large::place(job.inputs, &classes.large, &small, comparison, to);
+    let found = (comparison, &sparse);
+    let large = large::place(job.inputs, &classes.large, &small, found, to);
     let placing = Placing {
         contents,
         target: Target::Data(area),
     };
-    let (mut placing, digests) = copy(job, placing, &large, &small)?;
+    let (mut placing, digests) = copy(job, placing, (&large, &sparse), &small)?;
     sections.push_until(SectionKind::Data, placing.target.end());
     for (content, digest) in digests {
         placing.contents.set_digest(content, digest);
     }
     Ok(ContentsWritten {
         sections,
+        sparse,
         unused: placing.target.unused(),
         contents: placing.contents,
     })

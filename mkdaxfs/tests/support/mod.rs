@@ -237,9 +237,17 @@ fn compare_bytes(image: &FileImage, path: &Path, inode: &Inode, data: &FileData)
                 }
             }
             None => {
-                let data = rustix::fs::seek(&file, rustix::fs::SeekFrom::Data(at));
-                assert!(data.is_err() || data.is_ok_and(|data| data >= segment.end));
-                at = segment.end;
+                while at < segment.end {
+                    let data = rustix::fs::seek(&file, rustix::fs::SeekFrom::Data(at));
+                    let (start, mut bytes) = (data.unwrap_or(segment.end), [1; 4096]);
+                    if start < segment.end {
+                        let count = file.read_at(&mut bytes, start).unwrap();
+                        let end = segment.end.min(start + u64::try_from(count).unwrap());
+                        let bytes = &bytes[..usize::try_from(end - start).unwrap()];
+                        assert!(bytes.iter().all(|&byte| byte == 0), "{}", path.display());
+                    }
+                    at = segment.end.min(start + 4096);
+                }
             }
         }
     }

@@ -2,6 +2,12 @@
 //! `hostile`: everything that is enumerated about hostile images, in one run. `cargo xtask hostile`
 //! starts it.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a development program: a panic where its output is closed does no harm"
+)]
+
 use std::fs;
 use std::process::ExitCode;
 

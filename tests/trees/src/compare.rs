@@ -112,6 +112,17 @@ impl Differences {
         }
     }
 
+    /// Compares a tree with that which an image of it gives. The holes of the latter are those of
+    /// the image.
+    pub fn after_image(source: &[Record], restored: &[Record]) -> Self {
+        let as_stored = |record: &Record| Record {
+            data: record.stored.clone(),
+            ..record.clone()
+        };
+        let source: Vec<Record> = source.iter().map(as_stored).collect();
+        Self::between(&source, restored)
+    }
+
     /// The number of entries that differ in `aspect`.
     pub fn count(&self, aspect: Aspect) -> usize {
         self.0.get(&aspect).map_or(0, Vec::len)

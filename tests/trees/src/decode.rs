@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::random::{Node, RandomTree, Shape};
+use crate::random::{Node, RandomTree, Shape, UNITS};
 use crate::record::Kind;
 
 /// Decodes a tree of at most so many entries.
@@ -94,7 +94,8 @@ impl Bytes<'_> {
             },
             5..=7 => Shape::Directory,
             8 | 9 => Shape::Sparse {
-                pages: (0..=self.byte() % 12)
+                unit: UNITS[usize::from(self.byte()) % UNITS.len()],
+                units: (0..=self.byte() % 40)
                     .map(|_| self.byte() % 2 == 1)
                     .collect(),
                 rest: self.number(4096),

@@ -24,6 +24,15 @@ pub struct RandomTree {
     seeds: BTreeMap<PathBuf, u8>,
 }
 
+/// The storage of bytes that are zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Zeros {
+    /// Holes, in files that have some.
+    Holes,
+    /// Bytes, in all files.
+    Bytes,
+}
+
 impl RandomTree {
     /// The tree of the nodes under a root with these attributes.
     pub(crate) fn of(nodes: &[Node], mtime: (i64, i64), mode: u32) -> Self {
@@ -43,17 +52,20 @@ impl RandomTree {
         tree
     }
 
-    /// Makes the tree in the new directory `target`.
+    /// Makes the tree in the new directory `target`. Zeros are stored in this way.
     ///
     /// # Errors
     /// When an entry cannot be created; root is needed for owners and devices.
-    pub fn make(&self, target: &Path, order: Order) -> Result<()> {
+    pub fn make(&self, target: &Path, order: Order, zeros: Zeros) -> Result<()> {
         replicate::make(&self.records, target, order, &|record, file| {
             let seed = self
                 .seeds
                 .get(&record.first_link)
                 .copied()
                 .unwrap_or_default();
+            if zeros == Zeros::Bytes {
+                file.write_all_at(&vec![0; usize::try_from(record.size)?], 0)?;
+            }
             fill(file, &record.data, seed)
         })
     }
@@ -92,9 +104,10 @@ pub(crate) enum Shape {
         size: u64,
         seed: u8,
     },
-    /// Pages with data and without, and bytes after the last whole page.
+    /// Units with data and without, and bytes after the last whole unit.
     Sparse {
-        pages: Vec<bool>,
+        unit: u64,
+        units: Vec<bool>,
         rest: u64,
         seed: u8,
     },
@@ -104,6 +117,10 @@ pub(crate) enum Shape {
     /// Another name of an earlier file, by its index modulo their number.
     Link(usize),
 }
+
+/// Lengths in bytes of the units of sparse files: a page, less than the smallest hole of an image,
+/// that hole, and several.
+pub(crate) const UNITS: [u64; 4] = [4096, 40_000, 65_536, 200_000];
 
 /// Trees of up to `most` entries.
 pub fn trees(most: usize) -> impl Strategy<Value = RandomTree> {
@@ -160,8 +177,13 @@ fn shape() -> impl Strategy<Value = Shape> {
     prop_oneof![
         6 => Just(Shape::Directory),
         8 => (size, 0_u8..3).prop_map(|(size, seed)| Shape::Regular { size, seed }),
-        2 => (vec(any::<bool>(), 1..12), 0_u64..4096, 0_u8..3)
-            .prop_map(|(pages, rest, seed)| Shape::Sparse { pages, rest, seed }),
+        2 => (0..UNITS.len(), vec(any::<bool>(), 1..40), 0_u64..4096, 0_u8..3)
+            .prop_map(|(unit, units, rest, seed)| Shape::Sparse {
+                unit: UNITS[unit],
+                units,
+                rest,
+                seed,
+            }),
         2 => target.prop_map(Shape::Symlink),
         1 => (device, number).prop_map(|(kind, number)| Shape::Device(kind, number)),
         1 => prop_oneof![Just(Kind::Fifo), Just(Kind::Socket)].prop_map(Shape::Pipe),
@@ -189,6 +211,7 @@ fn blank(path: PathBuf, kind: Kind) -> Record {
         target: Vec::new(),
         content: None,
         data: Vec::new(),
+        stored: Vec::new(),
     }
 }
 
@@ -241,12 +264,16 @@ fn describe(path: PathBuf, node: &Node, shape: &Shape, tree: &mut RandomTree) ->
             record.data = vec![(0, *size)];
             tree.seeds.insert(record.path.clone(), *seed);
         }
-        Shape::Sparse { pages, rest, seed } => {
-            let full = u64::try_from(pages.len()).unwrap_or_default() * 4096;
-            record.size = full + rest;
-            let starts = (0..).step_by(4096).zip(pages);
+        Shape::Sparse {
+            unit,
+            units,
+            rest,
+            seed,
+        } => {
+            record.size = units.iter().map(|_| unit).sum::<u64>() + rest;
+            let starts = (0..).map(|index| index * unit).zip(units);
             let with_data = starts.filter(|&(_, &data)| data);
-            record.data = with_data.map(|(start, _)| (start, start + 4096)).collect();
+            record.data = with_data.map(|(start, _)| (start, start + unit)).collect();
             tree.seeds.insert(record.path.clone(), *seed);
         }
         Shape::Symlink(target) => record.target.clone_from(target),

@@ -18,6 +18,8 @@ use rustix::fs::SeekFrom;
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
+use crate::stored;
+
 /// The type of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -66,6 +68,8 @@ pub struct Record {
     pub content: Option<[u8; 32]>,
     /// Byte ranges of a regular file that are not holes: start and end.
     pub data: Vec<(u64, u64)>,
+    /// Byte ranges of a regular file that an image stores, whatever the file's storage.
+    pub stored: Vec<(u64, u64)>,
 }
 
 /// Records every entry of the tree at `root`, the root included, in byte order of the paths.
@@ -111,12 +115,14 @@ type Identity = (u64, u64);
 fn entry(path: PathBuf, full: &Path) -> Result<(Record, Identity)> {
     let metadata = fs::symlink_metadata(full)?;
     let kind = kind(&metadata)?;
-    let (content, data) = match kind {
+    let (content, data, stored) = match kind {
         Kind::Regular => {
-            let file = File::open(full)?;
-            (Some(digest(&file)?), data_ranges(&file, metadata.len())?)
+            let (file, size) = (File::open(full)?, metadata.len());
+            let content = Some(digest(&file)?);
+            let data = data_ranges(&file, size)?;
+            (content, data, stored::ranges(&file, size)?)
         }
-        _ => (None, Vec::new()),
+        _ => (None, Vec::new(), Vec::new()),
     };
     let record = Record {
         kind,
@@ -144,6 +150,7 @@ fn entry(path: PathBuf, full: &Path) -> Result<(Record, Identity)> {
         },
         content,
         data,
+        stored,
         path,
     };
     Ok((record, (metadata.dev(), metadata.ino())))

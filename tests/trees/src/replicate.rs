@@ -42,6 +42,31 @@ pub fn copy(source: &Path, records: &[Record], target: &Path, order: Order) -> R
     })
 }
 
+/// Writes zeros to the holes of a copy, and returns the number of files that had some.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn fill_holes(records: &[Record], copy: &Path) -> Result<usize> {
+    let mut count = 0;
+    for record in records {
+        let data: u64 = record.data.iter().map(|(start, end)| end - start).sum();
+        if record.kind != Kind::Regular || data == record.size || record.first_link != record.path {
+            continue;
+        }
+        let path = copy.join(&record.path);
+        let file = File::options().write(true).open(&path)?;
+        let ends = record.data.iter().map(|&(_, end)| end);
+        let starts = record.data.iter().map(|&(start, _)| start);
+        let holes = std::iter::once(0).chain(ends);
+        for (start, end) in holes.zip(starts.chain([record.size])) {
+            file.write_all_at(&vec![0; usize::try_from(end - start)?], start)?;
+        }
+        set_mtime(&path, record.mtime)?;
+        count += 1;
+    }
+    Ok(count)
+}
+
 /// Writes the data of a regular file, which exists already and has its size.
 pub type Fill<'a> = &'a dyn Fn(&Record, &File) -> Result<()>;
 

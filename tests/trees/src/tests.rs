@@ -109,6 +109,25 @@ fn contents_and_holes() {
     assert_eq!(found, [Aspect::Holes]);
 }
 
+/// An image has the holes that its builder's rule gives to contents, and not those of the source.
+#[test]
+fn holes_of_an_image() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = File::create(scratch.path().join("file")).unwrap();
+    file.set_len(1 << 20).unwrap();
+    file.write_all_at(b"island", 500_000).unwrap();
+    let source = record::read(scratch.path()).unwrap();
+    assert_eq!(source[1].stored, [(7 << 16, 8 << 16)]);
+    file.write_all_at(&[0; 65_536], 7 << 16).unwrap();
+    file.write_all_at(b"island", 500_000).unwrap();
+    set_mtime(&scratch.path().join("file"), source[1].mtime).unwrap();
+    let restored = record::read(scratch.path()).unwrap();
+    let found = Differences::after_image(&source, &restored);
+    assert!(found.is_empty(), "{:?}", found.lines().collect::<Vec<_>>());
+    let found = Differences::after_image(&source, &source);
+    assert_eq!(found.count(Aspect::Holes), 1);
+}
+
 #[test]
 fn links() {
     let found = changed(|root| {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Making images of real trees, against the peers and the floor.
 //!
-//! All tools run in turn, so that a disturbance affects all of them. The first round warms
-//! the page cache, measures memory, and is not timed. On disk each row stands twice: as the tool ran
-//! (mkdaxfs syncs its image before it gives it its name, the peers sync nothing), and with a sync
-//! of the output for each tool.
+//! All tools run in turn, so that a disturbance affects all of them; the ratio of two times is the
+//! median of the ratios of each round. Beside the wall time stands the time on all processors, which
+//! other load disturbs less. The first round warms the page cache, measures memory, and is not
+//! timed. On disk each row stands twice: as the tool ran (mkdaxfs syncs its image before it gives
+//! it its name, the peers sync nothing), and with a sync of the output for each tool.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,10 +14,11 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::check;
-use super::contender::{Contender, ALL};
+use super::contender::{Contender, Hashing, ALL, PAIRS};
 use super::floor::{self, Work};
-use super::measure::{self, median, Memory};
+use super::measure::{self, median, Cost, Memory};
 use super::table::{self, Row};
+use crate::peers::{self, Tools};
 use crate::roundtrip::{release_build, Archiver};
 use crate::tree::record::{self, Record};
 use crate::tree::{self, debian};
@@ -55,9 +57,19 @@ enum TreeName {
 /// A tree, and the goal for the ratio of image sizes to mkfs.erofs.
 struct Subject {
     name: &'static str,
+    tree: TreeName,
     source: PathBuf,
     records: Vec<Record>,
     size_goal: f64,
+}
+
+impl Subject {
+    fn goal(&self, [debian, linux]: [f64; 2]) -> f64 {
+        match self.tree {
+            TreeName::Debian => debian,
+            TreeName::Linux => linux,
+        }
+    }
 }
 
 /// A directory for output.
@@ -71,6 +83,8 @@ impl Args {
     pub(super) fn run(&self) -> Result<()> {
         setup::run()?;
         process::run(&mut release_build())?;
+        let tools = peers::newest()?;
+        tools.versions()?.iter().for_each(|line| println!("{line}"));
         let sinks = [
             Sink {
                 name: "tmpfs",
@@ -88,7 +102,9 @@ impl Args {
             if self.tree.is_none_or(|chosen| chosen == name) {
                 let subject = subject(name)?;
                 for sink in sinks.iter().filter(|sink| self.includes(sink)) {
-                    rows.extend(in_directory(&sink.dir, || self.compare(&subject, sink))?);
+                    rows.extend(in_directory(&sink.dir, || {
+                        self.compare(&tools, &subject, sink)
+                    })?);
                 }
             }
         }
@@ -109,16 +125,16 @@ impl Args {
     }
 
     /// Measures all contenders on one tree and one sink.
-    fn compare(&self, subject: &Subject, sink: &Sink) -> Result<Vec<Row>> {
+    fn compare(&self, tools: &Tools, subject: &Subject, sink: &Sink) -> Result<Vec<Row>> {
         println!(
             "\n{}, output on {}, {} runs",
             subject.name, sink.name, self.runs
         );
-        let mut results = warm_up(subject, sink)?;
+        let mut results = warm_up(tools, subject, sink)?;
         let mut floor = Vec::new();
         for _ in 0..self.runs {
             for result in &mut results {
-                result.timed_run(subject, sink)?;
+                result.timed_run(tools, subject, sink)?;
             }
             floor.push(floor_run(subject, sink, Work::CopyAndHash)?);
         }
@@ -138,8 +154,8 @@ impl Args {
     }
 }
 
-fn subject(name: TreeName) -> Result<Subject> {
-    let (name, source, size_goal) = match name {
+fn subject(tree: TreeName) -> Result<Subject> {
+    let (name, source, size_goal) = match tree {
         TreeName::Debian => ("debian", debian::obtain()?, 1.0),
         TreeName::Linux => ("linux", kernel::source::obtain()?, 1.06),
     };
@@ -147,6 +163,7 @@ fn subject(name: TreeName) -> Result<Subject> {
     println!("\n{name}: {} entries", records.len());
     Ok(Subject {
         name,
+        tree,
         source,
         records,
         size_goal,
@@ -169,15 +186,18 @@ struct Measured {
     size: Option<u64>,
     /// Wall times as the tool ran.
     plain: Vec<Duration>,
-    /// The same, with a sync of the output.
+    /// Processor times.
+    cpu: Vec<Duration>,
+    /// Wall times with a sync of the output.
     synced: Vec<Duration>,
 }
 
-fn warm_up(subject: &Subject, sink: &Sink) -> Result<Vec<Measured>> {
+fn warm_up(tools: &Tools, subject: &Subject, sink: &Sink) -> Result<Vec<Measured>> {
     ALL.into_iter()
         .map(|contender| {
             contender.clean(&sink.dir)?;
-            let memory = measure::memory(&mut contender.command(&subject.source, &sink.dir))?;
+            let memory =
+                measure::memory(&mut contender.command(tools, &subject.source, &sink.dir))?;
             let size = contender.size(&sink.dir)?;
             contender.clean(&sink.dir)?;
             Ok(Measured {
@@ -185,6 +205,7 @@ fn warm_up(subject: &Subject, sink: &Sink) -> Result<Vec<Measured>> {
                 memory,
                 size,
                 plain: Vec::new(),
+                cpu: Vec::new(),
                 synced: Vec::new(),
             })
         })
@@ -192,17 +213,19 @@ fn warm_up(subject: &Subject, sink: &Sink) -> Result<Vec<Measured>> {
 }
 
 impl Measured {
-    fn timed_run(&mut self, subject: &Subject, sink: &Sink) -> Result<()> {
+    fn timed_run(&mut self, tools: &Tools, subject: &Subject, sink: &Sink) -> Result<()> {
         self.contender.clean(&sink.dir)?;
         if sink.is_disk {
             // Unwritten output of earlier runs must not be charged to this one.
             measure::sync(&sink.dir)?;
         }
-        let plain = measure::time(&mut self.contender.command(&subject.source, &sink.dir))?;
-        self.plain.push(plain);
+        let mut command = self.contender.command(tools, &subject.source, &sink.dir);
+        let Cost { wall, cpu } = measure::time(&mut command)?;
+        self.plain.push(wall);
+        self.cpu.push(cpu);
         if sink.is_disk {
             self.synced
-                .push(plain + measure::sync(&self.contender.output(&sink.dir))?);
+                .push(wall + measure::sync(&self.contender.output(&sink.dir))?);
         }
         // Outputs that stay would take memory from the tools that run next.
         self.contender.clean(&sink.dir)
@@ -224,9 +247,10 @@ impl Measured {
             times => format!(", with sync {}", range(times)),
         };
         println!(
-            "  {:26} {} s{synced}; output {}, peak RSS {}, anonymous {}",
+            "  {:20} {} s, on processors {}{synced}; output {}, peak RSS {}, anonymous {}",
             self.contender.name(),
             range(&self.plain),
+            table::time(median(&self.cpu)),
             self.size.map_or_else(|| "-".to_owned(), table::bytes),
             table::bytes(self.memory.resident),
             table::bytes(self.memory.anonymous),
@@ -275,50 +299,62 @@ fn print_floor(subject: &Subject, sink: &Sink, both: Duration) -> Result<()> {
     Ok(())
 }
 
-/// Returns the goal for the ratio of wall times to a contender.
-fn time_goal(contender: Contender) -> Option<f64> {
-    match contender {
-        Contender::Image(Archiver::Erofs) => Some(0.5),
-        Contender::Image(Archiver::Squashfs) => Some(0.4),
-        _ => None,
-    }
-}
-
 fn rows(subject: &Subject, sink: &Sink, results: &[Measured], floor: Duration) -> Vec<Row> {
-    let Some((ours, others)) = results.split_first() else {
-        return Vec::new();
-    };
-    let subject_and_sink = format!("{}, {}", subject.name, sink.name);
+    let find = |contender| results.iter().find(|result| result.contender == contender);
     let mut rows = Vec::new();
-    for other in others {
-        let name = other.contender.name();
-        let goal = time_goal(other.contender);
-        let (mine, theirs) = (median(&ours.plain), median(&other.plain));
-        rows.push(Row::times(
-            format!("{subject_and_sink}: time against {name}"),
-            mine,
-            theirs,
-            goal,
-        ));
-        if sink.is_disk {
-            let (mine, theirs) = (median(&ours.synced), median(&other.synced));
-            let what = format!("{subject_and_sink}: time with sync against {name}");
-            rows.push(Row::times(what, mine, theirs, goal));
-        } else {
-            rows.extend(size_row(subject, ours, other));
+    for pair in PAIRS {
+        if let (Some(ours), Some(other)) = (find(pair.ours), find(pair.other)) {
+            let goal = pair.goals.map(|goals| subject.goal(goals));
+            let name = other.contender.name();
+            let label = |measure: &str| {
+                let (tree, sink) = (subject.name, sink.name);
+                format!("{tree}, {sink}: {measure} against {name}, {}", pair.what)
+            };
+            rows.extend(time_rows(sink, ours, other, label, goal));
         }
     }
-    let what = format!("{subject_and_sink}: time against the floor");
+    let Some(ours) = find(Contender::Daxfs(Hashing::Every)) else {
+        return rows;
+    };
+    let what = format!("{}, {}: time against the floor", subject.name, sink.name);
     rows.push(Row::times(what, median(&ours.plain), floor, None));
     if !sink.is_disk {
+        rows.extend(
+            results
+                .iter()
+                .filter_map(|other| size_row(subject, ours, other)),
+        );
         rows.push(memory_row(subject, ours));
+    }
+    rows
+}
+
+/// Returns the rows of the times of two tools; the label is made of the kind of time.
+fn time_rows(
+    sink: &Sink,
+    ours: &Measured,
+    other: &Measured,
+    label: impl Fn(&str) -> String,
+    goal: Option<f64>,
+) -> Vec<Row> {
+    let row = |measure, ours: &[Duration], other: &[Duration], goal| {
+        Row::times(label(measure), median(ours), median(other), goal)
+            .with_ratio(measure::median_ratio(ours, other))
+    };
+    let mut rows = vec![
+        row("time", &ours.plain, &other.plain, goal),
+        row("processor time", &ours.cpu, &other.cpu, None),
+    ];
+    if sink.is_disk {
+        rows.push(row("time with sync", &ours.synced, &other.synced, goal));
     }
     rows
 }
 
 fn size_row(subject: &Subject, ours: &Measured, other: &Measured) -> Option<Row> {
     let goal = match other.contender {
-        Contender::Image(Archiver::Erofs) => Some(subject.size_goal),
+        Contender::Daxfs(_) => return None,
+        Contender::Erofs(Hashing::None) => Some(subject.size_goal),
         _ => None,
     };
     let what = format!(

@@ -30,8 +30,8 @@ const MILLION: u32 = 1_000_000;
 pub(super) fn rows(name: &str, image: &Path, runs: u32) -> Result<Vec<Row>> {
     let (mut structure, mut data, mut hash) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..runs {
-        structure.push(measure::time(&mut fsck(&[], image))?);
-        data.push(measure::time(&mut fsck(&["--verify-data"], image))?);
+        structure.push(measure::time(&mut fsck(&[], image))?.wall);
+        data.push(measure::time(&mut fsck(&["--verify-data"], image))?.wall);
         hash.push(floor::hash_file(image)?);
     }
     Ok(vec![
@@ -69,7 +69,7 @@ pub(super) fn lookups(dir: &Path) -> Result<Vec<Row>> {
     let build = measure::time(&mut Archiver::Daxfs.build(&source, &image))?;
     println!(
         "\nan image of a directory with {MILLION} names took {}",
-        table::time(build)
+        table::time(build.wall)
     );
     let example = [
         "build",

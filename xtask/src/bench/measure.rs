@@ -23,14 +23,44 @@ pub(super) struct Memory {
     pub anonymous: u64,
 }
 
-/// Runs `command` and returns its wall time.
+/// Time that a program took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Cost {
+    /// Time on the clock.
+    pub wall: Duration,
+    /// Time on all processors, in user and kernel mode, to 10 ms.
+    pub cpu: Duration,
+}
+
+/// Runs `command` and returns its time.
 ///
 /// # Errors
 /// When it cannot be started or fails. Its output is part of the error.
-pub(super) fn time(command: &mut Command) -> Result<Duration> {
+pub(super) fn time(command: &mut Command) -> Result<Cost> {
+    let before = children_time()?;
     let start = Instant::now();
     process::capture(command)?;
-    Ok(start.elapsed())
+    Ok(Cost {
+        wall: start.elapsed(),
+        cpu: children_time()?.saturating_sub(before),
+    })
+}
+
+/// Returns the processor time of all children that have ended, from `/proc/self/stat`.
+fn children_time() -> Result<Duration> {
+    let stat = fs::read_to_string("/proc/self/stat").context("cannot read /proc/self/stat")?;
+    let ticks = children_ticks(&stat).context("/proc/self/stat has another form")?;
+    let second = rustix::param::clock_ticks_per_second();
+    Ok(Duration::from_nanos(
+        ticks.saturating_mul(1_000_000_000) / second.max(1),
+    ))
+}
+
+/// Returns the sum of `cutime` and `cstime`, see proc_pid_stat(5).
+fn children_ticks(stat: &str) -> Option<u64> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut ticks = fields.split_whitespace().skip(13).map(str::parse::<u64>);
+    Some(ticks.next()?.ok()? + ticks.next()?.ok()?)
 }
 
 /// Runs `command` and returns its peak memory, read every [`POLL`].
@@ -89,6 +119,16 @@ pub(super) fn median(times: &[Duration]) -> Duration {
     sorted.get(sorted.len() / 2).copied().unwrap_or_default()
 }
 
+/// Returns the median of the ratios of times that were measured in the same round.
+pub(super) fn median_ratio(ours: &[Duration], others: &[Duration]) -> f64 {
+    let rounds = ours.iter().zip(others);
+    let mut ratios: Vec<f64> = rounds
+        .map(|(ours, other)| ours.as_secs_f64() / other.as_secs_f64())
+        .collect();
+    ratios.sort_unstable_by(f64::total_cmp);
+    ratios.get(ratios.len() / 2).copied().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,10 +142,24 @@ mod tests {
     }
 
     #[test]
+    fn processor_time_of_children_is_read() {
+        let stat = "7 (a (b) c) S 1 7 7 0 -1 4194560 1 2 3 4 50 60 700 800 20 0 1";
+        assert_eq!(children_ticks(stat), Some(1500));
+        assert_eq!(children_ticks("7 (a) S 1"), None);
+    }
+
+    #[test]
     fn the_median_is_not_moved_by_one_outlier() {
         let times = [9, 1, 2, 1000, 3].map(Duration::from_millis);
         assert_eq!(median(&times), Duration::from_millis(3));
         assert_eq!(median(&[]), Duration::ZERO);
+    }
+
+    #[test]
+    fn ratios_are_those_of_one_round() {
+        let ours = [10, 90, 12].map(Duration::from_millis);
+        let others = [20, 180, 20].map(Duration::from_millis);
+        assert!((median_ratio(&ours, &others) - 0.5).abs() < 1e-9);
     }
 
     #[test]

@@ -32,6 +32,11 @@ impl Row {
         }
     }
 
+    /// The same with a ratio that is not that of the two times, such as a median of ratios.
+    pub(super) fn with_ratio(self, ratio: f64) -> Self {
+        Self { ratio, ..self }
+    }
+
     /// Compares two amounts of bytes.
     pub(super) fn bytes(what: impl Into<String>, ours: u64, other: u64, goal: Option<f64>) -> Self {
         let ratio = float(ours) / float(other);

@@ -2,9 +2,7 @@
 //! The kernel source.
 //!
 //! By default it is the distribution's package `linux-source-7.2`, which is newer than the stable
-//! distribution of most machines. So it is fetched with a separate apt configuration, which takes
-//! the mirror from the machine's configuration and the archive's keyring from the machine's
-//! keyrings. Nothing of the machine's apt state changes, and apt checks the signatures as always.
+//! distribution of most machines. So it is fetched from another suite of the archive.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +12,7 @@ use anyhow::{anyhow, bail, Context, Result};
 
 use super::cache::{self, Lock};
 use super::step::step;
-use crate::packages;
+use crate::packages::archive::Archive;
 use crate::process::capture;
 
 /// The kernel series that the module is written for; its minor releases do not matter.
@@ -22,8 +20,6 @@ pub(crate) const SERIES: &str = "7.2";
 
 /// The suites that carry [`SERIES`], the preferred one last.
 const SUITES: [&str; 2] = ["trixie-backports", "forky"];
-
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// An unpacked kernel source tree.
 #[derive(Debug)]
@@ -116,9 +112,13 @@ fn distribution() -> Result<Source> {
     if let Some(source) = newest_cached()? {
         return Ok(source);
     }
-    let apt = Apt::new()?;
+    let archive = Archive::new("apt", &SUITES)?;
     let package = format!("linux-source-{SERIES}");
-    let deb = step(&format!("downloading {package}"), || apt.download(&package))?;
+    let download = || {
+        let found = archive.download(&package);
+        found.context("name a kernel with --kernel-src")
+    };
+    let deb = step(&format!("downloading {package}"), download)?;
     let version = field(&deb, "Version")?;
     let dir = unpacked(&version, |into| unpack_package(&deb, into))?;
     fs::remove_file(&deb).with_context(|| format!("cannot remove {}", deb.display()))?;
@@ -193,77 +193,6 @@ fn unpack_package(deb: &Path, into: &Path) -> Result<()> {
         bail!("cannot unpack {member} of {}", deb.display());
     }
     Ok(())
-}
-
-/// An apt configuration beside the machine's.
-struct Apt {
-    dir: PathBuf,
-}
-
-impl Apt {
-    fn new() -> Result<Self> {
-        let dir = cache::subdirectory(&cache::directory()?, "apt")?;
-        for name in ["lists/partial", "cache/archives/partial", "download"] {
-            cache::subdirectory(&dir, name)?;
-        }
-        let mirror = machine_mirror()?;
-        let sources: String = SUITES
-            .iter()
-            .map(|suite| format!("deb [signed-by={KEYRING}] {mirror} {suite} main\n"))
-            .collect();
-        fs::write(dir.join("sources.list"), sources)?;
-        Ok(Self { dir })
-    }
-
-    fn command(&self) -> Result<Command> {
-        let mut apt = packages::apt_get()?;
-        let dir = self.dir.display();
-        for option in [
-            format!("Dir::Etc::sourcelist={dir}/sources.list"),
-            "Dir::Etc::sourceparts=-".to_owned(),
-            format!("Dir::State::lists={dir}/lists"),
-            format!("Dir::Cache={dir}/cache"),
-            "APT::Sandbox::User=root".to_owned(),
-        ] {
-            apt.args(["-o", &option]);
-        }
-        Ok(apt)
-    }
-
-    /// Downloads the newest version of a package; apt verifies it.
-    fn download(&self, package: &str) -> Result<PathBuf> {
-        packages::run(self.command()?.arg("update"))?;
-        let into = self.dir.join("download");
-        for stale in fs::read_dir(&into)? {
-            fs::remove_file(stale?.path())?;
-        }
-        packages::run(
-            self.command()?
-                .args(["download", package])
-                .current_dir(&into),
-        )
-        .with_context(|| {
-            format!(
-                "no {package} in {}: name a kernel with --kernel-src",
-                SUITES.join(", ")
-            )
-        })?;
-        let entry = fs::read_dir(&into)?.next();
-        Ok(entry
-            .ok_or_else(|| anyhow!("apt-get downloaded no {package}"))??
-            .path())
-    }
-}
-
-/// Returns the base address of the archive from which this machine installs.
-fn machine_mirror() -> Result<String> {
-    let targets = packages::index_targets("$(REPO_URI)")?;
-    let mirror = targets
-        .lines()
-        .find(|uri| uri.trim_end_matches('/').ends_with("/debian"));
-    Ok(mirror
-        .ok_or_else(|| anyhow!("apt is not configured for a Debian archive"))?
-        .to_owned())
 }
 
 #[cfg(test)]

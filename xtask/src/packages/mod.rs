@@ -7,8 +7,10 @@
 //!
 //! | module | owns |
 //! |---|---|
+//! | [`archive`] | packages of another suite, downloaded without a change to the machine |
 //! | [`locks`] | which lock stopped `apt-get`, who holds it, and when to give up |
 
+pub(crate) mod archive;
 mod locks;
 
 use std::path::Path;

@@ -21,7 +21,9 @@ const SHOWN: usize = 100;
 pub(super) fn stages(tally: &mut Tally, subject: &Subject, extracted: &Path) {
     let mut columns = Vec::new();
     tally.stage(&format!("{}: nothing is lost", subject.name), |log| {
-        let found = differences(log, subject, extracted)?;
+        let restored = record::read(extracted)?;
+        let found = Differences::after_image(&subject.records, &restored);
+        show(log, &found);
         let count: usize = ASPECTS.iter().map(|aspect| found.count(*aspect)).sum();
         columns.push((Archiver::Daxfs, found));
         ensure!(count == 0, "{count} differences");
@@ -39,13 +41,10 @@ pub(super) fn stages(tally: &mut Tally, subject: &Subject, extracted: &Path) {
     print(subject, &columns);
 }
 
-fn differences(log: &mut Log, subject: &Subject, extracted: &Path) -> Result<Differences> {
-    let restored = record::read(extracted)?;
-    let found = Differences::between(&subject.records, &restored);
+fn show(log: &mut Log, found: &Differences) {
     for line in found.lines().take(SHOWN) {
         log.line(&line);
     }
-    Ok(found)
 }
 
 fn of_peer(log: &mut Log, subject: &Subject, peer: Archiver) -> Result<Differences> {
@@ -55,7 +54,8 @@ fn of_peer(log: &mut Log, subject: &Subject, peer: Archiver) -> Result<Differenc
     if let Err(error) = log.run(&mut peer.extract(&image, &extracted)) {
         log.note(format!("{error}"));
     }
-    let found = differences(log, subject, &extracted)?;
+    let found = Differences::between(&subject.records, &record::read(&extracted)?);
+    show(log, &found);
     std::fs::remove_file(image)?;
     tree::remove(&extracted)?;
     Ok(found)

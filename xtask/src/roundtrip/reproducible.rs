@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The same image from copies of a tree, with any path, order of directories and number of
-//! threads.
+//! The same image from copies of a tree, with any path, order of directories, storage of zeros and
+//! number of threads.
 
 use std::fs;
 use std::path::Path;
@@ -44,6 +44,9 @@ pub(super) fn stages(tally: &mut Tally, subject: &Subject, image: &Path) {
                 "all directories list alike, so the copy proves nothing"
             );
             log.note(format!("{reordered} directories list in another order"));
+            rebuild(log, subject, &copy, "2", image)?;
+            let filled = replicate::fill_holes(&subject.records, &copy)?;
+            log.note(format!("{filled} files have zeros for holes"));
             rebuild(log, subject, &copy, "2", image)
         },
     );

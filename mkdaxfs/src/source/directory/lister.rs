@@ -1,48 +1,48 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Listing one directory: its names, and the metadata of what they name.
 //!
-//! Nothing is opened but the directory, and regular files that may have holes.
+//! Nothing is opened but the directory. A file that cannot be read is reported, and the listing
+//! goes on without it.
 
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use daxfs_format::{FileType, Rdev};
-use rustix::fs::{readlinkat, RawDir, Stat};
 use rustix::io::Errno;
 
-use super::holes;
+use super::calls::{Answer, Calls};
 use super::listing::{Found, Listing, Names};
-use super::open::{gone_or, join, key_of, open_directory, open_file, status_in, status_of};
+use super::open::{gone_or, join, status_of, Opener};
 use super::root::Directory;
+use super::way::Way;
 use super::xattrs::{XattrError, XattrReader};
 use crate::error::{Error, Result};
 use crate::observer::{LeftOut, Observer};
-use crate::options::Keep;
+use crate::options::{Boundary, Keep, Unreadable};
+use crate::source::problems::Problems;
 use crate::tree::builder::{NewKind, NewNode};
-use crate::tree::extents::DataExtent;
 use crate::tree::limits::{self, Limit};
-use crate::tree::node::Status;
+use crate::tree::node::NodeId;
 use crate::tree::xattrs::EncodedSet;
-
-/// Length of the buffer for directory entries, in bytes.
-const ENTRIES: usize = 64 << 10;
 
 /// Parameters that all listers of a scan share.
 #[derive(Clone, Copy)]
 pub(super) struct Listers<'a> {
     pub(super) directory: &'a Directory,
     pub(super) observer: &'a dyn Observer,
-    /// The device that the scan stays on.
-    pub(super) device: Option<u64>,
+    pub(super) problems: &'a Problems<'a>,
+    /// The device of the source.
+    pub(super) device: u64,
 }
 
 /// Lists directories. Each thread has its own.
 pub(super) struct Lister<'a> {
     shared: Listers<'a>,
-    buffer: Vec<MaybeUninit<u8>>,
-    reader: Option<XattrReader>,
+    opener: Opener,
+    /// The last directory with its path.
+    last: (NodeId, Vec<u8>),
+    reader: Option<XattrReader<'a>>,
 }
 
 impl<'a> Lister<'a> {
@@ -50,15 +50,16 @@ impl<'a> Lister<'a> {
         let keep = shared.directory.rules.xattrs == Keep::Yes;
         Self {
             shared,
-            buffer: vec![MaybeUninit::uninit(); ENTRIES],
-            reader: keep.then(XattrReader::new),
+            opener: Opener::default(),
+            last: (NodeId::ROOT, Vec::new()),
+            reader: keep.then(|| XattrReader::new(shared.directory.calls())),
         }
     }
 
     /// The source's directory itself.
-    pub(super) fn root(&mut self, stat: &Stat) -> Result<NewNode> {
+    pub(super) fn root(&mut self, answer: &Answer) -> Result<NewNode> {
         self.enter(self.shared.directory.descriptor(), b"");
-        let status = status_of(stat);
+        let status = status_of(answer);
         let root = FileAt {
             shared: self.shared,
             parent: b"",
@@ -71,11 +72,21 @@ impl<'a> Lister<'a> {
         })
     }
 
-    /// Lists the directory at this path below the source.
-    pub(super) fn list(&mut self, path: &[u8]) -> Result<Listing> {
+    /// Lists a directory. One that cannot be listed is reported, and has no names.
+    pub(super) fn list(&mut self, way: &Way) -> Listing {
+        let path = way.path_after(&mut self.last);
+        self.list_at(way, &path).unwrap_or_else(|error| {
+            self.shared.problems.report(error);
+            Listing::default()
+        })
+    }
+
+    fn list_at(&mut self, way: &Way, path: &[u8]) -> Result<Listing> {
         let root = self.shared.directory;
-        let directory = open_directory(root.descriptor(), path)
+        let directory = self
+            .open(way)
             .map_err(|errno| gone_or("open the directory", root.full_path(path), errno))?;
+        self.check_way(way, &directory, path)?;
         self.enter(directory.as_fd(), path);
         let (mut listing, names) = Listing::new(self.names(&directory, path)?);
         for name in names {
@@ -84,52 +95,86 @@ impl<'a> Lister<'a> {
                 parent: path,
                 name: listing.bytes(&name),
             };
-            if let Some(found) = self.find(directory.as_fd(), &at)? {
-                listing.push(name, found);
+            match self.find(directory.as_fd(), &at) {
+                Ok(Some(found)) => listing.push(name, found),
+                Ok(None) => {}
+                Err(error) => self.shared.problems.report(error),
             }
         }
         listing.sort();
         Ok(listing)
     }
 
+    fn open(&mut self, way: &Way) -> rustix::io::Result<OwnedFd> {
+        let root = self.shared.directory;
+        let ancestry = way.ancestry();
+        self.opener.open(root.calls(), root.descriptor(), ancestry)
+    }
+
+    /// Refuses a directory that is below itself. One that is mounted below itself is not: such a
+    /// mount does not show what is mounted below it.
+    fn check_way(&mut self, way: &Way, directory: &OwnedFd, path: &[u8]) -> Result<()> {
+        let Some(above) = way.again() else {
+            return Ok(());
+        };
+        let root = self.shared.directory;
+        let mounts = self.open(above).and_then(|above| {
+            let mount = |file: &OwnedFd| root.calls().mount(file.as_fd(), b".");
+            Ok((mount(&above)?, mount(directory)?))
+        });
+        match mounts {
+            Ok((above, below)) if above.id != below.id => Ok(()),
+            _ => Err(Limit::BelowItself.at(root.full_path(path))),
+        }
+    }
+
     /// Reads the names in a directory.
     fn names(&mut self, directory: &OwnedFd, path: &[u8]) -> Result<Names> {
         let root = self.shared.directory;
         let mut names = Names::default();
-        let mut entries = RawDir::new(directory, &mut self.buffer[..]);
-        while let Some(entry) = entries.next() {
-            let entry = entry
-                .map_err(|errno| Error::io("read the directory", root.full_path(path))(errno))?;
-            let name = entry.file_name().to_bytes();
+        let mut wrong = None;
+        let mut each = |name: &[u8]| {
             if matches!(name, b"." | b"..") {
-                continue;
+                return true;
             }
-            limits::check_name(name)
-                .map_err(|limit| limit.at(root.full_path(&join(path, name))))?;
-            names.push(name);
+            let checked = limits::check_name(name).and_then(|()| names.push(name));
+            wrong = checked.err().map(|limit| (limit, join(path, name)));
+            wrong.is_none()
+        };
+        let calls = root.calls();
+        let read = calls.names(directory.as_fd(), &mut each);
+        if let Some((limit, path)) = wrong {
+            return Err(limit.at(root.full_path(&path)));
         }
+        read.map_err(|errno| gone_or("read the directory", root.full_path(path), errno))?;
         Ok(names)
     }
 
     /// The metadata of a file, or `None` if it is left out.
     fn find(&mut self, directory: BorrowedFd<'_>, at: &FileAt<'_>) -> Result<Option<Found>> {
-        let stat = status_in(directory, at.name)
+        let answer = (at.calls().status_in(directory, at.name))
             .map_err(|errno| at.gone_or("read the metadata of", errno))?;
-        let status = status_of(&stat);
-        let file_type = limits::file_type(status.mode).map_err(|limit| at.limit(limit))?;
-        if at.is_left_out(&stat, file_type) {
+        let status = status_of(&answer);
+        let file_type = limits::file_type(answer.mode).map_err(|limit| at.limit(limit))?;
+        if let Some(why) = at.left_out(&answer, file_type) {
+            at.report(why);
             return Ok(None);
         }
-        limits::check_status(&status).map_err(|limit| at.limit(limit))?;
         let is_directory = file_type == FileType::Directory;
+        let is_elsewhere = is_directory && at.is_elsewhere(directory, &answer)?;
+        if is_elsewhere {
+            at.report(LeftOut::Mounted);
+        }
+        at.try_to_open(directory, &answer, file_type)?;
         Ok(Some(Found {
             node: NewNode {
                 status,
                 xattrs: self.xattrs(at, status.mode)?,
-                kind: at.kind(directory, &status, &stat, file_type)?,
+                kind: at.kind(directory, &answer, file_type)?,
             },
-            linked: (stat.st_nlink > 1 && !is_directory).then(|| key_of(&stat)),
-            is_scanned: is_directory && !at.is_elsewhere(&stat),
+            key: answer.key,
+            is_linked: answer.links > 1 && !is_directory,
+            is_scanned: is_directory && !is_elsewhere,
         }))
     }
 
@@ -151,13 +196,15 @@ impl<'a> Lister<'a> {
                 if xattrs.foreign != 0 {
                     at.report(LeftOut::Xattr);
                 }
+                if xattrs.vanished != 0 {
+                    at.report(LeftOut::XattrWithoutValue);
+                }
                 Ok(xattrs.set)
             }
             Err(XattrError::Limit(limit)) => Err(at.limit(limit)),
-            Err(XattrError::System(errno)) => Err(Error::io(
-                "read the extended attributes of",
-                at.path(),
-            )(errno)),
+            Err(XattrError::System(errno)) => {
+                Err(at.gone_or("read the extended attributes of", errno))
+            }
         }
     }
 }
@@ -171,6 +218,10 @@ struct FileAt<'a> {
 }
 
 impl FileAt<'_> {
+    fn calls(&self) -> &dyn Calls {
+        self.shared.directory.calls()
+    }
+
     fn path(&self) -> PathBuf {
         let below = join(self.parent, self.name);
         self.shared.directory.full_path(&below)
@@ -188,81 +239,71 @@ impl FileAt<'_> {
         self.shared.observer.left_out(&self.path(), why);
     }
 
-    /// Returns true if the file lies on a device that the scan does not enter.
-    fn is_elsewhere(&self, stat: &Stat) -> bool {
-        let device = self.shared.device;
-        device.is_some_and(|device| device != stat.st_dev)
-    }
-
-    /// Reports a file that is left out, or a mount point whose tree is, and returns true for the
-    /// former.
-    fn is_left_out(&self, stat: &Stat, file_type: FileType) -> bool {
-        if let Some(why) = self.left_out(stat, file_type) {
-            self.report(why);
-            return true;
+    /// Returns true for a directory that the scan does not enter: a mount point, or the root of
+    /// another device below the same mount, such as a subvolume of btrfs. Files are no boundaries:
+    /// those of an overlay have the device of their layer.
+    fn is_elsewhere(&self, directory: BorrowedFd<'_>, answer: &Answer) -> Result<bool> {
+        if self.shared.directory.rules.boundary == Boundary::Cross {
+            return Ok(false);
         }
-        if self.is_elsewhere(stat) {
-            self.report(LeftOut::Mounted);
-        }
-        false
+        let mount = (self.calls().mount(directory, self.name))
+            .map_err(|errno| self.gone_or("read the metadata of", errno))?;
+        Ok(mount.is_root == Some(true) || answer.key.device != self.shared.device)
     }
 
     /// The reason why a file is left out. A mount point is not.
-    fn left_out(&self, stat: &Stat, file_type: FileType) -> Option<LeftOut> {
-        let rules = &self.shared.directory.rules;
-        let exclude = &rules.exclude;
-        if !exclude.is_empty() && exclude.matches(&join(self.parent, self.name), file_type) {
+    fn left_out(&self, answer: &Answer, file_type: FileType) -> Option<LeftOut> {
+        let root = self.shared.directory;
+        if root.excludes(self.parent, self.name, file_type) {
             return Some(LeftOut::Excluded);
         }
-        if rules.image == Some(key_of(stat)) {
-            return Some(LeftOut::Image);
+        if root.was_unreadable(self.parent, self.name) {
+            return Some(LeftOut::Unreadable);
         }
-        let is_elsewhere = self.is_elsewhere(stat) && file_type != FileType::Directory;
-        is_elsewhere.then_some(LeftOut::OtherFileSystem)
+        (root.rules.image == Some(answer.key)).then_some(LeftOut::Image)
+    }
+
+    /// Opens a file with contents, if one that cannot be opened is to be left out.
+    fn try_to_open(
+        &self,
+        directory: BorrowedFd<'_>,
+        answer: &Answer,
+        file_type: FileType,
+    ) -> Result<()> {
+        let root = self.shared.directory;
+        if root.rules.unreadable == Unreadable::Fail
+            || file_type != FileType::Regular
+            || answer.size == 0
+        {
+            return Ok(());
+        }
+        let file = self.calls().open_file(directory, self.name);
+        file.map_err(|errno| self.gone_or("open", errno)).map(drop)
     }
 
     /// The part of a file's metadata that depends on its type.
     fn kind(
         &self,
         directory: BorrowedFd<'_>,
-        status: &Status,
-        stat: &Stat,
+        answer: &Answer,
         file_type: FileType,
     ) -> Result<NewKind> {
         Ok(match file_type {
-            FileType::Regular => NewKind::Regular(self.extents(directory, status.size)?),
+            FileType::Regular => NewKind::Regular,
             FileType::Directory => NewKind::Directory,
             FileType::Symlink => NewKind::Symlink(self.target(directory)?),
-            FileType::CharDevice | FileType::BlockDevice => NewKind::Device(self.device(stat)?),
+            FileType::CharDevice | FileType::BlockDevice => NewKind::Device(self.device(answer)?),
             FileType::Fifo | FileType::Socket => NewKind::Other,
         })
     }
 
-    /// The extents of a sparse file, as its file system reports them. The storage that a file has
-    /// does not tell: it includes attributes, block lists and reserved blocks.
-    fn extents(&self, directory: BorrowedFd<'_>, size: u64) -> Result<Option<Vec<DataExtent>>> {
-        let page = self.shared.directory.rules.page;
-        if size < page.bytes() {
-            return Ok(None);
-        }
-        let file = open_file(directory, self.name).map_err(|errno| self.gone_or("open", errno))?;
-        holes::find(&file, size, page)
-            .map_err(|errno| Error::io("find the holes of", self.path())(errno))
-    }
-
     fn target(&self, directory: BorrowedFd<'_>) -> Result<Vec<u8>> {
-        let target = readlinkat(directory, self.name, Vec::new())
-            .map_err(|errno| self.gone_or("read the symlink", errno))?
-            .into_bytes();
-        limits::check_target(&target).map_err(|limit| self.limit(limit))?;
-        Ok(target)
+        (self.calls().target(directory, self.name))
+            .map_err(|errno| self.gone_or("read the symlink", errno))
     }
 
-    fn device(&self, stat: &Stat) -> Result<u32> {
-        let device = Rdev {
-            major: rustix::fs::major(stat.st_rdev),
-            minor: rustix::fs::minor(stat.st_rdev),
-        };
-        limits::encode_device(device).map_err(|limit| self.limit(limit))
+    fn device(&self, answer: &Answer) -> Result<u32> {
+        let (major, minor) = answer.device;
+        limits::encode_device(Rdev { major, minor }).map_err(|limit| self.limit(limit))
     }
 }

@@ -3,11 +3,17 @@
 
 use std::ops::Range;
 
+use daxfs_format::directory::ENTRY_SIZE;
+use daxfs_format::limits::MAX_DIRECTORY;
 use daxfs_format::NameHash;
-use daxfs_image::hash::Xxh64;
 
+use crate::num::len64;
 use crate::own::FileKey;
-use crate::tree::builder::NewNode;
+use crate::tree::builder::{hash_of, NewNode};
+use crate::tree::limits::Limit;
+
+/// The number of names from which a directory may be one that never ends.
+const MANY: usize = 1 << 16;
 
 /// The files of a directory, in the order of the format when it is sorted.
 #[derive(Debug, Default)]
@@ -20,7 +26,7 @@ pub(super) struct Listing {
 #[derive(Debug)]
 pub(super) struct Listed {
     name: Range<usize>,
-    pub(super) hash: NameHash,
+    hash: NameHash,
     pub(super) found: Found,
 }
 
@@ -28,8 +34,10 @@ pub(super) struct Listed {
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) node: NewNode,
-    /// Device and inode number, if it may have other names.
-    pub(super) linked: Option<FileKey>,
+    /// Device and inode number.
+    pub(super) key: FileKey,
+    /// True if it may have other names.
+    pub(super) is_linked: bool,
     /// True for a directory that is to be scanned.
     pub(super) is_scanned: bool,
 }
@@ -56,7 +64,7 @@ impl Listing {
 
     /// Adds a file.
     pub(super) fn push(&mut self, name: Range<usize>, found: Found) {
-        let hash = NameHash::of::<Xxh64>(self.bytes(&name));
+        let hash = hash_of(self.bytes(&name));
         self.files.push(Listed { name, hash, found });
     }
 
@@ -77,9 +85,28 @@ pub(super) struct Names {
 
 impl Names {
     /// Adds a name.
-    pub(super) fn push(&mut self, name: &[u8]) {
+    ///
+    /// # Errors
+    /// When the names are more than a directory may hold, or a directory that never ends repeats
+    /// them. The tree builder finds other names that are listed twice.
+    pub(super) fn push(&mut self, name: &[u8]) -> Result<(), Limit> {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(name);
         self.ranges.push(start..self.bytes.len());
+        let count = self.ranges.len();
+        if len64(self.bytes.len()) + len64(count) * ENTRY_SIZE > MAX_DIRECTORY {
+            return Err(Limit::DirectoryLength);
+        }
+        if count >= MANY && count.is_power_of_two() && self.has_name_twice() {
+            return Err(Limit::NameTwice);
+        }
+        Ok(())
+    }
+
+    fn has_name_twice(&self) -> bool {
+        let names = self.ranges.iter().map(|range| &self.bytes[range.clone()]);
+        let mut names: Vec<&[u8]> = names.collect();
+        names.sort_unstable();
+        names.windows(2).any(|pair| pair[0] == pair[1])
     }
 }

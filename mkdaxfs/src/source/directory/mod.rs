@@ -11,12 +11,13 @@
 //! | `lister` | one directory: reading its names and the metadata of its files |
 //! | `listing` | the result of that, in the order of the format |
 //! | `xattrs` | reading extended attributes |
-//! | `holes` | holes, as the file system reports them |
 //! | `reader` | reading contents, and comparing with the scan |
 //! | `recheck` | the last look at everything without contents |
-//! | `open` | opening and status, relative to descriptors |
+//! | `way` | the way to a directory, at any depth |
+//! | `open` | opening directories at any depth, the status of a file |
+//! | `calls` | the calls to the system |
 
-mod holes;
+pub(crate) mod calls;
 mod lister;
 mod listing;
 mod open;
@@ -24,6 +25,7 @@ mod reader;
 mod recheck;
 mod root;
 mod scan;
+mod way;
 mod xattrs;
 
 use std::path::PathBuf;
@@ -31,7 +33,6 @@ use std::path::PathBuf;
 pub(crate) use self::root::Directory;
 
 use self::reader::DirectoryReader;
-use self::scan::Scanner;
 use super::{Reader, Source};
 use crate::error::Result;
 use crate::observer::Observer;
@@ -41,7 +42,7 @@ use crate::tree::Tree;
 
 impl Source for Directory {
     fn scan(&mut self, tree: &mut TreeBuilder, observer: &dyn Observer) -> Result<NodeId> {
-        self.root = Scanner::new(self, observer)?.run(tree)?;
+        self.root = scan::scan(self, tree, observer)?;
         Ok(self.root)
     }
 

@@ -1,22 +1,26 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Opening files and reading their status, relative to descriptors and without following symlinks.
+//! Opening directories at any depth, and the status of files as images state it.
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use daxfs_format::Timestamp;
-use rustix::fs::{openat, statat, AtFlags, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
+use super::calls::{Answer, Answered, Calls};
 use crate::error::{Change, Error};
-use crate::own::FileKey;
-use crate::tree::node::Status;
+use crate::tree::node::{NodeId, Status};
 
 /// Length in bytes of the longest path that is opened in one step.
 const MAX_STEP: usize = 4000;
+
+/// The most names that are opened in one step.
+const MAX_NAMES: usize = 64;
+
+/// The most directories that are kept open on the way to others.
+const MAX_KEPT: usize = 8;
 
 /// Bytes as a string of the system.
 pub(super) fn os(bytes: &[u8]) -> &OsStr {
@@ -29,63 +33,94 @@ pub(super) fn join(parent: &[u8], name: &[u8]) -> Vec<u8> {
     [parent, separator, name].concat()
 }
 
-/// Opens the directory at a path below `root`, of any length.
-pub(super) fn open_directory(root: BorrowedFd<'_>, path: &[u8]) -> rustix::io::Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let (mut at, mut rest) = (None::<OwnedFd>, path);
-    while rest.len() > MAX_STEP {
-        let slash = rest[..MAX_STEP].iter().rposition(|&byte| byte == b'/');
-        let slash = slash.ok_or(Errno::NAMETOOLONG)?;
-        let from = at.as_ref().map_or(root, OwnedFd::as_fd);
-        at = Some(openat(from, &rest[..slash], flags, Mode::empty())?);
-        rest = &rest[slash + 1..];
+/// Opens directories. It keeps a directory open every few dozen levels on the way to the last one,
+/// from which the next one is opened: walking from the source each time would take the square of
+/// the depth.
+#[derive(Default)]
+pub(super) struct Opener {
+    kept: Vec<(NodeId, OwnedFd)>,
+}
+
+impl Opener {
+    /// Opens a directory below `root`. `ancestry` has the nodes and names of the directory, its
+    /// parent, and so on, without the root.
+    pub(super) fn open<'n>(
+        &mut self,
+        calls: &dyn Calls,
+        root: BorrowedFd<'_>,
+        ancestry: impl Iterator<Item = (NodeId, &'n [u8])>,
+    ) -> Answered<OwnedFd> {
+        let (mut names, mut from) = (Vec::new(), None);
+        for (node, name) in ancestry {
+            from = self.kept.iter().position(|&(kept, _)| kept == node);
+            if from.is_some() {
+                break;
+            }
+            names.push((node, name));
+        }
+        names.reverse();
+        let mut at = None::<(NodeId, OwnedFd)>;
+        let mut rest = names.as_slice();
+        loop {
+            let (step, behind) = rest.split_at(step(rest));
+            let last = match (&at, from) {
+                (Some((_, open)), _) => open.as_fd(),
+                (None, Some(kept)) => self.kept[kept].1.as_fd(),
+                (None, None) => root,
+            };
+            let open = calls.open_directory(last, &path_of(step))?;
+            if let Some(passed) = at.take() {
+                self.keep(passed);
+            }
+            let Some(&(node, _)) = step.last().filter(|_| !behind.is_empty()) else {
+                return Ok(open);
+            };
+            at = Some((node, open));
+            rest = behind;
+        }
     }
-    let from = at.as_ref().map_or(root, OwnedFd::as_fd);
-    let rest = if rest.is_empty() { b"." } else { rest };
-    openat(from, rest, flags, Mode::empty())
-}
 
-/// Opens a regular file for reading. If it has been replaced by a FIFO or a device, the call does
-/// not wait and has no effect on it; the comparison of the status reports the replacement.
-pub(super) fn open_file(directory: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<File> {
-    let flags =
-        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    // Only the owner of a file may leave its access time alone.
-    match openat(directory, name, flags | OFlags::NOATIME, Mode::empty()) {
-        Err(Errno::PERM) => openat(directory, name, flags, Mode::empty()),
-        result => result,
+    fn keep(&mut self, passed: (NodeId, OwnedFd)) {
+        if self.kept.len() >= MAX_KEPT {
+            self.kept.clear();
+        }
+        self.kept.push(passed);
     }
-    .map(File::from)
 }
 
-/// The status of a file in an open directory. A symlink is not followed.
-pub(super) fn status_in(directory: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<Stat> {
-    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
-    statat(directory, name, flags)
+/// The number of names that are opened in the next step.
+fn step(names: &[(NodeId, &[u8])]) -> usize {
+    let mut length = 0;
+    let fits = names.iter().take(MAX_NAMES).take_while(|(_, name)| {
+        length += name.len() + 1;
+        length <= MAX_STEP
+    });
+    fits.count()
 }
 
-/// The part of a `stat` that an image states, or that shows that a file has changed.
-pub(super) fn status_of(stat: &Stat) -> Status {
-    let nanoseconds = |value: u64| u32::try_from(value).unwrap_or(0);
-    let ctime = stat.st_ctime.wrapping_mul(1_000_000_000);
+fn path_of(names: &[(NodeId, &[u8])]) -> Vec<u8> {
+    if names.is_empty() {
+        return b".".to_vec();
+    }
+    let names: Vec<&[u8]> = names.iter().map(|&(_, name)| name).collect();
+    names.join(&b'/')
+}
+
+/// The part of a status that an image states, or that shows that a file has changed. Values that no
+/// image can hold become others that none can hold.
+pub(super) fn status_of(answer: &Answer) -> Status {
+    let nanoseconds = |value: i64| u32::try_from(value).unwrap_or(u32::MAX);
+    let ctime = answer.ctime.0.wrapping_mul(1_000_000_000);
     Status {
-        mode: u16::try_from(stat.st_mode & 0xffff).unwrap_or(0),
-        uid: stat.st_uid,
-        gid: stat.st_gid,
-        size: u64::try_from(stat.st_size).unwrap_or(0),
+        mode: u16::try_from(answer.mode).unwrap_or(0),
+        uid: answer.uid,
+        gid: answer.gid,
+        size: answer.size.cast_unsigned(),
         mtime: Timestamp {
-            seconds: stat.st_mtime,
-            nanoseconds: nanoseconds(stat.st_mtime_nsec),
+            seconds: answer.mtime.0,
+            nanoseconds: nanoseconds(answer.mtime.1),
         },
-        ctime: ctime.wrapping_add(nanoseconds(stat.st_ctime_nsec).into()),
-    }
-}
-
-/// Device and inode number of a `stat`.
-pub(super) fn key_of(stat: &Stat) -> FileKey {
-    FileKey {
-        device: stat.st_dev,
-        inode: stat.st_ino,
+        ctime: ctime.wrapping_add(answer.ctime.1),
     }
 }
 
@@ -97,5 +132,46 @@ pub(super) fn gone_or(action: &'static str, path: PathBuf, errno: Errno) -> Erro
             change: Change::Vanished,
         },
         errno => Error::io(action, path)(errno),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::directory::calls::System;
+    use std::fs::File;
+
+    /// The levels of a directory below others.
+    fn ancestry(depth: u32) -> impl Iterator<Item = (NodeId, &'static [u8])> {
+        (1..=depth)
+            .rev()
+            .map(|level| (NodeId::test(level), &b"d"[..]))
+    }
+
+    #[test]
+    fn directories_are_opened_at_any_depth_and_few_stay_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = File::open(dir.path()).unwrap();
+        let mut opener = Opener::default();
+        let mut at = opener.open(&System, root.as_fd(), ancestry(0)).unwrap();
+        for depth in 1..=1500 {
+            rustix::fs::mkdirat(&at, "d", rustix::fs::Mode::RWXU).unwrap();
+            let open = opener.open(&System, root.as_fd(), ancestry(depth)).unwrap();
+            let expected = rustix::fs::openat(
+                &at,
+                "d",
+                rustix::fs::OFlags::DIRECTORY,
+                rustix::fs::Mode::empty(),
+            );
+            let inode = |file: &OwnedFd| rustix::fs::fstat(file).unwrap().st_ino;
+            assert_eq!(inode(&open), inode(&expected.unwrap()));
+            assert!(opener.kept.len() <= MAX_KEPT);
+            at = open;
+        }
+        // The way up again.
+        for depth in (0..1500).rev().step_by(97) {
+            opener.open(&System, root.as_fd(), ancestry(depth)).unwrap();
+            assert!(opener.kept.len() <= MAX_KEPT);
+        }
     }
 }

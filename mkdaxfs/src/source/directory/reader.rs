@@ -3,16 +3,18 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
-use rustix::fs::{fstat, Stat};
+use rustix::fs::{seek, SeekFrom};
 use rustix::io::Errno;
 
-use super::open::{gone_or, key_of, open_directory, open_file, status_in, status_of};
+use super::calls::{Answer, Answered, Calls};
+use super::open::{gone_or, status_of, Opener};
 use super::root::Directory;
 use crate::error::{Change, Error, Result};
+use crate::num::len64;
 use crate::source::{OpenFile, Reader};
 use crate::tree::node::{NodeId, Status};
 use crate::tree::Tree;
@@ -34,6 +36,7 @@ pub(super) struct DirectoryReader<'a> {
     scanned: Scanned<'a>,
     /// The parent of the last file. Files come in the order of directories.
     parent: Option<(NodeId, OwnedFd)>,
+    opener: Opener,
 }
 
 /// An open regular file.
@@ -48,6 +51,7 @@ impl<'a> DirectoryReader<'a> {
         Self {
             scanned: Scanned { directory, tree },
             parent: None,
+            opener: Opener::default(),
         }
     }
 
@@ -55,18 +59,23 @@ impl<'a> DirectoryReader<'a> {
     fn in_parent<T>(
         &mut self,
         file: NodeId,
-        act: impl FnOnce(BorrowedFd<'_>, &[u8]) -> rustix::io::Result<T>,
-    ) -> rustix::io::Result<T> {
-        let tree = self.scanned.tree;
+        act: impl FnOnce(&dyn Calls, BorrowedFd<'_>, &[u8]) -> Answered<T>,
+    ) -> Answered<T> {
+        let (calls, tree) = (self.scanned.directory.calls(), self.scanned.tree);
         let node = tree.node(file);
         self.enter(node.parent)
-            .and_then(|parent| act(parent, tree.first_name(node)))
+            .and_then(|parent| act(calls, parent, tree.first_name(node)))
     }
 
-    fn enter(&mut self, parent: NodeId) -> rustix::io::Result<BorrowedFd<'_>> {
+    fn enter(&mut self, parent: NodeId) -> Answered<BorrowedFd<'_>> {
         let open = match self.parent.take() {
             Some((at, open)) if at == parent => open,
-            _ => self.scanned.open_directory(parent)?,
+            _ => {
+                let Scanned { directory, tree } = self.scanned;
+                let ancestry = tree.ancestry(directory.root, parent);
+                self.opener
+                    .open(directory.calls(), directory.descriptor(), ancestry)?
+            }
         };
         Ok(self.parent.insert((parent, open)).1.as_fd())
     }
@@ -75,14 +84,14 @@ impl<'a> DirectoryReader<'a> {
     /// changed is not compared.
     pub(super) fn verify_closed(&mut self, node: NodeId) -> Result<()> {
         let directory = self.scanned.directory;
-        let stat = if node == directory.root {
-            fstat(directory.descriptor())
+        let answer = if node == directory.root {
+            directory.calls().status(directory.descriptor())
         } else {
-            self.in_parent(node, status_in)
+            self.in_parent(node, |calls, at, name| calls.status_in(at, name))
         };
-        match stat {
-            Ok(stat) if directory.own.is(key_of(&stat)) => Ok(()),
-            Ok(stat) => self.scanned.compare(node, &stat),
+        match answer {
+            Ok(answer) if directory.own.is(answer.key) => Ok(()),
+            Ok(answer) => self.scanned.compare(node, &answer),
             Err(errno) => Err(self.scanned.gone_or("read the metadata of", node, errno)),
         }
     }
@@ -92,7 +101,7 @@ impl<'a> Reader<'a> for DirectoryReader<'a> {
     fn open(&mut self, file: NodeId) -> Result<Box<dyn OpenFile + 'a>> {
         let scanned = self.scanned;
         let open = self
-            .in_parent(file, open_file)
+            .in_parent(file, |calls, at, name| calls.open_file(at, name))
             .map_err(|errno| match errno {
                 Errno::LOOP => scanned.changed(file, Change::Type),
                 errno => scanned.gone_or("open", file, errno),
@@ -107,22 +116,69 @@ impl<'a> Reader<'a> for DirectoryReader<'a> {
 
 impl OpenFile for DirectoryFile<'_> {
     fn read(&self, into: &mut [u8], offset: u64) -> Result<()> {
-        let Err(error) = self.open.read_exact_at(into, offset) else {
+        let Err(error) = self.read_all(into, offset) else {
             return Ok(());
         };
         // A file that cannot be read because another one has replaced it is reported as changed.
-        self.verify()?;
+        self.compare()?;
         Err(match error.kind() {
-            io::ErrorKind::UnexpectedEof => self.scanned.changed(self.node, Change::Modified),
+            io::ErrorKind::UnexpectedEof => self.scanned.changed(self.node, Change::Shorter),
             _ => Error::io("read", self.scanned.path(self.node))(error),
         })
     }
 
+    fn next_data(&self, from: u64) -> Result<Option<Range<u64>>> {
+        let start = match seek(&self.open, SeekFrom::Data(from)) {
+            Ok(start) if start >= from => start,
+            Err(Errno::NXIO) => return Ok(None),
+            // Without an answer that makes sense, all bytes are read.
+            _ => from,
+        };
+        let end = seek(&self.open, SeekFrom::Hole(start)).ok();
+        Ok(Some(
+            start..end.filter(|&end| end > start).unwrap_or(u64::MAX),
+        ))
+    }
+
     fn verify(&self) -> Result<()> {
-        let stat = fstat(&self.open).map_err(|errno| {
+        self.compare()?;
+        let size = self.scanned.tree.size(self.node);
+        match self.calls().read(&self.open, &mut [0], size) {
+            Ok(0) => Ok(()),
+            Ok(_) => Err(self.scanned.changed(self.node, Change::Longer)),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.verify(),
+            Err(error) => Err(Error::io("read", self.scanned.path(self.node))(error)),
+        }
+    }
+}
+
+impl DirectoryFile<'_> {
+    fn calls(&self) -> &dyn Calls {
+        self.scanned.directory.calls()
+    }
+
+    /// Compares the status of the file with the scan.
+    fn compare(&self) -> Result<()> {
+        let answer = self.calls().status(self.open.as_fd()).map_err(|errno| {
             Error::io("read the metadata of", self.scanned.path(self.node))(errno)
         })?;
-        self.scanned.compare(self.node, &stat)
+        self.scanned.compare(self.node, &answer)
+    }
+
+    fn read_all(&self, mut into: &mut [u8], mut offset: u64) -> io::Result<()> {
+        while !into.is_empty() {
+            match self.calls().read(&self.open, into, offset) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(length) => {
+                    let length = length.min(into.len());
+                    into = &mut into[length..];
+                    offset += len64(length);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -131,13 +187,8 @@ impl Scanned<'_> {
         self.directory.path_of(self.tree, node)
     }
 
-    fn open_directory(self, node: NodeId) -> rustix::io::Result<OwnedFd> {
-        let path = self.directory.path_below(self.tree, node);
-        open_directory(self.directory.descriptor(), &path)
-    }
-
-    fn compare(self, node: NodeId, stat: &Stat) -> Result<()> {
-        let change = change(self.tree.node(node).status, status_of(stat));
+    fn compare(self, node: NodeId, answer: &Answer) -> Result<()> {
+        let change = change(self.tree.node(node).status, status_of(answer));
         change.map_or(Ok(()), |change| Err(self.changed(node, change)))
     }
 

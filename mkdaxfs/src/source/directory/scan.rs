@@ -4,73 +4,75 @@
 //! The order in which directories are scanned does not matter: numbering sorts the tree.
 
 use std::collections::HashMap;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use rustix::fs::{fstat, Stat};
-
+use super::calls::Answer;
 use super::lister::{Lister, Listers};
 use super::listing::{Found, Listing};
-use super::open::join;
 use super::root::Directory;
+use super::way::Way;
 use crate::error::{Error, Result};
 use crate::observer::Observer;
-use crate::options::Boundary;
 use crate::own::FileKey;
 use crate::pool::{self, lock};
-use crate::tree::builder::{Child, NewNode, TreeBuilder};
-use crate::tree::node::NodeId;
+use crate::source::problems::Problems;
+use crate::tree::builder::{Child, TreeBuilder};
+use crate::tree::node::{NodeId, Status};
 
-/// A scan of a directory's tree.
-pub(super) struct Scanner<'a> {
-    shared: Listers<'a>,
-    stat: Stat,
+/// Adds all files of a directory to `tree`, and returns the node of the directory itself.
+///
+/// # Errors
+/// When a file cannot be read, or be in an image. All of them are named, up to a limit.
+pub(super) fn scan(
+    directory: &Directory,
+    tree: &mut TreeBuilder,
+    observer: &dyn Observer,
+) -> Result<NodeId> {
+    let answer = (directory.calls().status(directory.descriptor()))
+        .map_err(Error::io("open the directory", &directory.path))?;
+    let problems = Problems::new(directory.rules.unreadable, observer);
+    let shared = Listers {
+        directory,
+        observer,
+        problems: &problems,
+        device: answer.key.device,
+    };
+    let root = run(shared, &answer, tree)?;
+    problems.finish()?;
+    Ok(root)
 }
 
-impl<'a> Scanner<'a> {
-    /// Reads the status of the source itself.
-    ///
-    /// # Errors
-    /// When the system does not give it.
-    pub(super) fn new(directory: &'a Directory, observer: &'a dyn Observer) -> Result<Self> {
-        let stat = fstat(directory.descriptor())
-            .map_err(Error::io("open the directory", &directory.path))?;
-        let stays = directory.rules.boundary == Boundary::Stay;
-        let shared = Listers {
-            directory,
-            observer,
-            device: stays.then_some(stat.st_dev),
-        };
-        Ok(Self { shared, stat })
-    }
+fn run(shared: Listers<'_>, answer: &Answer, tree: &mut TreeBuilder) -> Result<NodeId> {
+    let root = Lister::new(shared).root(answer)?;
+    let root = tree
+        .add(root)
+        .map_err(|limit| limit.at(shared.directory.path.clone()))?;
+    let state = State {
+        shared,
+        tree,
+        links: HashMap::new(),
+        jobs: vec![Way::root(root, answer.key)],
+        busy: 0,
+        stopped: false,
+    };
+    let queue = Queue {
+        state: Mutex::new(state),
+        wake: Condvar::new(),
+    };
+    let threads = shared.directory.rules.threads;
+    pool::run(threads, || work(shared, &queue), || queue.stop())?;
+    Ok(root)
+}
 
-    /// Adds all files to `tree`, and returns the node of the source itself.
-    pub(super) fn run(&self, tree: &mut TreeBuilder) -> Result<NodeId> {
-        let root = Lister::new(self.shared).root(&self.stat)?;
-        let mut state = State::new(self.shared.directory, tree);
-        let root = state.add_root(root)?;
-        state.jobs.push(Job {
-            directory: root,
-            path: Vec::new(),
-        });
-        let queue = Queue {
-            state: Mutex::new(state),
-            wake: Condvar::new(),
-        };
-        let threads = self.shared.directory.rules.threads;
-        pool::run(threads, || self.work(&queue), || queue.stop())?;
-        Ok(root)
+/// The work of one thread.
+fn work(shared: Listers<'_>, queue: &Queue<'_>) -> Result<()> {
+    let mut lister = Lister::new(shared);
+    let mut done = None;
+    while let Some(way) = queue.next(done.take()) {
+        let listing = lister.list(&way);
+        done = Some((way, listing));
     }
-
-    /// The work of one thread.
-    fn work(&self, queue: &Queue<'_>) -> Result<()> {
-        let mut lister = Lister::new(self.shared);
-        let mut done = None;
-        while let Some(job) = queue.next(done.take())? {
-            let listing = lister.list(&job.path)?;
-            done = Some((job, listing));
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// The state of a scan, and the threads that wait for it to change.
@@ -87,24 +89,24 @@ impl Queue<'_> {
     }
 
     /// Enters the result of a job, and waits for the next job; `None` when all are done.
-    fn next(&self, done: Option<(Job, Listing)>) -> Result<Option<Job>> {
+    fn next(&self, done: Option<(Arc<Way>, Listing)>) -> Option<Arc<Way>> {
         let mut state = lock(&self.state);
-        if let Some((job, listing)) = done {
+        if let Some((way, listing)) = done {
             state.busy -= 1;
-            state.enter(&job, listing)?;
+            state.enter(&way, listing);
             self.wake.notify_all();
         }
         loop {
             if state.stopped {
-                return Ok(None);
+                return None;
             }
             if let Some(job) = state.jobs.pop() {
                 state.busy += 1;
-                return Ok(Some(job));
+                return Some(job);
             }
             if state.busy == 0 {
                 self.wake.notify_all();
-                return Ok(None);
+                return None;
             }
             state = self
                 .wake
@@ -116,77 +118,61 @@ impl Queue<'_> {
 
 /// The state that the threads of a scan change in turn.
 struct State<'a> {
-    directory: &'a Directory,
+    shared: Listers<'a>,
     tree: &'a mut TreeBuilder,
-    /// The files with several names.
-    links: HashMap<FileKey, NodeId>,
-    jobs: Vec<Job>,
+    /// The files that may have several names.
+    links: HashMap<FileKey, (NodeId, Status)>,
+    /// The directories to be listed.
+    jobs: Vec<Arc<Way>>,
     /// Number of threads that have a job.
     busy: usize,
     stopped: bool,
 }
 
-/// A directory to be scanned.
-struct Job {
-    directory: NodeId,
-    /// Its path below the source.
-    path: Vec<u8>,
-}
-
-impl<'a> State<'a> {
-    fn new(directory: &'a Directory, tree: &'a mut TreeBuilder) -> Self {
-        Self {
-            directory,
-            tree,
-            links: HashMap::new(),
-            jobs: Vec::new(),
-            busy: 0,
-            stopped: false,
-        }
-    }
-
+impl State<'_> {
     /// Enters the files of a directory into the tree.
-    fn enter(&mut self, job: &Job, mut listing: Listing) -> Result<()> {
+    fn enter(&mut self, way: &Arc<Way>, mut listing: Listing) {
         let files = std::mem::take(&mut listing.files);
         let mut children = Vec::with_capacity(files.len());
         for file in files {
             let name = listing.name(&file);
-            children.push(Child {
-                name,
-                hash: file.hash,
-                node: self.node_of(file.found, name, job)?,
-            });
+            if let Some(node) = self.node_of(file.found, name, way) {
+                children.push(Child { name, node });
+            }
         }
-        self.tree
-            .set_children(job.directory, &children)
-            .map_err(|limit| limit.at(self.directory.full_path(&job.path)))
+        if let Err(refused) = self.tree.set_children(way.node, &children) {
+            let name = refused.child.map(|at| children[at].name);
+            let path = name.map_or_else(|| way.path(), |name| way.path_of(name));
+            self.report(refused.limit.at(self.shared.directory.full_path(&path)));
+        }
     }
 
-    /// The node of a file: a new one, unless the file is a further link to one.
-    fn node_of(&mut self, found: Found, name: &[u8], job: &Job) -> Result<NodeId> {
-        if let Some(&node) = found.linked.and_then(|key| self.links.get(&key)) {
-            return Ok(node);
+    /// The node of a file: a new one, unless the file is a further link to one. Files with the same
+    /// number and other metadata are others: not every file system gives numbers.
+    fn node_of(&mut self, found: Found, name: &[u8], way: &Arc<Way>) -> Option<NodeId> {
+        let status = found.node.status;
+        let link = self.links.get(&found.key).filter(|_| found.is_linked);
+        if let Some(&(node, _)) = link.filter(|(_, other)| *other == status) {
+            return Some(node);
         }
-        let path = || join(&job.path, name);
-        let node = self
-            .tree
-            .add(found.node)
-            .map_err(|limit| limit.at(self.directory.full_path(&path())))?;
-        if let Some(key) = found.linked {
-            self.links.insert(key, node);
+        let node = match self.tree.add(found.node) {
+            Ok(node) => node,
+            Err(limit) => {
+                let path = self.shared.directory.full_path(&way.path_of(name));
+                self.report(limit.at(path));
+                return None;
+            }
+        };
+        if found.is_linked {
+            self.links.insert(found.key, (node, status));
         }
         if found.is_scanned {
-            self.jobs.push(Job {
-                directory: node,
-                path: path(),
-            });
+            self.jobs.push(way.child(node, found.key, name));
         }
-        Ok(node)
+        Some(node)
     }
 
-    fn add_root(&mut self, root: NewNode) -> Result<NodeId> {
-        self.tree
-            .add(root)
-            .map_err(|limit| limit.at(self.directory.path.clone()))
+    fn report(&self, error: Error) {
+        self.shared.problems.report(error);
     }
 }

@@ -3,9 +3,9 @@
 
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
-use rustix::fs::{lgetxattr, llistxattr};
 use rustix::io::Errno;
 
+use super::calls::{Answered, Calls};
 use crate::tree::limits::Limit;
 use crate::tree::xattrs::{EncodedSet, KnownNames};
 
@@ -25,7 +25,8 @@ const MAX_PATH: usize = 3800;
 /// names the directory surely, and takes twice as long. If directories below the source are renamed
 /// meanwhile, a path may lead elsewhere; the rename changes the times of a directory, which the
 /// recheck finds.
-pub(super) struct XattrReader {
+pub(super) struct XattrReader<'a> {
+    calls: &'a dyn Calls,
     /// The path of the directory, with a slash behind it, and then of a file in it.
     path: Vec<u8>,
     /// Length of the directory's part.
@@ -38,8 +39,10 @@ pub(super) struct XattrReader {
 #[derive(Debug, Default)]
 pub(super) struct Xattrs {
     pub(super) set: EncodedSet,
-    /// Number of attributes that the format cannot hold.
+    /// Number of attributes that the format cannot hold, or that are no part of the tree.
     pub(super) foreign: usize,
+    /// Number of attributes that are listed and have no value.
+    pub(super) vanished: usize,
 }
 
 /// The reason why the attributes of a file cannot be read or stored.
@@ -61,9 +64,10 @@ impl From<Limit> for XattrError {
     }
 }
 
-impl XattrReader {
-    pub(super) fn new() -> Self {
+impl<'a> XattrReader<'a> {
+    pub(super) fn new(calls: &'a dyn Calls) -> Self {
         Self {
+            calls,
             path: Vec::new(),
             directory: 0,
             list: vec![0; ROOM],
@@ -95,22 +99,27 @@ impl XattrReader {
         let names = self.list[..length].split(|&byte| byte == 0);
         let full: Vec<&[u8]> = names.filter(|name| !name.is_empty()).collect();
         let known = KnownNames::of(&full)?;
-        let mut set = EncodedSet::default();
+        let (mut set, mut vanished) = (EncodedSet::default(), 0);
         for name in known.iter() {
-            let read = |value: &mut [u8]| lgetxattr(&self.path[..], name.full, value);
-            let length = fill(&mut self.value, read)?;
-            set.append(name, &self.value[..length], mode)?;
+            let read = |value: &mut [u8]| self.calls.xattr(&self.path, name.full, value);
+            match fill(&mut self.value, read) {
+                Ok(length) => set.append(name, &self.value[..length], mode)?,
+                // It has been removed, or the file system lists what it does not have.
+                Err(Errno::NODATA | Errno::OPNOTSUPP) => vanished += 1,
+                Err(errno) => return Err(errno.into()),
+            }
         }
         Ok(Xattrs {
             set,
-            foreign: full.len() - known.len(),
+            foreign: known.foreign(),
+            vanished,
         })
     }
 
     /// Reads the names of the file's attributes, and returns the length of the list.
-    fn list(&mut self) -> rustix::io::Result<usize> {
-        let path = &self.path[..];
-        match fill(&mut self.list, |list| llistxattr(path, list)) {
+    fn list(&mut self) -> Answered<usize> {
+        let (calls, path) = (self.calls, &self.path[..]);
+        match fill(&mut self.list, |list| calls.xattr_names(path, list)) {
             Err(Errno::OPNOTSUPP) => Ok(0),
             result => result,
         }
@@ -119,10 +128,7 @@ impl XattrReader {
 
 /// Has a call fill a part of `room`, or all of it if the part is too small. The system allocates as
 /// much as it is offered.
-fn fill(
-    room: &mut [u8],
-    call: impl Fn(&mut [u8]) -> rustix::io::Result<usize>,
-) -> rustix::io::Result<usize> {
+fn fill(room: &mut [u8], call: impl Fn(&mut [u8]) -> Answered<usize>) -> Answered<usize> {
     match call(&mut room[..SOME]) {
         Err(Errno::RANGE) => call(room),
         result => result,

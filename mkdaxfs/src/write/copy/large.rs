@@ -8,10 +8,10 @@ use daxfs_image::hash::Sha256;
 use crate::error::Result;
 use crate::num::{len64, to_usize};
 use crate::plan::contents::{ContentIndex, Digest};
+use crate::plan::extents::{DataExtent, SparseFiles};
 use crate::plan::large::LargeFile;
 use crate::plan::offset::ImageOffset;
 use crate::source::{OpenFile, Reader};
-use crate::tree::extents::DataExtent;
 use crate::write::job::Job;
 
 /// Number of files that a thread copies at a time: as many as are hashed faster together.
@@ -22,7 +22,7 @@ pub(crate) type HashedContent = (ContentIndex, Digest);
 
 /// Copies files through `buffer`, and hashes them on the way, until there is no `next` one.
 pub(super) fn copy<'a>(
-    job: Job<'a>,
+    (job, sparse): (Job<'a>, &'a SparseFiles),
     reader: &mut dyn Reader<'a>,
     buffer: &mut [u8],
     next: impl Fn() -> Option<&'a LargeFile>,
@@ -32,7 +32,8 @@ pub(super) fn copy<'a>(
     let mut copies: Vec<Copy<'_>> = Vec::with_capacity(FILES);
     loop {
         while let Some(large) = (copies.len() < FILES).then(&next).flatten() {
-            copies.push(Copy::begin(job, reader, large)?);
+            let extents = sparse.extents(large.file);
+            copies.push(Copy::begin(job, reader, large, extents)?);
         }
         if copies.is_empty() {
             return Ok(());
@@ -82,9 +83,13 @@ struct Copy<'a> {
 }
 
 impl<'a> Copy<'a> {
-    fn begin(job: Job<'a>, reader: &mut dyn Reader<'a>, large: &'a LargeFile) -> Result<Self> {
-        let tree = job.inputs.tree;
-        let size = tree.size(large.file);
+    fn begin(
+        job: Job<'a>,
+        reader: &mut dyn Reader<'a>,
+        large: &'a LargeFile,
+        extents: Option<&'a [DataExtent]>,
+    ) -> Result<Self> {
+        let size = job.inputs.tree.size(large.file);
         let is_hashed = large.digest.is_none() && job.hashes();
         let mut copy = Self {
             large,
@@ -95,7 +100,7 @@ impl<'a> Copy<'a> {
             offset: large.offset,
             count: 0,
         };
-        if let Some(extents) = tree.extents(large.file) {
+        if let Some(extents) = extents {
             copy.extent.length = 0;
             copy.later = extents;
             copy.update(&size.to_le_bytes());

@@ -30,6 +30,7 @@ use self::large::HashedContent;
 use self::target::{Packing, Placing};
 use super::job::Job;
 use crate::error::Result;
+use crate::plan::extents::SparseFiles;
 use crate::plan::large::LargeFile;
 use crate::pool::{self, InOrder};
 use crate::tree::node::NodeId;
@@ -42,7 +43,7 @@ use crate::tree::node::NodeId;
 pub(super) fn copy(
     job: Job<'_>,
     mut placing: Placing,
-    large: &[LargeFile],
+    (large, sparse): (&[LargeFile], &SparseFiles),
     small: &[NodeId],
 ) -> Result<(Placing, Vec<HashedContent>)> {
     placing.contents.next_section(small.len());
@@ -50,6 +51,7 @@ pub(super) fn copy(
     let work = Work {
         job,
         large,
+        sparse,
         batches: batch::cut(job, small, packing),
         small,
         packing,
@@ -67,6 +69,7 @@ pub(super) fn copy(
 struct Work<'a> {
     job: Job<'a>,
     large: &'a [LargeFile],
+    sparse: &'a SparseFiles,
     small: &'a [NodeId],
     packing: Packing,
     /// The batches of small files, as ranges of them.
@@ -83,7 +86,8 @@ impl Work<'_> {
         let (mut reader, mut buffer) = (self.job.inputs.reader(), Buffer::new());
         let done = |one| pool::lock(&self.copied).push(one);
         let next = || self.next_large();
-        large::copy(self.job, reader.as_mut(), buffer.bytes(), next, done)?;
+        let job = (self.job, self.sparse);
+        large::copy(job, reader.as_mut(), buffer.bytes(), next, done)?;
         while let Some((turn, batch)) = self.next_batch() {
             batch.copy(reader.as_mut(), &mut buffer, &self.placing, turn)?;
         }

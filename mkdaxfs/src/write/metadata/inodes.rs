@@ -11,6 +11,7 @@ use zerocopy::{FromZeros as _, IntoBytes as _};
 use crate::num::{len64, round_up, to_usize};
 use crate::options::Options;
 use crate::plan::contents::{Contents, Location, Numbering};
+use crate::plan::extents::SparseFiles;
 use crate::plan::offset::ImageOffset;
 use crate::plan::ordered::{Ordered, UNIT};
 use crate::plan::sections::Sections;
@@ -21,6 +22,7 @@ pub(super) struct Inodes<'a> {
     pub(super) ordered: &'a Ordered<'a>,
     pub(super) options: &'a Options,
     pub(super) contents: &'a Contents,
+    pub(super) sparse: &'a SparseFiles,
     pub(super) numbering: &'a Numbering,
 }
 
@@ -71,7 +73,7 @@ impl Inodes<'_> {
             let node = self.ordered.tree.node(id);
             let mut raw = self.common(node);
             match node.kind {
-                NodeKind::Regular(_) => self.set_contents(id, &mut raw, &mut cursors),
+                NodeKind::Regular => self.set_contents(id, &mut raw, &mut cursors),
                 NodeKind::Directory(children) => {
                     self.set_directory(node, children, &mut raw, &mut cursors);
                 }
@@ -122,7 +124,7 @@ impl Inodes<'_> {
 
     /// States how many extents and pages a sparse file has, and returns the offset of its list.
     fn set_extents(&self, id: NodeId, raw: &mut RawInode, cursors: &mut Cursors) -> u64 {
-        let extents = self.ordered.tree.extents(id).unwrap_or_default();
+        let extents = self.sparse.extents(id).unwrap_or_default();
         let page = self.options.page.bytes();
         let pages: u64 = extents
             .iter()

@@ -46,6 +46,7 @@ pub(crate) fn describe(
         ordered,
         options,
         contents,
+        sparse: &image.sparse,
         numbering: &numbering,
     };
     // Each section is dropped before the next one is made.
@@ -56,7 +57,7 @@ pub(crate) fn describe(
     write(SectionKind::Xattrs, tables::xattrs(ordered))?;
     write(
         SectionKind::Extents,
-        tables::extents(ordered, contents, page),
+        tables::extents(ordered, contents, &image.sparse, page),
     )?;
     write(SectionKind::Inodes, inodes.bytes(cursors))?;
     let sealed = seal::superblock(sections, job.inputs)?;

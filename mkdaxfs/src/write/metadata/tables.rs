@@ -9,10 +9,10 @@ use zerocopy::IntoBytes as _;
 use crate::num::{len64, to_usize};
 use crate::options::PageSize;
 use crate::plan::contents::{Contents, Numbering};
+use crate::plan::extents::{DataExtent, SparseFiles};
 use crate::plan::offset::ImageOffset;
 use crate::plan::ordered::Ordered;
 use crate::plan::sections::digests_length;
-use crate::tree::extents::DataExtent;
 
 /// The bytes of the xattr section.
 pub(super) fn xattrs(ordered: &Ordered<'_>) -> Vec<u8> {
@@ -49,10 +49,15 @@ fn raw_set(offset: u64, length: u64) -> RawXattrSet {
 }
 
 /// The bytes of the extent section.
-pub(super) fn extents(ordered: &Ordered<'_>, contents: &Contents, page: PageSize) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(to_usize(ordered.extents_length()));
+pub(super) fn extents(
+    ordered: &Ordered<'_>,
+    contents: &Contents,
+    sparse: &SparseFiles,
+    page: PageSize,
+) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(to_usize(sparse.section_length()));
     for &node in &ordered.order {
-        let (Some(list), Some(content)) = (ordered.tree.extents(node), contents.of(node)) else {
+        let (Some(list), Some(content)) = (sparse.extents(node), contents.of(node)) else {
             continue;
         };
         let mut offset = contents.get(content).location.offset();

@@ -19,13 +19,17 @@ use crate::error::{Error, Result};
 use crate::options::Existing;
 use crate::own::FileKey;
 use crate::plan::offset::ImageOffset;
+use crate::write::interrupt;
 
 /// An image file that is not complete.
 #[derive(Debug)]
 pub(crate) struct ImageFile {
     file: File,
     directory: OwnedFd,
+    /// The image as it was named.
     image: PathBuf,
+    /// Its path behind links.
+    path: PathBuf,
     existing: Existing,
     /// The name while the file is incomplete, where the file system needs one.
     temporary: Option<Temporary>,
@@ -33,16 +37,15 @@ pub(crate) struct ImageFile {
 }
 
 impl ImageFile {
-    /// Creates the file that becomes `image`.
-    pub(super) fn create(image: &Path, existing: Existing) -> Result<Self> {
-        let path = parent(image);
-        let directory = open_directory(path)?;
-        let (file, temporary) = create(&directory, path)?;
-        Ok(Self::new(image, existing, directory, (file, temporary)))
+    /// Creates the file that becomes `image`, whose path behind links is `path`.
+    pub(super) fn create(image: &Path, path: PathBuf, existing: Existing) -> Result<Self> {
+        let directory = open_directory(parent(&path))?;
+        let created = create(&directory, parent(&path), "create the image in")?;
+        Ok(Self::new((image, path), existing, directory, created))
     }
 
     fn new(
-        image: &Path,
+        (image, path): (&Path, PathBuf),
         existing: Existing,
         directory: OwnedFd,
         (file, temporary): (File, Option<Temporary>),
@@ -51,6 +54,7 @@ impl ImageFile {
             file,
             directory,
             image: image.to_owned(),
+            path,
             existing,
             temporary,
             behind: Behind::default(),
@@ -72,11 +76,7 @@ impl ImageFile {
     /// The directory in which the file has a temporary name.
     pub(super) fn changed_directory(&self) -> Option<FileKey> {
         self.temporary.as_ref()?;
-        let stat = fstat(&self.directory).ok()?;
-        Some(FileKey {
-            device: stat.st_dev,
-            inode: stat.st_ino,
-        })
+        key_of(&self.directory)
     }
 
     /// Gives the image its length, makes it durable, and gives it its name.
@@ -87,9 +87,11 @@ impl ImageFile {
         }
         self.file.set_len(length).map_err(failed())?;
         self.file.sync_all().map_err(failed())?;
-        self.name().map_err(|errno| match errno {
-            Errno::EXIST => Error::Exists(self.image.clone()),
-            errno => Error::io("give the complete image its name,", &self.image)(errno),
+        interrupt::complete(&self.image, || {
+            self.name().map_err(|errno| match errno {
+                Errno::EXIST => Error::Exists(self.image.clone()),
+                errno => Error::io("give the complete image its name,", &self.image)(errno),
+            })
         })?;
         fsync(&self.directory).map_err(|errno| Error::NotDurable {
             path: self.image.clone(),
@@ -98,7 +100,7 @@ impl ImageFile {
     }
 
     fn name(&self) -> rustix::io::Result<()> {
-        let name = self.image.file_name().unwrap_or_default();
+        let name = self.path.file_name().unwrap_or_default();
         match (&self.temporary, self.existing) {
             (None, Existing::Refuse) => self.link(name),
             (None, Existing::Replace) => match self.link(name) {
@@ -118,7 +120,7 @@ impl ImageFile {
 
     /// Replaces an image. A link cannot do that, so the file gets a name to be renamed from.
     fn replace(&self, name: &OsStr) -> rustix::io::Result<()> {
-        let temporary = Temporary::reserve(parent(&self.image));
+        let temporary = Temporary::reserve(parent(&self.path));
         self.link(temporary.name())?;
         self.rename(&temporary, name)
     }
@@ -141,36 +143,52 @@ impl ImageFile {
 }
 
 /// The directory that holds a path.
-fn parent(path: &Path) -> &Path {
+pub(super) fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     }
 }
 
-fn open_directory(path: &Path) -> Result<OwnedFd> {
+pub(super) fn open_directory(path: &Path) -> Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     openat(CWD, path, flags, Mode::empty()).map_err(Error::io("open the directory", path))
 }
 
+/// Device and inode number of an open directory.
+pub(super) fn key_of(directory: &OwnedFd) -> Option<FileKey> {
+    let stat = fstat(directory).ok()?;
+    Some(FileKey {
+        device: stat.st_dev,
+        inode: stat.st_ino,
+    })
+}
+
 /// Creates a file in a directory, which has this path: without a name if the file system can.
-fn create(directory: &OwnedFd, path: &Path) -> Result<(File, Option<Temporary>)> {
+/// `action` is for the message if it cannot.
+pub(super) fn create(
+    directory: &OwnedFd,
+    path: &Path,
+    action: &'static str,
+) -> Result<(File, Option<Temporary>)> {
     let mode = Mode::from_raw_mode(0o644);
     let unnamed = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
     match openat(directory, ".", unnamed, mode) {
         Ok(file) => Ok((file.into(), None)),
         // The errors of file systems, and kernels, that know no files without a name.
         Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
-            let (file, temporary) = Temporary::create(directory, path)?;
+            let (file, temporary) = Temporary::create(directory, path, action)?;
             Ok((file, Some(temporary)))
         }
-        Err(errno) => Err(Error::io("create the image in", path)(errno)),
+        Err(errno) => Err(Error::io(action, path)(errno)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use daxfs_cli::program::Program;
+    use daxfs_cli::signals::watch;
     use rustix::process::{kill_process, Pid, Signal};
     use std::ffi::OsString;
     use std::fs;
@@ -181,9 +199,14 @@ mod tests {
     /// An image file as on a file system without `O_TMPFILE`.
     fn named(directory: &Path, existing: Existing) -> ImageFile {
         let open = open_directory(directory).unwrap();
-        let (file, temporary) = Temporary::create(&open, directory).unwrap();
+        let (file, temporary) = Temporary::create(&open, directory, "create").unwrap();
         let image = directory.join("image");
-        ImageFile::new(&image, existing, open, (file, Some(temporary)))
+        ImageFile::new(
+            (&image, image.clone()),
+            existing,
+            open,
+            (file, Some(temporary)),
+        )
     }
 
     fn write(file: &ImageFile) {
@@ -223,7 +246,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let image = dir.path().join("image");
         fs::write(&image, "other").unwrap();
-        let file = ImageFile::create(&image, Existing::Replace).unwrap();
+        let file = ImageFile::create(&image, image.clone(), Existing::Replace).unwrap();
         write(&file);
         file.publish(5).unwrap();
         assert_eq!(names(dir.path()), ["image"]);
@@ -234,7 +257,7 @@ mod tests {
     fn a_file_without_a_name_does_not_replace_a_file_that_has_appeared_meanwhile() {
         let dir = tempfile::tempdir().unwrap();
         let image = dir.path().join("image");
-        let file = ImageFile::create(&image, Existing::Refuse).unwrap();
+        let file = ImageFile::create(&image, image.clone(), Existing::Refuse).unwrap();
         assert!(file.temporary.is_none());
         fs::write(&image, "other").unwrap();
         assert!(matches!(file.publish(5), Err(Error::Exists(_))));
@@ -243,7 +266,7 @@ mod tests {
 
     /// The other process of the test below: it has a file with a name, and waits for a signal.
     fn wait_with_a_name(directory: &Path) -> ! {
-        crate::write::signals::watch_signals().unwrap();
+        watch(Program::new("test"), interrupt::interrupt).unwrap();
         let _file = named(directory, Existing::Refuse);
         fs::write(directory.join("ready"), "").unwrap();
         loop {
@@ -264,7 +287,8 @@ mod tests {
             command
                 .args(["--exact", TEST])
                 .env(DIRECTORY, dir.path())
-                .stdout(Stdio::null());
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
             let mut child = command.spawn().unwrap();
             while !dir.path().join("ready").exists() {
                 assert!(child.try_wait().unwrap().is_none(), "it does not wait");

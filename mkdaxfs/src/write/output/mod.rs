@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The image file: without a name until it is complete.
+//! The destination of an image, where it appears when it is complete.
 //!
 //! If the file system can, the file has no name at all while it is written (`O_TMPFILE`), so
 //! that nothing can be left behind. Elsewhere it has a random one, which is removed with [`Output`],
@@ -7,20 +7,24 @@
 //!
 //! | module | owns |
 //! |---|---|
-//! | `existing` | the early check of an image that exists |
+//! | `destination` | the file that IMAGE names, and the early check of it |
+//! | `spool` | images for streams and block devices |
 //! | `file` | the file, and the steps that give it its name |
 //! | `temporary` | random names, and their removal |
 //! | `behind` | writing to the disk while more bytes come |
 
 mod behind;
-mod existing;
+mod destination;
 mod file;
+mod spool;
 pub(super) mod temporary;
 
+use self::destination::Destination;
 use self::file::ImageFile;
+use self::spool::Spool;
 use crate::error::Result;
 use crate::options::{Mode, Options};
-use crate::own::OwnDirectory;
+use crate::own::{FileKey, OwnDirectory};
 use crate::plan::offset::ImageOffset;
 
 /// The destination of an image.
@@ -29,6 +33,7 @@ pub(crate) enum Output {
     /// None: a dry run.
     Discard,
     File(ImageFile),
+    Spool(Spool),
 }
 
 impl Output {
@@ -38,7 +43,7 @@ impl Output {
     /// When it exists and may not be replaced.
     pub(crate) fn check(options: &Options) -> Result<()> {
         match options.mode {
-            Mode::Write => existing::check(&options.image, options.existing),
+            Mode::Write => Destination::of(&options.image, options.existing).map(drop),
             Mode::DryRun => Ok(()),
         }
     }
@@ -52,11 +57,26 @@ impl Output {
         if options.mode == Mode::DryRun {
             return Ok(Self::Discard);
         }
-        let file = ImageFile::create(&options.image, options.existing)?;
-        if let Some(changed) = file.changed_directory() {
+        let image = &options.image;
+        let output = match Destination::of(image, options.existing)? {
+            Destination::File(path) => {
+                Self::File(ImageFile::create(image, path, options.existing)?)
+            }
+            Destination::Stream(stream) => Self::Spool(Spool::create(image, stream)?),
+        };
+        if let Some(changed) = output.changed_directory() {
             own.set(changed);
         }
-        Ok(Self::File(file))
+        Ok(output)
+    }
+
+    /// The directory in which the image has, or had, a temporary name.
+    fn changed_directory(&self) -> Option<FileKey> {
+        match self {
+            Self::Discard => None,
+            Self::File(file) => file.changed_directory(),
+            Self::Spool(spool) => spool.changed_directory(),
+        }
     }
 
     /// Writes bytes at an offset of the image.
@@ -67,6 +87,7 @@ impl Output {
         match self {
             Self::Discard => Ok(()),
             Self::File(file) => file.write(bytes, offset),
+            Self::Spool(spool) => spool.write(bytes, offset),
         }
     }
 
@@ -74,7 +95,7 @@ impl Output {
     /// wait for at the end.
     pub(crate) fn while_syncing<T>(&self, work: impl FnOnce() -> T) -> T {
         match self {
-            Self::Discard => work(),
+            Self::Discard | Self::Spool(_) => work(),
             Self::File(file) => file.while_syncing(work),
         }
     }
@@ -87,6 +108,7 @@ impl Output {
         match self {
             Self::Discard => Ok(()),
             Self::File(file) => file.publish(length),
+            Self::Spool(spool) => spool.publish(length),
         }
     }
 }

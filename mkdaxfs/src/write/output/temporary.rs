@@ -43,12 +43,16 @@ impl Temporary {
     }
 
     /// Creates a file with a random name in a directory, which has this path.
-    pub(super) fn create(directory: &OwnedFd, path: &Path) -> Result<(File, Self)> {
+    pub(super) fn create(
+        directory: &OwnedFd,
+        path: &Path,
+        action: &'static str,
+    ) -> Result<(File, Self)> {
         let temporary = Self::reserve(path);
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(0o644);
-        let file = openat(directory, &temporary.name, flags, mode)
-            .map_err(Error::io("create the image in", path))?;
+        let file =
+            openat(directory, &temporary.name, flags, mode).map_err(Error::io(action, path))?;
         Ok((file.into(), temporary))
     }
 
@@ -77,7 +81,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
         let open = openat(CWD, dir.path(), flags, Mode::empty()).unwrap();
-        let (_, temporary) = Temporary::create(&open, dir.path()).unwrap();
+        let (_, temporary) = Temporary::create(&open, dir.path(), "create").unwrap();
         assert!(lock(&LEFTOVERS).contains(&temporary.path));
         assert!(temporary.name().as_bytes().starts_with(b".mkdaxfs."));
         let path = temporary.path.clone();

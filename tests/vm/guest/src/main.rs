@@ -38,6 +38,11 @@
 //! | [`targets`] | one tree on three file systems |
 //! | [`touches`] | counts of accesses to a mount |
 #![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a development program: a panic where its output is closed does no harm"
+)]
+#![allow(
     unsafe_code,
     reason = "the tests make system calls that no safe interface has"
 )]

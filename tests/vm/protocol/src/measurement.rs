@@ -46,7 +46,15 @@ impl fmt::Display for Cell<'_> {
 }
 
 /// The columns of `cargo xtask bench mount`, the product's first.
-pub const MOUNT_COLUMNS: [&str; 5] = ["daxfs", "erofs-dax", "erofs", "ext4-dax", "tmpfs"];
+pub const MOUNT_COLUMNS: [&str; 7] = [
+    "daxfs",
+    "erofs-dax",
+    "erofs",
+    "erofs-share",
+    "ext4-dax",
+    "tmpfs",
+    "tmpfs-huge",
+];
 
 /// The columns of `cargo xtask bench share`, the product's first.
 pub const SHARE_COLUMNS: [&str; 5] = ["daxfs", "erofs-shared", "erofs-dax", "erofs", "tmpfs"];

@@ -136,8 +136,10 @@ pub enum Memory {
 /// Other file systems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Peer {
-    /// EROFS.
+    /// EROFS, with large files at multiples of 2 MiB.
     Erofs,
+    /// The same with the digests that the mount option `inode_share` compares.
+    ErofsDigests,
     /// ext4.
     Ext4,
 }

@@ -49,8 +49,9 @@ impl Column {
             "daxfs" => ("none", "daxfs", &*format!("phys={}", phys())),
             "erofs-dax" => ("/dev/pmem0", "erofs", "dax"),
             "erofs" => ("/dev/pmem0", "erofs", ""),
+            "erofs-share" => ("/dev/pmem2", "erofs", "inode_share,domain_id=bench"),
             "ext4-dax" => ("/dev/pmem1", "ext4", "dax"),
-            "tmpfs" => ("none", "tmpfs", "size=2G"),
+            "tmpfs" | "tmpfs-huge" => ("none", "tmpfs", "size=2G"),
             _ => bail!("no column is called {name}"),
         };
         Ok(Self {
@@ -126,7 +127,11 @@ fn mount(column: &Column, figures: &Figures) -> Result<()> {
     };
     once(options)?;
     if *kind == "tmpfs" {
-        return fill();
+        fill()?;
+        return match column.name {
+            "tmpfs-huge" => make_huge(),
+            _ => Ok(()),
+        };
     }
     sys::unmount(ROOT, 0)?;
     figures.tell("mount", once(options)?);
@@ -142,12 +147,29 @@ fn mount(column: &Column, figures: &Figures) -> Result<()> {
 /// Fills the tmpfs with what the image holds.
 fn fill() -> Result<()> {
     mount_image()?;
-    let script = format!("cd {MOUNT} && /bin/busybox tar cf - . | /bin/busybox tar xf - -C {ROOT}");
+    shell(&format!(
+        "cd {MOUNT} && /bin/busybox tar cf - . | /bin/busybox tar xf - -C {ROOT}"
+    ))?;
+    sys::unmount(MOUNT, 0)
+}
+
+/// Copies the files of 2 MiB or more again, with `huge=always`. A tree that is filled with this
+/// option takes 2 MiB for each file.
+fn make_huge() -> Result<()> {
+    shell(&format!(
+        "cd {ROOT} && /bin/busybox mount -o remount,huge=always {ROOT} &&
+        /bin/busybox find . -xdev -type f -size +2047k | while read -r file; do
+            /bin/busybox cp -p \"$file\" \"$file.huge\" && /bin/busybox mv \"$file.huge\" \"$file\" || exit 1
+        done"
+    ))
+}
+
+fn shell(script: &str) -> Result<()> {
     let status = std::process::Command::new("/bin/busybox")
-        .args(["sh", "-c", &script])
+        .args(["sh", "-c", script])
         .status()?;
     anyhow::ensure!(status.success(), "cannot copy the tree: {status}");
-    sys::unmount(MOUNT, 0)
+    Ok(())
 }
 
 /// Returns the instructions that `work` takes, and its result.

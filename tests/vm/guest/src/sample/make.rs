@@ -47,8 +47,7 @@ fn create(root: &Path, entry: &Entry, inner: &Path) -> Result<()> {
         Kind::Text(text) => fs::write(&path, text)?,
         Kind::Program => drop(fs::copy(std::env::current_exe()?, &path)?),
         Kind::Image => {
-            // Zeros, not a hole: a file with holes has no place of its own. The largest of all
-            // files is placed first, which makes sure of a place at 2 MiB.
+            // The largest of all files is placed first, which makes sure of a place at 2 MiB.
             let mut inner = fs::read(inner)?;
             soil(&mut inner)?;
             fs::write(&path, images(&inner)?)?;
@@ -60,9 +59,10 @@ fn create(root: &Path, entry: &Entry, inner: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The inner image and the forged ones, each at its place.
+/// The inner image and the forged ones, each at its place. There are no zeros between them: a file
+/// with holes has no place of its own.
 fn images(inner: &[u8]) -> Result<Vec<u8>> {
-    let mut bytes = vec![0; usize::try_from(IMAGE_SIZE)?];
+    let mut bytes = pattern::bytes(0, 0, usize::try_from(IMAGE_SIZE)?);
     for (place, image) in [
         (0, inner.to_vec()),
         (WRONG_DIGEST, forge::wrong_digest(inner.to_vec())?),

@@ -102,12 +102,15 @@ pub(crate) const SMALL_FILE: SampleFile = SampleFile::new("small", 13, 100);
 pub(crate) const ODD_FILE: SampleFile = SampleFile::new("odd", 14, 3 * PAGE + 700);
 pub(crate) const WIDE_FILE: SampleFile = SampleFile::new("wide", 15, 160 * PAGE);
 pub(crate) const SPARSE_SIZE: u64 = 3 * MIB + 77;
-pub(crate) const SPARSE_PIECES: [(u64, u64); 2] = [(MIB, 64 * 1024), (2 * MIB + PAGE, PAGE)];
+
+/// Length in bytes of the smallest hole of an image. Extents begin at multiples of it.
+const BLOCK: u64 = 64 * 1024;
+pub(crate) const SPARSE_PIECES: [(u64, u64); 2] = [(MIB, BLOCK), (2 * MIB + BLOCK, 2 * BLOCK)];
 
 /// A sparse file with an extent that is long enough for a huge entry, and one that ends with the
 /// file, within a page.
-pub(crate) const HOLED_PIECES: [(u64, u64); 2] = [(0, 5 * MIB), (6 * MIB, 3 * PAGE + 50)];
-pub(crate) const HOLED_SIZE: u64 = 6 * MIB + 3 * PAGE + 50;
+pub(crate) const HOLED_PIECES: [(u64, u64); 2] = [(0, 5 * MIB), (7 * MIB, 3 * PAGE + 50)];
+pub(crate) const HOLED_SIZE: u64 = 7 * MIB + 3 * PAGE + 50;
 
 /// Two files of this size with one content.
 pub(crate) const TWIN_SIZE: u64 = 4 * MIB;

@@ -169,7 +169,7 @@ pub const SUITES: &[Suite] = &[
         ..ordinary(
             "bench",
             &[Guest {
-                peers: &[Peer::Erofs, Peer::Ext4],
+                peers: &[Peer::Erofs, Peer::Ext4, Peer::ErofsDigests],
                 ..Guest::new(Image::Bench, joint::MOUNT)
             }],
         )

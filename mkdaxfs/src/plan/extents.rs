@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The extents of sparse files, in pages of the image.
+//! The extents of sparse files.
 
+use std::collections::HashMap;
+
+use daxfs_format::extent::EXTENT_SIZE;
 use daxfs_format::limits::MAX_EXTENTS;
 
-use crate::num::to_usize;
-use crate::options::PageSize;
+use crate::num::{len64, to_usize};
+use crate::tree::node::NodeId;
 
 /// A range of a sparse file that has bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,45 +32,54 @@ impl DataExtent {
     }
 }
 
-/// Collects the ranges of a file that have bytes.
-#[derive(Debug)]
-pub(crate) struct ExtentCollector {
-    size: u64,
-    page: PageSize,
+/// The sparse files of a tree, with the extents of each.
+#[derive(Debug, Default)]
+pub(crate) struct SparseFiles(HashMap<NodeId, Vec<DataExtent>>);
+
+impl SparseFiles {
+    /// Adds a file.
+    pub(super) fn insert(&mut self, file: NodeId, extents: Vec<DataExtent>) {
+        self.0.insert(file, extents);
+    }
+
+    /// The extents of a file, or `None` if it is not a sparse one.
+    pub(crate) fn extents(&self, file: NodeId) -> Option<&[DataExtent]> {
+        self.0.get(&file).map(Vec::as_slice)
+    }
+
+    /// Length in bytes of the extent section for these files.
+    pub(crate) fn section_length(&self) -> u64 {
+        let lists = self.0.values().map(|list| len64(list.len()));
+        lists.sum::<u64>() * EXTENT_SIZE
+    }
+}
+
+/// The extents of a file, as its ranges with bytes are added in their order.
+#[derive(Debug, Default)]
+pub(super) struct ExtentCollector {
     extents: Vec<DataExtent>,
+    bytes: u64,
 }
 
 impl ExtentCollector {
-    /// A collector for a file of `size` bytes.
-    pub(crate) fn new(size: u64, page: PageSize) -> Self {
-        Self {
-            size,
-            page,
-            extents: Vec::new(),
-        }
-    }
-
-    /// Adds the range from `start` to `end`, widened to pages. Ranges come in their order.
-    pub(crate) fn add(&mut self, start: u64, end: u64) {
-        let start = self.page.round_down(start);
-        let end = self.page.round_up(end).min(self.size);
+    /// Adds a range that follows all others.
+    pub(super) fn add(&mut self, offset: u64, length: u64) {
+        self.bytes += length;
         match self.extents.last_mut() {
-            Some(last) if start <= last.end() => {
-                last.length = (end - last.offset).max(last.length);
-            }
-            _ if start < end => self.extents.push(DataExtent {
-                offset: start,
-                length: end - start,
-            }),
-            _ => {}
+            Some(last) if last.end() == offset => last.length += length,
+            _ => self.extents.push(DataExtent { offset, length }),
         }
     }
 
-    /// The extents, or `None` if no page of the file is a hole.
-    pub(crate) fn finish(mut self) -> Option<Vec<DataExtent>> {
-        let bytes: u64 = self.extents.iter().map(|extent| extent.length).sum();
+    /// Number of bytes in all extents.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The extents, at most as many as a file may have.
+    pub(super) fn finish(mut self) -> Vec<DataExtent> {
         limit(&mut self.extents, to_usize(MAX_EXTENTS));
-        (bytes < self.size).then_some(self.extents)
+        self.extents
     }
 }
 
@@ -113,15 +125,14 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn larger_pages_swallow_smaller_holes() {
-        let mut collector = ExtentCollector::new(200_000, PageSize::K16);
-        for start in [0, 2, 5, 40] {
-            collector.add(start * 4096, start * 4096 + 1);
+    fn ranges_that_touch_are_one_extent() {
+        let mut collector = ExtentCollector::default();
+        for (offset, length) in [(0, 10), (10, 5), (20, 1), (21, 9), (40, 2)] {
+            collector.add(offset, length);
         }
-        assert_eq!(
-            collector.finish(),
-            Some(extents(&[(0, 2 * 16384), (163_840, 16384)]))
-        );
+        assert_eq!(collector.bytes(), 27);
+        let expected = extents(&[(0, 15), (20, 10), (40, 2)]);
+        assert_eq!(collector.finish(), expected);
     }
 
     #[test]
