@@ -97,20 +97,20 @@ impl<'a> Console<'a> {
     /// exit code shows that there were problems.
     pub fn problem(&mut self, message: impl Display) {
         let text = message.to_string();
-        self.report(Kind::Error, &text, PROGRAM.record(&text));
+        self.report(Kind::Error, &text, &PROGRAM.record(&text));
     }
 
     /// Warns of damage in spite of which the results are printed. It counts as a problem.
     pub fn warn(&mut self, message: impl Display, finding: json::Finding) {
         let text = message.to_string();
         let record = PROGRAM.record(&text).with(finding);
-        self.report(Kind::Warning, &format!("warning: {text}"), record);
+        self.report(Kind::Warning, &format!("warning: {text}"), &record);
     }
 
-    fn report(&mut self, kind: Kind, text: &str, record: Message) {
+    fn report(&mut self, kind: Kind, text: &str, record: &Message) {
         self.problems += 1;
         if self.problems <= PRINTED {
-            self.print(kind, text, &record);
+            self.print(kind, text, record);
         }
     }
 
@@ -140,7 +140,7 @@ impl<'a> Console<'a> {
     /// Reports a problem of the file at `path`.
     pub fn problem_at(&mut self, path: &[u8], problem: impl Display) {
         let text = format!("{}: {problem}", self.name(path));
-        self.report(Kind::Error, &text, PROGRAM.record(&text).at(path));
+        self.report(Kind::Error, &text, &PROGRAM.record(&text).at(path));
     }
 
     /// The number of problems.

@@ -109,7 +109,7 @@ fn close(schema: &mut Value) {
         Value::Object(map) => {
             map.values_mut().for_each(close);
             if map.get("type") == Some(&json!("object")) {
-                map.insert("additionalProperties".to_owned(), json!(false));
+                map.entry("additionalProperties").or_insert(json!(false));
             }
         }
         Value::Array(values) => values.iter_mut().for_each(close),
