@@ -8,6 +8,8 @@ use std::fmt::{self, Display};
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use crate::json::Message;
+
 /// A program, by the name that begins its messages.
 #[derive(Clone, Copy, Debug)]
 pub struct Program(&'static str);
@@ -19,15 +21,27 @@ impl Program {
         Self(name)
     }
 
+    /// The name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.0
+    }
+
+    /// A message as a record of JSON.
+    #[must_use]
+    pub fn record(self, message: impl Display) -> Message {
+        Message::new(self.0, message.to_string())
+    }
+
     /// Prints a line on standard error, after the program's name. A failure to print it is ignored:
     /// it cannot be reported anywhere.
     pub fn message(self, message: impl Display) {
-        let _ = writeln!(io::stderr(), "{}: {message}", self.name());
+        let _ = writeln!(io::stderr(), "{}: {message}", self.called());
     }
 
     /// The name by which the program was called, if it is one of those that mkfs(8) and fsck(8)
     /// call.
-    fn name(self) -> &'static str {
+    fn called(self) -> &'static str {
         let path = env::args_os().next().unwrap_or_default();
         let called = Path::new(&path).file_name();
         let names = ["mkfs.daxfs", "fsck.daxfs"];

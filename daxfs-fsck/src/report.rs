@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use daxfs_cli::json::{self, Text};
+use daxfs_cli::json::{self, Kind, Text};
 use daxfs_cli::number::{plural, size};
 use daxfs_cli::program::{Output, Program};
 use daxfs_image::format::Identity;
@@ -110,7 +110,7 @@ impl Report {
     #[must_use]
     pub fn print(&self, options: &Options) -> ExitCode {
         let text = if options.json {
-            json::text(&JsonReport::of(self)) + "\n"
+            json::record_text(Kind::Check, &JsonReport::of(self)) + "\n"
         } else {
             self.print_errors(options);
             self.text(options)

@@ -231,6 +231,8 @@ fn the_summary_says_what_the_image_is() {
     let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let identity = daxfs_image::file::open(&scene.image()).unwrap().identity();
     assert_eq!(summary["identity"], identity.to_string());
+    daxfs_test_json::validate(&summary).unwrap();
+    assert_eq!(summary["record"], "build");
     assert_eq!(summary["files"], 1);
     assert_eq!(summary["content_bytes"], 10_000);
     let output = run(&scene, &["-f"]);
