@@ -1,26 +1,50 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The command line: parsing it, and values that several commands take.
 
+use std::io;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::thread;
 
 use clap::{Args, Parser};
 
-/// Parses the command line. Help goes to standard output and errors to standard error.
+use crate::json::{self, Kind, Message};
+use crate::program::is_closed;
+
+/// Parses the command line. Help goes to standard output and errors to standard error; with `--json`
+/// in the command line, an error is a record on standard output too.
 ///
 /// # Errors
-/// The exit status if there is nothing to run: `usage` for a wrong command line.
+/// The exit status if there is nothing to run: `usage` for a wrong command line, or if the help
+/// cannot be printed.
 pub fn parse<T: Parser>(usage: u8) -> Result<T, ExitCode> {
-    T::try_parse().map_err(|error| {
-        // A failure cannot be reported anywhere.
-        let _ = error.print();
-        if error.use_stderr() {
+    T::try_parse().map_err(|error| refuse(&error, T::command().get_name(), usage))
+}
+
+/// Prints the reason for which a command line is not run, and returns the exit status.
+pub fn refuse(error: &clap::Error, tool: &str, usage: u8) -> ExitCode {
+    let is_lost = error.print().is_err_and(|error| !is_closed(&error));
+    if !error.use_stderr() {
+        return if is_lost {
             ExitCode::from(usage)
         } else {
             ExitCode::SUCCESS
-        }
-    })
+        };
+    }
+    if std::env::args_os().any(|argument| argument == "--json") {
+        let record = Message::new(tool.to_owned(), reason(error));
+        let _ = json::record(&mut io::stdout(), Kind::Error, &record);
+    }
+    ExitCode::from(usage)
+}
+
+/// The reason for which a command line is wrong: its first paragraph without the usage.
+fn reason(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    let words: Vec<&str> = first.split_whitespace().collect();
+    words.join(" ")
 }
 
 /// The option for the number of threads.

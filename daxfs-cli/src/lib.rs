@@ -4,11 +4,12 @@
 //! | module | owns |
 //! |---|---|
 //! | [`arguments`] | parsing the command line, sizes and numbers of threads in it |
-//! | [`json`] | byte strings and lines of JSON, in ASCII |
+//! | [`json`] | records of JSON, in ASCII |
 //! | [`number`] | sizes, counts and percentages in text |
 //! | [`program`] | messages on standard error, output that may end early |
 //! | [`progress`] | the progress bar |
 //! | [`signals`] | the last steps and the last message of a program that a signal ends |
+//! | [`time`] | times in text |
 //!
 //! Byte strings in text are in [`daxfs_image::escape`], for the errors of that crate need them too.
 
@@ -18,3 +19,4 @@ pub mod number;
 pub mod program;
 pub mod progress;
 pub mod signals;
+pub mod time;

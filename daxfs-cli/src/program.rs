@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Messages of a program on standard error, and output that may end early.
 
+use std::env;
 use std::error::Error;
+use std::ffi::OsStr;
 use std::fmt::{self, Display};
 use std::io::{self, Write as _};
+use std::path::Path;
+
+use crate::json::Message;
 
 /// A program, by the name that begins its messages.
 #[derive(Clone, Copy, Debug)]
@@ -16,10 +21,34 @@ impl Program {
         Self(name)
     }
 
+    /// The name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.0
+    }
+
+    /// A message as a record of JSON.
+    #[must_use]
+    pub fn record(self, message: impl Display) -> Message {
+        Message::new(self.0, message.to_string())
+    }
+
     /// Prints a line on standard error, after the program's name. A failure to print it is ignored:
     /// it cannot be reported anywhere.
     pub fn message(self, message: impl Display) {
-        let _ = writeln!(io::stderr(), "{}: {message}", self.0);
+        let _ = writeln!(io::stderr(), "{}: {message}", self.called());
+    }
+
+    /// The name by which the program was called, if it is one of those that mkfs(8) and fsck(8)
+    /// call.
+    fn called(self) -> &'static str {
+        let path = env::args_os().next().unwrap_or_default();
+        let called = Path::new(&path).file_name();
+        let names = ["mkfs.daxfs", "fsck.daxfs"];
+        let other = names
+            .into_iter()
+            .find(|name| called == Some(OsStr::new(name)));
+        other.unwrap_or(self.0)
     }
 
     /// Judges the result of writing the output. A reader that has closed the pipe is not a failure;

@@ -258,7 +258,7 @@ fn json_holds_everything() {
         .is_some_and(|seconds| seconds > 0.0));
     assert!(run
         .stdout
-        .starts_with(r#"{"status":0,"clean":true,"image":"#));
+        .starts_with(r#"{"schema":1,"record":"check","status":0,"clean":true,"image":"#));
     assert_eq!(json["error"], serde_json::Value::Null);
 
     let large = inode(&image, "dir/large");

@@ -2,13 +2,13 @@
 //! `daxfs-inspect cat`: contents of files.
 
 use anyhow::Result;
-use daxfs_cli::json::Bytes;
+use daxfs_cli::json::{Bytes, Kind};
 use daxfs_image::format::{FileData, InodeKind, Memory};
 use daxfs_image::path::{Found, LastLink};
 use serde::Serialize;
 
 use crate::cli::PathsArgs;
-use crate::console::Console;
+use crate::console::{Console, Form};
 use crate::open::{self, Inspected};
 
 /// The size of a read in bytes.
@@ -23,14 +23,14 @@ pub fn run(arguments: &PathsArgs, console: &mut Console<'_>) -> Result<()> {
     let mut cat = Cat {
         image: &image,
         buffer: vec![0; BUFFER],
-        json: arguments.json,
+        form: console.form(),
     };
     for path in &arguments.paths {
         if let Some(found) = open::find(&image, path, LastLink::Follow, console) {
             cat.print(&found, console)?;
         }
     }
-    open::report_cause(&image, console);
+    open::close(&image, console);
     Ok(())
 }
 
@@ -38,7 +38,7 @@ pub fn run(arguments: &PathsArgs, console: &mut Console<'_>) -> Result<()> {
 #[derive(Serialize)]
 struct Part<'a> {
     path: Bytes<'a>,
-    offset: u64,
+    file_offset: u64,
     length: u64,
     /// Absent for a hole.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,15 +48,14 @@ struct Part<'a> {
 struct Cat<'a> {
     image: &'a Inspected,
     buffer: Vec<u8>,
-    json: bool,
+    form: Form,
 }
 
 impl Cat<'_> {
     fn print(&mut self, found: &Found, console: &mut Console<'_>) -> Result<()> {
         let InodeKind::Regular(data) = found.inode.kind else {
-            let path = console.name(&found.path);
             let name = crate::human::type_name(found.inode.file_type());
-            console.problem(format_args!("{path}: is a {name}, not a regular file"));
+            console.problem_at(&found.path, format_args!("is a {name}, not a regular file"));
             return Ok(());
         };
         self.print_data(found, &data, console)
@@ -75,8 +74,7 @@ impl Cat<'_> {
                 Ok(Some(segment)) => segment,
                 Ok(None) => return Ok(()),
                 Err(error) => {
-                    let path = console.name(&found.path);
-                    console.problem(format_args!("{path}: at byte {at}: {error}"));
+                    console.problem_at(&found.path, format_args!("at byte {at}: {error}"));
                     return Ok(());
                 }
             };
@@ -107,18 +105,18 @@ impl Cat<'_> {
             let part = &mut self.buffer[..usize::try_from(length)?];
             let file_offset = at + (from - offset);
             if let Err(fault) = self.image.memory().read(from, part) {
-                let path = console.name(&found.path);
-                console.problem(format_args!("{path}: at byte {file_offset}: {fault}"));
+                console.problem_at(&found.path, format_args!("at byte {file_offset}: {fault}"));
                 return Ok(false);
             }
-            if self.json {
+            if self.form == Form::Json {
                 let (path, data) = (Bytes(&found.path), Some(Bytes(part)));
-                console.json(&Part {
+                let part = Part {
                     path,
-                    offset: file_offset,
+                    file_offset,
                     length,
                     data,
-                })?;
+                };
+                console.json(Kind::Data, &part)?;
             } else {
                 console.out.write_all(part)?;
             }
@@ -134,15 +132,15 @@ impl Cat<'_> {
         end: u64,
         console: &mut Console<'_>,
     ) -> Result<()> {
-        if self.json {
+        if self.form == Form::Json {
             let path = Bytes(&found.path);
-            console.json(&Part {
+            let part = Part {
                 path,
-                offset: at,
+                file_offset: at,
                 length: end - at,
                 data: None,
-            })?;
-            return Ok(());
+            };
+            return Ok(console.json(Kind::Data, &part)?);
         }
         self.buffer.fill(0);
         let mut rest = end - at;

@@ -4,7 +4,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use daxfs_image::escape::{shown, Charset};
 
 /// Show the objects of a DAXFS image.
 ///
@@ -14,9 +16,14 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 /// shown.
 ///
 /// Paths are within the image, from its root. `<N>` at the start of a path is the inode N. Control
-/// characters in names are shown as \xHH.
+/// characters in names are shown as \xHH. An image without a command is shown as by `info`.
 #[derive(Debug, Parser)]
-#[command(name = "daxfs-inspect", version, arg_required_else_help = true)]
+#[command(
+    name = "daxfs-inspect",
+    version,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
 #[command(after_long_help = "EXIT STATUS\n  \
     0  success; diff: the trees are the same\n  \
     1  something is missing or damaged; diff: the trees differ\n  \
@@ -25,6 +32,9 @@ pub struct Cli {
     /// The command.
     #[command(subcommand)]
     pub command: Command,
+    /// Print JSON, one object a line, as docs/json.md describes it.
+    #[arg(long, global = true)]
+    pub json: bool,
 }
 
 /// The commands.
@@ -38,7 +48,8 @@ pub enum Command {
     /// List directories.
     ///
     /// Lists the entries of each directory PATH, sorted by name, or PATH itself if it is not a
-    /// directory. A symlink is listed as such unless a slash follows it.
+    /// directory. A symlink is listed as such unless a slash follows it. The options are those of
+    /// ls(1). Names that begin with a dot are always listed, and owners are numbers.
     Ls(LsArgs),
     /// Show all metadata of files.
     ///
@@ -58,10 +69,11 @@ pub enum Command {
     Tree(TreeArgs),
     /// Show the layout of contents and its cost.
     ///
-    /// Prints each extent in the order of the image: offset, length, layout, the number of 2 MiB
-    /// pages that map it, the padding after it, the number of files that share it, and a path.
-    /// Totals account for every byte of the image. With PATH, only the file or the files below the
-    /// directory are shown.
+    /// Prints totals that account for every byte of the image, the contents grouped by layout and
+    /// size, and the largest contents. With --all, or if PATH is a file, each extent is printed in
+    /// the order of the image: offset, length, layout, the number of 2 MiB pages that map it, the
+    /// padding after it, the number of files that have the content, and a path. With PATH, only the
+    /// file or the files below the directory are shown.
     Map(MapArgs),
     /// Print all metadata as text.
     ///
@@ -83,7 +95,7 @@ pub enum Command {
     /// mount, the image in it, and the command that mounts it. Memory is read only if that is safe:
     /// not the memory of a device with a driver, and not a BAR whose reads may have side effects.
     /// Some of it is visible to root only.
-    Devices(DevicesArgs),
+    Devices,
 }
 
 /// Arguments of a command for an image as a whole.
@@ -91,9 +103,6 @@ pub enum Command {
 pub struct ImageArgs {
     /// The image: a regular file or a block device.
     pub image: PathBuf,
-    /// Print JSON, one object a line.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// Arguments of a command for some paths.
@@ -104,13 +113,11 @@ pub struct PathsArgs {
     /// Paths in the image.
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<OsString>,
-    /// Print JSON, one object a line.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// Arguments of `ls`.
 #[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
 #[allow(
     clippy::struct_excessive_bools,
     reason = "each is a switch of the command line"
@@ -124,18 +131,56 @@ pub struct LsArgs {
     /// Show type and mode, links, owner, size and time (UTC). A + marks extended attributes.
     #[arg(short, long)]
     pub long: bool,
+    /// The same as --long: owners are always numbers.
+    #[arg(short = 'n', long)]
+    pub numeric_uid_gid: bool,
     /// List directories below PATH too.
     #[arg(short = 'R', long)]
     pub recursive: bool,
+    /// List a directory PATH itself, not its entries.
+    #[arg(short, long, conflicts_with = "recursive")]
+    pub directory: bool,
     /// Show inode numbers.
     #[arg(short, long)]
     pub inode: bool,
+    /// Append / to directories, @ to symlinks, * to programs, | to FIFOs and = to sockets.
+    #[arg(short = 'F', long)]
+    pub classify: bool,
+    /// Sort by time, the newest first.
+    #[arg(short = 't')]
+    pub time: bool,
+    /// Sort by size, the largest first.
+    #[arg(short = 'S', overrides_with = "time")]
+    pub size: bool,
+    /// Reverse the order.
+    #[arg(short, long)]
+    pub reverse: bool,
     /// Show sizes to the byte.
     #[arg(short, long)]
     pub bytes: bool,
-    /// Print JSON, one object a line.
-    #[arg(long)]
-    pub json: bool,
+    /// Show sizes with a unit. This is the default.
+    #[arg(short = 'h', long, overrides_with = "bytes")]
+    pub human_readable: bool,
+    /// List names that begin with a dot too. This is the default.
+    #[arg(short, long)]
+    pub all: bool,
+    /// The same as --all.
+    #[arg(short = 'A', long)]
+    pub almost_all: bool,
+    /// Print one name a line. This is the default.
+    #[arg(short = '1')]
+    pub one: bool,
+    /// Print help.
+    #[arg(long, action = clap::ArgAction::Help)]
+    pub help: Option<bool>,
+}
+
+impl LsArgs {
+    /// Returns true if more than the name is shown.
+    #[must_use]
+    pub fn is_long(&self) -> bool {
+        self.long || self.numeric_uid_gid
+    }
 }
 
 /// Arguments of `tree`.
@@ -148,9 +193,9 @@ pub struct TreeArgs {
     /// Descend into this many levels of directories.
     #[arg(short = 'L', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub level: Option<u32>,
-    /// Print JSON, one object a line.
-    #[arg(long)]
-    pub json: bool,
+    /// Show directories only.
+    #[arg(short, long)]
+    pub directories: bool,
 }
 
 /// Arguments of `map`.
@@ -161,14 +206,14 @@ pub struct MapArgs {
     /// A path in the image; the root by default.
     pub path: Option<OsString>,
     /// Print the totals only.
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "all")]
     pub summary: bool,
+    /// Print every extent.
+    #[arg(short, long)]
+    pub all: bool,
     /// Show sizes to the byte.
     #[arg(short, long)]
     pub bytes: bool,
-    /// Print JSON, one object a line.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// Arguments of `diff`.
@@ -181,17 +226,45 @@ pub struct DiffArgs {
     /// Print errors only; the exit status says whether the trees differ.
     #[arg(short, long)]
     pub quiet: bool,
-    /// Print JSON, one object a line.
-    #[arg(long)]
-    pub json: bool,
 }
 
-/// Arguments of `devices`.
-#[derive(Debug, Args)]
-pub struct DevicesArgs {
-    /// Print JSON, one object a line.
-    #[arg(long)]
-    pub json: bool,
+/// Parses the arguments after the program's name. An image without a command gets `info`.
+///
+/// # Errors
+/// A command line that is wrong, or asks for help.
+pub fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    let parse = |arguments: &[OsString]| {
+        let name = OsString::from("daxfs-inspect");
+        Cli::try_parse_from([&[name], arguments].concat())
+    };
+    parse(arguments).or_else(|error| {
+        let is_option = |argument: &OsString| argument.as_encoded_bytes().starts_with(b"-");
+        let first = arguments.iter().position(|argument| !is_option(argument));
+        let Some(first) = first.filter(|_| error.kind() == ErrorKind::InvalidSubcommand) else {
+            return Err(error);
+        };
+        let is_file = PathBuf::from(&arguments[first]).exists();
+        let next = arguments[first + 1..].iter().find(|next| !is_option(next));
+        match next {
+            _ if !is_file => Err(error),
+            None => {
+                let mut arguments = arguments.to_vec();
+                arguments.insert(first, "info".into());
+                parse(&arguments)
+            }
+            Some(next) => Err(misplaced(&arguments[first], next)),
+        }
+    })
+}
+
+/// The error for an image before the command.
+fn misplaced(image: &OsString, next: &OsString) -> clap::Error {
+    let shown = |text: &OsString| shown(text.as_encoded_bytes(), Charset::Utf8);
+    let (image, next) = (shown(image), shown(next));
+    command().error(
+        ErrorKind::InvalidSubcommand,
+        format!("'{image}' is not a command; an image follows the command: {next} {image}"),
+    )
 }
 
 /// The definition of the command line, for manual pages and completions.

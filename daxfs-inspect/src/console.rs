@@ -6,10 +6,14 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use daxfs_cli::json;
+use daxfs_cli::json::{self, Kind, Message};
+use daxfs_cli::program::Program;
 use daxfs_image::escape::{self, Charset};
 use daxfs_image::walk::Problems;
 use serde::Serialize;
+
+/// This program, in messages.
+pub const PROGRAM: Program = Program::new("daxfs-inspect");
 
 /// The number of problems that are printed one by one.
 const PRINTED: u64 = 100;
@@ -39,18 +43,20 @@ pub struct Console<'a> {
     pub out: &'a mut dyn Write,
     err: &'a mut dyn Write,
     charset: Charset,
+    form: Form,
     /// The printable name of the image that was opened last.
     image: String,
     problems: u64,
 }
 
 impl<'a> Console<'a> {
-    /// A console that prints results to `out` and messages to `err`.
+    /// A console that prints results as text to `out` and messages to `err`.
     pub fn new(out: &'a mut dyn Write, err: &'a mut dyn Write, charset: Charset) -> Self {
         Self {
             out,
             err,
             charset,
+            form: Form::Text,
             image: String::new(),
             problems: 0,
         }
@@ -68,23 +74,54 @@ impl<'a> Console<'a> {
         self.charset
     }
 
-    /// Prints a value as a line of JSON.
+    /// The form of results.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
+    /// Sets the form of results. In JSON, messages are records between the results too.
+    pub fn set_form(&mut self, form: Form) {
+        self.form = form;
+    }
+
+    /// Prints a record of JSON.
     ///
     /// # Errors
     /// Those of the output.
-    pub fn json<T: Serialize>(&mut self, value: &T) -> io::Result<()> {
-        json::line(self.out, value)
+    pub fn json<T: Serialize>(&mut self, kind: Kind, value: &T) -> io::Result<()> {
+        json::record(self.out, kind, value)
     }
 
     /// Reports an object that is missing, damaged or cannot be read. The run continues, and its
     /// exit code shows that there were problems.
     pub fn problem(&mut self, message: impl Display) {
+        let text = message.to_string();
+        self.report(Kind::Error, &text, &PROGRAM.record(&text));
+    }
+
+    /// Warns of damage in spite of which the results are printed. It counts as a problem.
+    pub fn warn(&mut self, message: impl Display, finding: json::Finding) {
+        let text = message.to_string();
+        let record = PROGRAM.record(&text).with(finding);
+        self.report(Kind::Warning, &format!("warning: {text}"), &record);
+    }
+
+    fn report(&mut self, kind: Kind, text: &str, record: &Message) {
         self.problems += 1;
         if self.problems <= PRINTED {
-            // Earlier results go before the message. A closed stream has no reader.
-            let _ = self.out.flush();
-            let _ = writeln!(self.err, "daxfs-inspect: {message}");
+            self.print(kind, text, record);
         }
+    }
+
+    /// Prints a message. A closed stream has no reader.
+    fn print(&mut self, kind: Kind, text: &str, record: &Message) {
+        if self.form == Form::Json {
+            let _ = json::record(self.out, kind, record);
+        }
+        // Earlier results go before the message.
+        let _ = self.out.flush();
+        let _ = writeln!(self.err, "daxfs-inspect: {text}");
     }
 
     /// Sets the image that later problems are about, and returns its printable name.
@@ -102,8 +139,8 @@ impl<'a> Console<'a> {
 
     /// Reports a problem of the file at `path`.
     pub fn problem_at(&mut self, path: &[u8], problem: impl Display) {
-        let path = self.name(path);
-        self.problem(format_args!("{path}: {problem}"));
+        let text = format!("{}: {problem}", self.name(path));
+        self.report(Kind::Error, &text, &PROGRAM.record(&text).at(path));
     }
 
     /// The number of problems.
@@ -118,16 +155,12 @@ impl<'a> Console<'a> {
     /// Those of the output.
     pub fn finish(&mut self) -> io::Result<()> {
         self.out.flush()?;
-        if let Some(silent) = self
-            .problems
-            .checked_sub(PRINTED)
-            .filter(|&silent| silent != 0)
-        {
+        let silent = self.problems.saturating_sub(PRINTED);
+        if silent != 0 {
             let hint = "run daxfs-fsck on the image for a complete check";
-            let _ = writeln!(
-                self.err,
-                "daxfs-inspect: and {silent} more problems; {hint}"
-            );
+            let text = format!("and {silent} more problems; {hint}");
+            self.print(Kind::Error, &text, &PROGRAM.record(&text));
+            self.out.flush()?;
         }
         Ok(())
     }

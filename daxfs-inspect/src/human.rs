@@ -1,28 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Times, modes and file types in text.
+//! Modes and file types in text.
 
-use daxfs_image::format::{FileType, Timestamp};
-
-/// A time to the second, in UTC; one outside the years -9999 to 9999 as seconds since 1970.
-#[must_use]
-pub fn time(time: Timestamp) -> String {
-    format_time(time, "%Y-%m-%d %H:%M:%S")
-}
-
-/// A time to the nanosecond, in UTC.
-#[must_use]
-pub fn time_exact(time: Timestamp) -> String {
-    format_time(time, "%Y-%m-%d %H:%M:%S.%9f UTC")
-}
-
-fn format_time(time: Timestamp, format: &str) -> String {
-    let valid = i32::try_from(time.nanoseconds).ok();
-    let known = valid.and_then(|nanos| jiff::Timestamp::new(time.seconds, nanos).ok());
-    match known {
-        Some(known) => known.strftime(format).to_string(),
-        None => format!("@{}.{:09}", time.seconds, time.nanoseconds),
-    }
-}
+use daxfs_image::format::FileType;
 
 /// A mode as ls(1) prints it.
 #[must_use]
@@ -67,6 +46,19 @@ pub fn type_letter(file_type: FileType) -> char {
     }
 }
 
+/// The character that ls(1) appends to a name with -F.
+#[must_use]
+pub fn mark(file_type: FileType, permissions: u16) -> &'static str {
+    match file_type {
+        FileType::Directory => "/",
+        FileType::Symlink => "@",
+        FileType::Fifo => "|",
+        FileType::Socket => "=",
+        FileType::Regular if permissions & 0o111 != 0 => "*",
+        FileType::Regular | FileType::CharDevice | FileType::BlockDevice => "",
+    }
+}
+
 /// The name of a type.
 #[must_use]
 pub fn type_name(file_type: FileType) -> &'static str {
@@ -84,18 +76,6 @@ pub fn type_name(file_type: FileType) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_of_any_value_have_a_text() {
-        let at = |seconds, nanoseconds| Timestamp {
-            seconds,
-            nanoseconds,
-        };
-        assert_eq!(time_exact(at(0, 1)), "1970-01-01 00:00:00.000000001 UTC");
-        assert_eq!(time(at(951_782_400, 0)), "2000-02-29 00:00:00");
-        assert_eq!(time_exact(at(-1, 5)), "1969-12-31 23:59:59.000000005 UTC");
-        assert_eq!(time(at(i64::MAX, 999)), "@9223372036854775807.000000999");
-    }
 
     #[test]
     fn modes_look_as_in_ls() {

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`cli`] | the command line |
 //! | [`open`] | opening an image, damaged or not, and paths in it |
-//! | [`console`], [`human`], [`json`] | printing results and problems |
+//! | [`console`], [`human`] | printing results and problems |
 //! | [`info`], [`ls`], [`stat`], [`cat`], [`tree`], [`map`], [`dump`], [`diff`] | one command each |
 //! | [`devices`] | the command without an image: memory that may hold one |
 //!
@@ -19,7 +19,6 @@ pub mod diff;
 pub mod dump;
 pub mod human;
 pub mod info;
-pub mod json;
 pub mod ls;
 pub mod map;
 pub mod open;
@@ -60,6 +59,7 @@ impl Exit {
 
 /// Runs a command.
 pub fn run(cli: &Cli, console: &mut Console<'_>) -> Exit {
+    console.set_form(cli.json.into());
     let mut verdict = Verdict::Unknown;
     let result = run_command(&cli.command, &mut verdict, console);
     match result.and_then(|()| Ok(console.finish()?)) {
@@ -92,7 +92,7 @@ fn run_command(command: &Command, verdict: &mut Verdict, console: &mut Console<'
         Command::Cat(arguments) => cat::run(arguments, console),
         Command::Tree(arguments) => tree::run(arguments, console),
         Command::Map(arguments) => map::run(arguments, console),
-        Command::Devices(arguments) => devices::run(arguments, console),
+        Command::Devices => devices::run(console),
     }
 }
 

@@ -19,6 +19,11 @@ use zerocopy::IntoBytes as _;
 
 use crate::console::Console;
 
+mod sections;
+
+use sections::Touched;
+pub use sections::{checksum, stated_checksum, warn_of_checksums};
+
 /// An image under inspection.
 pub type Inspected = Opened<Salvaged>;
 
@@ -29,6 +34,10 @@ pub struct Salvaged {
     file: FileMemory,
     superblock: Box<[u8; SUPERBLOCK_SIZE]>,
     size: u64,
+    /// The printable name of the file.
+    name: String,
+    /// The sections that were read from.
+    touched: Touched,
 }
 
 impl Salvaged {
@@ -44,6 +53,7 @@ impl Memory for Salvaged {
     }
 
     fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadFault> {
+        self.touched.note(offset);
         self.file.read(offset, into)?;
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
         let corrected = self.superblock.get(start..).unwrap_or_default();
@@ -119,8 +129,12 @@ impl Candidate {
             file: self.file,
             superblock,
             size,
+            name: self.name,
+            touched: Touched::default(),
         };
-        Opened::open(memory)
+        let image = Opened::open(memory)?;
+        image.memory().touched.watch(&image);
+        Ok(image)
     }
 
     /// Reports the defect in spite of which the image is read.
@@ -179,6 +193,13 @@ pub fn find(
     path::find(image, path, last)
         .inspect_err(|error| console.problem_at(path, error))
         .ok()
+}
+
+/// Ends the inspection of an image: warns of damaged sections that were read, and reports the cause
+/// of faults.
+pub fn close(image: &Inspected, console: &mut Console<'_>) {
+    warn_of_checksums(image, console);
+    report_cause(image, console);
 }
 
 /// Reports the error of the operating system behind faults that were reported, if there was one.

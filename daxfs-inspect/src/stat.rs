@@ -2,8 +2,9 @@
 //! `daxfs-inspect stat`: everything that an image states about a file.
 
 use anyhow::Result;
-use daxfs_cli::json::Bytes;
+use daxfs_cli::json::{self, Bytes, Kind};
 use daxfs_cli::number::{plural, size_and_bytes};
+use daxfs_cli::time;
 use daxfs_image::attributes::{Attribute, Attributes};
 use daxfs_image::escape;
 use daxfs_image::format::text::Digest;
@@ -13,9 +14,8 @@ use daxfs_image::sharing::Sharing;
 use serde::Serialize;
 
 use crate::cli::PathsArgs;
-use crate::console::Console;
+use crate::console::{Console, Form};
 use crate::human;
-use crate::json;
 use crate::open::{self, Inspected};
 
 /// Runs the command.
@@ -31,15 +31,15 @@ pub fn run(arguments: &PathsArgs, console: &mut Console<'_>) -> Result<()> {
             continue;
         };
         let facts = Facts::read(&image, &found, &sharing, console);
-        if arguments.json {
-            console.json(&facts.json())?;
+        if console.form() == Form::Json {
+            console.json(Kind::File, &facts.json())?;
         } else {
             write!(console.out, "{gap}")?;
             gap = "\n";
             facts.print(console)?;
         }
     }
-    open::report_cause(&image, console);
+    open::close(&image, console);
     Ok(())
 }
 
@@ -56,12 +56,11 @@ struct Facts<'a> {
     attributes: Vec<Attribute>,
 }
 
-/// The facts in JSON.
+/// The facts in JSON. A missing fact is an absent key.
 #[derive(Serialize)]
 struct Json<'a> {
     path: Bytes<'a>,
     inode: u32,
-    inode_offset: u64,
     #[serde(rename = "type")]
     file_type: &'static str,
     mode: String,
@@ -70,15 +69,27 @@ struct Json<'a> {
     gid: u32,
     size: u64,
     mtime: json::Time,
-    layout: &'static str,
-    offset: Option<u64>,
-    count: Option<u32>,
-    parent: Option<u32>,
-    device: Option<(u32, u32)>,
+    has_xattrs: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<json::Device>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<Bytes<'a>>,
+    inode_offset: u64,
+    layout: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extents: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entries: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     content: Option<u32>,
-    sharers: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
     digest: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sharers: Option<u32>,
     xattrs: Vec<JsonAttribute<'a>>,
 }
 
@@ -132,11 +143,10 @@ impl<'a> Facts<'a> {
 
     fn json(&self) -> Json<'_> {
         let inode = self.inode;
-        let (offset, count) = location(inode);
+        let location = Location::of(inode);
         Json {
             path: Bytes(self.path),
             inode: inode.ino.get(),
-            inode_offset: self.at,
             file_type: json::type_name(inode.file_type()),
             mode: json::permissions(inode.permissions()),
             links: inode.link_count,
@@ -144,23 +154,18 @@ impl<'a> Facts<'a> {
             gid: inode.gid,
             size: inode.size,
             mtime: inode.mtime.into(),
-            layout: layout(inode),
-            offset,
-            count,
-            parent: match inode.kind {
-                InodeKind::Directory(directory) => Some(directory.parent().get()),
-                _ => None,
-            },
-            device: match inode.kind {
-                InodeKind::CharDevice(device) | InodeKind::BlockDevice(device) => {
-                    Some((device.major, device.minor))
-                }
-                _ => None,
-            },
+            has_xattrs: inode.xattrs.is_some(),
+            device: device(inode),
             target: self.target.as_deref().map(Bytes),
+            inode_offset: self.at,
+            layout: layout(inode),
+            offset: location.offset,
+            extents: location.extents,
+            entries: location.entries,
+            parent: location.parent,
             content: inode.content.map(ContentId::get),
-            sharers: self.sharers,
             digest: self.digest.map(|digest| Digest(&digest).to_string()),
+            sharers: inode.content.map(|_| self.sharers),
             xattrs: self.attributes.iter().map(JsonAttribute::of).collect(),
         }
     }
@@ -188,7 +193,7 @@ impl<'a> Facts<'a> {
         )?;
         line(console, "links", inode.link_count)?;
         line(console, "size", size_and_bytes(inode.size))?;
-        line(console, "mtime", human::time_exact(inode.mtime))?;
+        line(console, "mtime", time::exact(inode.mtime))?;
         self.print_kind(console)?;
         self.print_content(console)?;
         for Attribute { name, value } in &self.attributes {
@@ -266,17 +271,48 @@ fn line(console: &mut Console<'_>, name: &str, value: impl std::fmt::Display) ->
     Ok(writeln!(console.out, "{name:<8} {value}")?)
 }
 
-/// The offset of the bytes of an inode, and the number of its entries or extents.
-fn location(inode: &Inode) -> (Option<u64>, Option<u32>) {
+/// The number of a device.
+pub(crate) fn device(inode: &Inode) -> Option<json::Device> {
     match inode.kind {
-        InodeKind::Regular(FileData::Empty) => (None, None),
-        InodeKind::Regular(data @ FileData::Sparse(list)) => {
-            (Some(data.offset()), Some(list.count()))
+        InodeKind::CharDevice(device) | InodeKind::BlockDevice(device) => Some(device.into()),
+        _ => None,
+    }
+}
+
+/// The location of the bytes of an inode.
+#[derive(Default)]
+struct Location {
+    /// The offset of the bytes.
+    offset: Option<u64>,
+    /// The number of extents of a sparse file.
+    extents: Option<u32>,
+    /// The number of entries of a directory.
+    entries: Option<u32>,
+    /// The parent of a directory.
+    parent: Option<u32>,
+}
+
+impl Location {
+    fn of(inode: &Inode) -> Self {
+        let at = |offset| Self {
+            offset: Some(offset),
+            ..Self::default()
+        };
+        match inode.kind {
+            InodeKind::Regular(FileData::Empty) => Self::default(),
+            InodeKind::Regular(data @ FileData::Sparse(list)) => Self {
+                extents: Some(list.count()),
+                ..at(data.offset())
+            },
+            InodeKind::Regular(data) => at(data.offset()),
+            InodeKind::Directory(directory) => Self {
+                entries: Some(directory.len()),
+                parent: Some(directory.parent().get()),
+                ..at(directory.offset())
+            },
+            InodeKind::Symlink(link) => at(link.offset()),
+            _ => Self::default(),
         }
-        InodeKind::Regular(data) => (Some(data.offset()), None),
-        InodeKind::Directory(directory) => (Some(directory.offset()), Some(directory.len())),
-        InodeKind::Symlink(link) => (Some(link.offset()), None),
-        _ => (None, None),
     }
 }
 

@@ -20,8 +20,9 @@ fn column<'a>(lines: &'a [Value], key: &str) -> Vec<&'a Value> {
 fn info_counts_what_is_there() {
     let image = ImageFile::reference();
     let info = &image.run("info", &["--json"]).clean().json()[0];
-    assert_eq!(info["label"], "reference");
-    assert_eq!(info["page_size"], 4096);
+    assert_eq!(info["record"], "image");
+    assert_eq!(info["image"]["label"], "reference");
+    assert_eq!(info["image"]["page_size"], 4096);
     assert_eq!(info["types"]["char_device"], 1);
     assert_eq!(info["types"]["unreadable"], 0);
     let types: u64 = info["types"]
@@ -30,7 +31,7 @@ fn info_counts_what_is_there() {
         .values()
         .map(|n| n.as_u64().unwrap())
         .sum();
-    assert_eq!(info["inodes"], types);
+    assert_eq!(info["image"]["inodes"], types);
     let sections = info["sections"].as_array().unwrap();
     assert_eq!(column(sections, "kind")[..2], ["inode", "directory"]);
     assert!(sections
@@ -135,10 +136,10 @@ fn stat_tells_everything() {
     assert_eq!(lines[0]["layout"], "packed");
     assert!(lines[0]["digest"].as_str().unwrap().starts_with("sha256:"));
     assert_eq!(
-        (&lines[1]["size"], &lines[1]["count"]),
+        (&lines[1]["size"], &lines[1]["extents"]),
         (&json!(20_580), &json!(2))
     );
-    assert_eq!(lines[2]["device"], json!([259, 0x1_2345]));
+    assert_eq!(lines[2]["device"], json!({"major": 259, "minor": 0x1_2345}));
     assert_eq!(lines[3]["target"], "directory/nested");
     let text = image.run("stat", &["with-xattrs"]).clean();
     assert!(
@@ -185,7 +186,7 @@ fn cat_prints_contents_and_holes() {
         .json();
     let listed: Vec<_> = extents
         .iter()
-        .map(|p| (p["offset"].as_u64(), p["data"].is_null()))
+        .map(|p| (p["file_offset"].as_u64(), p["data"].is_null()))
         .collect();
     let middle = 1 << 39;
     assert_eq!(
@@ -242,28 +243,39 @@ fn tree_draws_every_level() {
 fn map_accounts_for_every_byte() {
     for bytes in images() {
         let image = ImageFile::new(&bytes);
-        let lines = image.run("map", &["--json"]).clean().json();
-        let summary = &lines.last().unwrap()["summary"];
+        let lines = image.run("map", &["--json", "--all"]).clean().json();
+        let totals = &lines[0]["totals"];
         let number = |value: &Value| value.as_u64().unwrap();
-        let part = |name: &str| number(&summary[name]["bytes"]) + number(&summary[name]["padding"]);
-        let whole = &summary["image"];
-        let sum = part("direct")
-            + part("packed")
-            + part("sparse")
-            + number(&whole["unused_pages"])
-            + number(&whole["gaps"])
-            + number(&whole["metadata"]);
+        let parts = ["contents", "padding", "unused", "gaps", "metadata"];
+        let sum: u64 = parts
+            .iter()
+            .map(|part| number(&totals[format!("{part}_size")]))
+            .sum();
         assert_eq!(sum, u64::try_from(bytes.len()).unwrap());
-        let extents = &lines[..lines.len() - 1];
-        let offsets: Vec<u64> = extents.iter().map(|line| number(&line["offset"])).collect();
+        assert_eq!(lines[0]["size"], sum);
+        let layouts = ["direct", "packed", "sparse"];
+        for unit in ["", "_size"] {
+            let of = |name: &str| number(&totals[format!("{name}{unit}")]);
+            assert_eq!(layouts.map(of).iter().sum::<u64>(), of("contents"));
+        }
+        let offsets: Vec<u64> = lines[1..]
+            .iter()
+            .map(|line| number(&line["offset"]))
+            .collect();
         assert!(offsets.is_sorted(), "{offsets:?}");
+        let groups = lines[0]["groups"].as_array().unwrap();
+        let grouped = |key: &str| groups.iter().map(|group| number(&group[key])).sum::<u64>();
+        assert_eq!(grouped("extents"), u64::try_from(offsets.len()).unwrap());
+        assert_eq!(grouped("extents_size"), number(&totals["contents_size"]));
+        assert_eq!(grouped("padding_size"), number(&totals["padding_size"]));
+        assert_eq!(grouped("huge_pages"), number(&totals["huge_pages"]));
         // The one page that the reference image has to spare.
         let spare = if bytes == daxfs_hostile::reference::reference() {
             4096
         } else {
             0
         };
-        assert_eq!(whole["unused_pages"], spare);
+        assert_eq!(totals["unused_size"], spare);
     }
 }
 
@@ -283,19 +295,25 @@ fn map_tells_sharing_and_huge_pages() {
     let below = tree.add(ROOT, b"below", Body::Directory);
     tree.add(below, b"other", Body::Direct(vec![2; 10]));
     let image = ImageFile::new(&tree.write());
-    let lines = image.run("map", &["--json"]).clean().json();
-    assert_eq!(column(&lines[..2], "path"), ["/huge", "/below/other"]);
-    assert_eq!(column(&lines[..2], "sharers"), [2, 1]);
-    assert_eq!(lines[1]["padding"], 4086);
-    let summary = &lines[2]["summary"];
+    let lines = image.run("map", &["--json", "--all"]).clean().json();
+    assert_eq!(column(&lines[1..], "path"), ["/huge", "/below/other"]);
+    assert_eq!(column(&lines[1..], "sharers"), [2, 1]);
+    assert_eq!(lines[2]["padding_size"], 4086);
+    let totals = &lines[0]["totals"];
     assert_eq!(
-        (&summary["sharing_files"], &summary["shared_bytes"]),
-        (&json!(2), &json!(5 << 20))
+        (&totals["shared"], &totals["shared_size"]),
+        (&json!(1), &json!(5 << 20))
     );
-    let below = image.run("map", &["--json", "below"]).clean().json();
-    assert_eq!(column(&below[..1], "path"), ["/below/other"]);
-    assert_eq!(below[1]["summary"]["files"], 1);
-    assert!(below[1]["summary"]["image"].is_null());
+    let below = image.run("map", &["--json", "-a", "below"]).clean().json();
+    assert_eq!(column(&below[1..], "path"), ["/below/other"]);
+    assert_eq!(below[0]["totals"]["files"], 1);
+    assert!(below[0]["size"].is_null() && below[0]["totals"]["gaps_size"].is_null());
+    // Of a file, all extents are printed.
+    let file = image.run("map", &["--json", "huge"]).clean().json();
+    assert_eq!(column(&file[1..], "path"), ["/huge"]);
+    assert_eq!(image.run("map", &["--json"]).clean().json().len(), 1);
+    let first = lines[0].clone();
+    assert_eq!(image.run("map", &["--json", "-s"]).clean().json(), [first]);
     let text = image.run("map", &["-b"]).clean();
     assert!(
         text.text()
@@ -317,11 +335,11 @@ fn map_tells_the_huge_pages_of_sparse_files() {
     ];
     let size = 16 << 20;
     tree.add(ROOT, b"sparse", Body::Sparse { size, extents });
-    let lines = ImageFile::new(&tree.write()).run("map", &["--json"]);
+    let lines = ImageFile::new(&tree.write()).run("map", &["--json", "-a"]);
     let lines = lines.clean().json();
-    assert_eq!(column(&lines[1..4], "layout"), ["sparse"; 3]);
-    assert_eq!(column(&lines[1..4], "huge_pages"), [1, 1, 0]);
-    assert_eq!(lines[4]["summary"]["huge_pages"], 2);
+    assert_eq!(column(&lines[2..5], "layout"), ["sparse"; 3]);
+    assert_eq!(column(&lines[2..5], "huge_pages"), [1, 1, 0]);
+    assert_eq!(lines[0]["totals"]["huge_pages"], 2);
 }
 
 /// The listing alone, in the form that a script expects.
@@ -422,7 +440,7 @@ fn wrong_usage_has_its_own_exit_status() {
 fn an_inode_that_does_not_exist_is_missing() {
     let image = ImageFile::reference();
     let summary = image.run("info", &["--json"]).json();
-    let count = &summary[0]["inodes"];
+    let count = &summary[0]["image"]["inodes"];
     for path in ["<99>", "<0>", "<4294967295>/file"] {
         let number = path.trim_start_matches('<').split('>').next().unwrap();
         let run = image.run("cat", &[path]);
@@ -463,4 +481,104 @@ fn what_is_no_image_is_named() {
         let run = inspect(&["diff", path, path]);
         assert_eq!(run.code, 2);
     }
+}
+
+#[test]
+fn ls_takes_what_fingers_type() {
+    let image = ImageFile::reference();
+    let plain = image.run("ls", &["directory"]).clean();
+    for options in ["-a", "-A", "-1", "-1a", "-aA1"] {
+        let run = image.run("ls", &[options, "directory"]).clean();
+        assert_eq!(run.text(), plain.text(), "{options}");
+    }
+    let long = image.run("ls", &["-l", "directory"]).clean();
+    for options in ["-la", "-lh", "-n", "-lah1", "-ln"] {
+        let run = image.run("ls", &[options, "directory"]).clean();
+        assert_eq!(run.text(), long.text(), "{options}");
+    }
+    let run = image.run("ls", &["-d", "directory"]).clean();
+    assert_eq!(run.text(), "/directory\n");
+    let run = image.run("ls", &["-dF", "/directory", "/link"]).clean();
+    assert_eq!(run.text(), "/directory/\n/link@\n");
+    let reverse = image.run("ls", &["-r"]).clean();
+    let mut names: Vec<&str> = reverse.text().lines().collect();
+    names.reverse();
+    let forwards = image.run("ls", &[]).clean();
+    assert_eq!(names, forwards.text().lines().collect::<Vec<_>>());
+}
+
+#[test]
+fn ls_sorts_by_size_and_time() {
+    let image = ImageFile::reference();
+    for (options, key) in [("-S", "size"), ("-t", "mtime")] {
+        let listed = image.run("ls", &[options, "--json"]).clean().json();
+        let rank = |line: &Value| match key {
+            "size" => line["size"].as_i64().unwrap(),
+            _ => line["mtime"]["seconds"].as_i64().unwrap(),
+        };
+        let ranks: Vec<i64> = listed.iter().map(rank).rev().collect();
+        assert!(ranks.is_sorted(), "{options}: {ranks:?}");
+    }
+}
+
+#[test]
+fn tree_shows_directories_only() {
+    let image = ImageFile::reference();
+    let run = image.run("tree", &["-d", "directory"]).clean();
+    let expected = "/directory\n|-- nested\n|   `-- deeper\n`-- sibling\n\n3 directories\n";
+    assert_eq!(run.text(), expected);
+    let json = image.run("tree", &["-d", "--json"]).clean().json();
+    assert!(json.iter().all(|line| line["type"] == "directory"));
+}
+
+#[test]
+fn json_may_stand_before_the_command_and_an_image_may_stand_alone() {
+    let image = ImageFile::reference();
+    let path = image.path().as_os_str();
+    let parse = |arguments: &[&std::ffi::OsStr]| {
+        let arguments: Vec<_> = arguments.iter().map(|&argument| argument.into()).collect();
+        daxfs_inspect::cli::parse(&arguments)
+    };
+    for arguments in [
+        &["--json".as_ref(), "info".as_ref(), path][..],
+        &["info".as_ref(), path, "--json".as_ref()],
+        &["--json".as_ref(), path],
+        &[path, "--json".as_ref()],
+    ] {
+        let cli = parse(arguments).unwrap();
+        assert!(cli.json, "{arguments:?}");
+        assert!(matches!(cli.command, daxfs_inspect::cli::Command::Info(_)));
+    }
+    let error = parse(&[path, "ls".as_ref()]).unwrap_err().to_string();
+    assert!(
+        error.contains("an image follows the command: ls "),
+        "{error}"
+    );
+    let error = parse(&["lss".as_ref(), path]).unwrap_err().to_string();
+    assert!(error.contains("'ls'"), "{error}");
+}
+
+/// A wrong command line is a record too.
+#[test]
+fn errors_of_usage_are_records() {
+    let output = Command::new(env!("CARGO_BIN_EXE_daxfs-inspect"))
+        .args(["ls", "--json", "--colour"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let records = daxfs_test_json::records(&text).unwrap();
+    assert_eq!(records[0]["record"], "error");
+    assert_eq!(records[0]["tool"], "daxfs-inspect");
+    assert!(records[0]["message"].as_str().unwrap().contains("--colour"));
+}
+
+#[test]
+fn errors_and_missing_paths_are_records() {
+    let image = ImageFile::reference();
+    let records = image.run("stat", &["none", "--json"]).json();
+    assert_eq!(records[0]["record"], "error");
+    assert_eq!(records[0]["path"], "none");
+    let records = inspect(&["info", "/nonexistent", "--json"]).json();
+    assert_eq!(records[0]["record"], "error");
 }

@@ -174,9 +174,10 @@ fn fields_of_a_superblock_that_cannot_be_used_are_shown() {
     );
     assert!(text.contains("label      \"reference\""), "{text}");
     assert!(text.contains("directory"), "{text}");
-    let json = &image.run("info", &["--json"]).json()[0];
-    assert_eq!(json["damaged"], true);
-    assert_eq!(json["page_shift"], 12);
+    let json = &image.run("info", &["--json"]).json();
+    assert_eq!(json[0]["record"], "error");
+    assert_eq!(json[1]["record"], "superblock");
+    assert_eq!(json[1]["page_shift"], 12);
 }
 
 #[test]
@@ -201,7 +202,49 @@ fn a_wrong_checksum_of_a_section_is_shown() {
         .lines()
         .find(|line| line.starts_with("inode  "))
         .unwrap();
-    assert!(line.ends_with("WRONG"), "{line}");
+    assert!(line.contains("WRONG: stated "), "{line}");
+    assert!(line.contains(", computed "), "{line}");
+    let json = image.run("info", &["--json"]).json();
+    let section = &json.last().unwrap()["sections"][0];
+    assert_eq!(section["checksum"], "wrong");
+    assert_ne!(section["stated"], section["computed"]);
+}
+
+/// A result from a section whose checksum is wrong comes with one warning.
+#[test]
+fn results_from_a_damaged_section_come_with_a_warning() {
+    let mut specimen = Editor::new(reference());
+    specimen.inode("/packed").uid.set(77);
+    specimen.seal = daxfs_hostile::editor::Seal::Nothing;
+    let image = ImageFile::new(&specimen.finish());
+    let warning = format!(
+        "daxfs-inspect: warning: {}: the result comes from the inode section at 0x1000, whose \
+         checksum is wrong: stated ",
+        image.path().display()
+    );
+    let commands: [(&str, &[&str]); 6] = [
+        ("ls", &["-lR"]),
+        ("stat", &["packed", "hard"]),
+        ("cat", &["packed", "hard"]),
+        ("tree", &[]),
+        ("map", &[]),
+        ("ls", &["-l", "packed"]),
+    ];
+    for (command, rest) in commands {
+        let run = image.run(command, rest);
+        assert_eq!(run.code, 1, "{command}");
+        assert!(run.err.starts_with(&warning), "{command}: {}", run.err);
+        assert_eq!(run.err.lines().count(), 1, "{command}: {}", run.err);
+    }
+    let json = image.run("stat", &["packed", "--json"]).json();
+    assert_eq!(json[1]["record"], "warning");
+    let finding = &json[1]["finding"];
+    assert_eq!(finding["rule"], "section-checksum");
+    assert_eq!(finding["offset"], 0x1000);
+    assert_ne!(finding["stated"], finding["computed"]);
+    let paths = [image.path().as_os_str(), image.path().as_os_str()];
+    let run = support::inspect(&[&[std::ffi::OsStr::new("diff")], &paths[..]].concat());
+    assert_eq!(run.code, 2);
 }
 
 /// Control characters in names reach neither stream.

@@ -69,9 +69,9 @@ impl Machine {
         let mut console = Console::new(&mut json, &mut ignored, Charset::Ascii);
         report::print(&candidates, Form::Json, &mut console).unwrap();
         let json = String::from_utf8(json).unwrap();
-        let lines = json.lines().map(|line| serde_json::from_str(line).unwrap());
+        let lines = daxfs_test_json::records(&json).unwrap();
         let text = String::from_utf8(text).unwrap();
-        (text, lines.collect(), String::from_utf8(err).unwrap())
+        (text, lines, String::from_utf8(err).unwrap())
     }
 }
 

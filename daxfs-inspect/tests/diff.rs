@@ -43,7 +43,13 @@ fn lines(run: &Run) -> Vec<&str> {
 fn an_image_does_not_differ_from_itself() {
     let (a, b) = (ImageFile::reference(), ImageFile::reference());
     assert_eq!(diff(&a, &b, &[]).clean().text(), "");
-    assert_eq!(diff(&a, &b, &["--json"]).clean().text(), "");
+    let json = diff(&a, &b, &["--json"]).clean().json();
+    assert_eq!(json.len(), 1);
+    assert_eq!(
+        (&json[0]["record"], &json[0]["changed"]),
+        (&json!("diff"), &json!(0))
+    );
+    assert_eq!(diff(&a, &b, &["--json", "-q"]).clean().text(), "");
 }
 
 #[test]
@@ -84,31 +90,35 @@ fn every_field_is_compared() {
             |tree, ino| tree.node(ino).permissions = 0o4755,
             json!(["0644", "4755"]),
         ),
-        ("uid", |tree, ino| tree.node(ino).uid = 7, json!(["0", "7"])),
-        ("gid", |tree, ino| tree.node(ino).gid = 8, json!(["0", "8"])),
+        ("uid", |tree, ino| tree.node(ino).uid = 7, json!([0, 7])),
+        ("gid", |tree, ino| tree.node(ino).gid = 8, json!([0, 8])),
         (
             "mtime",
             |tree, ino| tree.node(ino).mtime = (0, 1),
             json!([
-                "1970-01-01 00:00:00.000000000 UTC",
-                "1970-01-01 00:00:00.000000001 UTC"
+                {"seconds": 0, "nanoseconds": 0},
+                {"seconds": 0, "nanoseconds": 1}
             ]),
         ),
         (
             "links",
             |tree, ino| tree.link(ROOT, b"zz", ino),
-            json!(["1", "2"]),
+            json!([1, 2]),
         ),
         (
-            "xattr \"user.a\"",
+            "xattr",
             |tree, ino| {
                 tree.node(ino).xattrs = vec![(Namespace::User, b"a".to_vec(), b"1".to_vec())];
             },
-            json!([null, "\"1\""]),
+            json!([null, "1"]),
         ),
-        ("device", |_, _| {}, json!(["1:2", "1:3"])),
-        ("target", |_, _| {}, json!(["\"x\"", "\"y\""])),
-        ("size", |_, _| {}, json!(["3", "4"])),
+        (
+            "device",
+            |_, _| {},
+            json!([{"major": 1, "minor": 2}, {"major": 1, "minor": 3}]),
+        ),
+        ("target", |_, _| {}, json!(["x", "y"])),
+        ("size", |_, _| {}, json!([3, 4])),
     ];
     for (field, change, expected) in changes {
         let [a, b] = [false, true].map(|changed| {
@@ -137,7 +147,12 @@ fn every_field_is_compared() {
             .into_iter()
             .find(|line| line["path"] == "/file")
             .unwrap();
-        assert_eq!(line["fields"], json!({ field: expected }), "{field}");
+        let change = &line["changes"][0];
+        assert_eq!(line["changes"].as_array().unwrap().len(), 1);
+        assert_eq!(change["field"], field);
+        assert_eq!(json!([change["old"], change["new"]]), expected, "{field}");
+        let name = (field == "xattr").then_some("user.a");
+        assert_eq!(change["name"].as_str(), name);
     }
 }
 

@@ -125,7 +125,9 @@ fn json_has_the_fields_of_the_text() {
     assert_eq!(json.text().lines().count(), text.lines().count());
     for (object, line) in json.json().iter().zip(text.lines()) {
         let mut object = object.as_object().unwrap().clone();
-        let name = object.remove("record").unwrap();
+        assert_eq!(object.remove("record").unwrap(), "dump");
+        object.remove("schema");
+        let name = object.remove("structure").unwrap();
         assert_eq!(Some(name.as_str().unwrap()), line.split(' ').next());
         let mut fields = fields(line);
         assert_eq!(object.len(), fields.len(), "{object:?} of {line}");

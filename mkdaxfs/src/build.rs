@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use crate::adjust::adjust;
 use crate::error::Result;
 use crate::observer::{Observer, Phase};
 use crate::options::Options;
@@ -56,9 +57,10 @@ fn build_from(
 ) -> Result<Summary> {
     let mut builder = TreeBuilder::default();
     source.scan(&mut builder, observer)?;
-    let (tree, order) = builder
+    let (mut tree, order) = builder
         .finish()
         .map_err(|limit| limit.at(root_path(options)))?;
+    adjust(&mut tree, options, |tree, node| source.path(tree, node))?;
     let ordered = Ordered::new(&tree, order);
     let output = Output::open(options, own)?;
     let (entries, bytes) = summary::count(&tree);

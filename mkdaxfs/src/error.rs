@@ -85,7 +85,21 @@ pub enum Error {
         /// The error of the system.
         source: io::Error,
     },
-    /// A pattern of files to leave out is malformed.
+    /// An option that changes metadata does not fit a file.
+    Metadata {
+        /// The file, or the pattern of files.
+        path: PathBuf,
+        /// The reason, as a sentence.
+        reason: String,
+    },
+    /// A user or group whose name the image does not have.
+    UnknownName {
+        /// The name.
+        name: String,
+        /// The file of the image that would have it.
+        list: &'static str,
+    },
+    /// A pattern is malformed.
     Pattern {
         /// The file with the pattern, and the line, if it comes from one.
         line: Option<(PathBuf, usize)>,
@@ -147,7 +161,7 @@ impl Error {
             | Self::Changed { path, .. }
             | Self::Limit { path, .. }
             | Self::Exists(path)
-            | Self::NotRegular(path)
+            | Self::Unsuitable { path, .. }
             | Self::NotDurable { path, .. } => Some(path),
             _ => None,
         }
@@ -173,6 +187,8 @@ impl Error {
             Self::NotDurable { .. } => {
                 "the image can be used; sync(1) may still write its name to disk"
             }
+            Self::UnknownName { .. } => "give the number instead of the name",
+            Self::Metadata { .. } => return None,
             Self::Pattern { .. } => "see the help of --exclude for the patterns",
             Self::Several { errors, .. } => return errors.first().and_then(Self::hint),
             Self::Io { action, source, .. } => io_hint(action, source)?,
@@ -257,6 +273,12 @@ impl fmt::Display for Error {
                 f,
                 "the image {} is complete, but its directory cannot be written to disk",
                 shown(path)
+            ),
+            Self::Metadata { path, reason } => write!(f, "{}: {reason}", shown(path)),
+            Self::UnknownName { name, list } => write!(
+                f,
+                "{} is not in /{list} of the image",
+                shown(Path::new(name))
             ),
             Self::Pattern { line: None, .. } => f.write_str("bad pattern"),
             Self::Pattern {

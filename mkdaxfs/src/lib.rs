@@ -18,6 +18,7 @@
 //! | 7 | `build` | the order of the steps |
 //! | 6 | `summary` | the counts and lengths of the result |
 //! | 5 | `write` | copying contents, metadata, superblock, the image file |
+//! | 4 | `adjust` | changes of metadata that options ask for |
 //! | 4 | `plan` | order, equal contents, offsets, the section table |
 //! | 3 | `source` | sources of trees and contents; the directory is one |
 //! | 2 | `tree` | the tree in memory, inode numbers, limits of the format |
@@ -33,6 +34,7 @@
 //! A few hundred bytes for each entry of the tree. Contents pass through one buffer for each
 //! thread, regardless of the sizes of files.
 
+mod adjust;
 mod build;
 pub mod cli;
 mod error;
@@ -51,8 +53,8 @@ pub use build::build;
 pub use error::{shown, Change, Error, Result, Unsuitable};
 pub use observer::{LeftOut, Observer, Phase};
 pub use options::{
-    Boundary, Existing, HugeAlign, Keep, Mode, Mtime, Options, Overrides, PageSize, SourceSpec,
-    Unreadable,
+    Boundary, Existing, HugeAlign, IdMap, IdMaps, IdRange, Keep, Mode, Mtime, Options, Overrides,
+    PageSize, SourceSpec, Unreadable, XattrAddition, XattrRules,
 };
 pub use summary::Summary;
 pub use write::interrupt::{interrupt, Left};

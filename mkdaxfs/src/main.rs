@@ -76,8 +76,10 @@ fn failure(error: &Error) -> ExitCode {
         PROGRAM.message(hint);
     }
     match error {
-        // A wrong pattern or prefix is a wrong command line, like those that the parser finds.
-        Error::Pattern { .. } | Error::Prefix { .. } => ExitCode::from(USAGE),
+        // A wrong command line, like those that the parser finds.
+        Error::Pattern { .. } | Error::Prefix { .. } | Error::UnknownName { .. } => {
+            ExitCode::from(USAGE)
+        }
         _ => ExitCode::FAILURE,
     }
 }

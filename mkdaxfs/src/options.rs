@@ -11,6 +11,10 @@ use daxfs_format::Timestamp;
 
 use crate::num::round_up;
 
+mod metadata;
+
+pub use self::metadata::{IdMap, IdMaps, IdRange, XattrAddition, XattrRules};
+
 /// The sources, the image, and all options of a build.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -32,6 +36,12 @@ pub struct Options {
     pub boundary: Boundary,
     /// Extended attributes.
     pub xattrs: Keep,
+    /// Rules for extended attributes.
+    pub xattr_rules: XattrRules,
+    /// Maps of users and groups.
+    pub ids: IdMaps,
+    /// Hard links. Without them, each name has an inode of its own.
+    pub hard_links: Keep,
     /// Files that cannot be read.
     pub unreadable: Unreadable,
     /// The page that data is aligned to.
@@ -75,6 +85,9 @@ impl Options {
             exclude: Vec::new(),
             boundary: Boundary::Cross,
             xattrs: Keep::Yes,
+            xattr_rules: XattrRules::default(),
+            ids: IdMaps::default(),
+            hard_links: Keep::Yes,
             unreadable: Unreadable::Fail,
             page: PageSize::K4,
             huge_align: HugeAlign::Auto,

@@ -231,6 +231,8 @@ fn the_summary_says_what_the_image_is() {
     let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let identity = daxfs_image::file::open(&scene.image()).unwrap().identity();
     assert_eq!(summary["identity"], identity.to_string());
+    daxfs_test_json::validate(&summary).unwrap();
+    assert_eq!(summary["record"], "build");
     assert_eq!(summary["files"], 1);
     assert_eq!(summary["content_bytes"], 10_000);
     let output = run(&scene, &["-f"]);
@@ -429,4 +431,21 @@ fn a_file_that_cannot_be_read_is_named() {
     assert!(message.contains(&expected), "{message}");
     assert!(message.contains("--exclude"), "{message}");
     assert_eq!(scene.leftovers(), ["mkdaxfs"]);
+}
+
+#[test]
+fn full_outputs_do_not_panic_and_lost_results_are_failures() {
+    let scene = Scene::new();
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    for (args, lost) in [(&["--help"][..], 2), (&["--version"], 2), (&["-n"], 1)] {
+        let mut child = command();
+        child.args(args).arg(scene.source()).arg(scene.image());
+        assert_eq!(child.stdout(full()).status().unwrap().code(), Some(lost));
+    }
+    for (args, status) in [(&["-v", "-n"][..], 0), (&["-U", "x"], 2), (&["absent"], 1)] {
+        let mut child = command();
+        child.args(args).arg(scene.source()).arg(scene.image());
+        child.stdout(Stdio::null()).stderr(full());
+        assert_eq!(child.status().unwrap().code(), Some(status), "{args:?}");
+    }
 }

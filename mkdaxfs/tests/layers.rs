@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 8] = [
     &["error", "num", "observer", "options", "own", "pool"],
     &["tree"],
     &["source"],
-    &["plan"],
+    &["adjust", "plan"],
     &["write"],
     &["summary"],
     &["build"],

@@ -6,7 +6,7 @@
 //! | [`mod@bench`] | measurements side by side with the peers |
 //! | [`check`] | formatting, lints, tests, documentation and the tidy rules |
 //! | [`coverage`] | which regions of the format crate tests reach |
-//! | [`dist`] | manual pages and shell completions |
+//! | [`dist`] | everything that a package installs |
 //! | [`fuzz`] | libFuzzer over the targets of `tests/fuzz/targets/` |
 //! | [`hostile`] | everything that is enumerated about hostile images |
 //! | [`kernel`] | the guest kernel: its source, toolchain, configuration and build |
@@ -114,7 +114,7 @@ enum Task {
     /// Measure against the peers, side by side in one run.
     #[command(subcommand)]
     Bench(bench::Bench),
-    /// Write manual pages and shell completions into target/dist.
+    /// Write everything that a package installs into target/dist.
     Dist,
     /// Show the manual page, or the options of one command.
     Help(manual::HelpArgs),

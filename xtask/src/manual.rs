@@ -248,7 +248,7 @@ ENVIRONMENT
 FILES
        target/xtask/logs/  the output of each stage of the last run
        target/kmod/        daxfs.ko and its objects, a directory for each kernel
-       target/dist/        manual pages and completions
+       target/dist/        programs, links, manual pages, completions, magic
        target/fuzz/        inputs found by fuzzing
        $XDG_CACHE_HOME/daxfs/
                            kernel source, kernels, bindgen, Debian trees, and in

@@ -9,6 +9,7 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use anyhow::Result;
+use daxfs_cli::time::decimal;
 use daxfs_image::acl;
 use daxfs_image::attributes::{Attribute, Attributes};
 use daxfs_image::escape::{shown, Charset};
@@ -179,9 +180,12 @@ impl Restoration<'_> {
         if (file.st_mtime, i64::try_from(file.st_mtime_nsec))
             != (time.seconds, Ok(time.nanoseconds.into()))
         {
-            let kept = (file.st_mtime, file.st_mtime_nsec);
-            let wanted = format!("{}.{:09}", time.seconds, time.nanoseconds);
-            let what = format!("set the time {wanted}, but only {}.{:09}", kept.0, kept.1);
+            let kept = Timestamp {
+                seconds: file.st_mtime,
+                nanoseconds: u32::try_from(file.st_mtime_nsec).unwrap_or_default(),
+            };
+            let (wanted, kept) = (decimal(time), decimal(kept));
+            let what = format!("set the time {wanted}, but only {kept}");
             self.summary.lose(Loss::Time, self.path, &what, lost);
         }
     }

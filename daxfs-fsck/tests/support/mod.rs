@@ -97,7 +97,11 @@ pub(crate) fn run(command: &mut Command) -> Run {
 
 /// Runs the command with `arguments` on `image`.
 pub(crate) fn check(image: &Path, arguments: &[&str]) -> Run {
-    run(fsck().args(arguments).arg(image))
+    let result = run(fsck().args(arguments).arg(image));
+    if arguments.contains(&"--json") {
+        daxfs_test_json::records(&result.stdout).expect("records of the schema");
+    }
+    result
 }
 
 pub(crate) fn open(image: &Path) -> FileImage {

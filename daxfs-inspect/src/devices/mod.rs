@@ -29,7 +29,6 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::cli::DevicesArgs;
 use crate::console::Console;
 use candidate::Candidate;
 use machine::Machine;
@@ -38,9 +37,9 @@ use machine::Machine;
 ///
 /// # Errors
 /// Those of the output.
-pub fn run(arguments: &DevicesArgs, console: &mut Console<'_>) -> Result<()> {
+pub fn run(console: &mut Console<'_>) -> Result<()> {
     let candidates = list(Path::new("/"), console);
-    report::print(&candidates, arguments.json.into(), console)
+    report::print(&candidates, console.form(), console)
 }
 
 /// The candidates of the machine whose root directory is `root`, by address.

@@ -2,7 +2,7 @@
 //! Printing candidates.
 
 use anyhow::Result;
-use daxfs_cli::json::Bytes;
+use daxfs_cli::json::{self, Text};
 use daxfs_cli::number::size;
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ use crate::console::{Console, Form};
 pub fn print(candidates: &[Candidate], form: Form, console: &mut Console<'_>) -> Result<()> {
     for candidate in candidates {
         match form {
-            Form::Json => console.json(&Line::of(candidate))?,
+            Form::Json => console.json(json::Kind::Memory, &Line::of(candidate))?,
             Form::Text => print_one(candidate, console)?,
         }
     }
@@ -83,7 +83,7 @@ fn mount_command(candidate: &Candidate) -> Option<String> {
     Some(format!("mount -t daxfs -o phys={phys:#x} none /mnt"))
 }
 
-/// A candidate in JSON.
+/// A candidate in JSON. A missing fact is an absent key.
 #[derive(Serialize)]
 struct Line<'a> {
     kind: Kind,
@@ -91,34 +91,34 @@ struct Line<'a> {
     details: &'a [String],
     address: u64,
     size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
     driver: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     holder: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     obstacle: Option<&'a str>,
     state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
-    image: Option<ImageLine<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<json::Image>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     phys: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     mount: Option<String>,
-}
-
-/// An image in JSON.
-#[derive(Serialize)]
-struct ImageLine<'a> {
-    label: Bytes<'a>,
-    size: u64,
-    identity: String,
 }
 
 impl<'a> Line<'a> {
     fn of(candidate: &'a Candidate) -> Self {
         let (state, reason, image) = match &candidate.contents {
             Contents::Image(found) => {
-                let line = ImageLine {
-                    label: Bytes(&found.label),
-                    size: found.size,
-                    identity: found.identity.to_string(),
+                let image = json::Image {
+                    label: Some(Text(found.label.clone())),
+                    size: Some(found.size),
+                    identity: Some(found.identity.to_string()),
+                    ..json::Image::default()
                 };
-                ("image", None, Some(line))
+                ("image", None, Some(image))
             }
             Contents::Damaged(why) => ("damaged", Some(why.as_str()), None),
             Contents::NoImage => ("no_image", None, None),

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The comparison of two inodes with the same path.
 
-use daxfs_image::format::text::Digest;
-use daxfs_image::format::{Error, FileData, FileType, Inode, InodeKind, Rdev, Symlink};
-use daxfs_image::{escape, path};
+use daxfs_image::format::{Error, FileData, FileType, Inode, InodeKind, Symlink};
+use daxfs_image::path;
 
-use super::change::Change;
+use super::change::{Change, Value};
 use super::content::Contents;
 use super::sets::Sets;
 use crate::console::Console;
-use crate::human;
 use crate::open::Inspected;
 
 /// A comparison of inodes of two images, which keeps results that are expensive to compute again.
@@ -60,8 +58,8 @@ impl<'a> Comparison<'a> {
             (InodeKind::CharDevice(old), InodeKind::CharDevice(new))
             | (InodeKind::BlockDevice(old), InodeKind::BlockDevice(new)) => {
                 if old != new {
-                    let text = |device: Rdev| format!("{}:{}", device.major, device.minor);
-                    changes.push(Change::new("device", text(old), text(new)));
+                    let value = Value::Device;
+                    changes.push(Change::new("device", value(old), value(new)));
                 }
                 Ok(())
             }
@@ -76,11 +74,8 @@ impl<'a> Comparison<'a> {
         let old = path::target(self.a, a)?;
         let new = path::target(self.b, b)?;
         if old != new {
-            changes.push(Change::new(
-                "target",
-                escape::quoted(&old),
-                escape::quoted(&new),
-            ));
+            let value = Value::Bytes;
+            changes.push(Change::new("target", value(old), value(new)));
         }
         Ok(())
     }
@@ -92,18 +87,20 @@ impl<'a> Comparison<'a> {
         changes: &mut Vec<Change>,
     ) -> Result<(), Error> {
         if a.size != b.size {
-            changes.push(Change::new("size", a.size, b.size));
+            let value = Value::Number;
+            changes.push(Change::new("size", value(a.size), value(b.size)));
         } else if !self.contents.are_same((a, old), (b, new))? {
-            let digest = |image: &Inspected, inode: &Inode| -> Result<Option<String>, Error> {
+            let digest = |image: &Inspected, inode: &Inode| -> Result<Option<Value>, Error> {
                 let digest = inode
                     .content
                     .map(|content| image.digest(content))
                     .transpose()?;
-                Ok(digest.flatten().map(|digest| Digest(&digest).to_string()))
+                Ok(digest.flatten().map(Value::Digest))
             };
             let (old, new) = (digest(self.a, a)?, digest(self.b, b)?);
             changes.push(Change {
-                field: "content".to_owned(),
+                field: "data",
+                name: None,
                 old,
                 new,
             });
@@ -114,25 +111,20 @@ impl<'a> Comparison<'a> {
 
 /// Compares the fields that all inodes have.
 fn metadata(a: &Inode, b: &Inode, changes: &mut Vec<Change>) {
-    let mut add = |field: &str, old: String, new: String| {
+    let mut compare = |field, value: fn(&Inode) -> Value| {
+        let (old, new) = (value(a), value(b));
         if old != new {
             changes.push(Change::new(field, old, new));
         }
     };
-    let type_name = |inode: &Inode| human::type_name(inode.file_type()).to_owned();
-    add("type", type_name(a), type_name(b));
-    let mode = |inode: &Inode| format!("{:04o}", inode.permissions());
-    add("mode", mode(a), mode(b));
-    add("uid", a.uid.to_string(), b.uid.to_string());
-    add("gid", a.gid.to_string(), b.gid.to_string());
-    add(
-        "mtime",
-        human::time_exact(a.mtime),
-        human::time_exact(b.mtime),
-    );
+    compare("type", |inode| Value::Type(inode.file_type()));
+    compare("mode", |inode| Value::Mode(inode.permissions()));
+    compare("uid", |inode| Value::Number(inode.uid.into()));
+    compare("gid", |inode| Value::Number(inode.gid.into()));
+    compare("mtime", |inode| Value::Time(inode.mtime));
     // A directory's link count follows from the directories in it, which are compared themselves.
     let is_directory = |inode: &Inode| inode.file_type() == FileType::Directory;
     if !is_directory(a) && !is_directory(b) {
-        add("links", a.link_count.to_string(), b.link_count.to_string());
+        compare("links", |inode| Value::Number(inode.link_count.into()));
     }
 }

@@ -16,16 +16,14 @@ pub mod pairs;
 pub mod sets;
 
 use anyhow::Result;
-use daxfs_cli::json::Bytes;
+use daxfs_cli::json::{self, Bytes, Kind};
 use daxfs_cli::number::plural;
 use daxfs_image::format::Inode;
-use serde::ser::SerializeMap as _;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::cli::DiffArgs;
-use crate::console::Console;
+use crate::console::{Console, Form};
 use crate::human;
-use crate::json;
 use crate::open;
 use change::Change;
 use compare::Comparison;
@@ -62,14 +60,17 @@ pub fn run(arguments: &DiffArgs, verdict: &mut Verdict, console: &mut Console<'_
                 return Ok(());
             }
         }
-        print(&pair, &difference, arguments, console)?;
+        print(&pair, &difference, console)?;
     }
-    open::report_cause(&a, console);
-    open::report_cause(&b, console);
+    open::close(&a, console);
+    open::close(&b, console);
     if counts.differ() == 0 {
         *verdict = Verdict::Same;
-    } else if !arguments.json {
-        writeln!(console.out, "\n{}", counts.text())?;
+    }
+    match console.form() {
+        Form::Json if !arguments.quiet => console.json(Kind::Diff, &counts)?,
+        Form::Text if counts.differ() != 0 => writeln!(console.out, "\n{}", counts.text())?,
+        Form::Text | Form::Json => {}
     }
     Ok(())
 }
@@ -108,7 +109,7 @@ fn difference(
 }
 
 /// The number of paths for each kind of difference.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
 struct Counts {
     removed: u64,
     added: u64,
@@ -150,28 +151,10 @@ struct Line<'a> {
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     file_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    fields: Option<Fields<'a>>,
+    changes: Option<&'a [Change]>,
 }
 
-/// The fields that changed, each with its old and new value.
-struct Fields<'a>(&'a [Change]);
-
-impl Serialize for Fields<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for change in self.0 {
-            map.serialize_entry(&change.field, &(&change.old, &change.new))?;
-        }
-        map.end()
-    }
-}
-
-fn print(
-    pair: &Pair,
-    difference: &Difference,
-    arguments: &DiffArgs,
-    console: &mut Console<'_>,
-) -> Result<()> {
+fn print(pair: &Pair, difference: &Difference, console: &mut Console<'_>) -> Result<()> {
     let (sign, word, side, changes) = match difference {
         Difference::None => return Ok(()),
         Difference::Removed => ('-', "removed", &pair.a, None),
@@ -181,13 +164,14 @@ fn print(
     let file_type = side
         .as_ref()
         .map(|side| side.inode.as_ref().map_or(side.file_type, Inode::file_type));
-    if arguments.json {
-        return Ok(console.json(&Line {
+    if console.form() == Form::Json {
+        let line = Line {
             change: word,
             path: Bytes(&pair.path),
             file_type: file_type.map(json::type_name),
-            fields: changes.map(|changes| Fields(changes)),
-        })?);
+            changes: changes.map(Vec::as_slice),
+        };
+        return Ok(console.json(Kind::Difference, &line)?);
     }
     let what = match changes {
         Some(changes) => changes

@@ -8,14 +8,14 @@
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
+use daxfs_cli::json::Text;
 use daxfs_image::attributes::full_name;
-use daxfs_image::escape;
 use daxfs_image::format::xattr::{Xattr, XATTR_SIZE};
 use daxfs_image::format::{Error, Finding, Memory, Object, Rule, Sha256 as _, XattrSetId};
 use daxfs_image::hash::Sha256;
 use daxfs_image::ranges::Ranges;
 
-use super::change::Change;
+use super::change::{Change, Value};
 use crate::open::Inspected;
 
 /// Compares attribute sets of two images.
@@ -58,9 +58,10 @@ impl<'a> Sets<'a> {
             .into_iter()
             .map(|(name, old, new)| {
                 Ok(Change {
-                    field: format!("xattr {}", escape::quoted(name)),
-                    old: old.map(|old| self.a.text(old)).transpose()?,
-                    new: new.map(|new| self.b.text(new)).transpose()?,
+                    field: "xattr",
+                    name: Some(Text(name.to_vec())),
+                    old: old.map(|old| self.a.printed(old)).transpose()?,
+                    new: new.map(|new| self.b.printed(new)).transpose()?,
                 })
             })
             .collect()
@@ -143,8 +144,8 @@ impl<'a> Side<'a> {
         Ok(value)
     }
 
-    fn text(&self, attribute: &Attribute) -> Result<String, Error> {
-        Ok(escape::quoted(&self.value(attribute.value)?))
+    fn printed(&self, attribute: &Attribute) -> Result<Value, Error> {
+        Ok(Value::Bytes(self.value(attribute.value)?))
     }
 }
 

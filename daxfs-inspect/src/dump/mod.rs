@@ -37,7 +37,7 @@ use record::Dump;
 /// # Errors
 /// Those of reading the file, and of the output.
 pub fn run(arguments: &ImageArgs, console: &mut Console<'_>) -> Result<()> {
-    let form = arguments.json.into();
+    let form = console.form();
     let candidate = Candidate::read(&arguments.image, console)?;
     let name = candidate.name.clone();
     let raw = Box::new(candidate.superblock.raw().to_owned());

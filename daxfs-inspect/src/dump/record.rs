@@ -19,12 +19,15 @@ pub struct Record {
 
 impl Record {
     /// A record without fields: `name key=value key=value` in text,
-    /// `{"record":"name","key":value,"key":value}` in JSON.
+    /// `{"schema":1,"record":"dump","structure":"name","key":value,"key":value}` in JSON.
     #[must_use]
     pub fn new(form: Form, name: &str) -> Self {
         let line = match form {
             Form::Text => name.to_owned(),
-            Form::Json => format!("{{\"record\":\"{name}\""),
+            Form::Json => format!(
+                "{{\"schema\":{},\"record\":\"dump\",\"structure\":\"{name}\"",
+                json::SCHEMA
+            ),
         };
         Self { form, line }
     }
@@ -163,8 +166,10 @@ mod tests {
     fn both_forms_have_the_same_fields() {
         let text = "entry index=-1 name=\"a\\x22\\xff\" hash=0x1 rest=0001\n";
         assert_eq!(written(Form::Text), text);
-        let json =
-            r#"{"record":"entry","index":-1,"name":{"hex":"6122ff"},"hash":"0x1","rest":"0001"}"#;
+        let json = concat!(
+            r#"{"schema":1,"record":"dump","structure":"entry","index":-1,"#,
+            r#""name":{"hex":"6122ff"},"hash":"0x1","rest":"0001"}"#
+        );
         assert_eq!(written(Form::Json), format!("{json}\n"));
     }
 }

@@ -9,10 +9,13 @@
 pub mod raw;
 pub mod summary;
 
+use std::os::unix::ffi::OsStrExt as _;
+
 use anyhow::Result;
+use daxfs_cli::json::{Kind, Text};
 
 use crate::cli::ImageArgs;
-use crate::console::Console;
+use crate::console::{Console, Form};
 use crate::open::{self, Candidate};
 
 /// Runs the command.
@@ -22,14 +25,15 @@ use crate::open::{self, Candidate};
 pub fn run(arguments: &ImageArgs, console: &mut Console<'_>) -> Result<()> {
     let candidate = Candidate::read(&arguments.image, console)?;
     let name = candidate.name.clone();
+    let path = Text(arguments.image.as_os_str().as_bytes().to_vec());
     let file_size = candidate.file_size();
     let superblock = candidate.superblock.raw().to_owned();
     let identity = candidate.superblock.identity::<daxfs_image::hash::Sha256>();
     match candidate.open(console) {
         Ok(image) => {
-            let summary = summary::Summary::of(&image, identity, console);
-            if arguments.json {
-                console.json(&summary)?;
+            let summary = summary::Summary::of(&image, path, identity, console);
+            if console.form() == Form::Json {
+                console.json(Kind::Image, &summary)?;
             } else {
                 summary.print(console)?;
             }
@@ -37,9 +41,9 @@ pub fn run(arguments: &ImageArgs, console: &mut Console<'_>) -> Result<()> {
         }
         Err(error) => {
             console.problem(format_args!("{name}: {error}"));
-            let fields = raw::Fields::of(&superblock, file_size);
-            if arguments.json {
-                console.json(&fields)?;
+            let fields = raw::Fields::of(&superblock, path, file_size);
+            if console.form() == Form::Json {
+                console.json(Kind::Superblock, &fields)?;
             } else {
                 fields.print(console)?;
             }

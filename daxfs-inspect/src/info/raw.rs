@@ -2,6 +2,7 @@
 //! The fields of a damaged superblock, as they lie in the file.
 
 use anyhow::Result;
+use daxfs_cli::json::Text;
 use daxfs_cli::number::size_and_bytes;
 use daxfs_image::escape;
 use daxfs_image::format::section::RawSection;
@@ -17,7 +18,7 @@ use crate::console::Console;
 /// The fields. Their names in JSON are those of the specification.
 #[derive(Debug, Serialize)]
 pub struct Fields {
-    damaged: bool,
+    path: Text,
     file_size: u64,
     magic: String,
     #[serde(skip)]
@@ -30,11 +31,11 @@ pub struct Fields {
     incompatible: String,
     image_size: u64,
     uuid: String,
-    label: String,
+    label: Text,
     page_shift: u8,
     root: u32,
     xxh64: String,
-    xxh64_expected: String,
+    xxh64_computed: String,
     sections: Vec<Entry>,
 }
 
@@ -52,7 +53,7 @@ struct Entry {
 impl Fields {
     /// The fields of a superblock in a file of `file_size` bytes.
     #[must_use]
-    pub fn of(raw: &RawSuperblock, file_size: u64) -> Self {
+    pub fn of(raw: &RawSuperblock, path: Text, file_size: u64) -> Self {
         let used = usize::try_from(raw.section_count.get()).unwrap_or(usize::MAX);
         let used = used.min(MAX_SECTIONS);
         let is_shown = |(index, entry): &(usize, &RawSection)| {
@@ -60,7 +61,7 @@ impl Fields {
         };
         let entries = raw.sections.iter().enumerate().filter(is_shown);
         Self {
-            damaged: true,
+            path,
             file_size,
             magic: Hex(&raw.magic).to_string(),
             magic_is_right: raw.magic == MAGIC,
@@ -72,11 +73,11 @@ impl Fields {
             incompatible: format!("{:#x}", raw.incompatible.get()),
             image_size: raw.image_size.get(),
             uuid: Uuid(raw.uuid).to_string(),
-            label: escape::quoted(trim_zeros(&raw.label)),
+            label: Text(trim_zeros(&raw.label).to_vec()),
             page_shift: raw.page_shift,
             root: raw.root.get(),
             xxh64: format!("{:016x}", raw.xxh64.get()),
-            xxh64_expected: format!("{:016x}", raw.checksum::<Xxh64>()),
+            xxh64_computed: format!("{:016x}", raw.checksum::<Xxh64>()),
             sections: entries.map(|(_, entry)| Entry::of(entry)).collect(),
         }
     }
@@ -91,13 +92,10 @@ impl Fields {
         } else {
             format!("{} (WRONG, expected {})", self.magic, Hex(&MAGIC))
         };
-        let checksum = if self.xxh64 == self.xxh64_expected {
+        let checksum = if self.xxh64 == self.xxh64_computed {
             format!("{} (right)", self.xxh64)
         } else {
-            format!(
-                "{} (WRONG, the bytes call for {})",
-                self.xxh64, self.xxh64_expected
-            )
+            format!("{} (WRONG, computed {})", self.xxh64, self.xxh64_computed)
         };
         let features = [
             &self.compatible,
@@ -121,7 +119,7 @@ impl Fields {
             ),
             ("image size", size_and_bytes(self.image_size)),
             ("uuid", self.uuid.clone()),
-            ("label", self.label.clone()),
+            ("label", escape::quoted(&self.label.0)),
             ("page shift", self.page_shift.to_string()),
             ("root", format!("inode {}", self.root)),
             ("sections", self.section_count.to_string()),

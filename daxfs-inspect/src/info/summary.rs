@@ -4,10 +4,11 @@
 use std::ops::ControlFlow;
 
 use anyhow::Result;
-use daxfs_cli::json::Text;
+use daxfs_cli::json::{self, Text};
 use daxfs_cli::number::{plural, size, size_and_bytes};
 use daxfs_image::format::check::Stop;
-use daxfs_image::format::section::RawSection;
+use daxfs_image::format::section::{RawSection, Section};
+use daxfs_image::format::superblock::VERSION_MAJOR;
 use daxfs_image::format::text::Uuid;
 use daxfs_image::format::{
     FileType, Finding, Identity, Image, Inode, Memory, Object, Rule, SectionKind, Xxh64,
@@ -16,18 +17,13 @@ use daxfs_image::Opened;
 use serde::Serialize;
 
 use crate::console::Console;
+use crate::open::{checksum, stated_checksum};
 
 /// The summary of an image.
 #[derive(Debug, Serialize)]
 pub struct Summary {
-    label: Text,
-    uuid: String,
-    version: String,
-    page_size: u64,
-    image_size: u64,
-    identity: String,
+    image: json::Image,
     root: u32,
-    inodes: u32,
     types: Types,
     digests: bool,
     sections: Vec<SectionLine>,
@@ -98,6 +94,10 @@ struct SectionLine {
     offset: u64,
     length: u64,
     checksum: Checksum,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stated: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    computed: Option<String>,
 }
 
 /// The result of verifying the checksum of a section.
@@ -124,26 +124,26 @@ impl Checksum {
 
 impl Summary {
     /// Reads the inodes and verifies the checksums of `image`, and reports the defects.
-    pub fn of<M: Memory>(image: &Opened<M>, identity: Identity, console: &mut Console<'_>) -> Self {
+    pub fn of<M: Memory>(
+        image: &Opened<M>,
+        path: Text,
+        identity: Identity,
+        console: &mut Console<'_>,
+    ) -> Self {
         let sections = section_lines(image, console);
         let superblock = image.superblock();
         Self {
-            label: Text(superblock.label().to_vec()),
-            uuid: Uuid(superblock.uuid()).to_string(),
-            version: format!(
-                "{}.{}",
-                daxfs_image::format::superblock::VERSION_MAJOR,
-                superblock.version_minor()
-            ),
-            page_size: superblock.page_size(),
-            image_size: superblock.image_size(),
-            identity: identity.to_string(),
+            image: describe(image, path, identity),
             root: superblock.root().get(),
-            inodes: image.inode_count(),
             types: Types::count(image, console),
             digests: superblock.sections().get(SectionKind::Digests).is_some(),
             sections,
         }
+    }
+
+    fn inodes(&self) -> String {
+        let count = self.image.inodes.unwrap_or_default();
+        format!("{count}: {}", self.types.text())
     }
 
     /// Prints the summary as text.
@@ -151,11 +151,11 @@ impl Summary {
     /// # Errors
     /// Those of the output.
     pub fn print(&self, console: &mut Console<'_>) -> Result<()> {
-        let label = match self.label.0.as_slice() {
-            b"" => "(none)".to_owned(),
-            label => console.name(label),
-        };
-        let page = self.page_size / 1024;
+        let image = &self.image;
+        let label = image.label.as_ref().filter(|label| !label.0.is_empty());
+        let label = label.map_or("(none)".to_owned(), |label| console.name(&label.0));
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let page = image.page_size.unwrap_or_default() / 1024;
         let digests = if self.digests {
             "SHA-256 of every content"
         } else {
@@ -163,14 +163,14 @@ impl Summary {
         };
         let lines = [
             ("label", label),
-            ("uuid", self.uuid.clone()),
-            ("identity", self.identity.clone()),
+            ("uuid", text(&image.uuid)),
+            ("identity", text(&image.identity)),
             (
                 "format",
-                format!("version {}, pages of {page} KiB", self.version),
+                format!("version {}, pages of {page} KiB", text(&image.version)),
             ),
-            ("size", size_and_bytes(self.image_size)),
-            ("inodes", format!("{}: {}", self.inodes, self.types.text())),
+            ("size", size_and_bytes(image.size.unwrap_or_default())),
+            ("inodes", self.inodes()),
             ("root", format!("inode {}", self.root)),
             ("digests", digests.to_owned()),
         ];
@@ -185,12 +185,32 @@ impl Summary {
         for section in &self.sections {
             let (offset, length) = (format!("{:#x}", section.offset), size(section.length));
             let (kind, checksum) = (section.kind, section.checksum.text());
-            writeln!(
+            write!(
                 console.out,
                 "{kind:<9} {offset:>14} {length:>11}  {checksum}"
             )?;
+            if let (Some(stated), Some(computed)) = (&section.stated, &section.computed) {
+                write!(console.out, ": stated {stated}, computed {computed}")?;
+            }
+            writeln!(console.out)?;
         }
         Ok(())
+    }
+}
+
+fn describe<M: Memory>(image: &Opened<M>, path: Text, identity: Identity) -> json::Image {
+    let superblock = image.superblock();
+    let (major, minor) = (VERSION_MAJOR, superblock.version_minor());
+    json::Image {
+        path: Some(path),
+        identity: Some(identity.to_string()),
+        uuid: Some(Uuid(superblock.uuid()).to_string()),
+        label: Some(Text(superblock.label().to_vec())),
+        version: Some(format!("{major}.{minor}")),
+        page_size: Some(superblock.page_size()),
+        size: Some(superblock.image_size()),
+        file_size: None,
+        inodes: Some(image.inode_count()),
     }
 }
 
@@ -213,7 +233,7 @@ fn section_lines<M: Memory>(image: &Opened<M>, console: &mut Console<'_>) -> Vec
         }
         Err(Stop::Sink | Stop::Scratch) | Ok(()) => None,
     };
-    let checksum = |kind: SectionKind, end: u64| {
+    let state = |kind: SectionKind, end: u64| {
         if kind.flags() & RawSection::HASHED == 0 {
             Checksum::None
         } else if fault.is_some_and(|offset| offset < end) {
@@ -225,13 +245,27 @@ fn section_lines<M: Memory>(image: &Opened<M>, console: &mut Console<'_>) -> Vec
         }
     };
     let sections = image.superblock().sections().iter();
-    let lines = sections.map(|section| SectionLine {
-        kind: section.kind.name(),
-        offset: section.offset,
-        length: section.length,
-        checksum: checksum(section.kind, section.end()),
+    let lines = sections.map(|section| {
+        let checksum = state(section.kind, section.end());
+        let hashes = hashes(image, &section).filter(|_| checksum == Checksum::Wrong);
+        let (stated, computed) = hashes.unzip();
+        SectionLine {
+            kind: section.kind.name(),
+            offset: section.offset,
+            length: section.length,
+            checksum,
+            stated,
+            computed,
+        }
     });
     let mut lines: Vec<SectionLine> = lines.collect();
     lines.sort_unstable_by_key(|line| line.offset);
     lines
+}
+
+/// The stated and the computed checksum of a section, in hexadecimal.
+fn hashes<M: Memory>(image: &Opened<M>, section: &Section) -> Option<(String, String)> {
+    let digits = |hash: u64| format!("{hash:016x}");
+    let stated = stated_checksum(image, section)?;
+    Some((digits(stated), digits(checksum(image, section)?)))
 }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The columns of a listing, as text and as JSON.
 
-use daxfs_cli::json::Bytes;
+use daxfs_cli::json::{self, Bytes};
 use daxfs_cli::number::{size_as, Exact};
+use daxfs_cli::time;
 use daxfs_image::format::{FileType, Ino, Inode, InodeKind, Rdev};
 use serde::Serialize;
 
 use crate::human;
-use crate::json;
+use crate::stat::device;
 
 /// The widths of the columns of a listing.
 #[derive(Default)]
@@ -57,7 +58,7 @@ pub(super) fn known(inode: &Inode, widths: &Widths, exact: Exact) -> String {
         inode.uid,
         inode.gid,
         size_column(inode, exact),
-        human::time(inode.mtime),
+        time::second(inode.mtime),
         links = widths.links,
         uid = widths.uid,
         gid = widths.gid,
@@ -104,19 +105,13 @@ pub(super) struct Metadata {
     gid: u32,
     size: u64,
     mtime: json::Time,
-    xattrs: bool,
+    has_xattrs: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    device: Option<(u32, u32)>,
+    device: Option<json::Device>,
 }
 
 impl Metadata {
     pub(super) fn of(inode: &Inode) -> Self {
-        let device = match inode.kind {
-            InodeKind::CharDevice(device) | InodeKind::BlockDevice(device) => {
-                Some((device.major, device.minor))
-            }
-            _ => None,
-        };
         Self {
             mode: json::permissions(inode.permissions()),
             links: inode.link_count,
@@ -124,8 +119,8 @@ impl Metadata {
             gid: inode.gid,
             size: inode.size,
             mtime: inode.mtime.into(),
-            xattrs: inode.xattrs.is_some(),
-            device,
+            has_xattrs: inode.xattrs.is_some(),
+            device: device(inode),
         }
     }
 }

@@ -4,11 +4,13 @@
 //! | module | owns |
 //! |---|---|
 //! | `columns` | the columns of a line |
+//! | `order` | the order of lines |
 
 mod columns;
+mod order;
 
 use anyhow::Result;
-use daxfs_cli::json::Bytes;
+use daxfs_cli::json::{self, Bytes, Kind};
 use daxfs_cli::number::Exact;
 use daxfs_image::format::{FileType, Inode, InodeKind, Symlink};
 use daxfs_image::path::CurrentPath;
@@ -18,10 +20,11 @@ use daxfs_image::walk::{Listed, Listings};
 use daxfs_image::InodeSet;
 
 use crate::cli::LsArgs;
-use crate::console::Console;
-use crate::json;
+use crate::console::{Console, Form};
+use crate::human;
 use crate::open::{self, Inspected};
 use columns::{File, Metadata, Widths};
+use order::Order;
 
 /// Runs the command.
 ///
@@ -32,6 +35,8 @@ pub fn run(arguments: &LsArgs, console: &mut Console<'_>) -> Result<()> {
     let ls = Ls {
         image: &image,
         arguments,
+        form: console.form(),
+        order: Order::of(arguments),
     };
     let root = [std::ffi::OsString::from("/")];
     let paths = if arguments.paths.is_empty() {
@@ -42,13 +47,16 @@ pub fn run(arguments: &LsArgs, console: &mut Console<'_>) -> Result<()> {
     let (mut files, mut directories) = (Vec::new(), Vec::new());
     for path in paths {
         match open::find(&image, path, LastLink::Keep, console) {
-            Some(found) if found.inode.file_type() == FileType::Directory => {
+            Some(found)
+                if found.inode.file_type() == FileType::Directory && !arguments.directory =>
+            {
                 directories.push(found);
             }
             Some(found) => files.push(found),
             None => {}
         }
     }
+    ls.order.sort_found(&mut files);
     ls.print_files(&files, console)?;
     let mut titles = Titles {
         wanted: arguments.recursive || paths.len() > 1,
@@ -57,7 +65,7 @@ pub fn run(arguments: &LsArgs, console: &mut Console<'_>) -> Result<()> {
     for directory in directories {
         ls.print_tree(&directory, &mut titles, console)?;
     }
-    open::report_cause(&image, console);
+    open::close(&image, console);
     Ok(())
 }
 
@@ -81,12 +89,14 @@ impl Titles {
 struct Ls<'a> {
     image: &'a Inspected,
     arguments: &'a LsArgs,
+    form: Form,
+    order: Order,
 }
 
 impl Ls<'_> {
     /// Returns true if a listing needs more than the entries state.
     fn needs_inodes(&self) -> bool {
-        self.arguments.long || self.arguments.json
+        self.arguments.is_long() || self.arguments.classify || self.form == Form::Json
     }
 
     fn exact(&self) -> Exact {
@@ -175,9 +185,10 @@ impl Ls<'_> {
         titles: &mut Titles,
         console: &mut Console<'_>,
     ) -> Result<Vec<Listed>> {
-        if !self.arguments.json {
+        if self.form == Form::Text {
             titles.print(&current.path(), console)?;
         }
+        self.order.sort(self.image, &mut entries);
         let widths = self.widths(&entries);
         for entry in &entries {
             let path = current.path_of(&entry.name);
@@ -198,7 +209,7 @@ impl Ls<'_> {
     fn widths(&self, entries: &[Listed]) -> Widths {
         let mut widths = Widths::default();
         for entry in entries {
-            let inode = if self.arguments.long {
+            let inode = if self.arguments.is_long() {
                 self.image.inode(entry.ino).ok()
             } else {
                 None
@@ -216,13 +227,12 @@ impl Ls<'_> {
         widths: &Widths,
         console: &mut Console<'_>,
     ) -> Result<()> {
+        let shows_target = self.arguments.is_long() || self.form == Form::Json;
         let target = match inode.map(|inode| inode.kind) {
-            Some(InodeKind::Symlink(link)) if self.needs_inodes() => {
-                self.target(&link, path, console)
-            }
+            Some(InodeKind::Symlink(link)) if shows_target => self.target(&link, path, console),
             _ => None,
         };
-        if self.arguments.json {
+        if self.form == Form::Json {
             let inode_type = inode.map_or(entry.file_type, Inode::file_type);
             let file = File {
                 path: Bytes(path),
@@ -231,12 +241,12 @@ impl Ls<'_> {
                 metadata: inode.map(Metadata::of),
                 target: target.as_deref().map(Bytes),
             };
-            return Ok(console.json(&file)?);
+            return Ok(console.json(Kind::File, &file)?);
         }
         if self.arguments.inode {
             write!(console.out, "{:>1$} ", entry.ino, widths.inode)?;
         }
-        if self.arguments.long {
+        if self.arguments.is_long() {
             let columns = inode.map_or_else(
                 || columns::unknown(entry.file_type, widths),
                 |inode| columns::known(inode, widths, self.exact()),
@@ -244,10 +254,20 @@ impl Ls<'_> {
             write!(console.out, "{columns} ")?;
         }
         write!(console.out, "{}", console.name(&entry.name))?;
-        if let Some(target) = target {
-            write!(console.out, " -> {}", console.name(&target))?;
+        match target {
+            Some(target) => write!(console.out, " -> {}", console.name(&target))?,
+            None => write!(console.out, "{}", self.mark(entry, inode))?,
         }
         Ok(writeln!(console.out)?)
+    }
+
+    fn mark(&self, entry: &Listed, inode: Option<&Inode>) -> &'static str {
+        let permissions = inode.map_or(0, Inode::permissions);
+        if self.arguments.classify {
+            human::mark(entry.file_type, permissions)
+        } else {
+            ""
+        }
     }
 
     fn target(&self, link: &Symlink, path: &[u8], console: &mut Console<'_>) -> Option<Vec<u8>> {

@@ -4,17 +4,20 @@
 //! | module | owns |
 //! |---|---|
 //! | [`extents`] | all extents of the image, in its order |
+//! | [`groups`] | extents grouped by layout and length |
 //! | [`totals`] | totals that account for every byte of the image |
 //! | [`mod@print`] | lines of text and JSON |
 
 pub mod extents;
+pub mod groups;
 pub mod print;
 pub mod totals;
 
 use std::ffi::OsStr;
 
 use anyhow::Result;
-use daxfs_image::format::Ino;
+use daxfs_cli::json::Bytes;
+use daxfs_image::format::{FileType, Ino};
 use daxfs_image::names::Names;
 use daxfs_image::path::{Found, LastLink};
 use daxfs_image::sharing::Sharing;
@@ -24,8 +27,8 @@ use daxfs_image::InodeSet;
 use crate::cli::MapArgs;
 use crate::console::Console;
 use crate::open::{self, Inspected};
-use extents::Placed;
-use totals::{Scope, Totals};
+use print::{Map, Printer, Rows};
+use totals::Scope;
 
 /// Runs the command.
 ///
@@ -37,7 +40,7 @@ pub fn run(arguments: &MapArgs, console: &mut Console<'_>) -> Result<()> {
     if let Some(found) = open::find(&image, path, LastLink::Follow, console) {
         map(&image, &found, arguments, console)?;
     }
-    open::report_cause(&image, console);
+    open::close(&image, console);
     Ok(())
 }
 
@@ -57,21 +60,30 @@ fn map(
     let is_member = |ino: Ino| members.as_ref().is_none_or(|members| members.contains(ino));
     let placed = extents::read(image, is_member, console);
     let scope = if is_root { Scope::Image } else { Scope::Part };
-    let totals = Totals::of(image, &placed, is_member, scope);
-    if !arguments.summary {
-        print_extents(image, &placed, &sharing, arguments, console)?;
-    }
-    if arguments.json {
-        console.json(&print::Summary { summary: &totals })?;
+    let page = image.superblock().page_size();
+    let map = Map {
+        path: Bytes(&found.path),
+        size: is_root.then(|| image.superblock().image_size()),
+        totals: totals::of(image, &placed, is_member, scope),
+        groups: groups::of(&placed, page),
+    };
+    let is_file = found.inode.file_type() == FileType::Regular;
+    let printer = Printer {
+        page,
+        sharing: &sharing,
+        exact: arguments.bytes.into(),
+    };
+    let rows = match () {
+        () if arguments.summary => Rows::None,
+        () if arguments.all || is_file => Rows::All,
+        () => Rows::Largest,
+    };
+    printer.print(&map, console)?;
+    if rows == Rows::None {
         return Ok(());
     }
-    let gap = if arguments.summary || placed.is_empty() {
-        ""
-    } else {
-        "\n"
-    };
-    write!(console.out, "{gap}")?;
-    print::totals(&totals, arguments.bytes.into(), console)
+    let names = Names::read(image, console);
+    printer.print_extents(&placed, rows, &names, console)
 }
 
 /// The files that a path names: itself, or everything below it.
@@ -83,37 +95,4 @@ fn members(image: &Inspected, found: &Found, console: &mut Console<'_>) -> Inode
         members.insert(visit.ino);
     }
     members
-}
-
-fn print_extents(
-    image: &Inspected,
-    placed: &[Placed],
-    sharing: &Sharing,
-    arguments: &MapArgs,
-    console: &mut Console<'_>,
-) -> Result<()> {
-    let names = Names::read(image, console);
-    let page = image.superblock().page_size();
-    if arguments.json {
-        for extent in placed {
-            let path = names.path(extent.ino);
-            console.json(&print::line_json(extent, &path, sharing, page))?;
-        }
-        return Ok(());
-    }
-    if !placed.is_empty() {
-        print::heading(console)?;
-    }
-    for extent in placed {
-        let path = names.path(extent.ino);
-        print::line(
-            extent,
-            &path,
-            sharing,
-            page,
-            arguments.bytes.into(),
-            console,
-        )?;
-    }
-    Ok(())
 }

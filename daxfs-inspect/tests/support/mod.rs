@@ -32,12 +32,9 @@ impl Run {
         std::str::from_utf8(&self.out).unwrap()
     }
 
-    /// Its standard output as JSON, one value a line.
+    /// Its standard output as JSON records, which the schema must allow.
     pub(crate) fn json(&self) -> Vec<Value> {
-        let lines = self.text().lines();
-        lines
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
+        daxfs_test_json::records(self.text()).unwrap()
     }
 
     /// The run, which must have succeeded without a message.

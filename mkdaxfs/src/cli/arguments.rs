@@ -11,9 +11,7 @@ use daxfs_format::Timestamp;
 
 use super::values;
 use crate::error::{Error, Result};
-use crate::options::{
-    Boundary, Existing, HugeAlign, Keep, Mode, Mtime, Options, Overrides, PageSize,
-};
+use crate::options::{Boundary, Existing, HugeAlign, Keep, Mode, Mtime, Options, PageSize};
 use crate::source::exclude::Exclude;
 
 #[derive(Args, Debug)]
@@ -49,18 +47,6 @@ impl ImageArgs {
     reason = "each is a switch of the command line"
 )]
 pub(super) struct TreeArgs {
-    /// Give all files to user 0 and group 0
-    #[arg(long, conflicts_with_all = ["force_uid", "force_gid"])]
-    all_root: bool,
-
-    /// Give all files to this user
-    #[arg(long, value_name = "UID", value_parser = values::owner)]
-    force_uid: Option<u32>,
-
-    /// Give all files to this group
-    #[arg(long, value_name = "GID", value_parser = values::owner)]
-    force_gid: Option<u32>,
-
     /// Leave out files that match
     ///
     /// A glob with a slash is compared with the path below SOURCE, one without with names at any
@@ -79,11 +65,15 @@ pub(super) struct TreeArgs {
     #[arg(short = 'x', long)]
     one_file_system: bool,
 
-    /// Leave out extended attributes, and ACLs with them
+    /// Store files with several names as often as they have names
     #[arg(long)]
-    no_xattrs: bool,
+    hard_dereference: bool,
 
-    /// Set all modification times, in seconds since 1970, with or without a fraction
+    /// Set all modification times
+    ///
+    /// In seconds since 1970, with or without a fraction, with or without @ before them, or as a
+    /// date such as 2024-02-29, 2024-02-29T12:00:00Z or 2024-02-29 12:00:00.5+01:00. A date without
+    /// an offset is in UTC.
     #[arg(long, value_name = "TIME", value_parser = values::time, allow_hyphen_values = true)]
     pub(super) mtime: Option<Timestamp>,
 
@@ -98,29 +88,23 @@ pub(super) struct TreeArgs {
 
 impl TreeArgs {
     pub(super) fn apply(&self, options: &mut Options) -> Result<()> {
-        options.overrides = self.overrides();
+        options.overrides.mtime = self.mtime_override();
         options.exclude = self.globs()?;
         if self.one_file_system {
             options.boundary = Boundary::Stay;
         }
-        if self.no_xattrs {
-            options.xattrs = Keep::No;
+        if self.hard_dereference {
+            options.hard_links = Keep::No;
         }
         Ok(())
     }
 
-    fn overrides(&self) -> Overrides {
-        let root = self.all_root.then_some(0);
-        let mtime = match (self.mtime, self.source_date_epoch) {
+    fn mtime_override(&self) -> Mtime {
+        match (self.mtime, self.source_date_epoch) {
             (Some(time), _) if self.clamp_mtime => Mtime::Clamp(time),
             (Some(time), _) => Mtime::Set(time),
             (None, Some(time)) => Mtime::Clamp(time),
             (None, None) => Mtime::Keep,
-        };
-        Overrides {
-            uid: self.force_uid.or(root),
-            gid: self.force_gid.or(root),
-            mtime,
         }
     }
 

@@ -4,9 +4,13 @@
 //! | module | owns |
 //! |---|---|
 //! | `arguments` | the options, and their meaning for a build |
+//! | `metadata` | options that change owners and extended attributes |
+//! | `names` | names of users and groups, which are those of the image |
 //! | `values` | parsing the values of options |
 
 mod arguments;
+mod metadata;
+mod names;
 mod values;
 
 use std::ffi::{OsStr, OsString};
@@ -17,6 +21,7 @@ use clap::{CommandFactory as _, Parser};
 use daxfs_format::Timestamp;
 
 use self::arguments::{ImageArgs, LayoutArgs, RunArgs, TreeArgs};
+use self::metadata::{OwnerArgs, XattrArgs};
 use crate::error::Result;
 use crate::options::{Options, SourceSpec};
 
@@ -57,6 +62,12 @@ pub struct Cli {
 
     #[command(flatten)]
     tree: TreeArgs,
+
+    #[command(flatten)]
+    owners: OwnerArgs,
+
+    #[command(flatten)]
+    xattrs: XattrArgs,
 
     #[command(flatten)]
     layout: LayoutArgs,
@@ -106,6 +117,8 @@ impl Cli {
         };
         self.image_options.apply(&mut options);
         self.tree.apply(&mut options)?;
+        self.owners.apply(&mut options)?;
+        self.xattrs.apply(&mut options);
         self.layout.apply(&mut options);
         self.run.apply(&mut options);
         Ok(options)
@@ -149,6 +162,8 @@ impl Cli {
             let message = "--clamp-mtime needs --mtime or SOURCE_DATE_EPOCH";
             return Err(command().error(ErrorKind::MissingRequiredArgument, message));
         }
+        let checked = self.owners.check().and_then(|()| self.xattrs.check());
+        checked.map_err(|reason| command().error(ErrorKind::ValueValidation, reason))?;
         if self.paths.len() > 1 {
             self.image = self.paths.pop().map(PathBuf::from);
         } else if !self.run.dry_run {

@@ -3,14 +3,14 @@
 
 use std::io::{self, Write};
 
-use daxfs_cli::json;
+use daxfs_cli::json::{self, Kind};
 use daxfs_cli::number::{percent, plural, size};
 use mkdaxfs::cli::Print;
 use mkdaxfs::{shown, Mode, Options, Summary};
 
 /// Prints a summary as JSON.
 pub(crate) fn print_json(options: &Options, summary: &Summary) -> io::Result<()> {
-    json::line(&mut *output(options), summary)
+    json::record(&mut *output(options), Kind::Build, summary)
 }
 
 /// Standard output, or standard error if the image goes to the former.

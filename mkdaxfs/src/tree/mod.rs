@@ -27,6 +27,8 @@ pub(crate) mod xattrs;
 use daxfs_format::directory::ENTRY_SIZE;
 
 use self::node::{Children, Entry, Node, NodeId, SetIndex, Span};
+use self::sets::Sets;
+use self::xattrs::EncodedSet;
 use crate::num::{len64, to_usize};
 
 /// A tree of files with all metadata.
@@ -101,6 +103,26 @@ impl Tree {
     /// The bytes of an attribute set.
     pub(crate) fn set(&self, set: SetIndex) -> &[u8] {
         &self.sets[set.index()]
+    }
+
+    /// Gives each node the attribute set that `make` returns for it.
+    ///
+    /// # Errors
+    /// The first one of `make`.
+    pub(crate) fn rewrite_sets<E>(
+        &mut self,
+        make: impl Fn(&Self, NodeId) -> Result<EncodedSet, E>,
+    ) -> Result<(), E> {
+        let mut sets = Sets::default();
+        let mut indices = Vec::with_capacity(self.nodes.len());
+        for (id, _) in self.nodes() {
+            indices.push(sets.intern(&make(self, id)?));
+        }
+        for (node, set) in self.nodes.iter_mut().zip(indices) {
+            node.xattrs = set;
+        }
+        self.sets = sets.into_sets();
+        Ok(())
     }
 
     /// The length in bytes of a directory's unit.

@@ -5,7 +5,7 @@ use daxfs_format::acl::AclCheck;
 use daxfs_format::limits::{MAX_XATTR_LIST, MAX_XATTR_VALUE};
 use daxfs_format::xattr::{RawXattr, ALIGN_SHIFT};
 use daxfs_format::{FileType, Namespace};
-use zerocopy::IntoBytes as _;
+use zerocopy::{FromBytes as _, IntoBytes as _};
 
 use super::limits::Limit;
 use crate::num::{len64, round_up, to_usize};
@@ -36,6 +36,39 @@ pub(crate) struct XattrName<'a> {
     name: &'a [u8],
     /// The name with its prefix.
     pub(crate) full: &'a [u8],
+}
+
+/// An attribute of a set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Attribute {
+    /// The full name.
+    pub(crate) name: Vec<u8>,
+    pub(crate) value: Vec<u8>,
+}
+
+/// The attributes of an encoded set.
+pub(crate) fn decode(mut set: &[u8]) -> Vec<Attribute> {
+    let mut attributes = Vec::new();
+    while let Some((attribute, rest)) = decode_one(set) {
+        attributes.push(attribute);
+        set = rest;
+    }
+    attributes
+}
+
+/// The first attribute of a set, and the bytes behind it.
+fn decode_one(set: &[u8]) -> Option<(Attribute, &[u8])> {
+    let (header, rest) = RawXattr::read_from_prefix(set).ok()?;
+    let (name, rest) = rest.split_at_checked(header.name_length.into())?;
+    let (value, _) = rest.split_at_checked(to_usize(header.value_length.get()))?;
+    let prefix = Namespace::from_number(header.namespace)?.prefix();
+    let length = size_of::<RawXattr>() + name.len() + value.len();
+    let attribute = Attribute {
+        name: [prefix.as_bytes(), name].concat(),
+        value: value.to_vec(),
+    };
+    let padded = to_usize(round_up(len64(length), 1 << ALIGN_SHIFT));
+    Some((attribute, set.get(padded..)?))
 }
 
 impl<'a> KnownNames<'a> {

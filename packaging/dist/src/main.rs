@@ -1,47 +1,65 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Writes the manual pages and shell completions of the DAXFS tools, from the definitions by which
-//! the tools parse their options, so that the three cannot disagree.
+//! Writes everything of the DAXFS tools that a package holds beside the programs, in a tree that is
+//! copied to `/`. Pages and completions come from the definitions by which the tools parse their
+//! options, so that the three cannot disagree. `packaging/README.md` lists the files.
 //!
 //! ```text
 //! daxfs-dist DIR
-//!     DIR/man/man8/     mkdaxfs.8, daxfs-fsck.8, daxfs-inspect.8, daxfs-inspect-ls.8, ...
-//!     DIR/completions/  for bash, fish and zsh
 //! ```
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`completions`] | completions for bash, fish and zsh |
+//! | [`date`] | the date in manual pages |
+//! | [`pages`] | manual pages |
 #![forbid(unsafe_code)]
+
+mod completions;
+mod date;
+mod pages;
 
 use std::env;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Command;
-use clap_complete::Shell;
-use clap_mangen::Man;
 
-/// The section of the manual for system administration.
-const SECTION: &str = "8";
+/// Magic for file(1).
+const MAGIC: &str = include_str!("../../magic/daxfs");
 
 fn main() -> Result<()> {
     let dir = env::args_os().nth(1).context("usage: daxfs-dist DIR")?;
-    write_all(Path::new(&dir))
+    let epoch = env::var("SOURCE_DATE_EPOCH").ok();
+    write_all(Path::new(&dir), epoch.as_deref())
 }
 
-fn tools() -> [Command; 3] {
+/// Returns the tools, each with the name by which mkfs(8) or fsck(8) finds it.
+fn tools() -> [(Command, Option<&'static str>); 3] {
     [
-        mkdaxfs::cli::command(),
-        daxfs_fsck::cli::command(),
-        daxfs_inspect::cli::command(),
+        (mkdaxfs::cli::command(), Some("mkfs.daxfs")),
+        (daxfs_fsck::cli::command(), Some("fsck.daxfs")),
+        (daxfs_inspect::cli::command(), None),
     ]
 }
 
-fn write_all(dir: &Path) -> Result<()> {
-    let man = create(dir.join("man").join("man8"))?;
-    let completions = create(dir.join("completions"))?;
-    for tool in tools() {
-        write_completions(&tool, &completions)?;
-        write_pages(tool, &man)?;
+fn write_all(root: &Path, epoch: Option<&str>) -> Result<()> {
+    let date = date::of(epoch)?;
+    let man = create(root.join("usr/share/man/man8"))?;
+    let sbin = create(root.join("usr/sbin"))?;
+    pages::write_format(&create(root.join("usr/share/man/man5"))?, &date)?;
+    for (tool, alias) in tools() {
+        completions::write(&tool, alias, root)?;
+        if let Some(alias) = alias {
+            pages::write_alias(&man, alias, tool.get_name())?;
+            link(&format!("../bin/{}", tool.get_name()), &sbin.join(alias))?;
+        }
+        pages::write_tool(tool, &man, &date)?;
     }
-    Ok(())
+    let share = create(root.join("usr/share/daxfs"))?;
+    let magic = share.join("magic");
+    fs::write(&magic, MAGIC).with_context(|| format!("cannot write {}", magic.display()))
 }
 
 fn create(dir: PathBuf) -> Result<PathBuf> {
@@ -49,42 +67,11 @@ fn create(dir: PathBuf) -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// One page for the tool and one for each of its subcommands.
-fn write_pages(tool: Command, dir: &Path) -> Result<()> {
-    // Otherwise the pages of subcommands lack the tool's name before their own.
-    let mut tool = tool.disable_help_subcommand(true);
-    tool.build();
-    for command in tool.get_subcommands() {
-        write_page(command.clone(), dir)?;
+fn link(target: &str, path: &Path) -> Result<()> {
+    if path.is_symlink() {
+        fs::remove_file(path)?;
     }
-    write_page(tool, dir)
-}
-
-fn write_page(command: Command, dir: &Path) -> Result<()> {
-    let name = command
-        .get_display_name()
-        .unwrap_or(command.get_name())
-        .to_owned();
-    let path = dir.join(format!("{name}.{SECTION}"));
-    let mut page = Vec::new();
-    let source = concat!("DAXFS ", env!("CARGO_PKG_VERSION"));
-    Man::new(command)
-        .section(SECTION)
-        .source(source)
-        .manual("DAXFS")
-        .render(&mut page)?;
-    // The text after the options has this title in other manuals.
-    let page = String::from_utf8(page)?.replacen(".SH EXTRA\n", ".SH NOTES\n", 1);
-    fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))
-}
-
-fn write_completions(tool: &Command, dir: &Path) -> Result<()> {
-    let name = tool.get_name().to_owned();
-    for shell in [Shell::Bash, Shell::Fish, Shell::Zsh] {
-        clap_complete::generate_to(shell, &mut tool.clone(), &name, dir)
-            .with_context(|| format!("cannot write completions into {}", dir.display()))?;
-    }
-    Ok(())
+    symlink(target, path).with_context(|| format!("cannot create {}", path.display()))
 }
 
 #[cfg(test)]
@@ -93,25 +80,30 @@ mod tests {
 
     #[test]
     fn definitions_are_consistent() {
-        for tool in tools() {
-            tool.debug_assert();
+        for (tool, _) in tools() {
+            completions::hinted(tool).debug_assert();
         }
     }
 
     #[test]
     fn every_option_is_in_the_page_and_in_the_completions() {
-        let place = tempfile::tempdir().unwrap();
-        write_all(place.path()).unwrap();
-        for tool in tools() {
+        let dir = tempfile::tempdir().unwrap();
+        write_all(dir.path(), None).unwrap();
+        for (tool, _) in tools() {
             let name = tool.get_name();
-            let page = place.path().join(format!("man/man8/{name}.{SECTION}"));
-            let page = fs::read_to_string(page).unwrap();
-            let script = place.path().join(format!("completions/{name}.bash"));
+            let share = dir.path().join("usr/share");
+            let page = fs::read_to_string(share.join(format!("man/man8/{name}.8"))).unwrap();
+            let script = share.join("bash-completion/completions").join(name);
             let script = fs::read_to_string(script).unwrap();
+            for section in ["EXIT STATUS", "EXAMPLES", "FILES", "SEE ALSO"] {
+                assert!(
+                    page.contains(&format!("\n.SH {section}\n")),
+                    "{section} of {name}"
+                );
+            }
             let shown = tool
                 .get_arguments()
                 .filter(|argument| !argument.is_hide_set());
-            assert!(page.contains("\n.SH NOTES\n"), "no exit status in {name}");
             for option in shown.filter_map(clap::Arg::get_long) {
                 let escaped = option.replace('-', "\\-");
                 assert!(
@@ -128,11 +120,15 @@ mod tests {
 
     #[test]
     fn subcommands_have_pages_of_their_own() {
-        let place = tempfile::tempdir().unwrap();
-        write_all(place.path()).unwrap();
-        let page = place.path().join("man/man8/daxfs-inspect-ls.8");
-        assert!(fs::read_to_string(page)
-            .unwrap()
-            .contains("daxfs\\-inspect\\-ls"));
+        let dir = tempfile::tempdir().unwrap();
+        write_all(dir.path(), Some("0")).unwrap();
+        let page = dir.path().join("usr/share/man/man8/daxfs-inspect-ls.8");
+        let page = fs::read_to_string(page).unwrap();
+        assert!(page.contains("daxfs\\-inspect\\-ls"));
+        assert!(
+            page.contains(".TH DAXFS-INSPECT-LS 8 1970-01-01 "),
+            "{page}"
+        );
+        assert!(page.contains(".SH EXIT STATUS\n") && page.contains(".SH SEE ALSO\n"));
     }
 }

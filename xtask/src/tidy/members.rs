@@ -26,6 +26,7 @@ const ALLOWED_DEPENDENCIES: &[(&str, &[&str])] = &[
         &["daxfs-format", "daxfs-image", "daxfs-test-random"],
     ),
     ("daxfs-panic-free", &["daxfs-format"]),
+    ("daxfs-test-json", &[]),
     ("daxfs-test-random", &[]),
     ("daxfs-vm-protocol", &[]),
     ("daxfs-testtree", &["daxfs-test-random"]),

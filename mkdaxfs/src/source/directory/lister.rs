@@ -161,6 +161,7 @@ impl<'a> Lister<'a> {
             return Ok(None);
         }
         let is_directory = file_type == FileType::Directory;
+        let keeps_links = self.shared.directory.rules.hard_links == Keep::Yes;
         let is_elsewhere = is_directory && at.is_elsewhere(directory, &answer)?;
         if is_elsewhere {
             at.report(LeftOut::Mounted);
@@ -173,7 +174,7 @@ impl<'a> Lister<'a> {
                 kind: at.kind(directory, &answer, file_type)?,
             },
             key: answer.key,
-            is_linked: answer.links > 1 && !is_directory,
+            is_linked: keeps_links && answer.links > 1 && !is_directory,
             is_scanned: is_directory && !is_elsewhere,
         }))
     }

@@ -43,6 +43,7 @@ pub(super) struct Rules {
     pub(super) exclude: Exclude,
     pub(super) boundary: Boundary,
     pub(super) xattrs: Keep,
+    pub(super) hard_links: Keep,
     pub(super) unreadable: Unreadable,
     pub(super) threads: NonZeroUsize,
     /// The image that is about to be replaced, which is left out.
@@ -134,6 +135,7 @@ impl Rules {
             exclude: Exclude::new(&options.exclude)?,
             boundary: options.boundary,
             xattrs: options.xattrs,
+            hard_links: options.hard_links,
             unreadable: options.unreadable,
             threads: options.thread_count(),
             image: key_of(&options.image),

@@ -9,7 +9,7 @@ use daxfs_format::SectionKind;
 use zerocopy::{FromZeros as _, IntoBytes as _};
 
 use crate::num::{len64, round_up, to_usize};
-use crate::options::Options;
+use crate::options::{IdMap, Options};
 use crate::plan::contents::{Contents, Location, Numbering};
 use crate::plan::extents::SparseFiles;
 use crate::plan::offset::ImageOffset;
@@ -96,8 +96,13 @@ impl Inodes<'_> {
         let mtime = overrides.mtime.apply(node.status.mtime);
         let mut raw = RawInode::new_zeroed();
         raw.mode.set(node.status.mode);
-        raw.uid.set(overrides.uid.unwrap_or(node.status.uid));
-        raw.gid.set(overrides.gid.unwrap_or(node.status.gid));
+        let ids = &self.options.ids;
+        let mapped = |map: &IdMap, id| map.map(id).unwrap_or(id);
+        let (uid, gid) = (node.status.uid, node.status.gid);
+        raw.uid
+            .set(overrides.uid.unwrap_or_else(|| mapped(&ids.uids, uid)));
+        raw.gid
+            .set(overrides.gid.unwrap_or_else(|| mapped(&ids.gids, gid)));
         raw.link_count.set(node.links);
         raw.mtime_s.set(mtime.seconds);
         raw.mtime_ns.set(mtime.nanoseconds);
