@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The options of the command.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::error::ErrorKind;
+use clap::{ArgGroup, CommandFactory, Parser};
 use daxfs_cli::arguments::{self, Threads};
 use daxfs_cli::progress::Show;
 use daxfs_image::format::Identity;
@@ -22,6 +24,7 @@ use crate::status;
 /// else is checked. The image is never changed.
 #[derive(Debug, Parser)]
 #[command(name = "daxfs-fsck", version, after_long_help = AFTER_HELP)]
+#[command(group(ArgGroup::new("output").args(["extract", "tar"])))]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is an option of its own"
@@ -53,10 +56,30 @@ pub struct Options {
     #[arg(long, value_name = "DIR")]
     pub extract: Option<PathBuf>,
 
-    /// Extract to a DIR that is not empty: directories are reused, other files are replaced
+    /// Write the tree of the image to FILE as a tar archive; - is standard output
     ///
-    /// A reused directory keeps only the attributes that it has in the image.
-    #[arg(short, long, requires = "extract")]
+    /// The archive is in pax format and has numeric owners, times to the nanosecond, extended
+    /// attributes, ACLs, hard links, holes, device nodes and FIFOs; `tar --xattrs
+    /// --xattrs-include='*' --acls -x` restores them all. Sockets are left out. The same image gives
+    /// the same archive. An image with findings is not archived. FILE appears under its name when
+    /// it is complete.
+    #[arg(long, value_name = "FILE")]
+    pub tar: Option<PathBuf>,
+
+    /// Extract or archive PATH only, with everything below it and the directories above it
+    ///
+    /// May be given more than once. PATH is one of the image, in which symlinks are followed except
+    /// at the end, or else a glob: `*` and `?` match within a name, `**` any number of directories,
+    /// `[abc]` one of the characters, `{a,b}` one of the alternatives. A PATH that names nothing is
+    /// an error.
+    #[arg(long, value_name = "PATH", requires = "output")]
+    pub path: Vec<OsString>,
+
+    /// Extract to a DIR that is not empty, or replace an existing FILE
+    ///
+    /// Directories in DIR are reused, other files are replaced. A reused directory keeps only the
+    /// attributes that it has in the image.
+    #[arg(short, long, requires = "output")]
     pub force: bool,
 
     /// Restore owners; the default for root
@@ -73,8 +96,8 @@ pub struct Options {
     #[arg(long, requires = "extract")]
     pub no_same_permissions: bool,
 
-    /// Do not restore extended attributes and ACLs
-    #[arg(long, requires = "extract")]
+    /// Leave out extended attributes and ACLs
+    #[arg(long, requires = "output")]
     pub no_xattrs: bool,
 
     /// Print the result as a JSON object
@@ -104,10 +127,10 @@ const AFTER_HELP: &str = "\
 Exit status, as in fsck(8); bits may be combined:
    0  the image is clean
    4  the image breaks a rule, is not a DAXFS image, or has another identity
-   8  the check or the extraction could not be completed
+   8  the check, the extraction or the archive could not be completed
   16  the command line is wrong
   64  the extraction was completed, but the target does not hold every owner, mode, time,
-      attribute, device, link and name; fsck(8) has no such bit";
+      attribute, device, link and name; or an archive lacks sockets; fsck(8) has no such bit";
 
 impl Options {
     /// The treatment of files that exist in the target of an extraction.
@@ -118,6 +141,14 @@ impl Options {
         } else {
             Existing::Refuse
         }
+    }
+
+    /// True if standard output is the archive, so that reports go to standard error.
+    #[must_use]
+    pub fn archives_to_output(&self) -> bool {
+        self.tar
+            .as_ref()
+            .is_some_and(|file| file.as_os_str() == "-")
     }
 
     /// The properties that an extraction restores.
@@ -176,7 +207,15 @@ pub fn command() -> clap::Command {
 /// # Errors
 /// The exit status when there is nothing to run.
 pub fn parse() -> Result<Options, ExitCode> {
-    arguments::parse(status::USAGE)
+    let options: Options = arguments::parse(status::USAGE)?;
+    if options.json && options.archives_to_output() {
+        let text = "--json and an archive cannot both go to standard output";
+        let error = command().error(ErrorKind::ArgumentConflict, text);
+        // A failure cannot be reported anywhere.
+        let _ = error.print();
+        return Err(ExitCode::from(status::USAGE));
+    }
+    Ok(options)
 }
 
 #[cfg(test)]

@@ -8,11 +8,15 @@
 //! | [`status`] | the exit status |
 //! | [`report`] | the report, as text and as JSON |
 //! | [`facts`] | the parts of a report, in the form in which they are printed |
+//! | [`select`] | the part of a tree that is extracted |
 //! | [`extract`] | the tree of an image as files |
+//! | [`archive`] | the tree of an image as a tar archive |
 
+pub mod archive;
 pub mod cli;
 pub mod extract;
 pub mod facts;
 pub mod report;
 pub mod run;
+pub mod select;
 pub mod status;

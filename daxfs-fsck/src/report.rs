@@ -9,11 +9,12 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use daxfs_cli::json::{self, Text};
-use daxfs_cli::number::size;
+use daxfs_cli::number::{plural, size};
 use daxfs_cli::program::{Output, Program};
 use daxfs_image::format::Identity;
 use serde::{Serialize, Serializer};
 
+use crate::archive;
 use crate::cli::Options;
 use crate::extract::Summary;
 use crate::facts::{Description, Located, Verified};
@@ -45,6 +46,8 @@ pub struct Report {
     pub verified: Option<Verified>,
     /// The result of `--extract`.
     pub extracted: Option<Summary>,
+    /// The result of `--tar`.
+    pub archived: Option<archive::Summary>,
     /// The error for which the run could not be completed.
     pub error: Option<String>,
     /// The duration of each step in seconds: an object.
@@ -66,6 +69,7 @@ impl Report {
             findings: Vec::new(),
             verified: None,
             extracted: None,
+            archived: None,
             error: None,
             seconds: Vec::new(),
         }
@@ -86,7 +90,8 @@ impl Report {
     /// The exit status.
     #[must_use]
     pub fn status(&self) -> u8 {
-        let lost = self.extracted.as_ref().is_some_and(|s| s.not_restored != 0);
+        let lost = self.extracted.as_ref().is_some_and(|s| s.not_restored != 0)
+            || self.archived.as_ref().is_some_and(|s| s.sockets != 0);
         let findings = if self.has_no_known_defect() {
             0
         } else {
@@ -111,7 +116,12 @@ impl Report {
             self.text(options)
         };
         let mut status = self.status();
-        if PROGRAM.output(io::stdout().write_all(text.as_bytes())) == Output::Failed {
+        let printed = if options.archives_to_output() {
+            io::stderr().write_all(text.as_bytes())
+        } else {
+            io::stdout().write_all(text.as_bytes())
+        };
+        if PROGRAM.output(printed) == Output::Failed {
             status |= status::OPERATIONAL;
         }
         ExitCode::from(status)
@@ -132,8 +142,9 @@ impl Report {
         if options.verbose {
             self.describe(&mut text);
         }
-        if !options.quiet {
-            self.summarise(&mut text);
+        // Beside an error, only findings are a result.
+        if !options.quiet && (self.error.is_none() || !self.has_no_known_defect()) {
+            self.summarise(&mut text, options);
         }
         text
     }
@@ -153,11 +164,10 @@ impl Report {
         }
     }
 
-    fn summarise(&self, text: &mut String) {
+    fn summarise(&self, text: &mut String, options: &Options) {
         let (image, total) = (&self.image, self.total);
         let shown = u64::try_from(self.findings.len()).unwrap_or(u64::MAX);
         let result = match total {
-            _ if !self.checked && self.has_no_known_defect() => "not known to be clean".to_owned(),
             0 if self.has_no_known_defect() => "clean".to_owned(),
             0 => "not the image with that identity".to_owned(),
             1 => "1 finding".to_owned(),
@@ -175,6 +185,17 @@ impl Report {
         if let Some(summary) = &self.extracted {
             let _ = write!(text, ", {} files extracted", summary.files);
         }
+        if let Some(summary) = &self.archived {
+            let _ = write!(
+                text,
+                ", {} archived ({})",
+                plural(summary.entries, "entry"),
+                size(summary.bytes)
+            );
+        }
+        if self.checked && !options.verify_data {
+            text.push_str("; contents not compared (--verify-data)");
+        }
         text.push('\n');
     }
 
@@ -188,6 +209,12 @@ impl Report {
             }
             if let Some(note) = summary.note().filter(|_| !options.quiet) {
                 PROGRAM.message(note);
+            }
+        }
+        if let Some(archive::Summary { sockets, .. }) = self.archived {
+            if sockets != 0 {
+                let sockets = plural(sockets, "socket");
+                PROGRAM.message(format_args!("{sockets} left out: tar has no such type"));
             }
         }
         if let Some(error) = &self.error {

@@ -11,10 +11,12 @@ use daxfs_image::check::{check_structure, CheckError, Findings, Paths, Structure
 use daxfs_image::file::{self, FileImage, OpenError};
 use daxfs_image::format::Error;
 
+use crate::archive::{self, Archive};
 use crate::cli::Options;
 use crate::extract::{self, Target};
 use crate::facts::{Description, Located};
 use crate::report::Report;
+use crate::select::{content_bytes, Selection};
 
 /// The number of findings that are printed.
 const SHOWN: usize = 1000;
@@ -34,6 +36,10 @@ fn steps(options: &Options, report: &mut Report) -> Result<()> {
     let target = target
         .map(|dir| Target::new(dir, options.existing(), options.restore()))
         .transpose()?;
+    let archive = options.tar.as_deref();
+    let archive = archive
+        .map(|file| Archive::new(file, options.existing()))
+        .transpose()?;
     let Some(image) = open(options, report)? else {
         return Ok(());
     };
@@ -50,10 +56,13 @@ fn steps(options: &Options, report: &mut Report) -> Result<()> {
     let completed = structure.and(verified);
     completed.with_context(|| report.image.to_string())?;
     report.checked = true;
-    match target {
-        Some(target) => extract(options, &image, &target, report),
-        None => Ok(()),
+    if let Some(target) = target {
+        extract(options, &image, &target, report)?;
     }
+    if let Some(file) = archive {
+        archive_to(options, &image, &file, report)?;
+    }
+    Ok(())
 }
 
 /// Opens the image. `None` if superblock or section table break a rule, which is then in the
@@ -148,18 +157,47 @@ fn extract(
     target: &Target,
     report: &mut Report,
 ) -> Result<()> {
-    ensure!(
-        report.has_no_known_defect(),
-        "nothing was extracted: the image is not clean"
-    );
+    let selection = select(options, image, report)?;
     let started = Instant::now();
-    let bytes = extract::content_bytes(image);
+    let bytes = content_bytes(image, &selection);
     let bar = Bar::new(options.progress(), "extracting", bytes);
-    let done = extract::extract(image, target, options.threads.count().get(), &|bytes| {
+    let threads = options.threads.count().get();
+    let done = extract::extract(image, &selection, target, threads, &|bytes| {
         bar.advance(bytes);
     });
     bar.finish();
     report.extracted = Some(done?);
     report.took("extraction", started);
     Ok(())
+}
+
+fn archive_to(
+    options: &Options,
+    image: &FileImage,
+    file: &Archive,
+    report: &mut Report,
+) -> Result<()> {
+    let selection = select(options, image, report)?;
+    let started = Instant::now();
+    let bar = Bar::new(
+        options.progress(),
+        "archiving",
+        content_bytes(image, &selection),
+    );
+    let xattrs = options.restore().xattrs;
+    let done = file
+        .fill(|out| archive::write(image, &selection, xattrs, out, &|bytes| bar.advance(bytes)));
+    bar.finish();
+    report.archived = Some(done?);
+    report.took("archive", started);
+    Ok(())
+}
+
+/// The part of the tree to extract, of an image without known defects.
+fn select(options: &Options, image: &FileImage, report: &Report) -> Result<Selection> {
+    ensure!(
+        report.has_no_known_defect(),
+        "nothing was extracted: the image is not clean"
+    );
+    Selection::of(image, &options.path)
 }

@@ -147,7 +147,7 @@ impl Error {
             | Self::Changed { path, .. }
             | Self::Limit { path, .. }
             | Self::Exists(path)
-            | Self::NotRegular(path)
+            | Self::Unsuitable { path, .. }
             | Self::NotDurable { path, .. } => Some(path),
             _ => None,
         }

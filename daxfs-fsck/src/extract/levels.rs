@@ -12,6 +12,8 @@ use daxfs_image::format::{Directory, Inode};
 use daxfs_image::FileImage;
 use rustix::fs::{fstat, openat, Mode, OFlags};
 
+use crate::select::Scope;
+
 use super::slot::{Before, Slot};
 
 /// The number of directories that are kept open.
@@ -28,6 +30,8 @@ pub(super) struct Level {
     pub(super) position: Position,
     /// The length of its path.
     pub(super) path_length: usize,
+    /// The part of it that is extracted.
+    pub(super) scope: Scope,
     /// Its names before it was extracted to, where that matters.
     before: Before,
 }
@@ -40,6 +44,7 @@ impl Level {
         directory: Directory,
         position: Position,
         path_length: usize,
+        scope: Scope,
     ) -> Result<Self> {
         Ok(Self {
             identity: identity(descriptor.as_fd())?,
@@ -48,6 +53,7 @@ impl Level {
             directory,
             position,
             path_length,
+            scope,
             before: Before::new(),
         })
     }

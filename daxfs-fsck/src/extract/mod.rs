@@ -45,6 +45,7 @@ use daxfs_image::file;
 use daxfs_image::format::{Cookie, Directory, Inode, InodeKind, ListBuf, Listed};
 use daxfs_image::{FileImage, InodeSet};
 
+use crate::select::{Scope, Selection};
 use attributes::Handle;
 use levels::{Level, Levels};
 use links::Links;
@@ -52,7 +53,6 @@ use objects::Maker;
 use staging::Staging;
 use writer::{explain, Job, Pool, Writer};
 
-pub use objects::content_bytes;
 pub use restore::{Modes, Owners, Restore, Xattrs};
 pub use summary::Summary;
 pub use target::{Existing, Target};
@@ -61,13 +61,14 @@ pub use writer::Progress;
 /// The number of files that may wait for their contents. Each is open.
 const QUEUE: usize = 16;
 
-/// Writes the tree of `image` to `target`, in `threads` threads.
+/// Writes the selected part of the tree of `image` to `target`, in `threads` threads.
 ///
 /// # Errors
 /// The error that ended the extraction. Properties of single files that could not be restored, such
 /// as owners without privilege, are in the [`Summary`] instead.
 pub fn extract(
     image: &FileImage,
+    selection: &Selection,
     target: &Target,
     threads: usize,
     progress: &Progress<'_>,
@@ -88,7 +89,7 @@ pub fn extract(
         let helpers = helpers.collect::<Result<Vec<_>, _>>();
         let helpers = helpers.context("cannot start a thread")?;
         let mut writer = Writer::new(image, target.restore(), progress);
-        let (remains, mut done) = walk(image, target, queue, pool, &mut writer);
+        let (remains, mut done) = walk(image, selection, target, queue, pool, &mut writer);
         done = done.and(pool.work(&mut writer));
         for helper in helpers {
             let help = helper.join().unwrap_or_else(|panic| resume_unwind(panic));
@@ -113,13 +114,14 @@ type Remains<'a> = (Links<'a>, Option<(OwnedFd, Inode)>);
 /// Creates the tree.
 fn walk<'a>(
     image: &'a FileImage,
+    selection: &'a Selection,
     target: &Target,
     queue: SyncSender<Job>,
     pool: &Pool,
     writer: &mut Writer<'a>,
 ) -> (Option<Remains<'a>>, Result<()>) {
     let maker = Maker::new(image, queue, writer, target.existing());
-    let mut extraction = match Extraction::new(image, target, maker) {
+    let mut extraction = match Extraction::new(image, selection, target, maker) {
         Ok(extraction) => extraction,
         Err(error) => {
             pool.fail();
@@ -136,6 +138,7 @@ fn walk<'a>(
 /// The state of an extraction.
 struct Extraction<'a, 'w> {
     image: &'a FileImage,
+    selection: &'a Selection,
     maker: Maker<'a, 'w>,
     links: Links<'a>,
     levels: Levels,
@@ -148,13 +151,19 @@ struct Extraction<'a, 'w> {
 
 impl<'a, 'w> Extraction<'a, 'w> {
     /// Opens the target and enters it.
-    fn new(image: &'a FileImage, target: &Target, maker: Maker<'a, 'w>) -> Result<Self> {
+    fn new(
+        image: &'a FileImage,
+        selection: &'a Selection,
+        target: &Target,
+        maker: Maker<'a, 'w>,
+    ) -> Result<Self> {
         let root = image
             .inode(image.superblock().root())
             .context("cannot read the root directory")?;
         let directory = target.open(&mut maker.writer.summary)?;
         let mut extraction = Self {
             image,
+            selection,
             maker,
             links: Links::new(Staging::new(image, &directory)?),
             levels: Levels::default(),
@@ -162,7 +171,7 @@ impl<'a, 'w> Extraction<'a, 'w> {
             root: None,
             path: Vec::new(),
         };
-        extraction.enter(directory, &root)?;
+        extraction.enter(directory, &root, selection.start())?;
         Ok(extraction)
     }
 
@@ -171,28 +180,31 @@ impl<'a, 'w> Extraction<'a, 'w> {
         let mut buffer = ListBuf::new();
         while let Some(level) = self.levels.last_mut().filter(|_| !pool.has_failed()) {
             self.path.truncate(level.path_length);
-            let directory = level.directory;
+            let (directory, scope) = (level.directory, level.scope);
             let position = &mut level.position;
             let Some(listed) = self.image.next_entry(&directory, position, &mut buffer)? else {
                 self.leave()?;
                 continue;
             };
             let Listed { entry, name, .. } = listed;
+            let Some(scope) = self.selection.entry(scope, name) else {
+                continue;
+            };
             if !self.path.is_empty() {
                 self.path.push(b'/');
             }
             self.path.extend_from_slice(name);
             let inode = self.image.child(&directory, &entry)?;
-            self.entry(name, &inode)?;
+            self.entry(name, &inode, scope)?;
         }
         Ok(())
     }
 
-    fn entry(&mut self, name: &[u8], inode: &Inode) -> Result<()> {
+    fn entry(&mut self, name: &[u8], inode: &Inode, scope: Scope) -> Result<()> {
         let slot = self.levels.slot(self.image, name)?;
         match inode.kind {
             InodeKind::Directory(_) => match self.maker.directory(slot, &self.path)? {
-                Some(directory) => self.enter(directory, inode),
+                Some(directory) => self.enter(directory, inode, scope),
                 None => Ok(()),
             },
             _ if inode.link_count > 1 => self.links.link(&mut self.maker, slot, inode, &self.path),
@@ -200,7 +212,7 @@ impl<'a, 'w> Extraction<'a, 'w> {
         }
     }
 
-    fn enter(&mut self, descriptor: OwnedFd, inode: &Inode) -> Result<()> {
+    fn enter(&mut self, descriptor: OwnedFd, inode: &Inode, scope: Scope) -> Result<()> {
         let InodeKind::Directory(directory) = inode.kind else {
             bail!("the root of the image is not a directory");
         };
@@ -214,6 +226,7 @@ impl<'a, 'w> Extraction<'a, 'w> {
             directory,
             position,
             self.path.len(),
+            scope,
         )?);
         Ok(())
     }

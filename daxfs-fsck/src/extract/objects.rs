@@ -230,19 +230,3 @@ fn special(kind: &InodeKind) -> (FileType, u64) {
         _ => (FileType::Socket, 0),
     }
 }
-
-/// The number of content bytes that an extraction writes. Inodes that cannot be read are left out.
-#[must_use]
-pub fn content_bytes(image: &FileImage) -> u64 {
-    let inodes = image
-        .inode_numbers()
-        .filter_map(|ino| image.inode(ino).ok());
-    let sizes = inodes.map(|inode| match inode.kind {
-        InodeKind::Regular(FileData::Sparse(list)) => (0..list.count())
-            .filter_map(|index| image.extent(&list, index).ok().flatten())
-            .fold(0, |sum: u64, extent| sum.saturating_add(extent.length)),
-        InodeKind::Regular(_) => inode.size,
-        _ => 0,
-    });
-    sizes.fold(0, u64::saturating_add)
-}

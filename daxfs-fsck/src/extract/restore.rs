@@ -15,7 +15,7 @@ pub struct Restore {
 /// The owners of extracted files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owners {
-    /// Those of the image.
+    /// The owners in the image.
     OfImage,
     /// The user who extracts.
     OfUser,
@@ -24,9 +24,9 @@ pub enum Owners {
 /// The modes of extracted files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Modes {
-    /// Those of the image.
+    /// The modes in the image.
     OfImage,
-    /// Those of the image without set-ID bits, the sticky bit and the bits of a umask.
+    /// Modes of the image without set-ID bits, the sticky bit and the bits of a umask.
     Masked(u16),
 }
 
