@@ -24,15 +24,14 @@ use crate::sys::task::reschedule;
 /// Struct pages of a map that is dropped stay: [`PageMap::release`] gives them back.
 ///
 /// # Invariants
-/// `view` is one of all `pages` pages from `first` on, the range of `claim`, whose struct pages are
-/// those of `chunks`. The count of the head of each folio is one more than the references that
+/// `view` is one of all pages from `first` on, the range of `claim`, whose struct pages are those of
+/// `chunks`. The count of the head of each folio is one more than the references that
 /// others hold; the tails have none. Fields are dropped in order.
 pub(super) struct PageMap {
     chunks: Chunks,
     route: Arc<Route>,
     view: View,
     first: Pfn,
-    pages: u64,
     /// Number of folios of 2 MiB. They become pages again with the release of the map only.
     pub(super) huge_folios: Atomic<u64>,
     /// By the number of an aligned 2 MiB of the range. Must be held for writing while making
@@ -57,14 +56,12 @@ impl PageMap {
         if has_page_map(start) || has_page_map(start + (length - 1)) {
             return Err(Refusal::HasPages);
         }
-        let pages = length >> PAGE_SHIFT;
         // INVARIANT: The range has no struct pages, and the view is one of all of it.
         Ok(Self {
-            chunks: Chunks::new(pages).map_err(Refusal::Pages)?,
+            chunks: Chunks::new(length >> PAGE_SHIFT).map_err(Refusal::Pages)?,
             route: Route::new(start).map_err(Refusal::Pages)?,
             view: View::new(&claim, length)?,
             first: Pfn(start >> PAGE_SHIFT),
-            pages,
             huge_folios: Atomic::new(0),
             folios: SemaphoreTable::new().map_err(Refusal::Pages)?,
             claim,
@@ -117,7 +114,7 @@ impl PageMap {
 
     /// Returns the number of pages, and the number of those whose struct pages exist.
     pub(super) fn counts(&self) -> (u64, u64) {
-        (self.pages, self.chunks.made())
+        (self.claim.length() >> PAGE_SHIFT, self.chunks.made())
     }
 
     /// Returns the number of folios of 2 MiB.
