@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The build: scan, compare, copy, look again, describe, publish.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::adjust::adjust;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::observer::{Observer, Phase};
-use crate::options::Options;
+use crate::options::{Options, SourceSpec, Unreadable};
 use crate::own::OwnDirectory;
 use crate::plan::inputs::Inputs;
 use crate::plan::ordered::Ordered;
 use crate::source::directory::Directory;
 use crate::source::joined::Joined;
-use crate::source::Source;
+use crate::source::{pretending, Source};
 use crate::summary::{self, Summary};
 use crate::tree::builder::TreeBuilder;
 use crate::write::output::Output;
@@ -27,22 +28,61 @@ use crate::write::{describe, Job};
 /// as it was.
 pub fn build(options: &Options, observer: &dyn Observer) -> Result<Summary> {
     let start = Instant::now();
+    pretending::check()?;
     Output::check(options)?;
-    observer.phase(Phase::Scan);
-    let own = OwnDirectory::default();
-    let mut source = open_sources(options, &own)?;
-    let summary = build_from(&mut source, &own, options, observer)?;
+    let mut unreadable = HashSet::new();
+    let summary = loop {
+        match attempt(options, observer, &unreadable) {
+            Err(error) if may_leave_out(options, &error, &mut unreadable) => {
+                observer.skipped(&error);
+            }
+            result => break result?,
+        }
+    };
     Ok(Summary {
         seconds: start.elapsed().as_secs_f64(),
         ..summary
     })
 }
 
+/// The most files that a build finds unreadable after the scan before it fails: each one makes it
+/// begin anew.
+const MOST_ATTEMPTS: usize = 100;
+
+/// Notes the file that an error is about, and returns true if the build may begin anew without it.
+fn may_leave_out(options: &Options, error: &Error, unreadable: &mut HashSet<PathBuf>) -> bool {
+    let Some(path) = error.path().filter(|_| error.is_of_reading()) else {
+        return false;
+    };
+    let is_below = |spec: &SourceSpec| path.starts_with(&spec.path) && path != spec.path;
+    options.unreadable == Unreadable::LeaveOut
+        && options.sources.iter().any(is_below)
+        && unreadable.len() < MOST_ATTEMPTS
+        && unreadable.insert(path.to_owned())
+}
+
+/// Builds an image without the files that earlier attempts could not read.
+fn attempt(
+    options: &Options,
+    observer: &dyn Observer,
+    unreadable: &HashSet<PathBuf>,
+) -> Result<Summary> {
+    observer.phase(Phase::Scan);
+    let own = OwnDirectory::default();
+    let mut source = open_sources(options, &own, unreadable)?;
+    build_from(&mut source, &own, options, observer)
+}
+
 /// Opens the sources that the options name.
-fn open_sources(options: &Options, own: &OwnDirectory) -> Result<Joined> {
+fn open_sources(
+    options: &Options,
+    own: &OwnDirectory,
+    unreadable: &HashSet<PathBuf>,
+) -> Result<Joined> {
     let mut joined = Joined::default();
     for spec in &options.sources {
-        let directory = Directory::open(spec, options, own.clone())?;
+        let mut directory = Directory::open(spec, options, own.clone())?;
+        directory.leave_out(unreadable);
         joined.push(&spec.path, &spec.prefix, Box::new(directory))?;
     }
     Ok(joined)

@@ -11,7 +11,9 @@ use daxfs_format::Timestamp;
 
 use super::values;
 use crate::error::{Error, Result};
-use crate::options::{Boundary, Existing, HugeAlign, Keep, Mode, Mtime, Options, PageSize};
+use crate::options::{
+    Boundary, Existing, HugeAlign, Keep, Mode, Mtime, Options, PageSize, Unreadable,
+};
 use crate::source::exclude::Exclude;
 
 #[derive(Args, Debug)]
@@ -65,6 +67,13 @@ pub(super) struct TreeArgs {
     #[arg(short = 'x', long)]
     one_file_system: bool,
 
+    /// Leave out files that cannot be read, vanish or change during the build, each with a warning
+    ///
+    /// The exit status is 0. A file that is found so after the scan makes the build begin anew.
+    /// Without this option all unreadable files are named, and no image is written.
+    #[arg(long)]
+    ignore_failed_read: bool,
+
     /// Store files with several names as often as they have names
     #[arg(long)]
     hard_dereference: bool,
@@ -92,6 +101,9 @@ impl TreeArgs {
         options.exclude = self.globs()?;
         if self.one_file_system {
             options.boundary = Boundary::Stay;
+        }
+        if self.ignore_failed_read {
+            options.unreadable = Unreadable::LeaveOut;
         }
         if self.hard_dereference {
             options.hard_links = Keep::No;
