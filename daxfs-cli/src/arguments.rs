@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The command line: parsing it, and values that several commands take.
 
+use std::env;
+use std::ffi::OsString;
 use std::io;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
@@ -18,7 +20,18 @@ use crate::program::is_closed;
 /// The exit status if there is nothing to run: `usage` for a wrong command line, or if the help
 /// cannot be printed.
 pub fn parse<T: Parser>(usage: u8) -> Result<T, ExitCode> {
-    T::try_parse().map_err(|error| refuse(&error, T::command().get_name(), usage))
+    parse_from(env::args_os(), usage)
+}
+
+/// Parses a command line as [`parse`] does, the name of the program first.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_from<T: Parser>(
+    line: impl IntoIterator<Item = OsString>,
+    usage: u8,
+) -> Result<T, ExitCode> {
+    T::try_parse_from(line).map_err(|error| refuse(&error, T::command().get_name(), usage))
 }
 
 /// Prints the reason for which a command line is not run, and returns the exit status.
@@ -31,7 +44,7 @@ pub fn refuse(error: &clap::Error, tool: &str, usage: u8) -> ExitCode {
             ExitCode::SUCCESS
         };
     }
-    if std::env::args_os().any(|argument| argument == "--json") {
+    if env::args_os().any(|argument| argument == "--json") {
         let record = Message::new(tool.to_owned(), reason(error));
         let _ = json::record(&mut io::stdout(), Kind::Error, &record);
     }

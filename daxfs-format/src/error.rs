@@ -141,9 +141,11 @@ impl Finding {
             rule,
             value,
         } = self;
+        // The value of a finding about a hash is the stated one, not that of the bytes.
+        let word = if rule.is_hash() { "stated" } else { "found" };
         write!(
             out,
-            "{object} at {offset:#x}{note} breaks the rule that {} [{rule}]: found {value:#x}",
+            "{object} at {offset:#x}{note} breaks the rule that {} [{rule}]: {word} {value:#x}",
             rule.text()
         )
     }

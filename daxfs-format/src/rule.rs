@@ -139,6 +139,20 @@ impl Rule {
     }
 }
 
+impl Rule {
+    /// Returns true if the rule compares a stated checksum or digest with that of the bytes.
+    #[must_use]
+    pub const fn is_hash(self) -> bool {
+        matches!(
+            self,
+            Self::SuperblockChecksum
+                | Self::SectionChecksum
+                | Self::SectionDigest
+                | Self::ContentDigest
+        )
+    }
+}
+
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.id())

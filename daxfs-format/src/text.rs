@@ -116,8 +116,8 @@ pub enum IdentityError {
 impl fmt::Display for IdentityError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Prefix => "it begins with sha256:",
-            Self::Digits => "64 hexadecimal digits follow sha256:",
+            Self::Prefix => "it must begin with sha256:",
+            Self::Digits => "64 hexadecimal digits must follow sha256:",
         })
     }
 }

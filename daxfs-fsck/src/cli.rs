@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The options of the command.
 
+use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,7 +14,7 @@ use daxfs_image::format::Identity;
 use rustix::fs::Mode;
 
 use crate::extract::{Existing, Modes, Owners, Restore, Xattrs};
-use crate::status;
+use crate::{fsck, status};
 
 /// Checks a DAXFS image.
 ///
@@ -207,13 +208,15 @@ pub fn command() -> clap::Command {
 /// # Errors
 /// The exit status when there is nothing to run.
 pub fn parse() -> Result<Options, ExitCode> {
-    let options: Options = arguments::parse(status::USAGE)?;
+    let options: Options = arguments::parse_from(fsck::arguments(env::args_os()), status::USAGE)?;
     if options.json && options.archives_to_output() {
         let text = "--json and an archive cannot both go to standard output";
         let error = command().error(ErrorKind::ArgumentConflict, text);
-        // A failure cannot be reported anywhere.
-        let _ = error.print();
-        return Err(ExitCode::from(status::USAGE));
+        return Err(arguments::refuse(
+            &error,
+            command().get_name(),
+            status::USAGE,
+        ));
     }
     Ok(options)
 }

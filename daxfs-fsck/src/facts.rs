@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The parts of a report, in the form in which they are printed.
 
-use daxfs_cli::json::Text;
-use daxfs_image::check::DataSummary;
-use daxfs_image::format::text::Uuid;
+use daxfs_cli::json::{self, Text};
+use daxfs_image::check::{DataSummary, Hashes};
+use daxfs_image::format::text::{Hex, Uuid};
 use daxfs_image::format::Finding;
 use daxfs_image::FileImage;
 use serde::{Serialize, Serializer};
@@ -30,6 +30,8 @@ pub struct Located {
     pub finding: Finding,
     /// The path, if there is one.
     pub path: Option<Text>,
+    /// The hashes of a finding about one.
+    pub hashes: Option<Hashes>,
 }
 
 /// A finding in JSON.
@@ -45,6 +47,11 @@ struct JsonFinding<'a> {
     text: &'static str,
     /// The stated value that breaks it, as [`Finding`] defines it.
     value: u64,
+    /// The whole hash that is stated, and that of the bytes, in hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stated: Option<json::Hex<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    computed: Option<json::Hex<'a>>,
     /// True if a newer version of the format may allow this.
     newer: bool,
 }
@@ -83,10 +90,11 @@ impl Description {
 impl Located {
     /// A finding at a path.
     #[must_use]
-    pub fn new(finding: &Finding, path: Option<Vec<u8>>) -> Self {
+    pub fn new(finding: &Finding, path: Option<Vec<u8>>, hashes: Option<Hashes>) -> Self {
         Self {
             finding: *finding,
             path: path.map(Text),
+            hashes,
         }
     }
 
@@ -98,6 +106,11 @@ impl Located {
         let mut line = String::new();
         // Writing to a string cannot fail.
         let _ = self.finding.write_with(&mut line, format_args!("{path}"));
+        if let Some(Hashes { stated, computed }) = &self.hashes {
+            // The value of the finding is the start of the stated hash.
+            line.truncate(line.rfind(": stated ").unwrap_or(line.len()));
+            line += &format!(": stated {}, computed {}", Hex(stated), Hex(computed));
+        }
         if self.finding.rule.is_support() {
             line += "; a newer version may support it";
         }
@@ -120,6 +133,11 @@ impl Serialize for Located {
             rule: rule.id(),
             text: rule.text(),
             value,
+            stated: self.hashes.as_ref().map(|hashes| json::Hex(&hashes.stated)),
+            computed: self
+                .hashes
+                .as_ref()
+                .map(|hashes| json::Hex(&hashes.computed)),
             newer: rule.is_support(),
         };
         finding.serialize(serializer)

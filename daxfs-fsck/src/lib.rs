@@ -4,6 +4,8 @@
 //! | module | owns |
 //! |---|---|
 //! | [`cli`] | the options |
+//! | `fsck` | the options that fsck(8) passes |
+//! | [`interrupt`] | the last steps of a run that a signal ends |
 //! | [`run`] | the order of the steps |
 //! | [`status`] | the exit status |
 //! | [`report`] | the report, as text and as JSON |
@@ -16,6 +18,8 @@ pub mod archive;
 pub mod cli;
 pub mod extract;
 pub mod facts;
+mod fsck;
+pub mod interrupt;
 pub mod report;
 pub mod run;
 pub mod select;

@@ -2,17 +2,19 @@
 //! The `daxfs-fsck` command.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use signal_hook::consts::SIGXFSZ;
-use signal_hook::flag;
+use daxfs_cli::signals;
+use daxfs_fsck::report::PROGRAM;
+use daxfs_fsck::{cli, interrupt, run, status};
 
 fn main() -> ExitCode {
-    // A write that exceeds the limit on file sizes fails, and does not end the process. Without
-    // this the signal still ends it, so a failure is no reason to stop.
-    let _ = flag::register(SIGXFSZ, Arc::default());
-    match daxfs_fsck::cli::parse() {
-        Ok(options) => daxfs_fsck::run::run(&options),
-        Err(code) => code,
+    let options = match cli::parse() {
+        Ok(options) => options,
+        Err(code) => return code,
+    };
+    if let Err(error) = signals::watch(PROGRAM, interrupt::last_steps) {
+        PROGRAM.message(format_args!("cannot watch for signals: {error}"));
+        return ExitCode::from(status::OPERATIONAL);
     }
+    run::run(&options)
 }

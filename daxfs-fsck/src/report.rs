@@ -21,7 +21,7 @@ use crate::facts::{Description, Located, Verified};
 use crate::status;
 
 /// This program, in messages.
-const PROGRAM: Program = Program::new("daxfs-fsck");
+pub const PROGRAM: Program = Program::new("daxfs-fsck");
 
 /// The result of a run. Its fields are those of the JSON object.
 #[derive(Debug, Serialize)]
@@ -38,6 +38,9 @@ pub struct Report {
     pub checked: bool,
     /// The length in bytes of a file that could not be opened because it breaks such a rule.
     pub file_bytes: Option<u64>,
+    /// The text about a file that is not an image at all.
+    #[serde(skip)]
+    pub foreign: Option<String>,
     /// The number of findings.
     pub total: u64,
     /// The first findings.
@@ -65,6 +68,7 @@ impl Report {
             identity_wanted: None,
             checked: false,
             file_bytes: None,
+            foreign: None,
             total: 0,
             findings: Vec::new(),
             verified: None,
@@ -128,6 +132,9 @@ impl Report {
     }
 
     fn text(&self, options: &Options) -> String {
+        if let Some(foreign) = &self.foreign {
+            return format!("{}: {foreign}\n", self.image);
+        }
         let mut text: String = self.findings.iter().map(Located::line).collect();
         if let Some(bytes) = self.file_bytes {
             text += &format!(

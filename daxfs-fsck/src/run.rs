@@ -2,19 +2,22 @@
 //! The order of the steps.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{anyhow, ensure, Context, Result};
 use daxfs_cli::progress::Bar;
 use daxfs_image::check::data::DataCheck;
-use daxfs_image::check::{check_structure, CheckError, Findings, Paths, Structure};
+use daxfs_image::check::{check_structure, hashes, CheckError, Findings, Paths, Structure};
+use daxfs_image::escape::printable;
 use daxfs_image::file::{self, FileImage, OpenError};
-use daxfs_image::format::Error;
+use daxfs_image::format::{Error, Finding};
 
 use crate::archive::{self, Archive};
 use crate::cli::Options;
 use crate::extract::{self, Target};
 use crate::facts::{Description, Located};
+use crate::interrupt;
 use crate::report::Report;
 use crate::select::{content_bytes, Selection};
 
@@ -74,13 +77,28 @@ fn open(options: &Options, report: &mut Report) -> Result<Option<FileImage>> {
             Ok(Some(image))
         }
         Err(OpenError::Image(_, size, Error::Corrupt(finding) | Error::Unsupported(finding))) => {
-            report.total = 1;
-            report.file_bytes = Some(size);
-            report.findings.push(Located::new(&finding, None));
+            unopened(report, size, &finding);
+            Ok(None)
+        }
+        Err(OpenError::NotAnImage(
+            _,
+            size,
+            foreign,
+            Error::Corrupt(finding) | Error::Unsupported(finding),
+        )) => {
+            unopened(report, size, &finding);
+            report.foreign = Some(foreign.to_string());
             Ok(None)
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Reports the rule for which a file could not be opened.
+fn unopened(report: &mut Report, size: u64, finding: &Finding) {
+    report.total = 1;
+    report.file_bytes = Some(size);
+    report.findings.push(Located::new(finding, None, None));
 }
 
 fn compare_identity(options: &Options, image: &FileImage, report: &mut Report) {
@@ -109,13 +127,13 @@ fn verify(
 ) -> Result<()> {
     let started = Instant::now();
     let plan = DataCheck::plan(image, structure).map_err(explain)?;
-    let bar = Bar::new(options.progress(), "verifying", plan.bytes());
+    let bar = show(options, "verifying", plan.bytes(), None);
     let done = plan.run(
         options.threads.count().get(),
         &|bytes| bar.advance(bytes),
         findings,
     );
-    bar.finish();
+    interrupt::clear();
     report.verified = Some(done.map_err(explain)?.into());
     report.took("contents", started);
     Ok(())
@@ -146,7 +164,8 @@ fn locate(
     let paths = Paths::find(image, structure, first);
     let located = first.iter().map(|finding| {
         let ino = paths.inode_of(structure, finding.object);
-        Located::new(finding, ino.and_then(|ino| paths.path(ino)))
+        let path = ino.and_then(|ino| paths.path(ino));
+        Located::new(finding, path, hashes(image, structure, finding))
     });
     report.findings.extend(located);
 }
@@ -160,12 +179,14 @@ fn extract(
     let selection = select(options, image, report)?;
     let started = Instant::now();
     let bytes = content_bytes(image, &selection);
-    let bar = Bar::new(options.progress(), "extracting", bytes);
+    let dir = options.extract.as_deref().map(printable);
+    let left = dir.map(|dir| format!("{dir} is incomplete (--force repeats the extraction)"));
+    let bar = show(options, "extracting", bytes, left);
     let threads = options.threads.count().get();
     let done = extract::extract(image, &selection, target, threads, &|bytes| {
         bar.advance(bytes);
     });
-    bar.finish();
+    interrupt::clear();
     report.extracted = Some(done?);
     report.took("extraction", started);
     Ok(())
@@ -179,18 +200,26 @@ fn archive_to(
 ) -> Result<()> {
     let selection = select(options, image, report)?;
     let started = Instant::now();
-    let bar = Bar::new(
-        options.progress(),
-        "archiving",
-        content_bytes(image, &selection),
-    );
+    let left = match file {
+        // It has no name yet.
+        Archive::File(..) => None,
+        Archive::Standard | Archive::Stream(_) => Some("the archive is incomplete".to_owned()),
+    };
+    let bar = show(options, "archiving", content_bytes(image, &selection), left);
     let xattrs = options.restore().xattrs;
     let done = file
         .fill(|out| archive::write(image, &selection, xattrs, out, &|bytes| bar.advance(bytes)));
-    bar.finish();
+    interrupt::clear();
     report.archived = Some(done?);
     report.took("archive", started);
     Ok(())
+}
+
+/// Shows the bar of a step. A signal that ends the step prints the text about what it has left.
+fn show(options: &Options, step: &'static str, bytes: u64, left: Option<String>) -> Arc<Bar> {
+    let bar = Arc::new(Bar::new(options.progress(), step, bytes));
+    interrupt::set(&bar, left);
+    bar
 }
 
 /// The part of the tree to extract, of an image without known defects.

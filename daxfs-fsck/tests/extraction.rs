@@ -204,6 +204,37 @@ fn a_killed_extraction_can_be_repeated() {
     assert_same(&source, &target);
 }
 
+/// A signal leaves a word about the target. Ended while the target is being filled, not before.
+#[test]
+fn an_interrupted_extraction_says_what_is_left() {
+    let scratch = Scratch::new();
+    let source = scratch.source();
+    for number in 0..3000 {
+        fs::write(source.join(number.to_string()), vec![1; 5000]).unwrap();
+    }
+    let image = scratch.image();
+    let target = scratch.join("target");
+    let mut child = fsck()
+        .args(["-q", "-j1", "--extract"])
+        .arg(&target)
+        .arg(&image)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while !target.join("0").exists() && child.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    let id = rustix::process::Pid::from_child(&child);
+    let _ = rustix::process::kill_process(id, rustix::process::Signal::INT);
+    let output = child.wait_with_output().unwrap();
+    if output.status.success() {
+        return not_tested("the extraction was complete before the signal");
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let expected = format!("interrupted; {} is incomplete", target.display());
+    assert!(said.contains(&expected), "{said}");
+}
+
 /// Only remains of this program are removed: unlocked, of its name and form, not of the image.
 #[test]
 fn remains_of_killed_extractions_are_removed() {

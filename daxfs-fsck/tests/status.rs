@@ -92,20 +92,105 @@ fn a_wrong_command_line_is_16() {
 }
 
 #[test]
-fn what_is_no_image_is_4() {
+fn a_file_that_is_not_an_image_is_4() {
     let scratch = Scratch::new();
     let path = scratch.join("text");
-    for (bytes, rule) in [
-        (vec![], "image-truncated"),
-        (b"a text".to_vec(), "image-truncated"),
-        (b"a longer text".to_vec(), "superblock-magic"),
-        (vec![b'x'; 5000], "superblock-magic"),
-        (vec![0; 1 << 20], "superblock-magic"),
+    let other = [&b"5xad\x05\0\0\0"[..], &[0; 5000]].concat();
+    for (bytes, words) in [
+        (vec![], "not a DAXFS image: the file is empty\n"),
+        (b"a text".to_vec(), "not a DAXFS image\n"),
+        (vec![b'x'; 5000], "not a DAXFS image\n"),
+        (vec![0; 1 << 20], "not a DAXFS image\n"),
+        (
+            other,
+            "version 5, of the file system in C of the same name (multikernel/daxfs)\n",
+        ),
     ] {
         fs::write(&path, bytes).unwrap();
-        let run = check(&path, &["-q", "--verify-data"]);
-        assert_eq!((run.status, &*run.stderr), (4, ""));
-        assert!(run.stdout.contains(&format!("[{rule}]")), "{}", run.stdout);
+        for arguments in [&["-q", "--verify-data"][..], &[]] {
+            let run = check(&path, arguments);
+            assert_eq!((run.status, &*run.stderr), (4, ""));
+            assert!(run.stdout.ends_with(words), "{}", run.stdout);
+            assert_eq!(run.stdout.lines().count(), 1, "{}", run.stdout);
+        }
+    }
+    // The start of an image is one that lacks its end.
+    fs::write(&path, b"\xda").unwrap();
+    let run = check(&path, &["-q"]);
+    assert!(run.stdout.contains("[image-truncated]"), "{}", run.stdout);
+}
+
+/// The word "found" is not used of a value that is stated.
+#[test]
+fn both_hashes_are_printed_in_full() {
+    let scratch = Scratch::new();
+    let image = scratch.small_image();
+    let inodes = section(&image, SectionKind::Inodes);
+    damage(&image, |bytes| bytes[inodes.start + 64 + 32] ^= 1);
+    let run = check(&image, &["-q"]);
+    for (rule, digits) in [("section-checksum", 16), ("section-digest", 64)] {
+        let line = run.stdout.lines().find(|line| line.contains(rule)).unwrap();
+        let (_, hashes) = line.split_once(": stated ").unwrap();
+        let (stated, computed) = hashes.split_once(", computed ").unwrap();
+        assert_eq!((stated.len(), computed.len()), (digits, digits), "{line}");
+        assert_ne!(stated, computed);
+    }
+    let json = check(&image, &["--json"]).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let findings = json["findings"].as_array().unwrap();
+    let digest = findings
+        .iter()
+        .find(|finding| finding["rule"] == "section-digest")
+        .unwrap();
+    for key in ["stated", "computed"] {
+        assert_eq!(digest[key].as_str().unwrap().len(), 64);
+    }
+}
+
+#[test]
+fn a_verdict_says_that_contents_were_not_compared() {
+    let scratch = Scratch::new();
+    let image = scratch.small_image();
+    let words = "; contents not compared (--verify-data)\n";
+    assert!(check(&image, &[]).stdout.ends_with(words));
+    assert!(!check(&image, &["--verify-data"]).stdout.contains(words));
+}
+
+/// fsck(8) passes options that this program does not have otherwise.
+#[test]
+fn the_name_for_fsck_takes_its_options() {
+    let scratch = Scratch::new();
+    let image = scratch.small_image();
+    let program = scratch.join("fsck.daxfs");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_daxfs-fsck"), &program).unwrap();
+    for options in [
+        &["-a"][..],
+        &["-p"],
+        &["-y", "-f"],
+        &["-n"],
+        &["-C0", "-T"],
+        &["-C", "5"],
+    ] {
+        let run = run(std::process::Command::new(&program)
+            .args(options)
+            .arg(&image));
+        assert_eq!((run.status, &*run.stderr), (0, ""), "{options:?}");
+    }
+    assert_eq!(check(&image, &["-y"]).status, 16);
+}
+
+#[test]
+fn an_error_of_the_identity_is_a_requirement() {
+    for (text, words) in [
+        ("12", "it must begin with sha256:"),
+        ("sha256:12", "must follow"),
+    ] {
+        let run = run(fsck().args(["--identity", text, "image"]));
+        assert!(
+            run.status == 16 && run.stderr.contains(words),
+            "{}",
+            run.stderr
+        );
     }
 }
 
@@ -187,7 +272,7 @@ fn a_truncated_image_is_found_out_at_every_length() {
         .flat_map(|&edge: &usize| [edge.saturating_sub(1), edge, edge + 1]);
     let lengths = edges.chain((0..bytes.len()).step_by(509));
     let path = scratch.join("short");
-    for length in lengths.filter(|&length| length < bytes.len()) {
+    for length in lengths.filter(|length| (1..bytes.len()).contains(length)) {
         fs::write(&path, &bytes[..length]).unwrap();
         let run = check(&path, &["-q", "--verify-data"]);
         assert_eq!((run.status, &*run.stderr), (4, ""), "{length} bytes");

@@ -7,6 +7,7 @@
 //! | [`device`] | the memory of a device: BARs, DAX devices, reserved memory |
 //! | [`hash`] | XXH64 and SHA-256, for the traits of the format crate |
 //! | [`mod@file`] | an image in a file that is read, and that may shrink or change |
+//! | [`foreign`] | files that are not images at all |
 //! | [`mapped`] | an image in a file that is mapped: contents without copies |
 //! | [`escape`] | names as text that is safe for terminals and scripts |
 //! | [`Opened`] | an image together with the copy of its superblock |
@@ -27,6 +28,7 @@ pub mod check;
 pub mod device;
 pub mod escape;
 pub mod file;
+pub mod foreign;
 pub mod hash;
 pub mod inodes;
 pub mod mapped;

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Errors of a build: the failed action, its file, and a hint what to do next.
 
-use std::env;
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use daxfs_image::escape::{self, Charset};
+pub use daxfs_image::escape::printable as shown;
 
 mod unsuitable;
 
@@ -194,13 +192,6 @@ impl Error {
             Self::Io { action, source, .. } => io_hint(action, source)?,
         })
     }
-}
-
-/// A path with escapes for all bytes that the terminal would not print.
-#[must_use]
-pub fn shown(path: &Path) -> String {
-    let charset = Charset::from_locale(|name| env::var(name).ok());
-    escape::shown(path.as_os_str().as_bytes(), charset)
 }
 
 fn io_hint(action: &str, source: &io::Error) -> Option<&'static str> {

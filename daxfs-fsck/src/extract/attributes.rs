@@ -177,9 +177,8 @@ impl Restoration<'_> {
             self.summary.lose(Loss::Mode, self.path, &what, lost);
         }
         let time = self.inode.mtime;
-        if (file.st_mtime, i64::try_from(file.st_mtime_nsec))
-            != (time.seconds, Ok(time.nanoseconds.into()))
-        {
+        let wanted = (time.seconds, i64::from(time.nanoseconds));
+        if (file.st_mtime, file.st_mtime_nsec) != wanted {
             let kept = Timestamp {
                 seconds: file.st_mtime,
                 nanoseconds: u32::try_from(file.st_mtime_nsec).unwrap_or_default(),

@@ -6,6 +6,7 @@
 //! | `error` | the reasons for which a check could not be completed |
 //! | `threads` | threads, and their views of the image |
 //! | [`findings`] | the findings of a check: all are counted, the first are kept |
+//! | [`hashes`] | the hashes behind a finding about one, stated and computed |
 //! | [`structure`] | checksums and digests of the sections, and every rule about metadata |
 //! | [`data`] | the digests of all contents |
 //! | `batches` | contents in batches of work |
@@ -19,6 +20,7 @@ mod batches;
 pub mod data;
 mod error;
 pub mod findings;
+pub mod hashes;
 pub mod paths;
 pub mod structure;
 mod tails;
@@ -27,5 +29,6 @@ mod threads;
 pub use data::{verify_data, DataSummary};
 pub use error::CheckError;
 pub use findings::Findings;
+pub use hashes::{hashes, Hashes};
 pub use paths::Paths;
 pub use structure::{check_structure, Structure};

@@ -15,6 +15,7 @@ use daxfs_format::superblock::SuperblockCopy;
 use daxfs_format::{Error, Memory, SectionKind};
 
 use crate::escape::printable;
+use crate::foreign::{self, Foreign};
 use crate::opened::Opened;
 
 pub use memory::FileMemory;
@@ -27,8 +28,10 @@ pub type FileImage = Opened<FileMemory>;
 pub enum OpenError {
     /// The operating system refused the file.
     Io(PathBuf, io::Error),
-    /// The file, of this length in bytes, is not an image, is damaged, or has an unknown version.
+    /// The file, of this length in bytes, is an image that is damaged or has an unknown version.
     Image(PathBuf, u64, Error),
+    /// The file, of this length in bytes, is not an image. The error has the rule that it breaks.
+    NotAnImage(PathBuf, u64, Foreign, Error),
 }
 
 impl fmt::Display for OpenError {
@@ -39,6 +42,7 @@ impl fmt::Display for OpenError {
                 let path = printable(path);
                 write!(f, "cannot open {path} ({size} bytes) as an image")
             }
+            Self::NotAnImage(path, _, foreign, _) => write!(f, "{}: {foreign}", printable(path)),
         }
     }
 }
@@ -48,6 +52,7 @@ impl std::error::Error for OpenError {
         match self {
             Self::Io(_, error) => Some(error),
             Self::Image(_, _, error) => Some(error),
+            Self::NotAnImage(..) => None,
         }
     }
 }
@@ -69,7 +74,14 @@ pub fn open(path: &Path) -> Result<FileImage, OpenError> {
     let io = |error| OpenError::Io(path.to_owned(), error);
     let memory = FileMemory::open(path).map_err(io)?;
     let size = memory.size();
-    let broken = |error| OpenError::Image(path.to_owned(), size, error);
+    let mut head = [0; foreign::HEAD];
+    let length = usize::try_from(size).unwrap_or(usize::MAX).min(head.len());
+    let read = memory.read(0, &mut head[..length]);
+    let foreign = read.ok().and_then(|()| Foreign::of(&head[..length]));
+    let broken = |error| match foreign {
+        Some(foreign) => OpenError::NotAnImage(path.to_owned(), size, foreign, error),
+        None => OpenError::Image(path.to_owned(), size, error),
+    };
     let mut copy = Box::new(SuperblockCopy::zeroed());
     copy.fill(&memory)
         .map_err(|error| match memory.take_error() {
