@@ -38,11 +38,17 @@ impl Mounted {
         let opened = BackgroundWork::new(Opened::new(&image, copy))?;
         let mounted = Self { image, opened, options: *options };
         mounted.require_identity(options, log)?;
-        match options.verify() {
-            true => mounted.opened.get().verify(options, log)?,
-            false => mounted.opened.start(),
+        if options.verify() {
+            mounted.opened.get().verify(options, log)?;
         }
         Ok(mounted)
+    }
+
+    /// Has a worker thread verify the checksums, unless the mount did.
+    pub(crate) fn verify_later(&self) {
+        if !self.options.verify() {
+            self.opened.start();
+        }
     }
 
     /// Returns the image.

@@ -101,6 +101,7 @@ fn fill(
         log.error(format_args!("corrupt image: root inode {root} is not a directory"));
         return Err(errno::corrupt());
     }
+    mount.verify_later();
     new.finish(inode)
 }
 
