@@ -4,18 +4,21 @@
 use super::sample::{BROKEN_MEMORY, KEPT};
 use crate::suite::Case;
 
+/// The words of the kernel when its test device for migration meets a page of another device.
+const TEST_DEVICE: &[&str] = &["WARNING:", "Call Trace:"];
+
 /// The cases of the suite `subsystems`.
 pub(super) const SUBSYSTEMS: &[Case] = &[
-    Case::new("splitting-by-process").under_every_policy(),
+    Case::new("splitting-by-process"),
     Case::new("splitting-after-many-accesses"),
     Case::new("splitting-by-file-and-everywhere"),
     Case::new("locked-pages-that-become-huge"),
     Case::new("long-term-pins").under_every_policy(),
     Case::new("long-term-pins-outlive-the-mount").announcing(KEPT),
-    Case::new("long-term-pins-for-writing-take-copies"),
+    Case::new("long-term-pins-of-private-copies"),
     Case::new("a-device-mirrors-a-mapping"),
     Case::new("a-device-migrates-small-pages"),
-    Case::new("a-device-migrates-huge-entries"),
+    Case::new("a-device-migrates-huge-entries").announcing(TEST_DEVICE),
     Case::new("uprobes-before-and-after-mapping"),
     Case::new("uprobes-leave-no-copy-in-mappings"),
     Case::new("uprobes-count-calls"),

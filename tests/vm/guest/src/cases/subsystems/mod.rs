@@ -53,7 +53,7 @@ pub(super) const CASES: &[Case] = &[
     ("locked-pages-that-become-huge", locking::become_huge),
     ("long-term-pins", pins::long_term),
     ("long-term-pins-outlive-the-mount", pins::outlive),
-    ("long-term-pins-for-writing-take-copies", pins::for_writing),
+    ("long-term-pins-of-private-copies", pins::of_copies),
     ("a-device-mirrors-a-mapping", hmm::mirror),
     ("a-device-migrates-small-pages", hmm::migrate_small),
     ("a-device-migrates-huge-entries", hmm::migrate_huge),

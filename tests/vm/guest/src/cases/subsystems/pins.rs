@@ -8,7 +8,7 @@ use libc::{MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE};
 
 use super::super::extents::physical_address;
 use super::super::mounting::claims;
-use super::{each_mapping, expect_all_right, expect_files, expect_in_place, map_all, mount_anew};
+use super::{expect_all_right, expect_files, expect_in_place, map_all, mount_anew};
 use crate::image::{mount_image, MOUNT};
 use crate::sample::{SampleFile, HUGE_FILE, PAGE, WIDE_FILE};
 use crate::sys::{self, Map};
@@ -77,17 +77,18 @@ impl Device {
     }
 }
 
-/// A pin is one of the memory itself: the kernel prints the numbers of the pinned pages.
+/// A pin through a shared mapping is one of the memory itself: the kernel prints the numbers of the
+/// pinned pages.
 pub(super) fn long_term() -> Result<()> {
     let device = Device::open()?;
-    each_mapping(|file, map| {
+    for file in [WIDE_FILE, HUGE_FILE] {
+        let map = map_all(file, MAP_SHARED)?;
         for flags in [0, FAST] {
-            device.pin(map, flags)?;
+            device.pin(&map, flags)?;
             file.expect(&device.bytes(file.size)?, 0)?;
-            expect_in_place(file, map)?;
             device.unpin()?;
         }
-        expect_pinned_in_place(&device, file, map)?;
+        expect_pinned_in_place(&device, file, &map)?;
         let mut test = Test {
             address: u64::try_from(map.address().addr())?,
             size: file.size,
@@ -96,8 +97,8 @@ pub(super) fn long_term() -> Result<()> {
         };
         sys::ioctl(&device.0, BENCHMARK, &mut test)?;
         ensure!(test.size == file.size, "{} bytes pinned", test.size);
-        Ok(())
-    })?;
+        expect_in_place(file, &map)?;
+    }
     drop(device);
     expect_all_right()
 }
@@ -143,8 +144,9 @@ pub(super) fn outlive() -> Result<()> {
     Ok(())
 }
 
-/// A pin for writing is one of a private copy, or is refused.
-pub(super) fn for_writing() -> Result<()> {
+/// A pin through a private mapping is one of a private copy. One for writing through a shared
+/// mapping is refused.
+pub(super) fn of_copies() -> Result<()> {
     let device = Device::open()?;
     for file in [WIDE_FILE, HUGE_FILE] {
         let private = file.map(PROT_READ | PROT_WRITE, MAP_PRIVATE)?;
@@ -156,6 +158,12 @@ pub(super) fn for_writing() -> Result<()> {
         drop(private);
         file.expect_read()?;
         // Nothing of the image is pinned.
+        mount_anew()?;
+        device.unpin()?;
+        let private = map_all(file, MAP_PRIVATE)?;
+        device.pin(&private, 0)?;
+        file.expect(&device.bytes(file.size)?, 0)?;
+        drop(private);
         mount_anew()?;
         device.unpin()?;
         let shared = map_all(file, MAP_SHARED)?;

@@ -43,6 +43,7 @@ pub(super) fn by_process() -> Result<()> {
     touch(&part);
     split(&part)?;
     HUGE_FILE.expect(&part.bytes()?, HUGE / 2)?;
+    drop(part);
     let (count, entries) = (faults()?, i64::try_from(HUGE_FILE.size / HUGE)?);
     ensure!(count <= entries + 1, "{count} faults for {entries} entries");
     expect_all_right()
