@@ -8,7 +8,7 @@ pub struct IdRange {
     pub from: u32,
     /// The first number in the image.
     pub to: u32,
-    /// How many numbers the range has.
+    /// Number of IDs in the range.
     pub count: u32,
 }
 

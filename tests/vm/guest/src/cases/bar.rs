@@ -136,8 +136,8 @@ fn cached() -> Result<()> {
     Ok(())
 }
 
-/// Where the firmware does not declare the memory as write-back, a mount says that it is slow, to
-/// the mounter and in the log.
+/// A mount of memory that the firmware does not declare as write-back says that it is slow, to the
+/// mounter and in the log.
 fn uncached() -> Result<()> {
     let (mode, messages) = mode()?;
     ensure!(mode == "uncached-minus", "mapped {mode}");
