@@ -3,13 +3,14 @@
 
 use daxfs_cli::json::{self, Text};
 use daxfs_image::check::{DataSummary, Hashes};
+use daxfs_image::format::superblock::VERSION_MAJOR;
 use daxfs_image::format::text::{Hex, Uuid};
 use daxfs_image::format::Finding;
 use daxfs_image::FileImage;
 use serde::{Serialize, Serializer};
 
 /// The properties of an image that the superblock states.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct Description {
     /// The identity.
     pub identity: String,
@@ -18,7 +19,11 @@ pub struct Description {
     /// The label.
     pub label: Text,
     /// The length of the image in bytes.
-    pub bytes: u64,
+    pub size: u64,
+    /// The alignment of contents in bytes.
+    pub page_size: u64,
+    /// The version of the format.
+    pub version: String,
     /// The number of inodes.
     pub inodes: u32,
 }
@@ -34,41 +39,20 @@ pub struct Located {
     pub hashes: Option<Hashes>,
 }
 
-/// A finding in JSON.
-#[derive(Serialize)]
-struct JsonFinding<'a> {
-    object: String,
-    /// The offset of the offending bytes, from the start of the image.
-    offset: u64,
-    path: Option<&'a Text>,
-    /// The name of the rule.
-    rule: &'static str,
-    /// The text of the rule.
-    text: &'static str,
-    /// The stated value that breaks it, as [`Finding`] defines it.
-    value: u64,
-    /// The whole hash that is stated, and that of the bytes, in hexadecimal digits.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stated: Option<json::Hex<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    computed: Option<json::Hex<'a>>,
-    /// True if a newer version of the format may allow this.
-    newer: bool,
-}
-
 /// The extent of a verification.
 #[derive(Debug, Serialize)]
 pub struct Verified {
     /// The number of contents whose digests were compared.
     pub contents: u64,
     /// The number of their bytes.
-    pub bytes: u64,
+    pub size: u64,
 }
 
 impl From<DataSummary> for Verified {
     fn from(summary: DataSummary) -> Self {
         let DataSummary { contents, bytes } = summary;
-        Self { contents, bytes }
+        let size = bytes;
+        Self { contents, size }
     }
 }
 
@@ -81,7 +65,9 @@ impl Description {
             identity: image.identity().to_string(),
             uuid: Uuid(validated.uuid()).to_string(),
             label: Text(validated.label().to_vec()),
-            bytes: validated.image_size(),
+            size: validated.image_size(),
+            page_size: 1 << validated.page_shift(),
+            version: format!("{VERSION_MAJOR}.{}", validated.version_minor()),
             inodes: image.inode_count(),
         }
     }
@@ -120,26 +106,13 @@ impl Located {
 
 impl Serialize for Located {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Finding {
-            object,
-            offset,
-            rule,
-            value,
-        } = self.finding;
-        let finding = JsonFinding {
-            object: object.to_string(),
-            offset,
-            path: self.path.as_ref(),
-            rule: rule.id(),
-            text: rule.text(),
-            value,
-            stated: self.hashes.as_ref().map(|hashes| json::Hex(&hashes.stated)),
-            computed: self
-                .hashes
-                .as_ref()
-                .map(|hashes| json::Hex(&hashes.computed)),
-            newer: rule.is_support(),
-        };
+        let mut finding = json::Finding::from(self.finding);
+        finding.path.clone_from(&self.path);
+        if let Some(Hashes { stated, computed }) = &self.hashes {
+            finding.value = None;
+            finding.stated = Some(Hex(stated).to_string());
+            finding.computed = Some(Hex(computed).to_string());
+        }
         finding.serialize(serializer)
     }
 }

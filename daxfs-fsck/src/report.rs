@@ -12,9 +12,9 @@ use daxfs_cli::json::{self, Kind, Text};
 use daxfs_cli::number::{plural, size};
 use daxfs_cli::program::{Output, Program};
 use daxfs_image::format::Identity;
-use serde::{Serialize, Serializer};
 
 use crate::archive;
+use crate::check::Check;
 use crate::cli::Options;
 use crate::extract::Summary;
 use crate::facts::{Description, Located, Verified};
@@ -23,23 +23,21 @@ use crate::status;
 /// This program, in messages.
 pub const PROGRAM: Program = Program::new("daxfs-fsck");
 
-/// The result of a run. Its fields are those of the JSON object.
-#[derive(Debug, Serialize)]
+/// The result of a run.
+#[derive(Debug)]
 pub struct Report {
     /// The image, as named on the command line.
     pub image: Text,
     /// The properties that the superblock states.
     pub description: Option<Description>,
     /// The identity that was given, if the image has another one.
-    #[serde(serialize_with = "display")]
     pub identity_wanted: Option<Identity>,
     /// True if the check was completed. It is not after an error, nor for an image whose superblock
     /// or section table break a rule: nothing else can be located then.
     pub checked: bool,
     /// The length in bytes of a file that could not be opened because it breaks such a rule.
-    pub file_bytes: Option<u64>,
+    pub file_size: Option<u64>,
     /// The text about a file that is not an image at all.
-    #[serde(skip)]
     pub foreign: Option<String>,
     /// The number of findings.
     pub total: u64,
@@ -53,8 +51,7 @@ pub struct Report {
     pub archived: Option<archive::Summary>,
     /// The error for which the run could not be completed.
     pub error: Option<String>,
-    /// The duration of each step in seconds: an object.
-    #[serde(serialize_with = "map")]
+    /// The duration of each step in seconds.
     pub seconds: Vec<(&'static str, f64)>,
 }
 
@@ -67,7 +64,7 @@ impl Report {
             description: None,
             identity_wanted: None,
             checked: false,
-            file_bytes: None,
+            file_size: None,
             foreign: None,
             total: 0,
             findings: Vec::new(),
@@ -110,13 +107,23 @@ impl Report {
         findings | failed | lost
     }
 
+    /// The report as records of JSON: an error, if there is one, and the check.
+    fn records(&self) -> String {
+        let error = self.error.as_ref();
+        let error = error.map(|error| json::record_text(Kind::Error, &PROGRAM.record(error)));
+        let check = json::record_text(Kind::Check, &Check::of(self));
+        let records = error.into_iter().chain([check]);
+        records.map(|record| record + "\n").collect()
+    }
+
     /// Prints the report and returns the exit status.
     #[must_use]
     pub fn print(&self, options: &Options) -> ExitCode {
         let text = if options.json {
-            json::record_text(Kind::Check, &JsonReport::of(self)) + "\n"
+            self.print_messages(options);
+            self.records()
         } else {
-            self.print_errors(options);
+            self.print_messages(options);
             self.text(options)
         };
         let mut status = self.status();
@@ -136,7 +143,7 @@ impl Report {
             return format!("{}: {foreign}\n", self.image);
         }
         let mut text: String = self.findings.iter().map(Located::line).collect();
-        if let Some(bytes) = self.file_bytes {
+        if let Some(bytes) = self.file_size {
             text += &format!(
                 "nothing else was checked: superblock and section table locate the rest; \
                  the file has {bytes} bytes\n"
@@ -183,10 +190,19 @@ impl Report {
         };
         // Writing to a string cannot fail.
         let _ = write!(text, "{image}: {result}");
-        if let Some(Description { bytes, inodes, .. }) = self.description {
+        if let Some(Description {
+            size: bytes,
+            inodes,
+            ..
+        }) = self.description
+        {
             let _ = write!(text, ", {inodes} inodes, {}", size(bytes));
         }
-        if let Some(Verified { contents, bytes }) = self.verified {
+        if let Some(Verified {
+            contents,
+            size: bytes,
+        }) = self.verified
+        {
             let _ = write!(text, ", {contents} contents verified ({})", size(bytes));
         }
         if let Some(summary) = &self.extracted {
@@ -206,7 +222,7 @@ impl Report {
         text.push('\n');
     }
 
-    fn print_errors(&self, options: &Options) {
+    fn print_messages(&self, options: &Options) {
         if let Some(summary) = &self.extracted {
             for problem in summary.problems() {
                 PROGRAM.message(problem);
@@ -228,36 +244,4 @@ impl Report {
             PROGRAM.message(error);
         }
     }
-}
-
-/// The JSON object: the report with its conclusions.
-#[derive(Serialize)]
-struct JsonReport<'a> {
-    status: u8,
-    clean: bool,
-    #[serde(flatten)]
-    report: &'a Report,
-}
-
-impl<'a> JsonReport<'a> {
-    fn of(report: &'a Report) -> Self {
-        let status = report.status();
-        let clean = status & status::FINDINGS == 0 && report.checked;
-        Self {
-            status,
-            clean,
-            report,
-        }
-    }
-}
-
-fn display<S: Serializer>(identity: &Option<Identity>, serializer: S) -> Result<S::Ok, S::Error> {
-    match identity {
-        Some(identity) => serializer.collect_str(identity),
-        None => serializer.serialize_none(),
-    }
-}
-
-fn map<S: Serializer>(pairs: &[(&str, f64)], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(pairs.iter().copied())
 }

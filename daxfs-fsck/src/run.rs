@@ -97,7 +97,7 @@ fn open(options: &Options, report: &mut Report) -> Result<Option<FileImage>> {
 /// Reports the rule for which a file could not be opened.
 fn unopened(report: &mut Report, size: u64, finding: &Finding) {
     report.total = 1;
-    report.file_bytes = Some(size);
+    report.file_size = Some(size);
     report.findings.push(Located::new(finding, None, None));
 }
 

@@ -2,10 +2,11 @@
 //! The bar of a phase with a known end, and the spinner of one without, on a terminal.
 
 use std::env;
+use std::fmt::Write;
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::{Phase, Unit};
 
@@ -29,12 +30,12 @@ pub(super) fn new() -> ProgressBar {
 
 /// Shows a phase.
 pub(super) fn begin(bar: &ProgressBar, phase: Phase) {
+    bar.set_style(style(phase, console::Term::stderr().size().1));
     bar.reset();
     match phase.total {
         Some(total) => bar.set_length(total),
         None => bar.unset_length(),
     }
-    bar.set_style(style(phase, console::Term::stderr().size().1));
     bar.set_message(phase.title);
     bar.set_position(phase.done);
     bar.reset_eta();
@@ -46,7 +47,11 @@ fn style(phase: Phase, width: u16) -> ProgressStyle {
     let text = template(phase, width);
     let style = ProgressStyle::with_template(text);
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-    style.progress_chars("=> ").tick_chars("|/-\\ ")
+    let style = style.progress_chars("=> ").tick_chars("|/-\\ ");
+    style.with_key("rate", |state: &ProgressState, text: &mut dyn Write| {
+        // Writing to the line of the bar cannot fail.
+        let _ = write!(text, "{:.0}/s", state.per_sec());
+    })
 }
 
 fn template(phase: Phase, width: u16) -> &'static str {
@@ -56,11 +61,11 @@ fn template(phase: Phase, width: u16) -> &'static str {
             "{msg:10} [{wide_bar}] {bytes}/{total_bytes} {bytes_per_sec}, {eta} left"
         }
         (_, true) if width >= WIDE => {
-            "{msg:10} [{wide_bar}] {human_pos}/{human_len} {per_sec}, {eta} left"
+            "{msg:10} [{wide_bar}] {human_pos}/{human_len} {rate}, {eta} left"
         }
         (_, true) if width >= MIDDLE => "{msg:10} {percent:>3} %, {eta} left",
         (_, true) => "{percent:>3} %",
-        (Unit::Entries, false) if width >= MIDDLE => "{spinner} {msg:10} {human_pos}, {per_sec}",
+        (Unit::Entries, false) if width >= MIDDLE => "{spinner} {msg:10} {human_pos}, {rate}",
         (Unit::Bytes, false) if width >= MIDDLE => "{spinner} {msg:10} {bytes}, {bytes_per_sec}",
         (Unit::Steps, false) if width >= MIDDLE => "{spinner} {msg:10} {elapsed}",
         (_, false) => "{spinner} {wide_msg}",

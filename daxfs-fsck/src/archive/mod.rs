@@ -53,6 +53,7 @@ pub struct Summary {
     /// The number of entries.
     pub entries: u64,
     /// The length of the archive in bytes.
+    #[serde(rename = "size")]
     pub bytes: u64,
     /// The number of sockets, which are left out.
     pub sockets: u64,

@@ -48,6 +48,7 @@ pub struct Summary {
     /// The number of entries that were created: files of all types and directories.
     pub files: u64,
     /// The number of content bytes that were written.
+    #[serde(rename = "size")]
     pub bytes: u64,
     /// The number of losses.
     pub not_restored: u64,
