@@ -2,6 +2,8 @@
 //! The files of a package, used by the programs of the system: man, file, fsck, mkfs and shells.
 //! None of them needs root. A program that is not installed is reported.
 
+#![allow(clippy::unwrap_used, reason = "a test may end where it fails")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
