@@ -174,7 +174,9 @@ fn mkfs_and_fsck_find_the_links() {
     assert!(output.status.success(), "{}", text(&output));
     let fsck = || {
         let mut fsck = tree.command("fsck");
-        fsck.args(["-t", "daxfs", "image"]).output().unwrap()
+        // fsck(8) takes a word without a slash for an option of the checker.
+        let image = tree.path("image");
+        fsck.args(["-t", "daxfs"]).arg(image).output().unwrap()
     };
     let output = fsck();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
