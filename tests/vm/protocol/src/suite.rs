@@ -141,9 +141,9 @@ pub enum Memory {
 /// The chipset of a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chipset {
-    /// That of QEMU's default machine.
+    /// The chipset of QEMU's default machine.
     Default,
-    /// One with an IOMMU, and a device behind it that no driver of the kernel knows.
+    /// A chipset with an IOMMU, and a device behind it that no driver of the kernel knows.
     Iommu,
 }
 
