@@ -27,7 +27,7 @@ pub(super) const BAR: &[Case] = &[
 ];
 
 /// The cases on an image in a BAR that is mapped uncached, as a process that writes to it maps it
-/// too: the kernel refuses to map memory in two modes.
+/// too.
 pub(super) const LOW_BAR: &[Case] = &[
     Case::new("a-low-bar-is-mapped-uncached"),
     Case::new("a-store-into-the-bar-is-seen"),
