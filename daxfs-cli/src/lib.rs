@@ -7,7 +7,7 @@
 //! | [`json`] | records of JSON, in ASCII |
 //! | [`number`] | sizes, counts and percentages in text |
 //! | [`program`] | messages on standard error, output that may end early |
-//! | [`progress`] | the progress bar |
+//! | [`progress`] | progress: a bar, lines, records of JSON |
 //! | [`signals`] | the last steps and the last message of a program that a signal ends |
 //! | [`time`] | times in text |
 //!

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{ArgGroup, CommandFactory, Parser};
 use daxfs_cli::arguments::{self, Threads};
-use daxfs_cli::progress::Show;
+use daxfs_cli::progress::{ProgressArgs, Show};
 use daxfs_image::format::Identity;
 use rustix::fs::Mode;
 
@@ -113,6 +113,10 @@ pub struct Options {
     #[arg(short, long)]
     pub verbose: bool,
 
+    /// The form of the progress
+    #[command(flatten)]
+    pub progress: ProgressArgs,
+
     /// The threads of --verify-data and --extract
     #[command(flatten)]
     pub threads: Threads,
@@ -179,13 +183,13 @@ impl Options {
         }
     }
 
-    /// When the progress bar is shown.
+    /// The form of the progress.
     #[must_use]
-    pub fn progress(&self) -> Show {
+    pub fn show(&self) -> Show {
         if self.quiet {
-            Show::Never
+            self.progress.quiet()
         } else {
-            Show::OnTerminal
+            self.progress.show()
         }
     }
 }

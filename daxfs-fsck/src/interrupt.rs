@@ -1,47 +1,54 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The last steps of a run that a signal ends: the progress bar goes away, and a message says what
+//! The last steps of a run that a signal ends: the progress goes away, and a message says what
 //! the run has left.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use daxfs_cli::progress::Bar;
+use daxfs_cli::progress::Progress;
 
 /// The current step.
 static STEP: Mutex<Step> = Mutex::new(Step {
-    bar: None,
+    progress: None,
     left: None,
 });
 
 struct Step {
-    bar: Option<Arc<Bar>>,
+    progress: Option<Arc<Progress>>,
     left: Option<String>,
 }
 
-/// Sets the bar of the current step, and the text about the output that a signal would leave; `None`
+/// Sets the progress of the current step, and the text about the output that a signal would leave; `None`
 /// while nothing is written.
-pub fn set(bar: &Arc<Bar>, left: Option<String>) {
+pub fn set(progress: &Arc<Progress>, left: Option<String>) {
     let mut step = STEP.lock().unwrap_or_else(PoisonError::into_inner);
     *step = Step {
-        bar: Some(Arc::clone(bar)),
+        progress: Some(Arc::clone(progress)),
         left,
     };
 }
 
-/// Ends the current step: its output is complete.
-pub fn clear() {
+/// Ends the current step with its result: its output is complete, or an error is about it.
+///
+/// # Errors
+/// The result.
+pub fn end<T, E>(result: Result<T, E>) -> Result<T, E> {
     let mut step = STEP.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(bar) = step.bar.take() {
-        bar.finish();
+    if let Some(progress) = step.progress.take() {
+        match &result {
+            Ok(_) => progress.end(),
+            Err(_) => progress.clear(),
+        }
     }
     step.left = None;
+    result
 }
 
-/// Takes the bar off the terminal, and returns the text about the output that is left.
+/// Takes the progress off the terminal, and returns the text about the output that is left.
 #[must_use]
 pub fn last_steps() -> String {
     let step = STEP.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(bar) = &step.bar {
-        bar.finish();
+    if let Some(progress) = &step.progress {
+        progress.clear();
     }
     let nothing = || "nothing was written".to_owned();
     step.left.clone().unwrap_or_else(nothing)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{anyhow, ensure, Context, Result};
-use daxfs_cli::progress::Bar;
+use daxfs_cli::progress::{Phase, Progress, Unit};
 use daxfs_image::check::data::DataCheck;
 use daxfs_image::check::{check_structure, hashes, CheckError, Findings, Paths, Structure};
 use daxfs_image::escape::printable;
@@ -18,7 +18,7 @@ use crate::cli::Options;
 use crate::extract::{self, Target};
 use crate::facts::{Description, Located};
 use crate::interrupt;
-use crate::report::Report;
+use crate::report::{Report, PROGRAM};
 use crate::select::{content_bytes, Selection};
 
 /// The number of findings that are printed.
@@ -113,7 +113,9 @@ fn check(
     report: &mut Report,
 ) -> Result<Structure> {
     let started = Instant::now();
-    let structure = check_structure(image, options.max_memory, findings).map_err(explain)?;
+    show(options, CHECK, None);
+    let structure = interrupt::end(check_structure(image, options.max_memory, findings));
+    let structure = structure.map_err(explain)?;
     report.took("structure", started);
     Ok(structure)
 }
@@ -127,13 +129,13 @@ fn verify(
 ) -> Result<()> {
     let started = Instant::now();
     let plan = DataCheck::plan(image, structure).map_err(explain)?;
-    let bar = show(options, "verifying", plan.bytes(), None);
-    let done = plan.run(
+    let phase = of_bytes("verify", "verifying", plan.bytes());
+    let progress = show(options, phase, None);
+    let done = interrupt::end(plan.run(
         options.threads.count().get(),
-        &|bytes| bar.advance(bytes),
+        &|bytes| progress.advance(bytes),
         findings,
-    );
-    interrupt::clear();
+    ));
     report.verified = Some(done.map_err(explain)?.into());
     report.took("contents", started);
     Ok(())
@@ -181,12 +183,12 @@ fn extract(
     let bytes = content_bytes(image, &selection);
     let dir = options.extract.as_deref().map(printable);
     let left = dir.map(|dir| format!("{dir} is incomplete (--force repeats the extraction)"));
-    let bar = show(options, "extracting", bytes, left);
+    let progress = show(options, of_bytes("extract", "extracting", bytes), left);
     let threads = options.threads.count().get();
     let done = extract::extract(image, &selection, target, threads, &|bytes| {
-        bar.advance(bytes);
+        progress.advance(bytes);
     });
-    interrupt::clear();
+    let done = interrupt::end(done);
     report.extracted = Some(done?);
     report.took("extraction", started);
     Ok(())
@@ -205,21 +207,44 @@ fn archive_to(
         Archive::File(..) => None,
         Archive::Standard | Archive::Stream(_) => Some("the archive is incomplete".to_owned()),
     };
-    let bar = show(options, "archiving", content_bytes(image, &selection), left);
+    let bytes = content_bytes(image, &selection);
+    let progress = show(options, of_bytes("archive", "archiving", bytes), left);
     let xattrs = options.restore().xattrs;
-    let done = file
-        .fill(|out| archive::write(image, &selection, xattrs, out, &|bytes| bar.advance(bytes)));
-    interrupt::clear();
+    let advance = |bytes| progress.advance(bytes);
+    let done = file.fill(|out| archive::write(image, &selection, xattrs, out, &advance));
+    let done = interrupt::end(done);
     report.archived = Some(done?);
     report.took("archive", started);
     Ok(())
 }
 
-/// Shows the bar of a step. A signal that ends the step prints the text about what it has left.
-fn show(options: &Options, step: &'static str, bytes: u64, left: Option<String>) -> Arc<Bar> {
-    let bar = Arc::new(Bar::new(options.progress(), step, bytes));
-    interrupt::set(&bar, left);
-    bar
+/// Shows the progress of a step. A signal that ends the step prints the text about what it has
+/// left.
+fn show(options: &Options, phase: Phase, left: Option<String>) -> Arc<Progress> {
+    let progress = Arc::new(Progress::new(PROGRAM, options.show()));
+    interrupt::set(&progress, left);
+    progress.begin(phase);
+    progress
+}
+
+/// The check of the structure, which has no count.
+const CHECK: Phase = Phase {
+    name: "check",
+    title: "checking",
+    unit: Unit::Steps,
+    done: 0,
+    total: None,
+};
+
+/// A step over a number of bytes.
+fn of_bytes(name: &'static str, title: &'static str, bytes: u64) -> Phase {
+    Phase {
+        name,
+        title,
+        unit: Unit::Bytes,
+        done: 0,
+        total: Some(bytes),
+    }
 }
 
 /// The part of the tree to extract, of an image without known defects.

@@ -28,7 +28,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
-    let reporter = Arc::new(Reporter::new(cli.print()));
+    let reporter = Arc::new(Reporter::new(cli.print(), cli.show()));
     let shown = Arc::clone(&reporter);
     let last_steps = move || {
         let left = mkdaxfs::interrupt();
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
 fn run(cli: &Cli, reporter: &Reporter) -> mkdaxfs::Result<ExitCode> {
     let options = cli.options()?;
     let result = mkdaxfs::build(&options, reporter);
-    reporter.finish();
+    reporter.finish(&result);
     Ok(match print(cli, &options, &result?) {
         Printed::Done => ExitCode::SUCCESS,
         Printed::Failed => ExitCode::FAILURE,

@@ -10,6 +10,9 @@ pub trait Observer: Sync {
     /// Reports that a phase begins. The build goes on when the call returns.
     fn phase(&self, _phase: Phase) {}
 
+    /// Reports a number of further entries that the scan has found.
+    fn scanned(&self, _entries: u64) {}
+
     /// Reports a number of further bytes of contents that are in the image.
     fn advance(&self, _bytes: u64) {}
 

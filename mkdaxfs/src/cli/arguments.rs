@@ -7,6 +7,7 @@ use std::slice;
 
 use clap::{ArgAction, Args, ValueEnum};
 use daxfs_cli::arguments::Threads;
+use daxfs_cli::progress::ProgressArgs;
 use daxfs_format::Timestamp;
 
 use super::values;
@@ -211,6 +212,9 @@ pub(super) struct RunArgs {
     /// Print each step, and each file that is left out
     #[arg(short, long)]
     pub(super) verbose: bool,
+
+    #[command(flatten)]
+    pub(super) progress: ProgressArgs,
 
     /// Print the summary as JSON
     #[arg(long)]

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser};
+use daxfs_cli::progress::Show;
 use daxfs_format::Timestamp;
 
 use self::arguments::{ImageArgs, LayoutArgs, RunArgs, TreeArgs};
@@ -139,6 +140,15 @@ impl Cli {
             (true, _) => Print::Nothing,
             (_, true) => Print::Everything,
             _ => Print::Summary,
+        }
+    }
+
+    /// The form of the progress.
+    #[must_use]
+    pub fn show(&self) -> Show {
+        match self.print() {
+            Print::Nothing => self.run.progress.quiet(),
+            Print::Summary | Print::Everything => self.run.progress.show(),
         }
     }
 

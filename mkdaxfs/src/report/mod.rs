@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use daxfs_cli::number::{plural, size};
 use daxfs_cli::program::{Chain, Program};
-use daxfs_cli::progress::{Bar, Show};
+use daxfs_cli::progress::{self, Progress, Show, Unit};
 use mkdaxfs::cli::Print;
 use mkdaxfs::{shown, Error, LeftOut, Observer, Phase};
 
@@ -19,21 +19,22 @@ pub(crate) const PROGRAM: Program = Program::new("mkdaxfs");
 /// The observer that reports to standard error.
 pub(crate) struct Reporter {
     print: Print,
-    bar: Bar,
+    progress: Progress,
+    /// The sum of the sizes of all regular files, and the bytes of them that are in the image.
+    bytes: AtomicU64,
+    copied: AtomicU64,
     start: Instant,
     /// Number of files with attributes that the image does not hold.
     foreign: AtomicU64,
 }
 
 impl Reporter {
-    pub(crate) fn new(print: Print) -> Self {
-        let show = match print {
-            Print::Nothing => Show::Never,
-            Print::Summary | Print::Everything => Show::OnTerminal,
-        };
+    pub(crate) fn new(print: Print, show: Show) -> Self {
         Self {
             print,
-            bar: Bar::new(show, "scanning", 0),
+            progress: Progress::new(PROGRAM, show),
+            bytes: AtomicU64::new(0),
+            copied: AtomicU64::new(0),
             start: Instant::now(),
             foreign: AtomicU64::new(0),
         }
@@ -43,18 +44,39 @@ impl Reporter {
     fn step(&self, text: &str) {
         if self.print == Print::Everything {
             let seconds = self.start.elapsed().as_secs_f64();
-            self.bar.print(format_args!("[{seconds:7.3}] {text}"));
+            self.progress.print(format_args!("[{seconds:7.3}] {text}"));
         }
     }
 
-    /// Takes the bar off the terminal.
-    pub(crate) fn clear(&self) {
-        self.bar.finish();
+    /// Shows the progress of a phase.
+    fn show(&self, name: &'static str, title: &'static str, unit: Unit) {
+        let (done, total) = match unit {
+            Unit::Bytes => {
+                let bytes = self.bytes.load(Ordering::Relaxed);
+                (self.copied.load(Ordering::Relaxed), Some(bytes))
+            }
+            Unit::Entries | Unit::Steps => (0, None),
+        };
+        self.progress.begin(progress::Phase {
+            name,
+            title,
+            unit,
+            done,
+            total,
+        });
     }
 
-    /// Takes the bar off the terminal, and warns of attributes that the image does not hold.
-    pub(crate) fn finish(&self) {
-        self.bar.finish();
+    /// Takes the progress off the terminal.
+    pub(crate) fn clear(&self) {
+        self.progress.clear();
+    }
+
+    /// Takes the progress off the terminal, and warns of attributes that the image does not hold.
+    pub(crate) fn finish<T>(&self, result: &mkdaxfs::Result<T>) {
+        match result {
+            Ok(_) => self.progress.end(),
+            Err(_) => self.progress.clear(),
+        }
         let foreign = self.foreign.load(Ordering::Relaxed);
         if foreign != 0 && self.print != Print::Nothing {
             PROGRAM.message(format_args!(
@@ -70,34 +92,43 @@ impl Observer for Reporter {
     fn phase(&self, phase: Phase) {
         match phase {
             Phase::Scan => {
-                self.bar.tick();
+                self.copied.store(0, Ordering::Relaxed);
+                self.show("scan", "scanning", Unit::Entries);
                 self.step("scanning the tree");
             }
             Phase::Compare { entries, bytes } => {
-                self.bar.set_bytes(bytes);
-                self.bar.set_step("comparing");
+                self.bytes.store(bytes, Ordering::Relaxed);
+                self.show("compare", "comparing", Unit::Bytes);
                 let bytes = size(bytes);
                 self.step(&format!("comparing files: {entries} entries, {bytes}"));
             }
             Phase::Copy => {
-                self.bar.set_step("copying");
+                self.show("copy", "copying", Unit::Bytes);
                 self.step("copying contents");
             }
-            Phase::Metadata => self.step("writing metadata"),
+            Phase::Metadata => {
+                self.show("metadata", "describing", Unit::Steps);
+                self.step("writing metadata");
+            }
             Phase::Publish => {
-                self.bar.set_step("syncing");
+                self.show("publish", "syncing", Unit::Steps);
                 self.step("waiting for the disk");
             }
         }
     }
 
+    fn scanned(&self, entries: u64) {
+        self.progress.advance(entries);
+    }
+
     fn advance(&self, bytes: u64) {
-        self.bar.advance(bytes);
+        self.copied.fetch_add(bytes, Ordering::Relaxed);
+        self.progress.advance(bytes);
     }
 
     fn skipped(&self, error: &Error) {
         if self.print != Print::Nothing {
-            self.bar
+            self.progress
                 .print(format_args!("mkdaxfs: warning: left out: {}", Chain(error)));
         }
     }

@@ -89,7 +89,8 @@ fn print_layout(out: &mut dyn Write, s: &Summary) -> io::Result<()> {
         "  mappable  {}, of which {} by huge pages ({})",
         size(s.mappable_bytes),
         size(s.huge_bytes),
-        percent(s.huge_bytes, s.mappable_bytes)
+        // The last huge page of a content may map its padding too.
+        percent(s.huge_bytes, s.mappable_bytes.saturating_add(s.tail_bytes))
     )?;
     writeln!(
         out,

@@ -12,6 +12,7 @@ use super::listing::{Found, Listing};
 use super::root::Directory;
 use super::way::Way;
 use crate::error::{Error, Result};
+use crate::num::len64;
 use crate::observer::Observer;
 use crate::own::FileKey;
 use crate::pool::{self, lock};
@@ -47,6 +48,7 @@ fn run(shared: Listers<'_>, answer: &Answer, tree: &mut TreeBuilder) -> Result<N
     let root = tree
         .add(root)
         .map_err(|limit| limit.at(shared.directory.path.clone()))?;
+    shared.observer.scanned(1);
     let state = State {
         shared,
         tree,
@@ -133,6 +135,7 @@ impl State<'_> {
     /// Enters the files of a directory into the tree.
     fn enter(&mut self, way: &Arc<Way>, mut listing: Listing) {
         let files = std::mem::take(&mut listing.files);
+        self.shared.observer.scanned(len64(files.len()));
         let mut children = Vec::with_capacity(files.len());
         for file in files {
             let name = listing.name(&file);
