@@ -24,7 +24,7 @@ use crate::write::{describe, Job};
 /// Builds an image.
 ///
 /// # Errors
-/// See [`Error`](crate::Error). With one exception, no image has appeared, and one that existed is
+/// See [`Error`]. With one exception, no image has appeared, and one that existed is
 /// as it was.
 pub fn build(options: &Options, observer: &dyn Observer) -> Result<Summary> {
     let start = Instant::now();

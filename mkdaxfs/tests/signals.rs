@@ -23,6 +23,14 @@ const ENDING: [Signal; 6] = [
     Signal::XCPU,
 ];
 
+/// Returns true if this process ignores a signal, as under nohup: its children do too.
+fn is_ignored(signal: Signal) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = line.and_then(|line| u64::from_str_radix(line.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal.as_raw() - 1) & 1 == 1)
+}
+
 /// A build whose image goes to a FIFO: it waits there for a reader.
 struct Waiting {
     child: Child,
@@ -66,7 +74,7 @@ impl Waiting {
 
 #[test]
 fn a_signal_ends_the_build_and_says_that_nothing_was_written() {
-    for signal in ENDING {
+    for signal in ENDING.into_iter().filter(|&signal| !is_ignored(signal)) {
         let scene = Scene::new();
         scene.write("file", noise(1, 300_000));
         // Without a core file.
@@ -86,9 +94,9 @@ fn a_signal_that_finds_a_part_of_the_image_written_says_so() {
     let build = Waiting::start(&scene, "");
     let mut fifo = File::open(scene.image()).unwrap();
     fifo.read_exact(&mut [0; 4096]).unwrap();
-    build.kill(Signal::INT);
+    build.kill(Signal::TERM);
     let (ended, messages) = build.end();
-    assert_eq!(ended, Some(Signal::INT.as_raw()));
+    assert_eq!(ended, Some(Signal::TERM.as_raw()));
     let image = scene.image();
     let expected = format!(
         "mkdaxfs: interrupted; the image {} is incomplete\n",

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Files that vanish or change during a build, and trees that a library pretends.
 
-#![allow(clippy::unwrap_used, reason = "a test may end where it fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test may end where it fails, and says what it leaves out"
+)]
 
 mod support;
 
@@ -13,6 +17,9 @@ use std::sync::Mutex;
 use daxfs_image::format::InodeKind;
 use mkdaxfs::{build, Error, Existing, Keep, Observer, Options, Phase, Unreadable};
 use support::{check, inode, noise, Scene};
+
+/// A change of a file.
+type Act = fn(&Path);
 
 /// Does something to the tree when the scan has ended, and notes what is left out.
 struct Churn<'a> {
@@ -47,7 +54,7 @@ fn build_under(act: &(dyn Fn() + Sync), options: &Options) -> (mkdaxfs::Result<(
 
 #[test]
 fn files_that_change_during_the_build_fail_it_or_are_left_out() {
-    let acts: [(&str, fn(&Path)); 4] = [
+    let acts: [(&str, Act); 4] = [
         ("vanishes", |path| drop(fs::remove_file(path))),
         ("grows", |path| fs::write(path, noise(2, 90_000)).unwrap()),
         ("shrinks", |path| fs::write(path, b"x").unwrap()),

@@ -15,6 +15,9 @@ use clap_complete::Shell;
 /// Returns the command with a hint for each value.
 pub(crate) fn hinted(command: Command) -> Command {
     let command = command.mut_args(|argument| {
+        if !argument.get_action().takes_values() {
+            return argument;
+        }
         let hint = hint(&argument);
         argument.value_hint(hint)
     });

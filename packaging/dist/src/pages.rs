@@ -86,7 +86,8 @@ fn write_page(command: Command, dir: &Path, date: &str, end: &str) -> Result<()>
     write(dir, &format!("{name}.{SECTION}"), &page)
 }
 
-/// Gives the page its title, and writes its empty lines as breaks of paragraphs.
+/// Gives the page its title, writes its empty lines as breaks of paragraphs, and drops repeated
+/// breaks of lines.
 fn titled(name: &str, body: &str, date: &str) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let mut page = String::new();
@@ -95,6 +96,7 @@ fn titled(name: &str, body: &str, date: &str) -> String {
         let before_macro = lines.peek().is_none_or(|next| next.starts_with('.'));
         match line {
             "" if before_macro => {}
+            ".br" if page.ends_with(".br\n") => {}
             "" => page += ".sp\n",
             line if line.starts_with(".TH ") => {
                 page += &format!(

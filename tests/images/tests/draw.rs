@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Drawn mutants can be drawn again, and every stage finds some.
+
+#![allow(clippy::print_stdout, reason = "counts of a test")]
 #![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
 use std::collections::BTreeMap;

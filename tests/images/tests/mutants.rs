@@ -3,6 +3,8 @@
 //!
 //! These are the quick runs; `cargo xtask hostile` makes the full ones.
 
+#![allow(clippy::print_stdout, reason = "counts of a test")]
+
 use daxfs_format::Rule;
 use daxfs_hostile::mutate::{self, Counts, Extent};
 use daxfs_hostile::reference::reference;

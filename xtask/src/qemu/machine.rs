@@ -276,10 +276,15 @@ impl Machine {
             Chipset::Iommu => "intel_iommu=on ",
             Chipset::Default => "",
         };
+        // Cases store to a BAR whose image is mounted, which the kernel would forbid.
+        let stores = match self.shared_memory().next() {
+            Some(_) => "iomem=relaxed ",
+            None => "",
+        };
         let init = arguments.to_words().join(" ");
         format!(
             "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 loglevel=6 no_timer_check \
-             {more}{iommu}{reserved}-- {init}"
+             {more}{iommu}{stores}{reserved}-- {init}"
         )
     }
 }

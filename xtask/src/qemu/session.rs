@@ -55,8 +55,8 @@ impl Session {
                 peers: files.peers.clone(),
                 ram: guest.ram,
                 window: match guest.memory {
-                    Memory::LowBar => Window::Low,
-                    Memory::Bar | Memory::Reserved => Window::High,
+                    Memory::Bar => Window::High,
+                    Memory::LowBar | Memory::Reserved => Window::Low,
                 },
                 chipset: guest.chipset,
                 ..Machine::new(artifacts, files.initramfs.clone(), image, processor)

@@ -143,7 +143,7 @@ pub enum Memory {
 pub enum Chipset {
     /// The chipset of QEMU's default machine.
     Default,
-    /// One with an IOMMU, and a device behind it that no driver of the kernel knows.
+    /// A chipset with an IOMMU, and a device behind it that no driver of the kernel knows.
     Iommu,
 }
 

@@ -274,9 +274,9 @@ fn range_of(map: &Map) -> Result<(u64, u64)> {
 /// Faults that userfaultfd can take over.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum FaultMode {
-    /// Faults on pages that do not exist.
+    /// Faults of pages that do not exist.
     Missing,
-    /// Faults on pages that the page cache has.
+    /// Faults of pages that the page cache has.
     Minor,
 }
 

@@ -51,6 +51,9 @@ struct Container {
 
 impl Container {
     fn open() -> Result<Self> {
+        // The emulated IOMMU does not remap interrupts.
+        let permit = "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts";
+        order(permit, "1")?;
         let open = |path: &str| {
             let file = File::options().read(true).write(true).open(path);
             file.with_context(|| format!("cannot open {path}"))
