@@ -53,7 +53,7 @@ pub struct Summary {
     pub hole_bytes: u64,
     /// Zeros between the ends of contents and the ends of their pages.
     pub tail_bytes: u64,
-    /// Pages that alignment leaves empty.
+    /// Pages that alignment leaves empty, and the room for digests that shared contents leave.
     pub padding_bytes: u64,
     /// Bytes of contents that can be mapped from the image.
     pub mappable_bytes: u64,
