@@ -3,7 +3,8 @@
 //!
 //! A pattern with a slash (but not only at its end) is compared with the whole path below the
 //! source, one without with the name alone, at any depth. A slash at the end lets it match
-//! directories only. `*` and `?` do not match a slash, `**` does.
+//! directories only. `*` and `?` do not match a slash, `**` does. Slashes and `./` at the beginning
+//! do not count, but make the pattern one with a slash.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -57,6 +58,17 @@ impl Exclude {
     }
 }
 
+/// A pattern without the `./` and slashes that it begins with: paths below the source have none.
+fn below(mut pattern: &str) -> &str {
+    while let Some(rest) = pattern
+        .strip_prefix("./")
+        .or_else(|| pattern.strip_prefix('/'))
+    {
+        pattern = rest;
+    }
+    pattern
+}
+
 fn bad_pattern(source: globset::Error) -> Error {
     Error::Pattern { line: None, source }
 }
@@ -71,7 +83,7 @@ impl Patterns {
             } else {
                 &mut names
             };
-            let pattern = whole.strip_prefix('/').unwrap_or(whole);
+            let pattern = below(whole);
             let glob = GlobBuilder::new(pattern).literal_separator(true).build();
             set.add(glob.map_err(bad_pattern)?);
         }
@@ -121,6 +133,12 @@ mod tests {
     fn a_glob_with_slash_matches_whole_paths() {
         assert!(matches("/b", b"b", FILE));
         assert!(!matches("/b", b"a/b", FILE));
+        for glob in ["./b", "././b", ".//b", "//b", "/./b"] {
+            assert!(matches(glob, b"b", FILE), "{glob}");
+            assert!(!matches(glob, b"a/b", FILE), "{glob}");
+        }
+        assert!(!matches("./.b", b"b", FILE));
+        assert!(matches("./.b", b".b", FILE));
         assert!(matches("a/*", b"a/b", FILE));
         assert!(!matches("a/*", b"a/b/c", FILE));
         assert!(matches("a/**/d", b"a/b/c/d", FILE));

@@ -11,6 +11,7 @@
 //! | `builder` | adding nodes and names |
 //! | `sets` | attribute sets, each of which is stored once |
 //! | `xattrs` | encoding of the attributes of a file as a set |
+//! | `storage` | attributes that a file system keeps for itself |
 //! | `limits` | limits of the format that a file of any source must respect |
 //! | `enforced` | tests of the rules that the builder enforces |
 //! | `number` | inode numbers, link counts and paths |
@@ -22,6 +23,7 @@ pub(crate) mod limits;
 pub(crate) mod node;
 mod number;
 mod sets;
+mod storage;
 pub(crate) mod xattrs;
 
 use daxfs_format::directory::ENTRY_SIZE;

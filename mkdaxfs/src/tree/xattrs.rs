@@ -8,6 +8,7 @@ use daxfs_format::{FileType, Namespace};
 use zerocopy::{FromBytes as _, IntoBytes as _};
 
 use super::limits::Limit;
+use super::storage::is_of_storage;
 use crate::num::{len64, round_up, to_usize};
 
 /// The attributes of a file in the order and encoding of the format; empty without attributes.
@@ -72,17 +73,22 @@ fn decode_one(set: &[u8]) -> Option<(Attribute, &[u8])> {
 }
 
 impl<'a> KnownNames<'a> {
-    /// Sorts full names, and leaves out those of namespaces that the format does not hold. A name
-    /// that is listed twice counts once.
+    /// Sorts full names, and leaves out those of namespaces that the format does not hold, and those
+    /// that file systems [keep for themselves](super::storage). A name that is listed twice counts
+    /// once.
     ///
     /// # Errors
     /// When the names that are left are longer than a list of Linux may be.
     pub(crate) fn of(full: &[&'a [u8]]) -> Result<Self, Limit> {
-        let mut sorted: Vec<_> = full
-            .iter()
-            .filter_map(|&full| Namespace::split(full).map(|(space, name)| (space, name, full)))
-            .collect();
-        let foreign = full.len() - sorted.len();
+        let own = full.iter().copied().filter(|name| !is_of_storage(name));
+        let split = |full| (full, Namespace::split(full));
+        let (mut sorted, mut foreign) = (Vec::new(), 0);
+        for (full, parts) in own.map(split) {
+            match parts {
+                Some((space, name)) => sorted.push((space, name, full)),
+                None => foreign += 1,
+            }
+        }
         sorted.sort_unstable();
         sorted.dedup();
         let lengths = sorted.iter().map(|(_, _, full)| len64(full.len()) + 1);
