@@ -225,7 +225,7 @@ fn an_interrupted_extraction_says_what_is_left() {
         std::thread::yield_now();
     }
     let id = rustix::process::Pid::from_child(&child);
-    let _ = rustix::process::kill_process(id, rustix::process::Signal::INT);
+    let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
     let output = child.wait_with_output().unwrap();
     if output.status.success() {
         return not_tested("the extraction was complete before the signal");

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::adjust::adjust;
@@ -13,6 +14,7 @@ use crate::own::OwnDirectory;
 use crate::plan::inputs::Inputs;
 use crate::plan::ordered::Ordered;
 use crate::source::directory::Directory;
+use crate::source::exclude::Exclude;
 use crate::source::joined::Joined;
 use crate::source::{pretending, Source};
 use crate::summary::{self, Summary};
@@ -69,19 +71,24 @@ fn attempt(
 ) -> Result<Summary> {
     observer.phase(Phase::Scan);
     let own = OwnDirectory::default();
-    let mut source = open_sources(options, &own, unreadable)?;
-    build_from(&mut source, &own, options, observer)
+    let exclude = Arc::new(Exclude::new(&options.exclude)?);
+    let mut source = open_sources(options, (&own, &exclude), unreadable)?;
+    let summary = build_from(&mut source, &own, options, observer)?;
+    exclude
+        .unmatched()
+        .for_each(|glob| observer.unmatched(glob));
+    Ok(summary)
 }
 
 /// Opens the sources that the options name.
 fn open_sources(
     options: &Options,
-    own: &OwnDirectory,
+    (own, exclude): (&OwnDirectory, &Arc<Exclude>),
     unreadable: &HashSet<PathBuf>,
 ) -> Result<Joined> {
     let mut joined = Joined::default();
     for spec in &options.sources {
-        let mut directory = Directory::open(spec, options, own.clone())?;
+        let mut directory = Directory::open(spec, options, own.clone(), exclude.clone())?;
         directory.leave_out(unreadable);
         joined.push(&spec.path, &spec.prefix, Box::new(directory))?;
     }

@@ -19,6 +19,9 @@ pub trait Observer: Sync {
     /// Reports a file, or part of one, that is not in the image.
     fn left_out(&self, _path: &Path, _why: LeftOut) {}
 
+    /// Reports a pattern of files to leave out that has matched nothing.
+    fn unmatched(&self, _glob: &str) {}
+
     /// Reports a file that is not in the image because it cannot be read, or has changed.
     fn skipped(&self, _error: &Error) {}
 }

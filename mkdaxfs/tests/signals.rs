@@ -128,7 +128,8 @@ fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
 /// contents are copied: its output file is open. The last message finds no room either.
 #[test]
 fn a_signal_ends_a_build_that_waits_for_its_terminal() {
-    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+    let signals = [Signal::INT, Signal::TERM, Signal::HUP];
+    for signal in signals.into_iter().filter(|&signal| !is_ignored(signal)) {
         let scene = Scene::new();
         scene.write("file", noise(1, 3_000_000));
         let (_read, write) = rustix::pipe::pipe().unwrap();

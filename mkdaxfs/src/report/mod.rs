@@ -126,6 +126,16 @@ impl Observer for Reporter {
         self.progress.advance(bytes);
     }
 
+    fn unmatched(&self, glob: &str) {
+        if self.print != Print::Nothing {
+            let glob = shown(Path::new(glob));
+            self.progress.print(format_args!(
+                "mkdaxfs: warning: the pattern {glob} matches nothing; patterns are compared with \
+                 paths in the image"
+            ));
+        }
+    }
+
     fn skipped(&self, error: &Error) {
         if self.print != Print::Nothing {
             self.progress

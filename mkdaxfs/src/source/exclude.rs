@@ -9,6 +9,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use daxfs_format::FileType;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
@@ -26,8 +27,16 @@ pub(crate) struct Exclude {
 
 #[derive(Debug)]
 struct Patterns {
-    paths: GlobSet,
-    names: GlobSet,
+    paths: Globs,
+    names: Globs,
+}
+
+/// Globs that are compared with one text.
+#[derive(Debug, Default)]
+struct Globs {
+    set: GlobSet,
+    /// The globs as they were given, each with a note that it has matched.
+    given: Vec<(String, AtomicBool)>,
 }
 
 impl Exclude {
@@ -49,6 +58,18 @@ impl Exclude {
     /// Returns true if there are no patterns.
     pub(crate) fn is_empty(&self) -> bool {
         self.any.is_empty() && self.directories.is_empty()
+    }
+
+    /// The patterns that have matched nothing so far.
+    pub(crate) fn unmatched(&self) -> impl Iterator<Item = &str> {
+        let all = [&self.any, &self.directories];
+        let globs = all
+            .into_iter()
+            .flat_map(|patterns| [&patterns.paths, &patterns.names]);
+        let given = globs.flat_map(|globs| &globs.given);
+        given.filter_map(|(glob, has_matched)| {
+            (!has_matched.load(Ordering::Relaxed)).then_some(glob.as_str())
+        })
     }
 
     /// Returns true if the file at this path below the source is left out.
@@ -75,33 +96,50 @@ fn bad_pattern(source: globset::Error) -> Error {
 
 impl Patterns {
     fn new(globs: &[&str]) -> Result<Self> {
-        let (mut paths, mut names) = (GlobSetBuilder::new(), GlobSetBuilder::new());
-        for glob in globs {
-            let whole = glob.trim_end_matches('/');
-            let set = if whole.contains('/') {
-                &mut paths
-            } else {
-                &mut names
-            };
-            let pattern = below(whole);
-            let glob = GlobBuilder::new(pattern).literal_separator(true).build();
-            set.add(glob.map_err(bad_pattern)?);
-        }
-        let build = |set: GlobSetBuilder| set.build().map_err(bad_pattern);
+        let has_slash = |glob: &&&str| glob.trim_end_matches('/').contains('/');
+        let (paths, names): (Vec<&str>, Vec<&str>) = globs.iter().partition(has_slash);
         Ok(Self {
-            paths: build(paths)?,
-            names: build(names)?,
+            paths: Globs::new(&paths)?,
+            names: Globs::new(&names)?,
         })
     }
 
     fn is_empty(&self) -> bool {
-        self.paths.is_empty() && self.names.is_empty()
+        self.paths.given.is_empty() && self.names.given.is_empty()
     }
 
     fn matches(&self, path: &[u8]) -> bool {
         let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
-        self.paths.is_match(Path::new(OsStr::from_bytes(path)))
-            || self.names.is_match(Path::new(OsStr::from_bytes(name)))
+        self.paths.matches(path) || self.names.matches(name)
+    }
+}
+
+impl Globs {
+    fn new(globs: &[&str]) -> Result<Self> {
+        let mut set = GlobSetBuilder::new();
+        for glob in globs {
+            let pattern = below(glob.trim_end_matches('/'));
+            let glob = GlobBuilder::new(pattern).literal_separator(true).build();
+            set.add(glob.map_err(bad_pattern)?);
+        }
+        let note = |&glob: &&str| (glob.to_owned(), AtomicBool::new(false));
+        Ok(Self {
+            set: set.build().map_err(bad_pattern)?,
+            given: globs.iter().map(note).collect(),
+        })
+    }
+
+    fn matches(&self, text: &[u8]) -> bool {
+        let text = Path::new(OsStr::from_bytes(text));
+        if !self.set.is_match(text) {
+            return false;
+        }
+        for index in self.set.matches(text) {
+            if let Some((_, has_matched)) = self.given.get(index) {
+                has_matched.store(true, Ordering::Relaxed);
+            }
+        }
+        true
     }
 }
 
@@ -150,6 +188,16 @@ mod tests {
         assert!(matches("b/", b"a/b", FileType::Directory));
         assert!(!matches("b/", b"a/b", FILE));
         assert!(matches("/a/b/", b"a/b", FileType::Directory));
+    }
+
+    #[test]
+    fn globs_that_match_nothing_are_known() {
+        let globs = ["/proc", "src/proc", "*.o", "b/"].map(str::to_owned);
+        let exclude = Exclude::new(&globs).unwrap();
+        assert!(exclude.matches(b"proc", FileType::Directory));
+        assert!(exclude.matches(b"a/c.o", FILE));
+        assert!(!exclude.matches(b"b", FILE));
+        assert_eq!(exclude.unmatched().collect::<Vec<_>>(), ["src/proc", "b/"]);
     }
 
     #[test]

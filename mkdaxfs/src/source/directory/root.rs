@@ -8,6 +8,7 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use daxfs_format::FileType;
 use rustix::fs::CWD;
@@ -40,7 +41,7 @@ pub(crate) struct Directory {
 /// The options of a scan.
 #[derive(Debug)]
 pub(super) struct Rules {
-    pub(super) exclude: Exclude,
+    pub(super) exclude: Arc<Exclude>,
     pub(super) boundary: Boundary,
     pub(super) xattrs: Keep,
     pub(super) hard_links: Keep,
@@ -52,19 +53,24 @@ pub(super) struct Rules {
 
 impl Directory {
     /// Opens one of the directories that the options name, for a build that changes the directory
-    /// `own`.
+    /// `own` and leaves out what `exclude` matches.
     ///
     /// # Errors
-    /// When it cannot be opened, or a pattern is malformed.
-    pub(crate) fn open(spec: &SourceSpec, options: &Options, own: OwnDirectory) -> Result<Self> {
-        Self::open_with(spec, options, own, Box::new(System))
+    /// When it cannot be opened.
+    pub(crate) fn open(
+        spec: &SourceSpec,
+        options: &Options,
+        own: OwnDirectory,
+        exclude: Arc<Exclude>,
+    ) -> Result<Self> {
+        Self::open_with(spec, options, (own, exclude), Box::new(System))
     }
 
     /// Opens a directory, and reads it by these calls.
     pub(crate) fn open_with(
         spec: &SourceSpec,
         options: &Options,
-        own: OwnDirectory,
+        (own, exclude): (OwnDirectory, Arc<Exclude>),
         calls: Box<dyn Calls>,
     ) -> Result<Self> {
         let path = spec.path.clone();
@@ -76,7 +82,7 @@ impl Directory {
             calls,
             open,
             unreadable: HashSet::new(),
-            rules: Rules::of(options)?,
+            rules: Rules::of(options, exclude),
             prefix: spec.prefix.clone(),
             root: NodeId::ROOT,
             own,
@@ -130,16 +136,16 @@ impl Directory {
 }
 
 impl Rules {
-    fn of(options: &Options) -> Result<Self> {
-        Ok(Self {
-            exclude: Exclude::new(&options.exclude)?,
+    fn of(options: &Options, exclude: Arc<Exclude>) -> Self {
+        Self {
+            exclude,
             boundary: options.boundary,
             xattrs: options.xattrs,
             hard_links: options.hard_links,
             unreadable: options.unreadable,
             threads: options.thread_count(),
             image: key_of(&options.image),
-        })
+        }
     }
 }
 
