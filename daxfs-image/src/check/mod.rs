@@ -6,7 +6,7 @@
 //! | `error` | the reasons for which a check could not be completed |
 //! | `threads` | threads, and their views of the image |
 //! | [`findings`] | the findings of a check: all are counted, the first are kept |
-//! | [`hashes`] | the hashes behind a finding about one, stated and computed |
+//! | [`hashes`](mod@hashes) | the hashes behind a finding about one, stated and computed |
 //! | [`structure`] | checksums and digests of the sections, and every rule about metadata |
 //! | [`data`] | the digests of all contents |
 //! | `batches` | contents in batches of work |
