@@ -119,8 +119,10 @@ impl<'a> ExtentFault<'a> {
     /// the mark. It is unmapped when it is hit again.
     #[inline]
     fn map_folio(&self) -> Option<Outcome> {
-        if self.fault.copies_writes() {
-            // Pages that have copies among them cannot be mapped together.
+        if self.fault.copies_writes() || self.fault.unshares() {
+            // Pages that have copies among them cannot be mapped together. A page that is to be
+            // replaced by a copy needs an entry of its own: the core gives up a huge one, and
+            // would get it again for ever.
             return None;
         }
         if let Some(outcome) = self.give_folio() {

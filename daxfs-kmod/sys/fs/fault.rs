@@ -180,6 +180,12 @@ impl<'a, F: FileSystem> Fault<'a, F> {
         unsafe { (*self.vmf).flags & flag != 0 }
     }
 
+    /// Returns true if the page is to be replaced by a copy of the task's own, so that it can be
+    /// pinned.
+    pub(crate) fn unshares(&self) -> bool {
+        self.has_flag(raw::fault_flag_FAULT_FLAG_UNSHARE)
+    }
+
     /// Returns true for a write that gets a copy of the page.
     #[inline]
     pub(crate) fn is_private_write(&self) -> bool {
