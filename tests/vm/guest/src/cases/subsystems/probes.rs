@@ -13,7 +13,7 @@ use super::super::at;
 use super::super::extents::physical_address_at;
 use super::{expect_all_right, frames, order, touch};
 use crate::pattern;
-use crate::sample::{SampleFile, HUGE_FILE, MIB, PAGE, SPARSE_SIZE, WIDE_FILE};
+use crate::sample::{SampleFile, HUGE_FILE, MIB, PAGE, SPARSE_PIECES, SPARSE_SIZE, WIDE_FILE};
 use crate::sys::{self, read_text, Map};
 
 const TRACING: &str = "/sys/kernel/tracing";
@@ -31,7 +31,7 @@ const PACKED_FILE: SampleFile = SampleFile::new("odd", 14, 3 * PAGE + 700);
 const FILES: [(SampleFile, u64); 4] = [
     (WIDE_FILE, 9 * PAGE),
     (HUGE_FILE, 3 * MIB),
-    (SPARSE_FILE, 2 * MIB + PAGE),
+    (SPARSE_FILE, SPARSE_PIECES[1].0),
     (PACKED_FILE, PAGE),
 ];
 
@@ -116,7 +116,7 @@ pub(super) fn in_mappings() -> Result<()> {
 
 /// The copy in the page cache is not mapped, whatever fault is beside it.
 pub(super) fn no_copy() -> Result<()> {
-    let (file, page) = (SPARSE_FILE, 2 * MIB + PAGE);
+    let (file, page) = (SPARSE_FILE, SPARSE_PIECES[1].0);
     let probe = Probe::new(&file.path(), instruction(file, page)?)?;
     let probed = map(file)?;
     touch(&probed);
