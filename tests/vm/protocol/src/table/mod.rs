@@ -98,10 +98,13 @@ const fn on_overlay(cases: &'static [Case]) -> Guest {
 /// All suites, in the order in which they start.
 pub const SUITES: &[Suite] = &[
     ordinary("sample", &[Guest::new(Image::Sample, sample::SAMPLE)]),
-    ordinary(
-        "subsystems",
-        &[Guest::new(Image::Sample, subsystems::SUBSYSTEMS)],
-    ),
+    Suite {
+        scope: Scope::Full,
+        ..ordinary(
+            "subsystems",
+            &[Guest::new(Image::Sample, subsystems::SUBSYSTEMS)],
+        )
+    },
     ordinary(
         "debian",
         &[Guest {
