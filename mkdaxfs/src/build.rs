@@ -2,6 +2,7 @@
 //! The build: scan, compare, copy, look again, describe, publish.
 
 use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,9 +17,12 @@ use crate::plan::ordered::Ordered;
 use crate::source::directory::Directory;
 use crate::source::exclude::Exclude;
 use crate::source::joined::Joined;
+use crate::source::problems::Problems;
 use crate::source::{pretending, Source};
 use crate::summary::{self, Summary};
 use crate::tree::builder::TreeBuilder;
+use crate::tree::node::NodeId;
+use crate::tree::Tree;
 use crate::write::output::Output;
 use crate::write::passes::copy_contents;
 use crate::write::{describe, Job};
@@ -122,14 +126,31 @@ fn build_from(
         inputs,
         output: &output,
     };
-    let mut image = output.while_syncing(|| copy_contents(job, &ordered))?;
-    source.recheck(&tree, &ordered.order)?;
+    let mut image = output
+        .while_syncing(|| copy_contents(job, &ordered))
+        .map_err(|error| with_others(error, source, &tree, &ordered.order))?;
+    source.recheck(&tree, &ordered.order, observer)?;
     observer.phase(Phase::Metadata);
     let sealed = describe(job, &ordered, &mut image)?;
     let summary = summary::of(&tree, &image, &sealed);
     observer.phase(Phase::Publish);
     output.publish(image.sections.image_size())?;
     Ok(summary)
+}
+
+/// An error of reading, with all other files that cannot be opened if it is one of them.
+fn with_others(error: Error, source: &dyn Source, tree: &Tree, order: &[NodeId]) -> Error {
+    let is_denied = |error: &Error| matches!(error, Error::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied);
+    if !is_denied(&error) {
+        return error;
+    }
+    let all = source.unreadable(tree, order);
+    if !all.iter().any(|other| other.path() == error.path()) {
+        return error;
+    }
+    let problems = Problems::new(Unreadable::Fail, &());
+    all.into_iter().for_each(|error| problems.report(error));
+    problems.finish().err().unwrap_or(error)
 }
 
 /// The path of the first source, for a rule that the tree as a whole breaks.
@@ -139,15 +160,17 @@ fn root_path(options: &Options) -> PathBuf {
 }
 
 #[cfg(test)]
+mod odd;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::num::{len64, to_usize};
     use crate::options::{Existing, Mtime, Overrides};
     use crate::source::{OpenFile, Reader};
-    use crate::tree::builder::{hash_of, Child, NewKind, NewNode};
-    use crate::tree::node::{NodeId, Status};
+    use crate::tree::builder::{Child, NewKind, NewNode};
+    use crate::tree::node::{hash_of, Status};
     use crate::tree::xattrs::EncodedSet;
-    use crate::tree::Tree;
     use daxfs_format::Timestamp;
     use std::fs;
     use std::os::unix::fs::{symlink, PermissionsExt as _};
@@ -248,7 +271,7 @@ mod tests {
             Box::new(self)
         }
 
-        fn recheck(&self, _: &Tree, _: &[NodeId]) -> Result<()> {
+        fn recheck(&self, _: &Tree, _: &[NodeId], _: &dyn Observer) -> Result<()> {
             Ok(())
         }
 

@@ -24,6 +24,9 @@ pub trait Observer: Sync {
 
     /// Reports a file that is not in the image because it cannot be read, or has changed.
     fn skipped(&self, _error: &Error) {}
+
+    /// Reports a directory that has changed since the scan. The image has it as the scan found it.
+    fn outdated(&self, _error: &Error) {}
 }
 
 /// Ignores all reports.

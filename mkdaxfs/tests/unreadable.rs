@@ -137,3 +137,91 @@ fn an_environment_that_pretends_without_its_library_is_refused() {
         assert!(!scene.image().exists());
     }
 }
+
+/// Files that patterns leave out may come and go, in the scan and after it. Others may not.
+#[test]
+fn churn_in_what_is_left_out_does_not_fail_a_build() {
+    let scene = Scene::new();
+    scene.write("d/stays", noise(1, 50_000));
+    let at = |name: &str| scene.source().join(name);
+    let options = Options {
+        exclude: vec!["/d/*.tmp".to_owned(), "cache/".to_owned()],
+        existing: Existing::Replace,
+        ..scene.options()
+    };
+    let succeeds = |act: &(dyn Fn() + Sync)| build_under(act, &options).0.is_ok();
+    assert!(succeeds(&|| fs::write(at("d/1.tmp"), "x").unwrap()));
+    assert!(succeeds(&|| fs::remove_file(at("d/1.tmp")).unwrap()));
+    assert!(succeeds(&|| fs::create_dir(at("d/cache")).unwrap()));
+    assert!(!succeeds(&|| fs::write(at("d/new"), "x").unwrap()));
+    fs::remove_file(at("d/new")).unwrap();
+    // A file of the tree vanishes; the directory itself changes.
+    scene.write("d/empty", "");
+    assert!(!succeeds(&|| fs::remove_file(at("d/empty")).unwrap()));
+    let mode = std::os::unix::fs::PermissionsExt::from_mode;
+    assert!(!succeeds(
+        &|| fs::set_permissions(at("d"), mode(0o700)).unwrap()
+    ));
+    assert!(succeeds(&|| ()));
+}
+
+/// A directory that changes is not left out with all that is in it.
+#[test]
+fn a_directory_that_changes_is_kept_as_the_scan_found_it() {
+    struct Watcher<'a>(&'a Path, Mutex<Vec<String>>);
+    impl Observer for Watcher<'_> {
+        fn phase(&self, phase: Phase) {
+            if phase == Phase::Copy {
+                fs::write(self.0, "x").unwrap();
+            }
+        }
+
+        fn skipped(&self, error: &Error) {
+            panic!("{error}");
+        }
+
+        fn outdated(&self, error: &Error) {
+            self.1.lock().unwrap().push(error.to_string());
+        }
+    }
+    let scene = Scene::new();
+    scene.write("d/stays", noise(1, 50_000));
+    for new in ["d/new", "new"] {
+        let new = scene.source().join(new);
+        let watcher = Watcher(&new, Mutex::default());
+        let options = Options {
+            unreadable: Unreadable::LeaveOut,
+            existing: Existing::Replace,
+            ..scene.options()
+        };
+        build(&options, &watcher).unwrap();
+        assert_eq!(watcher.1.into_inner().unwrap().len(), 1);
+        let image = check(&scene.image(), Keep::Yes);
+        assert_eq!(inode(&image, b"/d/stays").size, 50_000);
+        fs::remove_file(new).unwrap();
+    }
+}
+
+#[test]
+fn a_pattern_that_matches_nothing_is_reported() {
+    let scene = Scene::new();
+    scene.write("d/file", "x");
+    let run = |glob: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_mkdaxfs"))
+            .args(["-f", "--exclude", glob])
+            .args([scene.source(), scene.image()])
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    for glob in ["./d/file", "/d", "d/", "f*", "{d,e}", "**/file"] {
+        assert_eq!(run(glob), "", "{glob}");
+    }
+    let whole = scene.source().join("d").into_os_string().into_string();
+    for glob in ["source/d", &whole.unwrap(), "file/", "g"] {
+        let warning = run(glob);
+        assert!(warning.contains("matches nothing"), "{warning}");
+        assert!(warning.contains(glob), "{warning}");
+    }
+}

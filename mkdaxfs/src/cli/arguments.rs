@@ -54,8 +54,8 @@ pub(super) struct TreeArgs {
     ///
     /// A glob with a slash is compared with the path below SOURCE, one without with names at any
     /// depth. With a slash at its end it matches directories only. `*` and `?` stop at slashes,
-    /// `**` does not, and `{a,b}` matches `a` or `b`. The files in a directory go with it. May be
-    /// repeated.
+    /// `**` does not, and `{a,b}` matches `a` or `b`. `?` is one byte. The files in a directory go
+    /// with it, and may change during the build. May be repeated.
     #[arg(long, value_name = "GLOB", action = ArgAction::Append)]
     exclude: Vec<String>,
 

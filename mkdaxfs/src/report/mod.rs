@@ -143,6 +143,15 @@ impl Observer for Reporter {
         }
     }
 
+    fn outdated(&self, error: &Error) {
+        if self.print != Print::Nothing {
+            let error = Chain(error);
+            self.progress.print(format_args!(
+                "mkdaxfs: warning: {error}; the image has the directory as the scan found it"
+            ));
+        }
+    }
+
     fn left_out(&self, path: &Path, why: LeftOut) {
         if why == LeftOut::Xattr {
             self.foreign.fetch_add(1, Ordering::Relaxed);

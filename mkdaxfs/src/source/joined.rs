@@ -100,15 +100,18 @@ impl Source for Joined {
         })
     }
 
-    fn recheck(&self, tree: &Tree, order: &[NodeId]) -> Result<()> {
+    fn recheck(&self, tree: &Tree, order: &[NodeId], observer: &dyn Observer) -> Result<()> {
         for part in &self.parts {
-            let own = order
-                .iter()
-                .filter(|node| part.nodes.contains(&node.index()));
-            let own: Vec<NodeId> = own.copied().collect();
-            part.source.recheck(tree, &own)?;
+            part.source.recheck(tree, &part.nodes_in(order), observer)?;
         }
         Ok(())
+    }
+
+    fn unreadable(&self, tree: &Tree, order: &[NodeId]) -> Vec<Error> {
+        let parts = self.parts.iter();
+        parts
+            .flat_map(|part| part.source.unreadable(tree, &part.nodes_in(order)))
+            .collect()
     }
 
     fn path(&self, tree: &Tree, node: NodeId) -> PathBuf {
@@ -124,6 +127,14 @@ impl Part {
     fn names(&self) -> impl Iterator<Item = &[u8]> {
         let names = self.prefix.split(|&byte| byte == b'/');
         names.filter(|_| !self.prefix.is_empty())
+    }
+
+    /// The nodes of the source, in the same order.
+    fn nodes_in(&self, order: &[NodeId]) -> Vec<NodeId> {
+        let own = order
+            .iter()
+            .filter(|node| self.nodes.contains(&node.index()));
+        own.copied().collect()
     }
 
     /// Scans the source. A source adds its nodes one after the other.

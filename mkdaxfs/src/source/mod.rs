@@ -45,7 +45,7 @@ pub(crate) mod problems;
 use std::ops::Range;
 use std::path::PathBuf;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::observer::Observer;
 use crate::tree::builder::TreeBuilder;
 use crate::tree::node::NodeId;
@@ -67,7 +67,12 @@ pub(crate) trait Source: Sync {
     ///
     /// # Errors
     /// When something has changed.
-    fn recheck(&self, tree: &Tree, order: &[NodeId]) -> Result<()>;
+    fn recheck(&self, tree: &Tree, order: &[NodeId], observer: &dyn Observer) -> Result<()>;
+
+    /// The files with contents that cannot be opened, for a message that names all of them.
+    fn unreadable(&self, _tree: &Tree, _order: &[NodeId]) -> Vec<Error> {
+        Vec::new()
+    }
 
     /// The path of a node, for messages.
     fn path(&self, tree: &Tree, node: NodeId) -> PathBuf;

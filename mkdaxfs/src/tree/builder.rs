@@ -9,10 +9,9 @@
 
 use daxfs_format::limits::{MAX_DIRECTORY, MAX_INO};
 use daxfs_format::{FileType, NameHash};
-use daxfs_image::hash::Xxh64;
 
 use super::limits::{check_name, check_size, check_status, check_target, file_type, Limit};
-use super::node::{Children, Entry, Node, NodeId, NodeKind, Span, Status};
+use super::node::{hash_of, Children, Entry, Node, NodeId, NodeKind, Span, Status};
 use super::sets::Sets;
 use super::xattrs::EncodedSet;
 use super::Tree;
@@ -71,11 +70,6 @@ impl From<Limit> for RefusedNames {
     fn from(limit: Limit) -> Self {
         Self { child: None, limit }
     }
-}
-
-/// The hash by which names are sorted.
-pub(crate) fn hash_of(name: &[u8]) -> NameHash {
-    NameHash::of::<Xxh64>(name)
 }
 
 impl TreeBuilder {
@@ -212,7 +206,7 @@ impl TreeBuilder {
             first.checked_add(count).is_some_and(|end| end < u32::MAX)
         });
         let (first, count) = range.ok_or(Limit::Entries)?;
-        let old = len64(self.entries_of(directory).len());
+        let old = len64(self.tree.entries_of(directory).len());
         self.tree.entries.extend_from_slice(entries);
         let range = Children { first, count };
         if self.tree.unit_length(range) > MAX_DIRECTORY {
@@ -230,9 +224,7 @@ impl TreeBuilder {
 
     /// The node with this name in a directory.
     pub(crate) fn child(&self, directory: NodeId, name: &[u8]) -> Option<NodeId> {
-        let children = self.entries_of(directory);
-        let found = self.search(children, name);
-        found.ok().map(|at| children[at].node)
+        self.tree.child(directory, name)
     }
 
     /// Returns true for a directory.
@@ -251,8 +243,8 @@ impl TreeBuilder {
     ) -> Result<(), Limit> {
         self.check_directory(directory)?;
         self.check_child(&child)?;
-        let mut entries: Vec<Entry> = self.entries_of(directory).to_vec();
-        let Err(at) = self.search(&entries, child.name) else {
+        let mut entries: Vec<Entry> = self.tree.entries_of(directory).to_vec();
+        let Err(at) = self.tree.search(&entries, child.name) else {
             return Err(Limit::NameTwice);
         };
         if std::mem::replace(&mut self.named[child.node.index()], true)
@@ -267,18 +259,6 @@ impl TreeBuilder {
         };
         entries.insert(at, entry);
         self.set_entries(directory, &entries)
-    }
-
-    fn search(&self, entries: &[Entry], name: &[u8]) -> Result<usize, usize> {
-        let key = (hash_of(name), name);
-        entries.binary_search_by(|entry| (entry.hash, self.tree.name(entry)).cmp(&key))
-    }
-
-    fn entries_of(&self, directory: NodeId) -> &[Entry] {
-        match self.tree.node(directory).kind {
-            NodeKind::Directory(children) => self.tree.children(children),
-            _ => &[],
-        }
     }
 
     /// The complete tree with its inodes numbered, and the nodes in the order of their numbers.

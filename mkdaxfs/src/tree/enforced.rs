@@ -3,9 +3,9 @@
 
 use daxfs_format::Timestamp;
 
-use super::builder::{hash_of, Child, NewKind, NewNode, RefusedNames, TreeBuilder};
+use super::builder::{Child, NewKind, NewNode, RefusedNames, TreeBuilder};
 use super::limits::Limit;
-use super::node::{NodeId, Status};
+use super::node::{hash_of, NodeId, Status};
 use super::xattrs::{EncodedSet, KnownNames};
 
 const FILE: u16 = 0o100_644;

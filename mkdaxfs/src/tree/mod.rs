@@ -28,7 +28,7 @@ pub(crate) mod xattrs;
 
 use daxfs_format::directory::ENTRY_SIZE;
 
-use self::node::{Children, Entry, Node, NodeId, SetIndex, Span};
+use self::node::{hash_of, Children, Entry, Node, NodeId, NodeKind, SetIndex, Span};
 use self::sets::Sets;
 use self::xattrs::EncodedSet;
 use crate::num::{len64, to_usize};
@@ -100,6 +100,35 @@ impl Tree {
     pub(crate) fn children(&self, children: Children) -> &[Entry] {
         let first = to_usize(children.first);
         &self.entries[first..first + to_usize(children.count)]
+    }
+
+    /// The node with this name in a directory.
+    pub(crate) fn child(&self, directory: NodeId, name: &[u8]) -> Option<NodeId> {
+        let entries = self.entries_of(directory);
+        let found = self.search(entries, name);
+        found
+            .ok()
+            .and_then(|at| entries.get(at))
+            .map(|entry| entry.node)
+    }
+
+    /// The number of names in a directory.
+    pub(crate) fn child_count(&self, directory: NodeId) -> usize {
+        self.entries_of(directory).len()
+    }
+
+    /// The entries of a directory; none for another file.
+    fn entries_of(&self, directory: NodeId) -> &[Entry] {
+        match self.node(directory).kind {
+            NodeKind::Directory(children) => self.children(children),
+            _ => &[],
+        }
+    }
+
+    /// The index of a name among entries, or the one that it would have.
+    fn search(&self, entries: &[Entry], name: &[u8]) -> Result<usize, usize> {
+        let key = (hash_of(name), name);
+        entries.binary_search_by(|entry| (entry.hash, self.name(entry)).cmp(&key))
     }
 
     /// The bytes of an attribute set.

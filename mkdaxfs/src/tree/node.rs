@@ -4,6 +4,7 @@
 use std::num::NonZeroU32;
 
 use daxfs_format::{FileType, Ino, NameHash, Timestamp};
+use daxfs_image::hash::Xxh64;
 
 use crate::num::to_usize;
 
@@ -47,6 +48,11 @@ impl SetIndex {
 fn number_after(count: usize) -> NonZeroU32 {
     let number = u32::try_from(count).unwrap_or(u32::MAX);
     NonZeroU32::MIN.saturating_add(number)
+}
+
+/// The hash by which names are sorted.
+pub(crate) fn hash_of(name: &[u8]) -> NameHash {
+    NameHash::of::<Xxh64>(name)
 }
 
 /// A range of one of the tree's byte pools.

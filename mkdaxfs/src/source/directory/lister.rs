@@ -111,19 +111,24 @@ impl<'a> Lister<'a> {
         self.opener.open(root.calls(), root.descriptor(), ancestry)
     }
 
-    /// Refuses a directory that is below itself. One that is mounted below itself is not: such a
-    /// mount does not show what is mounted below it.
+    /// Refuses a directory that is below itself: one with the numbers, mount and metadata of another
+    /// one on the way to it. One that is mounted below itself has another mount, and does not show
+    /// what is mounted below it. File systems without inode numbers differ in metadata.
     fn check_way(&mut self, way: &Way, directory: &OwnedFd, path: &[u8]) -> Result<()> {
         let Some(above) = way.again() else {
             return Ok(());
         };
         let root = self.shared.directory;
-        let mounts = self.open(above).and_then(|above| {
-            let mount = |file: &OwnedFd| root.calls().mount(file.as_fd(), b".");
-            Ok((mount(&above)?, mount(directory)?))
+        let seen = self.open(above).and_then(|above| {
+            let calls = root.calls();
+            let see = |file: &OwnedFd| {
+                let status = status_of(&calls.status(file.as_fd())?);
+                Ok((calls.mount(file.as_fd(), b".")?.id, status))
+            };
+            Ok((see(&above)?, see(directory)?))
         });
-        match mounts {
-            Ok((above, below)) if above.id != below.id => Ok(()),
+        match seen {
+            Ok((above, below)) if above != below => Ok(()),
             _ => Err(Limit::BelowItself.at(root.full_path(path))),
         }
     }
@@ -152,16 +157,25 @@ impl<'a> Lister<'a> {
 
     /// The metadata of a file, or `None` if it is left out.
     fn find(&mut self, directory: BorrowedFd<'_>, at: &FileAt<'_>) -> Result<Option<Found>> {
-        let answer = (at.calls().status_in(directory, at.name))
-            .map_err(|errno| at.gone_or("read the metadata of", errno))?;
+        let root = self.shared.directory;
+        let is_excluded = |file_type| root.excludes(at.parent, at.name, file_type);
+        // Files that are left out by their names may come and go.
+        if is_excluded(FileType::Regular) {
+            at.report(LeftOut::Excluded);
+            return Ok(None);
+        }
+        let answer = match at.calls().status_in(directory, at.name) {
+            Err(Errno::NOENT) if is_excluded(FileType::Directory) => return Ok(None),
+            answer => answer.map_err(|errno| at.gone_or("read the metadata of", errno))?,
+        };
         let status = status_of(&answer);
         let file_type = limits::file_type(answer.mode).map_err(|limit| at.limit(limit))?;
-        if let Some(why) = at.left_out(&answer, file_type) {
+        if let Some(why) = root.left_out(at.parent, at.name, answer.key, file_type) {
             at.report(why);
             return Ok(None);
         }
         let is_directory = file_type == FileType::Directory;
-        let keeps_links = self.shared.directory.rules.hard_links == Keep::Yes;
+        let keeps_links = root.rules.hard_links == Keep::Yes;
         let is_elsewhere = is_directory && at.is_elsewhere(directory, &answer)?;
         if is_elsewhere {
             at.report(LeftOut::Mounted);
@@ -250,18 +264,6 @@ impl FileAt<'_> {
         let mount = (self.calls().mount(directory, self.name))
             .map_err(|errno| self.gone_or("read the metadata of", errno))?;
         Ok(mount.is_root == Some(true) || answer.key.device != self.shared.device)
-    }
-
-    /// The reason why a file is left out. A mount point is not.
-    fn left_out(&self, answer: &Answer, file_type: FileType) -> Option<LeftOut> {
-        let root = self.shared.directory;
-        if root.excludes(self.parent, self.name, file_type) {
-            return Some(LeftOut::Excluded);
-        }
-        if root.was_unreadable(self.parent, self.name) {
-            return Some(LeftOut::Unreadable);
-        }
-        (root.rules.image == Some(answer.key)).then_some(LeftOut::Image)
     }
 
     /// Opens a file with contents, if one that cannot be opened is to be left out.

@@ -9,8 +9,9 @@ use daxfs_format::NameHash;
 
 use crate::num::len64;
 use crate::own::FileKey;
-use crate::tree::builder::{hash_of, NewNode};
+use crate::tree::builder::NewNode;
 use crate::tree::limits::Limit;
+use crate::tree::node::hash_of;
 
 /// The number of names from which a directory may be one that never ends.
 const MANY: usize = 1 << 16;

@@ -34,7 +34,7 @@ pub(crate) use self::root::Directory;
 
 use self::reader::DirectoryReader;
 use super::{Reader, Source};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::observer::Observer;
 use crate::tree::builder::TreeBuilder;
 use crate::tree::node::NodeId;
@@ -50,8 +50,14 @@ impl Source for Directory {
         Box::new(DirectoryReader::new(self, tree))
     }
 
-    fn recheck(&self, tree: &Tree, order: &[NodeId]) -> Result<()> {
-        recheck::recheck(self, tree, order)
+    fn recheck(&self, tree: &Tree, order: &[NodeId], observer: &dyn Observer) -> Result<()> {
+        recheck::recheck(self, tree, order, observer)
+    }
+
+    fn unreadable(&self, tree: &Tree, order: &[NodeId]) -> Vec<Error> {
+        let mut reader = DirectoryReader::new(self, tree);
+        let files = order.iter().filter(|&&id| tree.node(id).has_contents());
+        files.filter_map(|&file| reader.open(file).err()).collect()
     }
 
     fn path(&self, tree: &Tree, node: NodeId) -> PathBuf {

@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
+use daxfs_format::FileType;
 use rustix::fs::{seek, SeekFrom};
 use rustix::io::Errno;
 
@@ -16,6 +17,7 @@ use super::root::Directory;
 use crate::error::{Change, Error, Result};
 use crate::num::len64;
 use crate::source::{OpenFile, Reader};
+use crate::tree::limits::file_type;
 use crate::tree::node::{NodeId, Status};
 use crate::tree::Tree;
 
@@ -94,6 +96,41 @@ impl<'a> DirectoryReader<'a> {
             Ok(answer) => self.scanned.compare(node, &answer),
             Err(errno) => Err(self.scanned.gone_or("read the metadata of", node, errno)),
         }
+    }
+
+    /// Returns true if patterns leave out files, and all other names in a directory, its mode and
+    /// its owner are as the scan has found them: then files that are left out have come or gone.
+    pub(super) fn has_names_of_scan(&mut self, node: NodeId) -> bool {
+        let directory = self.scanned.directory;
+        !directory.rules.exclude.is_empty() && self.compare_names(node).unwrap_or(false)
+    }
+
+    fn compare_names(&mut self, node: NodeId) -> Answered<bool> {
+        let Scanned { directory, tree } = self.scanned;
+        let (calls, path) = (directory.calls(), tree.path(directory.root, node));
+        let open = self.enter(node)?;
+        let (old, new) = (tree.node(node).status, status_of(&calls.status(open)?));
+        if (old.mode, old.uid, old.gid) != (new.mode, new.uid, new.gid) {
+            return Ok(false);
+        }
+        let (mut known, mut others) = (0, Vec::new());
+        let mut each = |name: &[u8]| {
+            match tree.child(node, name) {
+                Some(_) => known += 1,
+                None if matches!(name, b"." | b"..") => {}
+                None => others.push(name.to_vec()),
+            }
+            true
+        };
+        calls.names(open, &mut each)?;
+        let is_left_out = |name: &Vec<u8>| match calls.status_in(open, name) {
+            Ok(answer) => file_type(answer.mode).is_ok_and(|file_type| {
+                let why = directory.left_out(&path, name, answer.key, file_type);
+                why.is_some()
+            }),
+            Err(_) => directory.excludes(&path, name, FileType::Directory),
+        };
+        Ok(known == tree.child_count(node) && others.iter().all(is_left_out))
     }
 }
 

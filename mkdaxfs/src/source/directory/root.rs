@@ -16,6 +16,7 @@ use rustix::fs::CWD;
 use super::calls::{Calls, System};
 use super::open::{join, os};
 use crate::error::{Error, Result};
+use crate::observer::LeftOut;
 use crate::options::{Boundary, Keep, Options, SourceSpec, Unreadable};
 use crate::own::{FileKey, OwnDirectory};
 use crate::source::exclude::Exclude;
@@ -94,8 +95,25 @@ impl Directory {
         self.unreadable.clone_from(unreadable);
     }
 
+    /// The reason why a file is left out, whatever it is on.
+    pub(super) fn left_out(
+        &self,
+        parent: &[u8],
+        name: &[u8],
+        key: FileKey,
+        file_type: FileType,
+    ) -> Option<LeftOut> {
+        if self.excludes(parent, name, file_type) {
+            return Some(LeftOut::Excluded);
+        }
+        if self.was_unreadable(parent, name) {
+            return Some(LeftOut::Unreadable);
+        }
+        (self.rules.image == Some(key)).then_some(LeftOut::Image)
+    }
+
     /// Returns true if an earlier build could not read a file.
-    pub(super) fn was_unreadable(&self, parent: &[u8], name: &[u8]) -> bool {
+    fn was_unreadable(&self, parent: &[u8], name: &[u8]) -> bool {
         !self.unreadable.is_empty()
             && self
                 .unreadable
